@@ -1,0 +1,19 @@
+//! The words of the trade as plain values. Nothing here reads a clock, does I/O or knows a colour.
+
+mod balancer;
+mod clean;
+mod ids;
+mod person;
+mod quantity;
+mod reading;
+mod split;
+mod time;
+
+pub use balancer::{BalancerState, Layout, NodeState, Readiness, Setting, Slot, SlotState, Weights};
+pub use clean::{CLEAN_CHARS_MAX, Clean};
+pub use ids::{CommandId, EffectId, Epoch, RunId};
+pub use person::{Person, Rights};
+pub use quantity::{ParseQuantityError, Quantity, Unit, duration_words, parse_duration, parse_share};
+pub use reading::{Absence, Percentile, Reading, Signal, Verdict};
+pub use split::{PerRole, Role, Split};
+pub use time::{Mono, Wall};

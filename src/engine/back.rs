@@ -1,0 +1,334 @@
+//! The way back. Accepted once, it supersedes everything and never gives up by itself.
+
+use super::{Direction, Effect, Engine, Fact, Phase, Severity, WakeReason, WriteResult, share};
+use crate::domain::{Clean, EffectId, Mono, Person, Role, Setting, Split, Wall};
+use std::time::Duration;
+
+/// How long a rollback waits for the disk before it goes out without: the disk's worst seen sync was 24 ms.
+pub const DISK_WAIT: Duration = Duration::from_millis(20);
+/// First wait before an attempt is repeated.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait between attempts; attempts themselves have no limit.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// A rollback from its acceptance to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Rollback {
+    pub by: Person,
+    pub reason: Clean,
+    pub automatic: bool,
+    pub accepted: Mono,
+    pub accepted_wall: Wall,
+    pub from: Option<Split>,
+    pub setting: Setting,
+    /// The record on its way to the disk, and until when the first write waits for it.
+    journal: Option<(EffectId, Mono)>,
+    /// Whether it went out before its record was on disk.
+    pub ahead_of_journal: bool,
+    pub attempts: u32,
+    writing: Option<EffectId>,
+    retry_at: Option<Mono>,
+    pub sent: Option<Mono>,
+    pub acknowledged: Option<Mono>,
+    pub last_error: Option<Clean>,
+    /// The first agreeing read.
+    pub read_back: Option<Mono>,
+    agreeing_since: Option<Mono>,
+    pub confirmed: Option<Mono>,
+    pub rolled_back: Option<Mono>,
+    /// A setting that this run has no name for: nothing is sent over it.
+    pub foreign: Option<(Mono, Setting)>,
+}
+
+impl Rollback {
+    pub fn phase(&self) -> Phase {
+        match (self.confirmed, self.rolled_back) {
+            (None, _) => Phase::RollingBack,
+            (Some(_), None) => Phase::NewTrafficBack,
+            (Some(_), Some(_)) => Phase::RolledBack,
+        }
+    }
+
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed.is_some()
+    }
+
+    pub fn next_wake(&self) -> Option<(Mono, WakeReason)> {
+        match (self.journal, self.retry_at) {
+            (Some((_, at)), _) => Some((at, WakeReason::RollbackOverdue)),
+            (None, Some(at)) => Some((at, WakeReason::RollbackRetry)),
+            (None, None) => None,
+        }
+    }
+}
+
+impl Engine {
+    /// Accepts a rollback. From here on nothing moves forward in this run.
+    pub(super) fn accept_rollback(&mut self, by: &Person, reason: Clean, automatic: bool, out: &mut Vec<Effect>) {
+        let baseline = self.baseline.as_ref().map(|b| b.setting.clone()).unwrap_or_default();
+        let setting = share::all_stable(&self.layout, &baseline);
+        let from = self.balancer.split();
+        self.ledger.record(&setting);
+        self.epoch.0 += 1;
+        self.shift = None;
+        self.held = None;
+        self.drift = None;
+        self.approvals.clear();
+        let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
+        let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
+        let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
+        let journal = self.say(Severity::Critical, Some(by), text, fact, out);
+        self.rollback = Some(Rollback {
+            by: by.clone(),
+            reason,
+            automatic,
+            accepted: self.now,
+            accepted_wall: self.wall,
+            from,
+            setting,
+            journal: Some((journal, self.now + DISK_WAIT)),
+            ahead_of_journal: false,
+            attempts: 0,
+            writing: None,
+            retry_at: None,
+            sent: None,
+            acknowledged: None,
+            last_error: None,
+            read_back: None,
+            agreeing_since: None,
+            confirmed: None,
+            rolled_back: None,
+            foreign: None,
+        });
+    }
+
+    /// A rollback that was accepted before the keeper was restarted goes on by itself.
+    pub(super) fn resume_rollback(
+        &mut self,
+        entry: &super::Entry,
+        reason: Clean,
+        from: Option<Split>,
+        setting: Setting,
+        automatic: bool,
+    ) {
+        self.epoch.0 += 1;
+        self.shift = None;
+        self.held = None;
+        self.ledger.record(&setting);
+        self.rollback = Some(Rollback {
+            by: entry.by.clone().unwrap_or_else(Person::keeper),
+            reason,
+            automatic,
+            accepted: self.now,
+            accepted_wall: entry.wall,
+            from,
+            setting,
+            journal: None,
+            ahead_of_journal: false,
+            attempts: 0,
+            writing: None,
+            retry_at: Some(self.now),
+            sent: None,
+            acknowledged: None,
+            last_error: None,
+            read_back: None,
+            agreeing_since: None,
+            confirmed: None,
+            rolled_back: None,
+            foreign: None,
+        });
+    }
+
+    pub(super) fn rollback_journaled(&mut self, id: EffectId) {
+        // On disk or refused by it: either way there is nothing more to wait for.
+        let now = self.now;
+        if let Some(rollback) = &mut self.rollback
+            && rollback.journal.is_some_and(|(journal, _)| journal == id)
+        {
+            rollback.journal = None;
+            rollback.ahead_of_journal = self.journal_trouble.is_some();
+            rollback.retry_at = Some(now);
+        }
+    }
+
+    /// Takes a write's outcome if the write was the rollback's.
+    pub(super) fn rollback_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) -> bool {
+        let spread = self.spread();
+        let Some(rollback) = &mut self.rollback else { return false };
+        if rollback.writing != Some(id) {
+            return false;
+        }
+        rollback.writing = None;
+        match result {
+            WriteResult::Accepted => {
+                if rollback.acknowledged.is_none() {
+                    rollback.acknowledged = Some(self.now);
+                    self.tempo.to_balancer = rollback.sent.map(|sent| self.now.since(sent));
+                }
+                rollback.last_error = None;
+            }
+            WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
+                let doubled = RETRY_FIRST * 2_u32.saturating_pow(rollback.attempts.saturating_sub(1).min(8));
+                // Half fixed, half spread, so that several keepers do not beat in step.
+                let wait = doubled.min(RETRY_MAX).mul_f64(0.5 + spread * 0.5);
+                rollback.retry_at = Some(self.now + wait);
+                let is_new = rollback.last_error.as_ref() != Some(why);
+                rollback.last_error = Some(why.clone());
+                if is_new {
+                    let text = format!("rollback attempt {} failed: {why}; trying on", rollback.attempts);
+                    self.say(Severity::Critical, None, text, Fact::Line, out);
+                }
+            }
+        }
+        self.balancer.read_soon(self.now);
+        true
+    }
+
+    /// A whole read of the balancer after a rollback was accepted.
+    pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
+        let explained = self.ledger.explains(setting);
+        let now = self.now;
+        let Some(rollback) = &mut self.rollback else { return };
+        if *setting == rollback.setting {
+            rollback.foreign = None;
+            rollback.retry_at = None;
+            // A read that began before the acceptance can only repeat what was there then.
+            if started >= rollback.accepted {
+                self.rollback_agrees(started, out);
+            }
+            return;
+        }
+        rollback.agreeing_since = None;
+        let was_confirmed = rollback.confirmed.take().is_some();
+        rollback.rolled_back = None;
+        if explained {
+            rollback.foreign = None;
+            if rollback.writing.is_none() && rollback.journal.is_none() && rollback.retry_at.is_none() {
+                // What was written before the acknowledgement is expected to differ in reads begun before it.
+                let is_after = rollback.acknowledged.is_none_or(|at| started >= at);
+                if is_after {
+                    rollback.retry_at = Some(now);
+                    if was_confirmed || rollback.read_back.is_some() {
+                        let text = format!(
+                            "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
+                        );
+                        self.say(Severity::Critical, None, text, Fact::Line, out);
+                    }
+                }
+            }
+            return;
+        }
+        rollback.retry_at = None;
+        if rollback.foreign.as_ref().is_none_or(|(_, seen)| seen != setting) {
+            rollback.foreign = Some((now, setting.clone()));
+            let text = format!("FOREIGN: somebody else set {setting}; nothing is sent over it; :sendagain or :adopt");
+            self.say(Severity::Critical, None, text, Fact::Line, out);
+        }
+    }
+
+    fn rollback_agrees(&mut self, started: Mono, out: &mut Vec<Effect>) {
+        let lateness = self.plan.traffic.lateness;
+        let now = self.now;
+        let Some(rollback) = &mut self.rollback else { return };
+        let since = *rollback.agreeing_since.get_or_insert(now);
+        let is_first = rollback.read_back.is_none();
+        if is_first {
+            rollback.read_back = Some(now);
+            let after = now.since(rollback.accepted).as_secs_f64();
+            self.tempo.read_back = Some(now.since(rollback.sent.unwrap_or(rollback.accepted)));
+            let text = format!("candidate 0% read back +{after:.1} s; confirming over {} s", lateness.as_secs());
+            self.say(Severity::Info, None, text, Fact::RollbackReadBack, out);
+        }
+        let Some(rollback) = &mut self.rollback else { return };
+        // From the end of the first agreeing read to the beginning of this one nothing else can have been there
+        // at either end; an older write lands at the latest one window after the acceptance.
+        let spans = started.since(since) >= lateness && started.since(rollback.accepted) >= lateness;
+        if spans && rollback.confirmed.is_none() {
+            rollback.confirmed = Some(now);
+            self.tempo.confirmed = Some(now.since(rollback.accepted));
+            let after = now.since(rollback.accepted).as_secs_f64();
+            let text =
+                format!("rollback confirmed +{after:.1} s: new traffic is on {}", self.environment(Role::Stable));
+            self.say(Severity::Info, None, text, Fact::RollbackConfirmed, out);
+        }
+    }
+
+    pub(super) fn pass_rollback(&mut self, out: &mut Vec<Effect>) {
+        self.pass_rollback_writes(out);
+        let floor = self.candidate_is_at_floor();
+        let Some(rollback) = &mut self.rollback else { return };
+        if rollback.confirmed.is_some() && rollback.rolled_back.is_none() && floor {
+            rollback.rolled_back = Some(self.now);
+            let after = self.now.since(rollback.accepted).as_secs_f64();
+            let text = format!("ROLLED BACK +{after:.1} s: all traffic is on {}", self.environment(Role::Stable));
+            self.say(Severity::Info, None, text, Fact::RolledBack, out);
+        }
+    }
+
+    fn pass_rollback_writes(&mut self, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(rollback) = &mut self.rollback else { return };
+        if let Some((_, until)) = rollback.journal
+            && now >= until
+        {
+            rollback.journal = None;
+            rollback.ahead_of_journal = true;
+            rollback.retry_at = Some(now);
+            let text = "the disk is slow: the rollback goes out before it is recorded";
+            self.say(Severity::Warn, None, text, Fact::Line, out);
+        }
+        let Some(rollback) = &mut self.rollback else { return };
+        let is_due = rollback.writing.is_none() && rollback.retry_at.is_some_and(|at| now >= at);
+        if !is_due {
+            return;
+        }
+        let setting = rollback.setting.clone();
+        let id = self.new_effect();
+        let Some(rollback) = &mut self.rollback else { return };
+        rollback.retry_at = None;
+        rollback.writing = Some(id);
+        rollback.attempts += 1;
+        rollback.sent.get_or_insert(now);
+        out.push(Effect::WriteSplit { id, epoch: self.epoch, direction: Direction::Back, setting, tag: None });
+    }
+
+    /// Sends over a foreign setting because somebody asked for it.
+    pub(super) fn send_again(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Clean> {
+        let now = self.now;
+        let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
+        let Some((_, setting)) = rollback.foreign.take() else {
+            return Err("nothing foreign is there: the rollback is sent by itself".into());
+        };
+        rollback.retry_at = Some(now);
+        self.ledger.record(&setting);
+        let text = format!("{by} sends the rollback over {setting}");
+        self.say(Severity::Critical, Some(by), &text, Fact::Line, out);
+        Ok(text.into())
+    }
+
+    /// Takes the foreign setting as the rollback's own, when it leaves the candidate nothing.
+    pub(super) fn adopt_in_rollback(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Clean> {
+        let split = self.balancer.split();
+        let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
+        let Some((_, setting)) = rollback.foreign.clone() else { return Err("nothing foreign is there".into()) };
+        if split != Some(Split::ALL_STABLE) {
+            return Err("it leaves traffic on the candidate: :sendagain".into());
+        }
+        rollback.setting = setting.clone();
+        rollback.foreign = None;
+        self.ledger.record(&setting);
+        let text = format!("{by} adopts {setting}: all traffic on stable by another hand");
+        let fact = Fact::Adopted { setting, split: Split::ALL_STABLE };
+        self.say(Severity::Warn, Some(by), &text, fact, out);
+        self.balancer.read_soon(self.now);
+        Ok(text.into())
+    }
+
+    /// Somebody rolled back without this keeper. It follows.
+    pub(super) fn tombstone_found(&mut self, words: &Clean, out: &mut Vec<Effect>) {
+        if self.rollback.is_none() && !self.ended {
+            let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
+            self.accept_rollback(&Person::keeper(), reason, false, out);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The balancer as it was last read, and what differs from what this run set.
+
+use super::{Baseline, Effect, Engine, Fact, Mode, Severity, share};
+use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Split};
+use share::Configured;
+use std::time::Duration;
+
+/// Time between reads while something is to be read back.
+const READ_BACK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What is known of the balancer.
+#[derive(Debug)]
+pub(super) struct BalancerView {
+    /// The newest read in which every node answered: when it was finished, and what it said.
+    pub seen: Option<(Mono, BalancerState)>,
+    /// What the newest read comes to, partial ones included.
+    pub configured: Option<Configured>,
+    /// Why the newest read failed, in whole or in part.
+    pub failure: Option<Clean>,
+    reading: Option<EffectId>,
+    next_at: Mono,
+}
+
+impl BalancerView {
+    pub fn new(now: Mono) -> Self {
+        Self { seen: None, configured: None, failure: None, reading: None, next_at: now }
+    }
+
+    /// When the next read is due; `None` while one is under way.
+    pub fn due(&self) -> Option<Mono> {
+        self.reading.is_none().then_some(self.next_at)
+    }
+
+    /// The next read begins as soon as none is under way.
+    pub fn read_soon(&mut self, now: Mono) {
+        self.next_at = self.next_at.min(now);
+    }
+
+    /// When every node last answered.
+    pub fn at(&self) -> Option<Mono> {
+        self.seen.as_ref().map(|(at, _)| *at)
+    }
+
+    /// The split of the newest whole read.
+    pub fn split(&self) -> Option<Split> {
+        self.configured.as_ref().map(Configured::split)
+    }
+
+    /// The tag of the newest whole read.
+    pub fn tag(&self) -> Option<String> {
+        self.seen.as_ref().and_then(|(_, state)| state.tag.clone())
+    }
+}
+
+/// The balancer holds something that this run did not last set.
+#[derive(Debug, Clone)]
+pub(super) struct Drift {
+    pub from: Split,
+    pub to: Split,
+    pub setting: Setting,
+    pub since: Mono,
+    /// Whether it is made of this run's own settings: a late or half-applied write, or a reload.
+    pub own: bool,
+}
+
+impl Drift {
+    pub fn is_towards_stable(&self) -> bool {
+        self.to <= self.from
+    }
+
+    pub fn words(&self) -> String {
+        let what = if self.own { "an earlier or half-applied setting of this run" } else { "changed by somebody else" };
+        format!("candidate {} → {}, {what} ({})", self.from, self.to, self.setting)
+    }
+}
+
+impl Engine {
+    pub(super) fn read_when_due(&mut self, out: &mut Vec<Effect>) {
+        if self.balancer.reading.is_some() || self.now < self.balancer.next_at {
+            return;
+        }
+        let id = self.new_effect();
+        self.balancer.reading = Some(id);
+        out.push(Effect::ReadSplit { id, epoch: self.epoch });
+    }
+
+    pub(super) fn balancer_read(&mut self, id: EffectId, started: Mono, state: &BalancerState, out: &mut Vec<Effect>) {
+        if self.balancer.reading == Some(id) {
+            self.balancer.reading = None;
+        }
+        let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
+        let interval = if waits { READ_BACK_INTERVAL } else { self.plan.traffic_interval() };
+        self.balancer.next_at = self.now + interval;
+        self.balancer.configured = share::configured(&self.layout, state);
+        match state.setting() {
+            Err(why) => self.balancer_unreadable(&why.clone(), out),
+            Ok(setting) => {
+                if self.balancer.failure.take().is_some() {
+                    self.say(Severity::Info, None, "balancer answers again", Fact::Line, out);
+                }
+                self.balancer.seen = Some((self.now, state.clone()));
+                self.setting_seen(started, &setting, state, out);
+            }
+        }
+    }
+
+    fn balancer_unreadable(&mut self, why: &Clean, out: &mut Vec<Effect>) {
+        if self.balancer.failure.as_ref() != Some(why) {
+            self.say(Severity::Warn, None, format!("balancer cannot be read: {why}"), Fact::Line, out);
+        }
+        self.balancer.failure = Some(why.clone());
+    }
+
+    fn setting_seen(&mut self, started: Mono, setting: &Setting, state: &BalancerState, out: &mut Vec<Effect>) {
+        if self.mode == Mode::Watch {
+            return;
+        }
+        if self.baseline.is_none() && self.rollback.is_none() {
+            self.take_baseline(setting, out);
+        }
+        self.ledger.record(&state.reload_setting());
+        if self.rollback.is_some() {
+            self.rollback_seen(started, setting, out);
+        } else {
+            self.shift_seen(started, setting, out);
+            self.judge_drift(setting, out);
+        }
+    }
+
+    fn take_baseline(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        let split = self.balancer.split().unwrap_or_default();
+        let candidate_rate = self.candidate_rate();
+        self.current = split;
+        self.expected = Some(setting.clone());
+        self.ledger.record(setting);
+        self.baseline = Some(Baseline { setting: setting.clone(), split, candidate_rate });
+        let fact = Fact::Baseline { setting: setting.clone(), split, candidate_rate };
+        let text = format!("balancer recorded before anything is touched: candidate {split} ({setting})");
+        self.say(Severity::Info, None, text, fact, out);
+    }
+
+    /// Compares what the balancer holds with what this run last set. Never fights it.
+    fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        let Some(expected) = &self.expected else { return };
+        // A write under way explains its own setting and every mixture of it with the one before.
+        let explained_by_shift =
+            self.shift.as_ref().is_some_and(|shift| shift.was_sent() && self.ledger.explains(setting));
+        if setting == expected || explained_by_shift {
+            if self.drift.take().is_some() {
+                self.say(Severity::Info, None, "the balancer holds what this run set again", Fact::Line, out);
+            }
+            return;
+        }
+        if self.drift.as_ref().is_some_and(|drift| drift.setting == *setting) {
+            return;
+        }
+        let drift = Drift {
+            from: self.current,
+            to: self.balancer.split().unwrap_or_default(),
+            setting: setting.clone(),
+            since: self.now,
+            own: self.ledger.explains(setting),
+        };
+        let text = format!("DRIFT: {}; forward is frozen; :adopt or :complete", drift.words());
+        self.drift = Some(drift);
+        self.say(Severity::Critical, None, text, Fact::Line, out);
+    }
+
+    /// How many of stable's slots serve, of how many, when the balancer tells.
+    pub(super) fn slots_up(&self, role: Role) -> Option<(usize, usize)> {
+        let (_, state) = self.balancer.seen.as_ref()?;
+        let (mut up, mut all) = (0, 0);
+        for (slot, _) in self.layout.slots.iter().filter(|(_, slot_role)| *slot_role == role) {
+            match state.slot(slot)?.readiness {
+                Readiness::Up => up += 1,
+                Readiness::Down => {}
+                Readiness::Unknown => return None,
+            }
+            all += 1;
+        }
+        Some((up, all))
+    }
+}

@@ -1,0 +1,302 @@
+//! What people ask for. The phase table first, then the seat, then each command's own conditions.
+
+use super::guardrail::Level;
+use super::{
+    ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, Override, Phase, Request, Rule, SUSPEND_MAX, Severity,
+    Suspension, rule,
+};
+use crate::domain::{Clean, Person, Rights, Role, Split};
+use std::time::Duration;
+
+/// What a command's own conditions come to.
+type Result = std::result::Result<Clean, Vec<Clean>>;
+
+fn refuse<T>(why: impl AsRef<str>) -> std::result::Result<T, Vec<Clean>> {
+    Err(vec![Clean::new(why)])
+}
+
+impl Engine {
+    /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
+    pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
+        if let Some((_, answer)) = self.answers.iter().find(|(id, _)| *id == request.id) {
+            return answer.clone();
+        }
+        let answer = match self.generation_moved(&request.command) {
+            true => Answer::Late(request.id),
+            false => match self.obey(request, out) {
+                Ok(done) => Answer::Applied(done),
+                Err(reasons) => {
+                    let verb = Ask::of(&request.command).verb();
+                    let words: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
+                    let text = format!("{} {verb}: refused: {}", request.by, words.join("; "));
+                    self.say(Severity::Warn, Some(&request.by), text, Fact::Line, out);
+                    Answer::Refused(reasons)
+                }
+            },
+        };
+        self.answers.push_back((request.id, answer.clone()));
+        if self.answers.len() > ANSWERS_MAX {
+            self.answers.pop_front();
+        }
+        answer
+    }
+
+    fn generation_moved(&self, command: &Command) -> bool {
+        match command {
+            Command::Advance { generation, .. } | Command::Resume { generation } => *generation != self.generation,
+            Command::Hold
+            | Command::Rollback { .. }
+            | Command::Take
+            | Command::Approve
+            | Command::Adopt
+            | Command::Complete
+            | Command::SendAgain
+            | Command::Suspend { .. }
+            | Command::Unsuspend
+            | Command::Note { .. }
+            | Command::End => false,
+        }
+    }
+
+    fn obey(&mut self, request: &Request, out: &mut Vec<Effect>) -> Result {
+        let ask = Ask::of(&request.command);
+        if request.rights == Rights::ReadOnly {
+            let whom = self.driver.as_ref().map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
+            return refuse(format!("read-only console: ask {whom}"));
+        }
+        if let Rule::Refused(why) = rule(ask, self.phase()) {
+            return refuse(why);
+        }
+        if ask.is_drivers() {
+            self.sit(&request.by, ask, out)?;
+        }
+        let by = &request.by;
+        match &request.command {
+            Command::Advance { over, .. } => self.advance(by, over.as_ref(), out),
+            Command::Resume { .. } => self.resume(by, out),
+            Command::Hold => self.hold_by(by, out),
+            Command::Rollback { reason, typed } => self.roll_back(by, reason.clone(), typed.as_deref(), out),
+            Command::Take => self.take_control(by, out),
+            Command::Approve => self.approve(by, out),
+            Command::Adopt => self.adopt(by, out),
+            Command::Complete => self.complete(by, out),
+            Command::SendAgain => self.send_again(by, out).map_err(|why| vec![why]),
+            Command::Suspend { lasting, reason } => self.suspend(by, *lasting, reason, out),
+            Command::Unsuspend => self.unsuspend(by, out),
+            Command::Note { text } => {
+                self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Line, out);
+                Ok("noted".into())
+            }
+            Command::End => self.end(by, out),
+        }
+    }
+
+    /// An empty seat goes to the first who needs it; a taken one refuses everybody else.
+    fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> std::result::Result<(), Vec<Clean>> {
+        match &self.driver {
+            Some(driver) if driver == by => Ok(()),
+            Some(driver) => refuse(format!("{driver} drives: only the driver may {}; T takes control", ask.verb())),
+            None => {
+                self.driver = Some(by.clone());
+                self.say(Severity::Info, Some(by), format!("{by} drives"), Fact::Driver, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Result {
+        let Some(step) = self.next_step() else { return refuse("there is no further step") };
+        if let Some(over) = over {
+            self.typed_name(&over.typed)?;
+            if over.reason.as_str().trim().is_empty() {
+                return refuse("an override needs a reason");
+            }
+        }
+        let closed = self.closed_gates(over.is_some());
+        if !closed.is_empty() {
+            return Err(closed);
+        }
+        if let Some(over) = over {
+            let gone_over = self.closed_gates(false);
+            let words: Vec<&str> = gone_over.iter().map(Clean::as_str).collect();
+            let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
+            self.say(Severity::Critical, Some(by), text, Fact::Line, out);
+        }
+        self.begin_shift(step, by, over.is_some(), out).map_err(|why| vec![why])
+    }
+
+    fn typed_name(&self, typed: &str) -> std::result::Result<(), Vec<Clean>> {
+        if typed.trim() == self.plan.name.as_str() {
+            Ok(())
+        } else {
+            refuse(format!("the typed name is not {:?}", self.plan.name.as_str()))
+        }
+    }
+
+    fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        let mut still: Vec<Clean> = (0..self.watches.len())
+            .filter(|index| self.watches[*index].level >= Level::Hold)
+            .map(|index| Clean::new(self.guardrail_words(index)))
+            .collect();
+        if !self.forward_began {
+            still.clear();
+        }
+        if self.is_blind() && self.forward_began {
+            still.push(Clean::new(self.blind_words()));
+        }
+        if !still.is_empty() {
+            return Err(still);
+        }
+        self.held = None;
+        let text = format!("{by} resumes at {}", self.current);
+        self.say(Severity::Info, Some(by), &text, Fact::Resumed, out);
+        Ok(text.into())
+    }
+
+    fn hold_by(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        if let Some(held) = &self.held {
+            return Ok(format!("already holding since {} by {}", held.wall.clock(), held.by.name).as_str().into());
+        }
+        self.hold(by, format!("by {by}"), false, out);
+        Ok(format!("holding at {}", self.current).as_str().into())
+    }
+
+    fn roll_back(&mut self, by: &Person, reason: Option<Clean>, typed: Option<&str>, out: &mut Vec<Effect>) -> Result {
+        if let Some(rollback) = &self.rollback {
+            let text = format!("already rolling back since {} by {}", rollback.accepted_wall.clock(), rollback.by.name);
+            return Ok(text.as_str().into());
+        }
+        let stable = self.environment(Role::Stable);
+        if self.nothing_to_roll_back() {
+            return Ok(format!("nothing to roll back: everything is on {stable}").as_str().into());
+        }
+        let needs_name = match (self.stable_is_ready(), self.past_no_return()) {
+            (Some(false), _) => Some(format!("TARGET NOT READY: {stable} is not ready")),
+            (_, Some(breaks)) => Some(format!("past the point of no return: {breaks}")),
+            _ => None,
+        };
+        if let Some(why) = needs_name {
+            match typed {
+                Some(typed) => self.typed_name(typed)?,
+                None => return refuse(format!("{why}; type {:?} to roll back all the same", self.plan.name.as_str())),
+            }
+        }
+        let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| "no reason given yet".into());
+        self.accept_rollback(by, reason, false, out);
+        Ok(format!("rolling back to {stable}").as_str().into())
+    }
+
+    fn take_control(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        if self.mode == super::Mode::Watch {
+            return refuse("this keeper only watches: there is nothing to drive");
+        }
+        let text = match &self.driver {
+            Some(driver) if driver == by => return Ok("you drive already".into()),
+            Some(driver) => format!("{by} takes control from {driver}"),
+            None => format!("{by} drives"),
+        };
+        self.driver = Some(by.clone());
+        self.say(Severity::Warn, Some(by), &text, Fact::Driver, out);
+        Ok(text.into())
+    }
+
+    fn approve(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        let Some((step, role)) =
+            self.next_step().and_then(|step| Some((step, self.plan.steps[step].approval.clone()?)))
+        else {
+            return refuse("the next step needs no approval");
+        };
+        if let Some(driver) = &self.driver {
+            if driver.name == by.name {
+                return refuse("the driver cannot approve their own step");
+            }
+            if self.plan.access.approver_is_another_user && driver.user == by.user {
+                return refuse(format!("the plan asks for another user than the driver's ({})", driver.user));
+            }
+        }
+        self.approvals.insert(step, by.clone());
+        let text = format!("{by} approves {} as {role}", self.plan.steps[step].split);
+        self.say(Severity::Warn, Some(by), &text, Fact::Approved { step }, out);
+        Ok(text.into())
+    }
+
+    fn adopt(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        if self.rollback.is_some() {
+            return self.adopt_in_rollback(by, out).map_err(|why| vec![why]);
+        }
+        let unstarted = self
+            .baseline
+            .as_ref()
+            .filter(|b| !self.forward_began && b.split != Split::ALL_STABLE && self.drift.is_none());
+        let (setting, split) = match (&self.drift, unstarted) {
+            (Some(drift), _) => (drift.setting.clone(), drift.to),
+            (None, Some(baseline)) => (baseline.setting.clone(), baseline.split),
+            (None, None) => return refuse("nothing to adopt: the balancer holds what this run set"),
+        };
+        let text = format!("{by} adopts candidate {split} ({setting})");
+        self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);
+        self.adopted(setting, split);
+        Ok(text.into())
+    }
+
+    /// A setting from outside becomes the run's own, and the run stands where it puts it.
+    pub(super) fn adopted(&mut self, setting: crate::domain::Setting, split: Split) {
+        self.ledger.record(&setting);
+        self.forward_began |= split != Split::ALL_STABLE;
+        self.expected = Some(setting);
+        self.current = split;
+        self.drift = None;
+        self.completed = None;
+        self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
+        self.bake = super::Bake::new(self.now);
+        self.approvals.clear();
+        self.sampling.restart(self.now);
+    }
+
+    fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        match &self.drift {
+            Some(drift) if drift.is_towards_stable() => {
+                let reason = format!("completing a move towards stable: {}", drift.words());
+                self.roll_back(by, Some(Clean::new(reason)), None, out)
+            }
+            Some(_) => refuse("the foreign change goes towards the candidate: :adopt, or R rolls back"),
+            None => refuse("nothing to complete: the balancer holds what this run set"),
+        }
+    }
+
+    fn suspend(&mut self, by: &Person, lasting: Duration, reason: &Clean, out: &mut Vec<Effect>) -> Result {
+        if reason.as_str().trim().is_empty() {
+            return refuse("suspending automatic rollback needs a reason");
+        }
+        if lasting.is_zero() || lasting > SUSPEND_MAX {
+            return refuse("automatic rollback can be suspended for at most 1 h at a time");
+        }
+        let until_wall = self.wall.plus(lasting);
+        let text = format!("{by} suspends automatic rollback until {}: {reason}", until_wall.clock());
+        self.suspension =
+            Some(Suspension { by: by.clone(), reason: reason.clone(), until: self.now + lasting, until_wall });
+        self.say(Severity::Critical, Some(by), &text, Fact::Suspended { until: until_wall }, out);
+        Ok(text.into())
+    }
+
+    fn unsuspend(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        if self.suspension.take().is_none() {
+            return Ok("automatic rollback is on".into());
+        }
+        let text = format!("{by} switches automatic rollback on again");
+        self.say(Severity::Info, Some(by), &text, Fact::Unsuspended, out);
+        Ok(text.into())
+    }
+
+    fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        if self.phase() == Phase::RollingBack {
+            return refuse("a rollback is under way: it ends by itself when it is confirmed");
+        }
+        let split = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
+        let text = format!("{by} ends the run; the split stays as it is: candidate {split}");
+        self.say(Severity::Warn, Some(by), &text, Fact::Ended, out);
+        self.ended = true;
+        out.push(Effect::Stop);
+        Ok(text.into())
+    }
+}

@@ -1,0 +1,173 @@
+//! Everything the engine asks for, and what it writes down.
+
+use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Setting, Split, Wall};
+use serde::{Deserialize, Serialize};
+
+/// Something to be done. Imperative; each yields exactly one [`super::Outcome`] unless it says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write an entry to the journal and sync it.
+    Journal {
+        /// Its id.
+        id: EffectId,
+        /// What to write.
+        entry: Box<Entry>,
+    },
+    /// Set the balancer's weights.
+    WriteSplit {
+        /// Its id.
+        id: EffectId,
+        /// A later epoch cancels it.
+        epoch: Epoch,
+        /// Which way it goes.
+        direction: Direction,
+        /// Every slot's weight.
+        setting: Setting,
+        /// Write only if the balancer still carries this tag.
+        tag: Option<String>,
+    },
+    /// Read the balancer.
+    ReadSplit {
+        /// Its id.
+        id: EffectId,
+        /// The epoch at the time of asking.
+        epoch: Epoch,
+    },
+    /// Stop the keeper. Yields nothing.
+    Stop,
+}
+
+/// Which way a write goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards the candidate. A keeper looks for a tombstone before and after it.
+    Forward,
+    /// Everything to stable.
+    Back,
+}
+
+/// One line of the run's history: what is shown, logged, journaled and replayed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the run, from 1.
+    pub number: u64,
+    /// For people.
+    pub wall: Wall,
+    /// For ages.
+    pub mono: Mono,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Who did it; `None` for what merely happened.
+    pub by: Option<Person>,
+    /// What the log shows.
+    pub text: Clean,
+    /// What a restarted keeper needs of it.
+    pub fact: Fact,
+}
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Look at it.
+    Warn,
+    /// Act on it.
+    Critical,
+}
+
+/// The part of an entry that a restarted keeper folds back into its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// Nothing to remember but the line itself.
+    Line,
+    /// The run began.
+    Started {
+        /// SHA-256 of the frozen plan.
+        plan: String,
+    },
+    /// The balancer's setting before anything was touched.
+    Baseline {
+        /// Its weights.
+        setting: Setting,
+        /// Its candidate share.
+        split: Split,
+        /// The candidate's own request rate then, where it was known.
+        candidate_rate: Option<f64>,
+    },
+    /// A forward write is about to be sent.
+    Intent {
+        /// Index of the step.
+        step: usize,
+        /// Its split.
+        split: Split,
+        /// The weights.
+        setting: Setting,
+    },
+    /// The balancer held a step's setting when it was read back.
+    Reached {
+        /// Index of the step.
+        step: usize,
+    },
+    /// A forward write did not take effect; the run is where it was.
+    Missed {
+        /// Index of the step.
+        step: usize,
+    },
+    /// Forward movement stopped.
+    Held {
+        /// Why.
+        why: Clean,
+        /// Whether the keeper did it.
+        automatic: bool,
+    },
+    /// A hold was left.
+    Resumed,
+    /// A balancer setting from outside became the run's own.
+    Adopted {
+        /// Its weights.
+        setting: Setting,
+        /// Its candidate share.
+        split: Split,
+    },
+    /// A rollback was accepted. From here on nothing moves forward in this run.
+    RollbackAccepted {
+        /// Why.
+        reason: Clean,
+        /// The candidate's share then.
+        from: Option<Split>,
+        /// The weights it sends.
+        setting: Setting,
+        /// Whether a guardrail did it.
+        automatic: bool,
+    },
+    /// The rollback's setting was seen.
+    RollbackReadBack,
+    /// The rollback's setting was seen over the whole lateness window.
+    RollbackConfirmed,
+    /// And the candidate's own requests are at their floor.
+    RolledBack,
+    /// Somebody approved a step.
+    Approved {
+        /// Index of the step.
+        step: usize,
+    },
+    /// The driver's seat changed hands.
+    Driver,
+    /// Automatic rollback was suspended until this time.
+    Suspended {
+        /// Until.
+        until: Wall,
+    },
+    /// Automatic rollback is on again.
+    Unsuspended,
+    /// 100 % was reached and baked.
+    Completed,
+    /// The watch after it is over.
+    WatchOver,
+    /// The run ended.
+    Ended,
+}

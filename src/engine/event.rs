@@ -1,0 +1,272 @@
+//! Everything that can happen to a cutover. Facts are in the past tense; nothing else reaches the engine.
+
+use crate::domain::{
+    Absence, BalancerState, Clean, CommandId, EffectId, Epoch, Mono, Person, Rights, Role, Verdict, Wall,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// An event with its place in the one order of all events and both clocks at that place.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    /// Grows by one with each event the loop takes.
+    pub seq: u64,
+    /// For ages and deadlines.
+    pub mono: Mono,
+    /// For people.
+    pub wall: Wall,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Somebody asked for something.
+    Commanded(Request),
+    /// A console came.
+    ConsoleCame {
+        /// Its number with this keeper.
+        console: u64,
+        /// Who sits at it.
+        by: Person,
+        /// What it may do.
+        rights: Rights,
+    },
+    /// A console went, however it went.
+    ConsoleWent {
+        /// Its number with this keeper.
+        console: u64,
+    },
+    /// An effect ended.
+    Ended(Outcome),
+    /// An instance's metrics were read, or could not be.
+    Scraped {
+        /// Which environment.
+        role: Role,
+        /// Index of the instance in the plan.
+        instance: usize,
+        /// What was read.
+        scrape: Result<Scrape, Absence>,
+    },
+    /// An environment's health was asked.
+    HealthSeen {
+        /// Which environment.
+        role: Role,
+        /// What it answered.
+        health: Health,
+    },
+    /// An HTTP check was asked.
+    CheckAnswered {
+        /// Index of the check in the plan.
+        check: usize,
+        /// The answer.
+        answer: CheckAnswer,
+    },
+    /// Requests were sent through the balancer to see who answers.
+    Sampled(Samples),
+    /// A task that watches something died; it is started again by the keeper.
+    SourceLost {
+        /// What it watched.
+        source: Clean,
+        /// How it died.
+        why: Clean,
+    },
+    /// Somebody rolled this run back without the keeper.
+    TombstoneFound {
+        /// Who, when and why, as the tombstone says.
+        words: Clean,
+    },
+    /// The time asked for by `next_wake` has come.
+    Woke,
+    /// The machine slept or the process was stopped for this long.
+    ClockJumped {
+        /// Time between two turns of the loop beyond what it had asked for.
+        by: Duration,
+    },
+}
+
+/// A command with its sender.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The sender's name for it.
+    pub id: CommandId,
+    /// Who sends it.
+    pub by: Person,
+    /// What that connection may do.
+    pub rights: Rights,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Move to the next step.
+    Advance {
+        /// The generation the person saw; another one by now refuses the command.
+        generation: u64,
+        /// Go although gates are closed.
+        over: Option<Override>,
+    },
+    /// Leave a hold, at the same split.
+    Resume {
+        /// The generation the person saw.
+        generation: u64,
+    },
+    /// Stop forward movement.
+    Hold,
+    /// All traffic back to stable.
+    Rollback {
+        /// Why, for the record.
+        reason: Option<Clean>,
+        /// The service's name, typed; needed when stable is not ready or past a point of no return.
+        typed: Option<String>,
+    },
+    /// Sit in the driver's seat.
+    Take,
+    /// Approve the next step.
+    Approve,
+    /// Take the balancer's present setting as this run's own.
+    Adopt,
+    /// Finish a foreign move towards stable: everything to stable.
+    Complete,
+    /// Send the rollback over a foreign setting.
+    SendAgain,
+    /// No automatic rollback for a while.
+    Suspend {
+        /// How long, at most [`SUSPEND_MAX`].
+        lasting: Duration,
+        /// Why.
+        reason: Clean,
+    },
+    /// Automatic rollback again.
+    Unsuspend,
+    /// Write something down.
+    Note {
+        /// What.
+        text: Clean,
+    },
+    /// End the run and leave the split as it is.
+    End,
+}
+
+/// Longest time automatic rollback can be suspended: an hour's hold, then somebody must ask again.
+pub const SUSPEND_MAX: Duration = Duration::from_secs(3600);
+
+/// Going forward although gates are closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Override {
+    /// The service's name, typed.
+    pub typed: String,
+    /// Why.
+    pub reason: Clean,
+}
+
+/// What a command came to. Never silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Done, or under way; what was done, in words.
+    Applied(Clean),
+    /// Not done, and why; each reason on its own.
+    Refused(Vec<Clean>),
+    /// The generation moved on since the sender looked; look again.
+    Late(CommandId),
+}
+
+/// How an effect ended. Each effect has exactly one outcome.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Which effect.
+    pub id: EffectId,
+    /// The epoch it was asked in.
+    pub epoch: Epoch,
+    /// What came of it.
+    pub result: OutcomeKind,
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone)]
+pub enum OutcomeKind {
+    /// The record is on disk, or is not.
+    Journaled(Result<(), Clean>),
+    /// The write was answered, or was not.
+    Written(WriteResult),
+    /// The balancer was read.
+    Read {
+        /// When the read began: what was written later cannot be in it.
+        started: Mono,
+        /// What it said.
+        state: BalancerState,
+    },
+}
+
+/// What a write came to, as far as the one who sent it can know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteResult {
+    /// The balancer said yes. That is not yet *done*: see the read-back.
+    Accepted,
+    /// The balancer said no.
+    Refused(Clean),
+    /// Sent, and the answer is missing or says that a part was applied.
+    Unknown(Clean),
+    /// Never sent.
+    NotSent(Clean),
+}
+
+/// The counters and gauges of one instance at one time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scrape {
+    /// All requests so far; `None` when the family is not there.
+    pub requests: Option<f64>,
+    /// Requests that ended in an error so far.
+    pub errors: f64,
+    /// Cumulative latency buckets `(upper bound in seconds, count)`, rising, the last `+Inf`.
+    pub buckets: Vec<(f64, f64)>,
+    /// The plan's gauges, in the plan's order.
+    pub gauges: Vec<Result<f64, Absence>>,
+}
+
+/// An environment's answer to "how are you".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// 200, and the right version where the plan names one.
+    Healthy,
+    /// It answered otherwise, or refuses connections.
+    Failing(Clean),
+    /// It did not answer. Unknown is not down.
+    Unknown(Clean),
+}
+
+/// A check's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckAnswer {
+    /// Pass, warn, fail or unknown.
+    pub verdict: Verdict,
+    /// Short, for the panel: `200 2.1.0`.
+    pub detail: Clean,
+    /// What was received, for the details.
+    pub raw: Clean,
+}
+
+/// Who answered requests through the balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Samples {
+    /// Answered by stable.
+    pub stable: u32,
+    /// Answered by the candidate.
+    pub candidate: u32,
+    /// Answered by somebody the plan does not name, or without the header.
+    pub unknown: u32,
+    /// Not answered. Kept in the denominator.
+    pub failed: u32,
+}
+
+impl Samples {
+    /// All requests sent.
+    pub fn sent(self) -> u32 {
+        self.stable + self.candidate + self.unknown + self.failed
+    }
+}

@@ -1,0 +1,282 @@
+//! One step towards the candidate: intent on disk, write, read back; then the bake.
+
+use super::{Direction, Effect, Engine, Fact, Gate, Held, Phase, Severity, WriteResult, share};
+use crate::domain::{Clean, EffectId, Mono, Person, Setting, Split};
+use crate::plan::Advance;
+use std::time::Duration;
+
+/// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
+const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
+
+/// How long the present step has been healthy.
+#[derive(Debug, Clone)]
+pub(super) struct Bake {
+    pub healthy: Duration,
+    counted_at: Mono,
+}
+
+impl Bake {
+    pub fn new(now: Mono) -> Self {
+        Self { healthy: Duration::ZERO, counted_at: now }
+    }
+
+    /// What lies before now does not count.
+    pub fn pause(&mut self, now: Mono) {
+        self.counted_at = now;
+    }
+}
+
+/// A forward write under way.
+#[derive(Debug, Clone)]
+pub(super) struct Shift {
+    pub step: usize,
+    pub setting: Setting,
+    pub by: Person,
+    /// Whether gates were overridden for it.
+    overridden: bool,
+    stage: ShiftStage,
+}
+
+#[derive(Debug, Clone)]
+enum ShiftStage {
+    /// The intent is on its way to the disk.
+    Intended { journal: EffectId },
+    /// The write is on its way to the balancer.
+    Sent { write: EffectId, at: Mono },
+    /// The balancer answered, or did not; only reading it back tells.
+    ReadingBack { sent: Mono, answered: Mono, settles: Mono },
+}
+
+impl Shift {
+    /// A shift whose write may have gone out before the keeper was restarted.
+    pub fn recovered(step: usize, setting: Setting, now: Mono, lateness: Duration) -> Self {
+        let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness };
+        Self { step, setting, by: Person::keeper(), overridden: false, stage }
+    }
+
+    /// When an unconfirmed write can no longer land.
+    pub fn settles_at(&self) -> Option<Mono> {
+        match self.stage {
+            ShiftStage::ReadingBack { settles, .. } => Some(settles),
+            ShiftStage::Intended { .. } | ShiftStage::Sent { .. } => None,
+        }
+    }
+
+    /// Whether it may already be on the balancer.
+    pub fn was_sent(&self) -> bool {
+        !matches!(self.stage, ShiftStage::Intended { .. })
+    }
+}
+
+impl Engine {
+    /// The next step of the plan: the first above what this run last had read back.
+    pub(super) fn next_step(&self) -> Option<usize> {
+        self.plan.steps.iter().position(|step| step.split > self.current)
+    }
+
+    /// Begins a step; every condition was looked at before.
+    pub(super) fn begin_shift(
+        &mut self,
+        step: usize,
+        by: &Person,
+        overridden: bool,
+        out: &mut Vec<Effect>,
+    ) -> Result<Clean, Clean> {
+        let split = self.plan.steps[step].split;
+        let setting = {
+            let (Some((_, state)), Some(baseline)) = (&self.balancer.seen, &self.baseline) else {
+                return Err("the balancer has not been read yet".into());
+            };
+            share::setting_for(&self.layout, split, state, &baseline.setting)
+                .map_err(|why| Clean::new(format!("{split} cannot be set: {why}")))?
+        };
+        self.ledger.record(&setting);
+        let text = format!("{by} advances {} → {split}", self.current);
+        let fact = Fact::Intent { step, split, setting: setting.clone() };
+        let journal = self.say(Severity::Info, Some(by), &text, fact, out);
+        self.shift = Some(Shift { step, setting, by: by.clone(), overridden, stage: ShiftStage::Intended { journal } });
+        Ok(text.into())
+    }
+
+    pub(super) fn intent_journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
+        let Some(shift) = &self.shift else { return };
+        if !matches!(shift.stage, ShiftStage::Intended { journal } if journal == id) {
+            return;
+        }
+        if let Err(why) = result {
+            self.miss(&format!("its intent could not be written to the journal: {why}"), out);
+            return;
+        }
+        // Time has passed since the key: every gate is asked again at the moment of sending.
+        let overridden = shift.overridden;
+        let closed = self.gates().into_iter().find(|gate| !(gate.is_open() || overridden && gate.can_be_overridden));
+        if let Some(gate) = closed {
+            self.miss(&format!("{} closed before it was sent: {}", gate.name, gate.detail), out);
+            return;
+        }
+        let write = self.new_effect();
+        let tag = self.balancer.tag();
+        let Some(shift) = &mut self.shift else { return };
+        shift.stage = ShiftStage::Sent { write, at: self.now };
+        self.forward_began = true;
+        out.push(Effect::WriteSplit {
+            id: write,
+            epoch: self.epoch,
+            direction: Direction::Forward,
+            setting: shift.setting.clone(),
+            tag,
+        });
+    }
+
+    pub(super) fn shift_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
+        let Some(shift) = &mut self.shift else { return };
+        let ShiftStage::Sent { write, at: sent } = shift.stage else { return };
+        if write != id {
+            return;
+        }
+        match result {
+            WriteResult::Refused(why) => self.miss(&format!("the balancer refused it: {why}"), out),
+            WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
+            WriteResult::Accepted | WriteResult::Unknown(_) => {
+                // A write may land as late as its window after the attempt ended.
+                let settles = self.now + self.plan.traffic.lateness.max(self.plan.traffic.timeout);
+                shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
+                if let WriteResult::Unknown(why) = result {
+                    let text = format!("the write's outcome is unknown: {why}; reading the balancer");
+                    self.say(Severity::Warn, None, text, Fact::Line, out);
+                }
+                self.balancer.read_soon(self.now);
+            }
+        }
+    }
+
+    /// A whole read of the balancer while a write may be under way.
+    pub(super) fn shift_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
+        let Some(shift) = &self.shift else { return };
+        let ShiftStage::ReadingBack { sent, answered, .. } = shift.stage else { return };
+        if started < answered || *setting != shift.setting {
+            return;
+        }
+        let (step, seconds) = (shift.step, self.now.since(sent).as_secs_f64());
+        self.tempo.to_balancer = Some(answered.since(sent));
+        self.tempo.read_back = Some(self.now.since(sent));
+        self.shift = None;
+        self.arrive(step, setting.clone(), Some(seconds), out);
+    }
+
+    fn arrive(&mut self, step: usize, setting: Setting, seconds: Option<f64>, out: &mut Vec<Effect>) {
+        self.current = self.plan.steps[step].split;
+        self.position = Some(step);
+        self.expected = Some(setting);
+        self.drift = None;
+        self.bake = Bake::new(self.now);
+        self.reached[step] = Some((self.now, self.wall));
+        self.sampling.restart(self.now);
+        let took = seconds.map_or_else(String::new, |s| format!(" after {s:.1} s"));
+        let text = format!("candidate {} read back{took}", self.current);
+        self.say(Severity::Info, None, text, Fact::Reached { step }, out);
+        if let Some(breaks) = self.plan.steps[step].point_of_no_return.clone() {
+            let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
+            self.say(Severity::Warn, None, text, Fact::Line, out);
+        }
+    }
+
+    /// The step did not happen; the run is where it was, and holds.
+    fn miss(&mut self, why: &str, out: &mut Vec<Effect>) {
+        let Some(shift) = self.shift.take() else { return };
+        let split = self.plan.steps[shift.step].split;
+        let text = format!("{split} was not reached: {why}");
+        self.say(Severity::Critical, None, &text, Fact::Missed { step: shift.step }, out);
+        self.balancer.read_soon(self.now);
+        self.hold(&Person::keeper(), text, true, out);
+    }
+
+    pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
+        let settled = self.shift.as_ref().and_then(Shift::settles_at).is_some_and(|at| self.now >= at);
+        if !settled {
+            return;
+        }
+        // Past its window the write is over only when the balancer was read since: else nobody knows.
+        let Some(at) = self.shift.as_ref().and_then(Shift::settles_at) else { return };
+        if self.balancer.at().is_some_and(|seen| seen >= at) {
+            let holds = self.balancer.split().map_or_else(|| "something unknown".to_owned(), |s| s.to_string());
+            self.miss(&format!("the balancer still holds {holds} after the lateness window"), out);
+        }
+    }
+
+    /// Stops forward movement. Writes nothing to the balancer.
+    pub(super) fn hold(&mut self, by: &Person, why: impl AsRef<str>, automatic: bool, out: &mut Vec<Effect>) {
+        if self.held.is_some() || self.rollback.is_some() || self.ended {
+            return;
+        }
+        let why = Clean::new(why);
+        let (severity, text) = if automatic {
+            (Severity::Critical, format!("AUTO-HOLD at {}: {why}", self.current))
+        } else {
+            (Severity::Warn, format!("{by} holds at {}", self.current))
+        };
+        self.held = Some(Held { by: by.clone(), why: why.clone(), wall: self.wall, automatic });
+        self.say(severity, Some(by), text, Fact::Held { why, automatic }, out);
+        if self.shift.as_ref().is_some_and(|shift| !shift.was_sent())
+            && let Some(shift) = self.shift.take()
+        {
+            let split = self.plan.steps[shift.step].split;
+            let text = format!("{split} was not sent: held");
+            self.say(Severity::Warn, None, text, Fact::Missed { step: shift.step }, out);
+        }
+    }
+
+    pub(super) fn pass_bake(&mut self) {
+        let turn = self.now.since(self.bake.counted_at).min(BAKE_TURN_MAX);
+        self.bake.counted_at = self.now;
+        if self.position.is_none() || self.rollback.is_some() {
+            return;
+        }
+        if self.is_breached() {
+            self.bake.healthy = Duration::ZERO;
+        } else if !self.is_blind() && self.drift.is_none() {
+            self.bake.healthy += turn;
+        }
+    }
+
+    /// How much of the present step's bake is still to come.
+    pub(super) fn bake_left(&self) -> Duration {
+        let need = self.position.map_or(Duration::ZERO, |step| self.plan.steps[step].bake);
+        need.saturating_sub(self.bake.healthy)
+    }
+
+    pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
+        if let (Some(until), false, None) = (self.watch_until, self.watch_over, &self.rollback)
+            && self.now >= until
+        {
+            self.watch_over = true;
+            self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
+        }
+        let at_end = self.current == Split::ALL_CANDIDATE && self.position.is_some();
+        if at_end && self.completed.is_none() && self.phase() == Phase::Baking && self.bake_left().is_zero() {
+            self.completed = Some((self.now, self.wall));
+            self.watch_until = Some(self.now + self.plan.watch);
+            let text =
+                format!("COMPLETE: 100% on {}; R still rolls back", self.environment(crate::domain::Role::Candidate));
+            self.say(Severity::Info, None, text, Fact::Completed, out);
+        }
+    }
+
+    /// Goes to the next step by itself, where the plan says so and every gate passes outright.
+    pub(super) fn pass_automatic(&mut self, out: &mut Vec<Effect>) {
+        let Some(position) = self.position else { return };
+        let may = self.plan.advance == Advance::Automatic
+            && self.phase() == Phase::Baking
+            && !self.plan.steps[position].hold
+            && self.driver_is_here();
+        let (true, Some(step), Some(driver)) = (may, self.next_step(), self.driver.clone()) else { return };
+        // A warning is for a person to judge, so it keeps the keeper from going on by itself.
+        if !self.gates().iter().all(Gate::passes) {
+            return;
+        }
+        let keeper = Person::claimed(format!("automatic for {}", driver.name), Person::keeper().user);
+        if let Err(why) = self.begin_shift(step, &keeper, false, out) {
+            self.hold(&Person::keeper(), why.as_str(), true, out);
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! The cutover itself, as a pure function of what happened.
+//!
+//! [`Engine::handle`] takes one stamped event and gives back the effects to carry out and, for a
+//! command, its answer. The contract:
+//!
+//! * It reads no clock, spawns nothing and does no I/O; time comes with each event.
+//! * Each effect is carried out once and reported as exactly one [`Outcome`], also when it timed out,
+//!   was cancelled or panicked.
+//! * [`Engine::next_wake`] names the one time at which the engine wants [`Event::Woke`], and why.
+//! * The same events give the same effects, always.
+//!
+//! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
+//! `balancer` (reads and drift), `watching` (readings, health, checks, limits), `gates` (why not yet),
+//! `invariant` (what must hold after every event), `recover` (after a crash), `snapshot` (what is shown).
+
+mod back;
+mod balancer;
+mod command;
+mod effect;
+mod event;
+mod forward;
+mod gates;
+pub mod guardrail;
+mod invariant;
+mod ledger;
+mod phase;
+mod recover;
+pub mod share;
+mod snapshot;
+mod watching;
+pub mod window;
+
+pub use effect::{Direction, Effect, Entry, Fact, Severity};
+pub use event::{
+    Answer, CheckAnswer, Command, Event, Health, Outcome, OutcomeKind, Override, Request, SUSPEND_MAX, Samples, Scrape,
+    Stamped, WriteResult,
+};
+pub use gates::Gate;
+pub use phase::{Ask, Phase, Rule, rule};
+pub use snapshot::{
+    Band, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView,
+    PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SERIES_POINTS, SignalView, Snapshot,
+    SplitView, StepState, StepView, Tempo,
+};
+
+use crate::domain::{
+    Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Rights, Role, Setting, Split, Wall,
+};
+use crate::plan::Plan;
+use back::Rollback;
+use balancer::{BalancerView, Drift};
+use forward::{Bake, Shift};
+use guardrail::Watch;
+use ledger::Ledger;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use watching::{CheckState, HealthState, Sampling, Series};
+use window::Instances;
+
+/// Whether this keeper may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It drives.
+    Drive,
+    /// It holds no write path at all.
+    Watch,
+}
+
+/// Log lines kept for the screen: four screens of 200x60.
+pub const LOG_LINES_MAX: usize = 240;
+/// Answers remembered so that a command sent again is done once: a minute of one a quarter second.
+pub const ANSWERS_MAX: usize = 240;
+/// A gap in the clock longer than this is told, and holds: five polls were missed at the default interval.
+pub const CLOCK_GAP: Duration = Duration::from_secs(5);
+/// Time between two looks at everything that only time changes.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What one event came to.
+#[derive(Debug, Default)]
+pub struct Handled {
+    /// What is to be done, in this order.
+    pub effects: Vec<Effect>,
+    /// The answer, when the event was a command.
+    pub answer: Option<Answer>,
+}
+
+/// Why the engine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeReason {
+    /// Everything that only time changes: ages, bakes, limits.
+    Tick,
+    /// The balancer is to be read.
+    ReadDue,
+    /// The disk had its time; the rollback goes out without it.
+    RollbackOverdue,
+    /// A rollback attempt is to be repeated.
+    RollbackRetry,
+    /// A forward write has had its lateness window.
+    ShiftSettled,
+}
+
+/// Why and since when forward movement is stopped.
+#[derive(Debug, Clone)]
+struct Held {
+    by: Person,
+    why: Clean,
+    wall: Wall,
+    automatic: bool,
+}
+
+/// One console that is here.
+#[derive(Debug, Clone)]
+struct Console {
+    by: Person,
+    rights: Rights,
+}
+
+/// Automatic rollback is off for a while.
+#[derive(Debug, Clone)]
+struct Suspension {
+    by: Person,
+    reason: Clean,
+    until: Mono,
+    until_wall: Wall,
+}
+
+/// A cutover.
+#[derive(Debug)]
+pub struct Engine {
+    plan: Arc<Plan>,
+    layout: Layout,
+    mode: Mode,
+    now: Mono,
+    wall: Wall,
+    started: (Mono, Wall),
+
+    baseline: Option<Baseline>,
+    /// What the balancer should hold; `None` until it was read once.
+    expected: Option<Setting>,
+    ledger: Ledger,
+    balancer: BalancerView,
+    drift: Option<Drift>,
+
+    /// Index of the last step reached; `None` before the first.
+    position: Option<usize>,
+    /// The split this run last had read back.
+    current: Split,
+    bake: Bake,
+    shift: Option<Shift>,
+    held: Option<Held>,
+    rollback: Option<Rollback>,
+    /// When 100 % was baked, and until when it is watched.
+    completed: Option<(Mono, Wall)>,
+    watch_until: Option<Mono>,
+    watch_over: bool,
+    ended: bool,
+    /// When each step was reached.
+    reached: Vec<Option<(Mono, Wall)>>,
+    /// The first forward write of the run, sent or about to be.
+    forward_began: bool,
+    tempo: Tempo,
+
+    instances: PerRole<Instances>,
+    watches: Vec<Watch>,
+    checks: Vec<CheckState>,
+    health: PerRole<HealthState>,
+    sampling: Sampling,
+    series: Series,
+    watched_at: Mono,
+
+    driver: Option<Person>,
+    consoles: BTreeMap<u64, Console>,
+    approvals: BTreeMap<usize, Person>,
+    suspension: Option<Suspension>,
+
+    journal_trouble: Option<(Wall, Clean)>,
+    violation: Option<Clean>,
+    log: VecDeque<Entry>,
+    answers: VecDeque<(CommandId, Answer)>,
+    entry_number: u64,
+    next_effect: u64,
+    epoch: Epoch,
+    generation: u64,
+    fingerprint: u64,
+    jitter: u64,
+}
+
+/// The balancer before anything was touched.
+#[derive(Debug, Clone)]
+struct Baseline {
+    setting: Setting,
+    split: Split,
+    candidate_rate: Option<f64>,
+}
+
+impl Engine {
+    /// A new run. `jitter` seeds the spread of retries and nothing else.
+    pub fn new(plan: Arc<Plan>, mode: Mode, mono: Mono, wall: Wall, jitter: u64) -> Self {
+        let layout = plan.traffic.layout();
+        Self {
+            mode,
+            now: mono,
+            wall,
+            started: (mono, wall),
+            baseline: None,
+            expected: None,
+            ledger: Ledger::default(),
+            balancer: BalancerView::new(mono),
+            drift: None,
+            position: None,
+            current: Split::ALL_STABLE,
+            bake: Bake::new(mono),
+            shift: None,
+            held: None,
+            rollback: None,
+            completed: None,
+            watch_until: None,
+            watch_over: false,
+            ended: false,
+            reached: vec![None; plan.steps.len()],
+            forward_began: false,
+            tempo: Tempo::default(),
+            instances: PerRole::from_fn(|role| Instances::new(plan.environments[role].metrics.len())),
+            watches: plan.guardrails.iter().map(|_| Watch::new(mono)).collect(),
+            checks: plan.checks.iter().map(|_| CheckState::default()).collect(),
+            health: PerRole::from_fn(|_| HealthState::default()),
+            sampling: Sampling::default(),
+            series: Series::default(),
+            watched_at: mono,
+            driver: None,
+            consoles: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            suspension: None,
+            journal_trouble: None,
+            violation: None,
+            log: VecDeque::new(),
+            answers: VecDeque::new(),
+            entry_number: 0,
+            next_effect: 0,
+            epoch: Epoch::default(),
+            generation: 0,
+            fingerprint: 0,
+            jitter,
+            layout,
+            plan,
+        }
+    }
+
+    /// Takes one event in. See the module for the contract.
+    pub fn handle(&mut self, stamped: &Stamped) -> Handled {
+        self.now = self.now.max(stamped.mono);
+        self.wall = stamped.wall;
+        let mut out = Vec::new();
+        let answer = self.take(&stamped.event, &mut out);
+        self.pass_time(&mut out);
+        self.check_invariants(&mut out);
+        self.bump_generation();
+        Handled { effects: out, answer }
+    }
+
+    fn take(&mut self, event: &Event, out: &mut Vec<Effect>) -> Option<Answer> {
+        match event {
+            Event::Commanded(request) => return Some(self.command(request, out)),
+            Event::ConsoleCame { console, by, rights } => self.console_came(*console, by, *rights, out),
+            Event::ConsoleWent { console } => self.console_went(*console, out),
+            Event::Ended(outcome) => self.outcome(outcome, out),
+            Event::Scraped { role, instance, scrape } => self.scraped(*role, *instance, scrape),
+            Event::HealthSeen { role, health } => self.health_seen(*role, health, out),
+            Event::CheckAnswered { check, answer } => self.check_answered(*check, answer, out),
+            Event::Sampled(samples) => self.sampling.push(self.now, *samples),
+            Event::SourceLost { source, why } => {
+                let text = format!("source lost: {source}: {why}");
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
+            Event::TombstoneFound { words } => self.tombstone_found(words, out),
+            Event::Woke => {}
+            Event::ClockJumped { by } => self.clock_jumped(*by, out),
+        }
+        None
+    }
+
+    fn outcome(&mut self, outcome: &Outcome, out: &mut Vec<Effect>) {
+        match &outcome.result {
+            OutcomeKind::Journaled(result) => self.journaled(outcome.id, result, out),
+            OutcomeKind::Written(result) => self.written(outcome.id, result, out),
+            OutcomeKind::Read { started, state } => self.balancer_read(outcome.id, *started, state, out),
+        }
+    }
+
+    fn journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
+        match result {
+            Ok(()) => self.journal_trouble = None,
+            Err(why) if self.journal_trouble.is_none() => {
+                self.journal_trouble = Some((self.wall, why.clone()));
+            }
+            Err(_) => {}
+        }
+        self.rollback_journaled(id);
+        self.intent_journaled(id, result, out);
+    }
+
+    fn written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
+        // An id of neither belongs to a write that a rollback superseded; the ledger still explains it.
+        if !self.rollback_written(id, result, out) {
+            self.shift_written(id, result, out);
+        }
+    }
+
+    /// Everything that only time, or the sum of what is known, changes.
+    fn pass_time(&mut self, out: &mut Vec<Effect>) {
+        if self.ended {
+            return;
+        }
+        self.watch_limits(out);
+        self.pass_bake();
+        self.pass_rollback(out);
+        self.pass_shift(out);
+        self.pass_completion(out);
+        self.pass_automatic(out);
+        self.pass_suspension(out);
+        self.read_when_due(out);
+    }
+
+    /// When to send [`Event::Woke`], and why; `None` once the run has ended.
+    pub fn next_wake(&self) -> Option<(Mono, WakeReason)> {
+        if self.ended {
+            return None;
+        }
+        let mut wakes = vec![(self.now + TICK, WakeReason::Tick)];
+        if let Some(at) = self.balancer.due() {
+            wakes.push((at, WakeReason::ReadDue));
+        }
+        wakes.extend(self.rollback.as_ref().and_then(Rollback::next_wake));
+        wakes.extend(self.shift.as_ref().and_then(Shift::settles_at).map(|at| (at, WakeReason::ShiftSettled)));
+        wakes.into_iter().min_by_key(|(at, _)| *at)
+    }
+
+    /// Where the cutover stands.
+    pub fn phase(&self) -> Phase {
+        if self.ended {
+            Phase::Ended
+        } else if self.mode == Mode::Watch {
+            Phase::Observing
+        } else if let Some(rollback) = &self.rollback {
+            rollback.phase()
+        } else if self.held.is_some() {
+            Phase::Held
+        } else if self.shift.is_some() {
+            Phase::Shifting
+        } else if self.completed.is_some() {
+            Phase::Complete
+        } else if self.position.is_some() {
+            Phase::Baking
+        } else if self.gates().iter().all(Gate::is_open) {
+            Phase::Ready
+        } else {
+            Phase::Preflight
+        }
+    }
+
+    /// The plan of this run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether the run is over and the keeper may go.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether nothing more will happen by itself: rolled back, or complete and watched.
+    pub fn is_final(&self) -> bool {
+        self.ended || self.phase() == Phase::RolledBack || (self.watch_over && self.rollback.is_none())
+    }
+
+    fn environment(&self, role: Role) -> String {
+        self.plan.environments[role].words()
+    }
+
+    fn new_effect(&mut self) -> EffectId {
+        self.next_effect += 1;
+        EffectId(self.next_effect)
+    }
+
+    /// Writes a line: to the log on screen and to the journal.
+    fn say(
+        &mut self,
+        severity: Severity,
+        by: Option<&Person>,
+        text: impl AsRef<str>,
+        fact: Fact,
+        out: &mut Vec<Effect>,
+    ) -> EffectId {
+        self.entry_number += 1;
+        let entry = Entry {
+            number: self.entry_number,
+            wall: self.wall,
+            mono: self.now,
+            severity,
+            by: by.cloned(),
+            text: Clean::new(text),
+            fact,
+        };
+        self.log.push_back(entry.clone());
+        if self.log.len() > LOG_LINES_MAX {
+            self.log.pop_front();
+        }
+        let id = self.new_effect();
+        out.push(Effect::Journal { id, entry: Box::new(entry) });
+        id
+    }
+
+    fn console_came(&mut self, console: u64, by: &Person, rights: Rights, out: &mut Vec<Effect>) {
+        let word = match rights {
+            Rights::ReadOnly => " (read-only)",
+            Rights::Full => "",
+        };
+        self.consoles.insert(console, Console { by: by.clone(), rights });
+        self.say(Severity::Info, Some(by), format!("{by} attached{word}"), Fact::Line, out);
+        if self.driver.is_none() && rights == Rights::Full && self.mode == Mode::Drive {
+            self.driver = Some(by.clone());
+            self.say(Severity::Info, Some(by), format!("{by} drives"), Fact::Driver, out);
+        }
+    }
+
+    fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
+        let Some(gone) = self.consoles.remove(&console) else { return };
+        let drove = self.driver.as_ref() == Some(&gone.by) && !self.driver_is_here();
+        let text = if drove {
+            format!("{} left; automatic advance waits for the driver", gone.by)
+        } else {
+            format!("{} left", gone.by)
+        };
+        self.say(Severity::Info, Some(&gone.by), text, Fact::Line, out);
+    }
+
+    fn driver_is_here(&self) -> bool {
+        self.consoles
+            .values()
+            .any(|console| console.rights == Rights::Full && self.driver.as_ref() == Some(&console.by))
+    }
+
+    fn clock_jumped(&mut self, by: Duration, out: &mut Vec<Effect>) {
+        self.bake.pause(self.now);
+        self.balancer.read_soon(self.now);
+        if by < CLOCK_GAP {
+            return;
+        }
+        let seconds = by.as_secs();
+        self.say(
+            Severity::Warn,
+            None,
+            format!("the keeper stood still for {seconds} s (sleep, stop or a busy machine)"),
+            Fact::Line,
+            out,
+        );
+        if matches!(self.phase(), Phase::Shifting | Phase::Baking) {
+            self.hold(&Person::keeper(), format!("the keeper stood still for {seconds} s"), true, out);
+        }
+    }
+
+    /// The generation grows whenever what an advance was decided on may have changed.
+    fn bump_generation(&mut self) {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.phase().hash(&mut hasher);
+        self.position.hash(&mut hasher);
+        self.driver.hash(&mut hasher);
+        self.balancer.split().map(Split::permille).hash(&mut hasher);
+        for gate in self.gates() {
+            (gate.verdict, gate.name).hash(&mut hasher);
+        }
+        let fingerprint = hasher.finish();
+        if fingerprint != self.fingerprint {
+            self.fingerprint = fingerprint;
+            self.generation += 1;
+        }
+    }
+
+    /// A number from 0.0 to 1.0 that spreads retries (splitmix64).
+    fn spread(&mut self) -> f64 {
+        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.jitter;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,106 @@
+//! After a crash: the journal's facts folded back into an engine that shows where it stands, and holds.
+
+use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, Shift, Suspension};
+use crate::domain::{Mono, Person, Split, Wall};
+use crate::plan::Plan;
+use std::sync::Arc;
+
+impl Engine {
+    /// Rebuilds a run from its journal. A rollback that was under way goes on by itself; anything else holds.
+    pub fn recover(plan: Arc<Plan>, entries: &[Entry], mono: Mono, wall: Wall, jitter: u64) -> Self {
+        let mut engine = Self::new(plan, Mode::Drive, mono, wall, jitter);
+        for entry in entries {
+            engine.fold(entry);
+        }
+        engine.entry_number = entries.last().map_or(0, |entry| entry.number);
+        let kept = entries.len().saturating_sub(LOG_LINES_MAX);
+        engine.log = entries[kept..].iter().cloned().collect();
+        // Effects of the new process must never be mistaken for the old one's.
+        engine.next_effect = engine.entry_number * 4;
+        if engine.rollback.is_none() && !engine.ended {
+            engine.held = Some(Held {
+                by: Person::keeper(),
+                why: "the keeper was restarted: look, then resume".into(),
+                wall,
+                automatic: true,
+            });
+        }
+        engine
+    }
+
+    fn fold(&mut self, entry: &Entry) {
+        match &entry.fact {
+            Fact::Line | Fact::Started { .. } | Fact::Held { .. } | Fact::Resumed => {}
+            Fact::Baseline { setting, split, candidate_rate } => {
+                self.ledger.record(setting);
+                self.expected = Some(setting.clone());
+                self.current = *split;
+                self.baseline =
+                    Some(Baseline { setting: setting.clone(), split: *split, candidate_rate: *candidate_rate });
+            }
+            Fact::Intent { step, setting, .. } => {
+                self.ledger.record(setting);
+                self.forward_began = true;
+                let lateness = self.plan.traffic.lateness.max(self.plan.traffic.timeout);
+                self.shift = Some(Shift::recovered(*step, setting.clone(), self.now, lateness));
+            }
+            Fact::Reached { step } => self.fold_reached(*step, entry),
+            Fact::Missed { .. } => self.shift = None,
+            Fact::Adopted { setting, split } => {
+                if self.rollback.is_some() {
+                    self.ledger.record(setting);
+                    if let Some(rollback) = &mut self.rollback {
+                        rollback.setting = setting.clone();
+                    }
+                } else {
+                    self.adopted(setting.clone(), *split);
+                }
+            }
+            Fact::RollbackAccepted { reason, from, setting, automatic } => {
+                self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
+            }
+            Fact::RollbackReadBack | Fact::RollbackConfirmed | Fact::RolledBack => {
+                // What was confirmed before the crash is confirmed again by reading, not by memory.
+            }
+            Fact::Approved { step } => {
+                if let Some(by) = &entry.by {
+                    self.approvals.insert(*step, by.clone());
+                }
+            }
+            Fact::Driver => self.driver.clone_from(&entry.by),
+            Fact::Suspended { until } => {
+                let left = until.millis() - self.wall.millis();
+                if let (Ok(left @ 1..), Some(by)) = (u64::try_from(left), &entry.by) {
+                    self.suspension = Some(Suspension {
+                        by: by.clone(),
+                        reason: entry.text.clone(),
+                        until: self.now + std::time::Duration::from_millis(left),
+                        until_wall: *until,
+                    });
+                }
+            }
+            Fact::Unsuspended => self.suspension = None,
+            Fact::Completed => {
+                self.completed = Some((self.now, entry.wall));
+                let passed = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+                let left = self.plan.watch.saturating_sub(std::time::Duration::from_millis(passed));
+                self.watch_until = Some(self.now + left);
+            }
+            Fact::WatchOver => self.watch_over = true,
+            Fact::Ended => self.ended = true,
+        }
+    }
+
+    fn fold_reached(&mut self, step: usize, entry: &Entry) {
+        if step >= self.plan.steps.len() {
+            return;
+        }
+        if let Some(shift) = self.shift.take() {
+            self.expected = Some(shift.setting);
+        }
+        self.position = Some(step);
+        self.current = self.plan.steps[step].split;
+        self.reached[step] = Some((self.now, entry.wall));
+        debug_assert!(self.current > Split::ALL_STABLE, "steps are above zero by construction");
+    }
+}

@@ -1,0 +1,277 @@
+//! From a split to weights, and from weights to a split.
+
+use crate::domain::{BalancerState, Layout, Readiness, Role, Setting, Slot, Split, Weights};
+use crate::plan::PERCENT_WHOLE;
+
+/// How far the reachable share may be from the step, as a part of the step.
+const QUANTISATION_MAX: f64 = 0.20;
+
+/// The balancer's own split as computed from what it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Configured {
+    /// The candidate's share on the node where it is largest (0.0–1.0).
+    pub share: f64,
+    /// Each node's share; `None` for a node that could not be read or serves nobody.
+    pub nodes: Vec<Option<f64>>,
+}
+
+impl Configured {
+    /// Whether all nodes hold the same share, to a tenth of a percent.
+    pub fn is_even(&self) -> bool {
+        self.nodes.iter().all(|node| node.is_some_and(|share| (share - self.share).abs() < 0.0005))
+    }
+
+    /// The nearest split.
+    pub fn split(&self) -> Split {
+        Split::from_fraction(self.share.clamp(0.0, 1.0)).unwrap_or(Split::ALL_CANDIDATE)
+    }
+}
+
+/// Computes the split from weights and from which slots serve; `None` when no node tells.
+pub fn configured(layout: &Layout, state: &BalancerState) -> Option<Configured> {
+    let nodes: Vec<Option<f64>> = (0..layout.nodes.len()).map(|node| node_share(layout, state, node)).collect();
+    let share = nodes.iter().flatten().copied().max_by(f64::total_cmp)?;
+    Some(Configured { share, nodes })
+}
+
+fn node_share(layout: &Layout, state: &BalancerState, node: usize) -> Option<f64> {
+    let side = |role| -> Option<u64> {
+        layout
+            .slots_of(node, role)
+            .map(|slot| {
+                let seen = state.slot(slot)?;
+                Some(if seen.readiness == Readiness::Down { 0 } else { u64::from(seen.weight) })
+            })
+            .sum()
+    };
+    let (stable, candidate) = (side(Role::Stable)?, side(Role::Candidate)?);
+    let total = stable + candidate;
+    (total > 0).then(|| candidate as f64 / total as f64)
+}
+
+/// The weights that come nearest to a split on every node, or why there are none.
+///
+/// Within one side the proportions of `baseline` are kept. Slots that are down get the same weight as
+/// their side, so that they serve their part once they come up.
+pub fn setting_for(
+    layout: &Layout,
+    split: Split,
+    state: &BalancerState,
+    baseline: &Setting,
+) -> Result<Setting, String> {
+    if split == Split::ALL_STABLE {
+        return Ok(all_stable(layout, baseline));
+    }
+    let mut setting = Setting::default();
+    for node in 0..layout.nodes.len() {
+        match layout.weights {
+            Weights::Percent => {
+                let candidate = u32::from(split.permille()) * (PERCENT_WHOLE / 1000);
+                for (role, weight) in [(Role::Stable, PERCENT_WHOLE - candidate), (Role::Candidate, candidate)] {
+                    setting.0.extend(layout.slots_of(node, role).map(|slot| (slot.clone(), weight)));
+                }
+            }
+            Weights::Relative { max } => {
+                node_weights(layout, node, split, state, baseline, max, &mut setting)
+                    .map_err(|why| format!("{}: {why}", layout.nodes[node]))?;
+            }
+        }
+    }
+    Ok(setting)
+}
+
+/// Everything on stable: stable's weights as they were before the run where those were above zero.
+pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
+    let full = match layout.weights {
+        Weights::Percent => PERCENT_WHOLE,
+        Weights::Relative { max } => max,
+    };
+    let weight = |slot: &Slot, role: Role| match (role, layout.weights) {
+        (Role::Candidate, _) => 0,
+        (Role::Stable, Weights::Percent) => full,
+        (Role::Stable, Weights::Relative { .. }) => {
+            baseline.0.get(slot).copied().filter(|weight| *weight > 0).unwrap_or(full)
+        }
+    };
+    Setting(layout.slots.iter().map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
+}
+
+/// A slot, its part of its side, and whether it serves now.
+type Part<'a> = (&'a Slot, f64, bool);
+
+fn node_weights(
+    layout: &Layout,
+    node: usize,
+    split: Split,
+    state: &BalancerState,
+    baseline: &Setting,
+    max: u32,
+    setting: &mut Setting,
+) -> Result<(), String> {
+    let stable = side_parts(layout, node, Role::Stable, state, baseline);
+    let candidate = side_parts(layout, node, Role::Candidate, state, baseline);
+    let serves = |parts: &[Part<'_>]| parts.iter().any(|(_, _, up)| *up);
+    if !serves(&candidate) {
+        return Err("no candidate server is up".into());
+    }
+    if split == Split::ALL_CANDIDATE {
+        setting.0.extend(scaled(&candidate, max));
+        setting.0.extend(stable.iter().map(|(slot, _, _)| ((*slot).clone(), 0)));
+        return Ok(());
+    }
+    if !serves(&stable) {
+        return Err("no stable server is up".into());
+    }
+    let wanted = split.fraction();
+    // Every pair of scales is one try; larger scales win ties because they split each side more finely.
+    let mut best: Option<(f64, u32, u32)> = None;
+    for stable_scale in 1..=max {
+        let stable_sum = serving_sum(&stable, stable_scale);
+        let one = serving_sum(&candidate, max) / f64::from(max);
+        let ideal = wanted / (1.0 - wanted) * stable_sum / one;
+        for candidate_scale in [ideal.floor(), ideal.ceil()] {
+            let candidate_scale = (candidate_scale as u32).clamp(1, max);
+            let candidate_sum = serving_sum(&candidate, candidate_scale);
+            let error = (candidate_sum / (candidate_sum + stable_sum) - wanted).abs();
+            if best.is_none_or(|(least, _, _)| error <= least) {
+                best = Some((error, stable_scale, candidate_scale));
+            }
+        }
+    }
+    let Some((error, stable_scale, candidate_scale)) = best else {
+        return Err("it takes no weights".into());
+    };
+    if error > wanted * QUANTISATION_MAX {
+        return Err(format!("weights from 1 to {max} come no nearer to {split} than {:.2}% off", error * 100.0));
+    }
+    setting.0.extend(scaled(&stable, stable_scale));
+    setting.0.extend(scaled(&candidate, candidate_scale));
+    Ok(())
+}
+
+fn side_parts<'a>(
+    layout: &'a Layout,
+    node: usize,
+    role: Role,
+    state: &BalancerState,
+    baseline: &Setting,
+) -> Vec<Part<'a>> {
+    let weight_before = |slot: &Slot| f64::from(baseline.0.get(slot).copied().unwrap_or(0));
+    let largest = layout.slots_of(node, role).map(weight_before).fold(0.0, f64::max);
+    layout
+        .slots_of(node, role)
+        .map(|slot| {
+            let before = weight_before(slot);
+            let part = if largest > 0.0 && before > 0.0 { before / largest } else { 1.0 };
+            let up = state.slot(slot).is_some_and(|seen| seen.readiness != Readiness::Down);
+            (slot, part, up)
+        })
+        .collect()
+}
+
+fn weight_at(part: f64, scale: u32) -> u32 {
+    ((part * f64::from(scale)).round() as u32).max(1)
+}
+
+fn serving_sum(parts: &[Part<'_>], scale: u32) -> f64 {
+    parts.iter().filter(|(_, _, up)| *up).map(|(_, part, _)| f64::from(weight_at(*part, scale))).sum()
+}
+
+fn scaled<'a>(parts: &'a [Part<'_>], scale: u32) -> impl Iterator<Item = (Slot, u32)> + 'a {
+    parts.iter().map(move |(slot, part, _)| ((*slot).clone(), weight_at(*part, scale)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NodeState, SlotState};
+
+    fn layout(stable: usize, candidate: usize) -> Layout {
+        let names = |word: &str, count| (0..count).map(|i| format!("{word}{i}")).collect::<Vec<_>>();
+        let slot = |name: String, role| (Slot { node: 0, name }, role);
+        Layout {
+            nodes: vec!["lb".into()],
+            slots: names("s", stable)
+                .into_iter()
+                .map(|n| slot(n, Role::Stable))
+                .chain(names("c", candidate).into_iter().map(|n| slot(n, Role::Candidate)))
+                .collect(),
+            weights: Weights::Relative { max: 256 },
+        }
+    }
+
+    fn state(layout: &Layout, setting: &Setting, down: &[&str]) -> BalancerState {
+        let slots = layout
+            .slots
+            .iter()
+            .map(|(slot, _)| SlotState {
+                name: slot.name.clone(),
+                weight: setting.0.get(slot).copied().unwrap_or(0),
+                configured: None,
+                readiness: if down.contains(&slot.name.as_str()) { Readiness::Down } else { Readiness::Up },
+            })
+            .collect();
+        BalancerState { nodes: vec![NodeState { slots: Ok(slots) }], tag: None }
+    }
+
+    #[test]
+    fn every_percent_is_reached_within_its_error() {
+        for (stable, candidate) in [(1, 1), (3, 3), (4, 1), (2, 5)] {
+            let layout = layout(stable, candidate);
+            let before = all_stable(&layout, &Setting::default());
+            for percent in 1..=100_u16 {
+                let split = Split::from_permille(percent * 10).expect("in range");
+                let setting = setting_for(&layout, split, &state(&layout, &before, &[]), &before).expect("reachable");
+                let seen = configured(&layout, &state(&layout, &setting, &[])).expect("readable");
+                assert!(
+                    (seen.share - split.fraction()).abs() <= split.fraction() * 0.2,
+                    "{stable}+{candidate} at {split}: {seen:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_down_takes_no_share() {
+        let layout = layout(2, 2);
+        let before = all_stable(&layout, &Setting::default());
+        let split = Split::from_permille(500).expect("in range");
+        let seen = state(&layout, &before, &["c1"]);
+        let setting = setting_for(&layout, split, &seen, &before).expect("reachable");
+        let share = configured(&layout, &state(&layout, &setting, &["c1"])).expect("readable").share;
+        assert!((share - 0.5).abs() < 0.01, "{share}");
+    }
+
+    #[test]
+    fn unequal_servers_keep_their_proportions() {
+        let layout = layout(2, 1);
+        let mut before = all_stable(&layout, &Setting::default());
+        before.0.insert(Slot { node: 0, name: "s1".into() }, 128);
+        let split = Split::from_permille(250).expect("in range");
+        let setting = setting_for(&layout, split, &state(&layout, &before, &[]), &before).expect("reachable");
+        let weight = |name: &str| f64::from(setting.0[&Slot { node: 0, name: name.into() }]);
+        assert!((weight("s0") / weight("s1") - 2.0).abs() < 0.1, "{setting}");
+        assert_eq!(all_stable(&layout, &before), before);
+    }
+
+    #[test]
+    fn a_share_that_weights_cannot_make_is_refused() {
+        let layout = layout(1, 60);
+        let before = all_stable(&layout, &Setting::default());
+        let split = Split::from_permille(10).expect("in range");
+        let refused = setting_for(&layout, split, &state(&layout, &before, &[]), &before);
+        assert!(refused.expect_err("60 servers at weight 1 are too many").contains("no nearer to 1%"));
+    }
+
+    #[test]
+    fn both_sides_are_never_at_zero() {
+        let layout = layout(2, 2);
+        let before = all_stable(&layout, &Setting::default());
+        for permille in 0..=1000 {
+            let split = Split::from_permille(permille).expect("in range");
+            if let Ok(setting) = setting_for(&layout, split, &state(&layout, &before, &[]), &before) {
+                assert!(setting.0.values().any(|weight| *weight > 0), "{split}");
+            }
+        }
+    }
+}

@@ -1,0 +1,567 @@
+//! What is looked at: readings, health, checks, the measured split; and what the limits make of them.
+
+use super::guardrail::Level;
+use super::window::{Compared, Freshness, compare};
+use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity};
+use crate::domain::{Absence, Clean, Mono, PerRole, Person, Reading, Role, Signal, Split, Verdict};
+use crate::plan::{CheckKind, Guardrail, OnAbsent, Plan, Subject};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Time between two looks at all limits when nothing new came.
+const LIMITS_INTERVAL: Duration = Duration::from_millis(250);
+/// Failing health answers in a row that make an environment down.
+pub(super) const HEALTH_FAILURES_DOWN: u32 = 3;
+/// How far back the measured split looks.
+const SAMPLES_WINDOW: Duration = Duration::from_secs(60);
+/// Sample batches kept: one a 100 ms over the window.
+const SAMPLE_BATCHES_MAX: usize = 600;
+/// Requests a second that a baseline of none still allows: health checks and scrapes.
+const FLOOR_LEAST: f64 = 1.0;
+
+/// A check's newest answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CheckState {
+    pub answer: Option<(Mono, CheckAnswer)>,
+}
+
+/// An environment's health as polled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HealthState {
+    pub last: Option<(Mono, Health)>,
+    pub failures: u32,
+    failing_since: Option<Mono>,
+}
+
+impl HealthState {
+    pub fn is_down(&self) -> bool {
+        self.failures >= HEALTH_FAILURES_DOWN
+    }
+}
+
+/// Who answered through the balancer, lately.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sampling {
+    batches: VecDeque<(Mono, Samples)>,
+}
+
+impl Sampling {
+    pub fn push(&mut self, now: Mono, samples: Samples) {
+        self.batches.push_back((now, samples));
+        let horizon = now.minus(SAMPLES_WINDOW);
+        while self.batches.len() > SAMPLE_BATCHES_MAX || self.batches.front().is_some_and(|(at, _)| *at < horizon) {
+            self.batches.pop_front();
+        }
+    }
+
+    /// What was sampled before belongs to another split.
+    pub fn restart(&mut self, _now: Mono) {
+        self.batches.clear();
+    }
+
+    pub fn sum(&self, now: Mono) -> Samples {
+        let horizon = now.minus(SAMPLES_WINDOW);
+        self.batches.iter().filter(|(at, _)| *at >= horizon).fold(Samples::default(), |sum, (_, s)| Samples {
+            stable: sum.stable + s.stable,
+            candidate: sum.candidate + s.candidate,
+            unknown: sum.unknown + s.unknown,
+            failed: sum.failed + s.failed,
+        })
+    }
+}
+
+/// Wilson score interval for a share of `n` at 95 % (Wilson 1927, JASA 22:209): `(low, high)`.
+pub(super) fn wilson(hits: u32, n: u32) -> Option<(f64, f64)> {
+    const Z: f64 = 1.959_964;
+    if n == 0 {
+        return None;
+    }
+    let (n, p) = (f64::from(n), f64::from(hits) / f64::from(n));
+    let middle = p + Z * Z / (2.0 * n);
+    let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    Some((((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0)))
+}
+
+/// One second's values for the charts; `None` is a gap.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Series {
+    /// Error ratio and latency of both environments, newest last.
+    pub errors: PerRole<VecDeque<Option<f32>>>,
+    pub latency: PerRole<VecDeque<Option<f32>>>,
+    drawn_at: Option<Mono>,
+}
+
+impl Series {
+    fn is_due(&self, now: Mono) -> bool {
+        self.drawn_at.is_none_or(|at| now.since(at) >= Duration::from_secs(1))
+    }
+}
+
+impl Plan {
+    /// Time between two reads of the balancer when nothing is under way.
+    pub(super) fn traffic_interval(&self) -> Duration {
+        self.poll.balancer
+    }
+
+    /// The subject the screens chart: errors, or the first latency a guardrail limits.
+    pub(super) fn charted(&self, role: Role, errors: bool) -> Subject {
+        let is_latency = |g: &&Guardrail| matches!(g.subject.signal, Signal::Latency(_));
+        let latency = self.guardrails.iter().find(is_latency).map(|g| g.subject.signal.clone());
+        let signal = if errors {
+            Signal::ErrorRatio
+        } else {
+            latency.unwrap_or(Signal::Latency(crate::domain::Percentile::P99))
+        };
+        Subject { signal, role, window: self.metrics.window, minimum_requests: 1 }
+    }
+}
+
+impl Engine {
+    pub(super) fn freshness(&self) -> Freshness {
+        Freshness::of(self.plan.poll.readings)
+    }
+
+    /// Reads a signal as of now.
+    pub(super) fn read(&self, subject: &Subject) -> Reading {
+        if subject.signal == Signal::UnhealthyFor {
+            return self.unhealthy_for(subject.role);
+        }
+        self.instances[subject.role].reading(subject, &self.plan.metrics, self.now, self.freshness())
+    }
+
+    fn unhealthy_for(&self, role: Role) -> Reading {
+        let state = &self.health[role];
+        let Some((at, health)) = &state.last else { return Reading::absent(Absence::NotYet, self.now) };
+        let limits = Freshness::of(self.plan.poll.health);
+        if self.now.since(*at) > limits.stale {
+            return Reading::absent(Absence::Stale(self.now.since(*at)), *at);
+        }
+        let value = match (health, state.failing_since) {
+            (Health::Unknown(why), None) => Err(Absence::Unreachable(why.clone())),
+            (_, Some(since)) => Ok(self.now.since(since).as_secs_f64()),
+            (Health::Healthy | Health::Failing(_), None) => Ok(0.0),
+        };
+        Reading { value, at: *at, requests: None }
+    }
+
+    pub(super) fn scraped(&mut self, role: Role, instance: usize, scrape: &Result<Scrape, Absence>) {
+        let keep = self.plan.longest_window() + Duration::from_secs(60);
+        self.instances[role].push(instance, self.now, scrape.clone(), keep);
+    }
+
+    pub(super) fn health_seen(&mut self, role: Role, health: &Health, out: &mut Vec<Effect>) {
+        let state = &mut self.health[role];
+        let was_down = state.is_down();
+        match health {
+            Health::Healthy => {
+                state.failures = 0;
+                state.failing_since = None;
+            }
+            Health::Failing(_) => {
+                state.failures = state.failures.saturating_add(1);
+                state.failing_since.get_or_insert(self.now);
+            }
+            Health::Unknown(_) => {}
+        }
+        state.last = Some((self.now, health.clone()));
+        let is_down = state.is_down();
+        let who = self.environment(role);
+        match (was_down, is_down, health) {
+            (false, true, Health::Failing(why)) => {
+                let text = format!("{} {who} is down: {why}", role.word());
+                self.say(Severity::Critical, None, text, Fact::Line, out);
+            }
+            (true, false, _) => {
+                self.say(Severity::Info, None, format!("{} {who} is healthy again", role.word()), Fact::Line, out);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn check_answered(&mut self, check: usize, answer: &CheckAnswer, out: &mut Vec<Effect>) {
+        let Some(state) = self.checks.get_mut(check) else { return };
+        let before = state.answer.replace((self.now, answer.clone())).map(|(_, answer)| answer.verdict);
+        if before == Some(answer.verdict) {
+            return;
+        }
+        let name = &self.plan.checks[check].name;
+        let severity = match answer.verdict {
+            Verdict::Pass => Severity::Info,
+            Verdict::Warn | Verdict::Unknown | Verdict::Fail => Severity::Warn,
+        };
+        let word = verdict_word(answer.verdict);
+        let text = format!("check {name}: {word} {}", answer.detail);
+        self.say(severity, None, text, Fact::Line, out);
+    }
+
+    /// A check's verdict as of now, with what the panel shows of it and its age.
+    pub(super) fn check(&self, index: usize) -> (Verdict, Clean, Option<Mono>) {
+        let plan = &self.plan.checks[index];
+        match &plan.kind {
+            CheckKind::Http(_) => {
+                let Some((at, answer)) = &self.checks[index].answer else {
+                    return (Verdict::Unknown, "not asked yet".into(), None);
+                };
+                if self.now.since(*at) > Freshness::of(plan.interval).stale + plan.timeout {
+                    return (Verdict::Unknown, answer.detail.clone(), Some(*at));
+                }
+                (answer.verdict, answer.detail.clone(), Some(*at))
+            }
+            CheckKind::Reading { subject, below } => {
+                let reading = self.read(subject);
+                let limit = self.plan.quantity(&subject.signal, *below);
+                let (verdict, words) = match &reading.value {
+                    Ok(value) if value < below => {
+                        (Verdict::Pass, self.plan.quantity(&subject.signal, *value).to_string())
+                    }
+                    Ok(value) if value.is_finite() => {
+                        (Verdict::Fail, self.plan.quantity(&subject.signal, *value).to_string())
+                    }
+                    Err(Absence::AboveBuckets(bound)) if bound >= below => {
+                        (Verdict::Fail, Absence::AboveBuckets(*bound).to_string())
+                    }
+                    Ok(_) => (Verdict::Unknown, Absence::NotANumber.to_string()),
+                    Err(absence) => (Verdict::Unknown, absence.to_string()),
+                };
+                (verdict, Clean::new(format!("{words} <{limit}")), Some(reading.at))
+            }
+            CheckKind::Balancer => self.balancer_check(),
+        }
+    }
+
+    fn balancer_check(&self) -> (Verdict, Clean, Option<Mono>) {
+        let at = self.balancer.at();
+        let (verdict, words) = match (&self.balancer.failure, at) {
+            (Some(why), _) => (Verdict::Unknown, why.to_string()),
+            (None, None) => (Verdict::Unknown, "not read yet".to_owned()),
+            (None, Some(at)) if self.now.since(at) > Freshness::of(self.plan.poll.balancer).stale => {
+                (Verdict::Unknown, "last read is old".to_owned())
+            }
+            (None, Some(_)) => match &self.drift {
+                Some(drift) => (Verdict::Fail, format!("drift to {}", drift.to)),
+                None => (Verdict::Pass, self.balancer.split().map_or_else(String::new, |s| format!("candidate {s}"))),
+            },
+        };
+        (verdict, Clean::new(words), at)
+    }
+
+    /// When the candidate's metrics were last read rightly, on every instance.
+    pub(super) fn feed_at(&self) -> Option<Mono> {
+        let each = Role::BOTH.map(|role| self.instances[role].read_at());
+        each[0].zip(each[1]).map(|(a, b)| a.min(b))
+    }
+
+    /// No fresh reading of the candidate for the stale limit.
+    pub(super) fn is_blind(&self) -> bool {
+        let since = self.instances[Role::Candidate].read_at().unwrap_or(self.started.0);
+        self.now.since(since) > self.freshness().stale
+    }
+
+    /// Whether a limit that stops forward movement is exceeded for its time.
+    pub(super) fn is_breached(&self) -> bool {
+        self.watches.iter().any(|watch| watch.level >= Level::Hold && watch.reading.value.is_ok())
+    }
+
+    /// The candidate's own request rate now.
+    pub(super) fn candidate_rate(&self) -> Option<f64> {
+        let subject = Subject {
+            signal: Signal::RequestRate,
+            role: Role::Candidate,
+            // Short, so that the rate falls soon after the traffic does.
+            window: (self.plan.poll.readings * 5).max(Duration::from_secs(3)),
+            minimum_requests: 0,
+        };
+        self.read(&subject).value.ok()
+    }
+
+    /// The rate that counts as none.
+    pub(super) fn candidate_floor(&self) -> f64 {
+        self.plan.rollback.floor.unwrap_or_else(|| {
+            let before = self.baseline.as_ref().and_then(|b| b.candidate_rate).unwrap_or(0.0);
+            (before * 1.25).max(FLOOR_LEAST)
+        })
+    }
+
+    /// Whether the candidate's own requests are known to be at their floor. What refuses connections serves none.
+    pub(super) fn candidate_is_at_floor(&self) -> bool {
+        match self.candidate_rate() {
+            Some(rate) => rate <= self.candidate_floor(),
+            None => self.instances[Role::Candidate].all_refuse(),
+        }
+    }
+
+    /// Requests a second still on the candidate beyond its floor; `None` when nobody knows.
+    pub(super) fn still_on_candidate(&self) -> Option<f64> {
+        if self.instances[Role::Candidate].all_refuse() {
+            return Some(0.0);
+        }
+        let rate = self.candidate_rate()?;
+        Some(if rate <= self.candidate_floor() { 0.0 } else { rate })
+    }
+
+    /// Whether the rollback target can take the traffic: `None` when nobody knows.
+    pub(super) fn stable_is_ready(&self) -> Option<bool> {
+        if self.health[Role::Stable].is_down() {
+            return Some(false);
+        }
+        if let Some((up, all)) = self.slots_up(Role::Stable)
+            && (up as f64) < all as f64 * self.plan.rollback.stable_ready
+        {
+            return Some(false);
+        }
+        match &self.health[Role::Stable].last {
+            Some((_, Health::Healthy)) => Some(true),
+            Some((_, Health::Failing(_) | Health::Unknown(_))) | None => None,
+        }
+    }
+
+    /// Looks at every limit and acts on what they ask for.
+    pub(super) fn watch_limits(&mut self, out: &mut Vec<Effect>) {
+        if self.now.since(self.watched_at) < LIMITS_INTERVAL && self.watched_at > self.started.0 {
+            return;
+        }
+        self.watched_at = self.now;
+        self.draw_series();
+        let freshness = self.freshness();
+        let plan = self.plan.clone();
+        let mut worst: Option<(Level, String)> = None;
+        for (index, guardrail) in plan.guardrails.iter().enumerate() {
+            let reading = self.read(&guardrail.subject);
+            let before = self.watches[index].level;
+            let level = self.watches[index].update(guardrail, reading, self.now, freshness);
+            let words = self.guardrail_words(index);
+            if level != before && self.limits_act() {
+                self.tell_level(before, level, &words, out);
+            }
+            if worst.as_ref().is_none_or(|(most, _)| level > *most) {
+                worst = Some((level, words));
+            }
+        }
+        if let Some((level, words)) = worst
+            && self.limits_act()
+        {
+            self.act(level, &words, out);
+        }
+        if self.is_blind() && matches!(self.phase(), Phase::Shifting | Phase::Baking) && self.blind_holds() {
+            let words = self.blind_words();
+            self.hold(&Person::keeper(), words, true, out);
+        }
+    }
+
+    fn blind_holds(&self) -> bool {
+        // Without a guardrail nobody said what absence means; then it holds, as it does by default.
+        self.plan.guardrails.is_empty() || self.plan.guardrails.iter().any(|g| g.absent != OnAbsent::Warn)
+    }
+
+    pub(super) fn blind_words(&self) -> String {
+        let since = self.instances[Role::Candidate].read_at().unwrap_or(self.started.0);
+        let age = self.now.since(since).as_secs();
+        format!("BLIND: no candidate metrics for {age} s")
+    }
+
+    /// Limits act once the candidate may have traffic, until the run is over or back.
+    fn limits_act(&self) -> bool {
+        self.rollback.is_none() && !self.ended && !self.watch_over && self.forward_began
+    }
+
+    fn tell_level(&mut self, before: Level, level: Level, words: &str, out: &mut Vec<Effect>) {
+        let (severity, text) = match level {
+            Level::Quiet => (Severity::Info, format!("clear again: {words}")),
+            Level::Warn if before > Level::Warn => return,
+            Level::Warn => (Severity::Warn, words.to_owned()),
+            Level::Hold | Level::RollBack => (Severity::Critical, words.to_owned()),
+        };
+        self.say(severity, None, text, Fact::Line, out);
+    }
+
+    fn act(&mut self, level: Level, words: &str, out: &mut Vec<Effect>) {
+        match level {
+            Level::Quiet | Level::Warn => {}
+            Level::Hold => {
+                if matches!(self.phase(), Phase::Shifting | Phase::Baking) {
+                    self.hold(&Person::keeper(), words, true, out);
+                }
+            }
+            Level::RollBack => match self.automatic_rollback_refused() {
+                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, out),
+                Some(why) => {
+                    let text = format!("{words}; no automatic rollback: {why}");
+                    self.hold(&Person::keeper(), text, true, out);
+                }
+            },
+        }
+    }
+
+    /// Why the keeper would not roll back by itself now.
+    pub(super) fn automatic_rollback_refused(&self) -> Option<String> {
+        if !self.plan.rollback.automatic {
+            return Some("the plan says manual".into());
+        }
+        if let Some(suspension) = &self.suspension {
+            return Some(format!("suspended by {} until {}", suspension.by.name, suspension.until_wall.clock()));
+        }
+        if let Some(breaks) = self.past_no_return() {
+            return Some(format!("past the point of no return: {breaks}"));
+        }
+        (self.stable_is_ready() == Some(false)).then(|| format!("{} is not ready", self.environment(Role::Stable)))
+    }
+
+    /// What breaks when one goes back from here, once a point of no return is reached or under way.
+    pub(super) fn past_no_return(&self) -> Option<&Clean> {
+        let reached = self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).map(|shift| shift.step));
+        self.plan
+            .steps
+            .iter()
+            .take(reached.map_or(0, |step| step + 1))
+            .filter_map(|step| step.point_of_no_return.as_ref())
+            .next_back()
+    }
+
+    pub(super) fn pass_suspension(&mut self, out: &mut Vec<Effect>) {
+        if self.suspension.as_ref().is_some_and(|suspension| self.now >= suspension.until) {
+            self.suspension = None;
+            self.say(
+                Severity::Warn,
+                None,
+                "automatic rollback is on again: its suspension ran out",
+                Fact::Unsuspended,
+                out,
+            );
+        }
+    }
+
+    /// `5xx CANDIDATE 6.20% > 5.00% for 30s`.
+    pub(super) fn guardrail_words(&self, index: usize) -> String {
+        let plan = &self.plan.guardrails[index];
+        let watch = &self.watches[index];
+        let Subject { signal, role, .. } = &plan.subject;
+        let who = format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip());
+        match &watch.reading.value {
+            Ok(value) => {
+                let limits = [plan.roll_back, plan.hold, plan.warn];
+                let limit = limits.into_iter().flatten().find(|limit| value > limit);
+                let shown = self.plan.quantity(signal, *value);
+                match limit.or(plan.forward_limit()).or(plan.warn) {
+                    Some(limit) => {
+                        let sign = if *value > limit { ">" } else { "<=" };
+                        let lasting = watch
+                            .over_since()
+                            .filter(|_| *value > limit)
+                            .map_or_else(String::new, |since| format!(" for {} s", self.now.since(since).as_secs()));
+                        format!("{who} {shown} {sign} {}{lasting}", self.plan.quantity(signal, limit))
+                    }
+                    None => format!("{who} {shown}"),
+                }
+            }
+            Err(absence) => format!("{who}: {absence}"),
+        }
+    }
+
+    fn draw_series(&mut self) {
+        if !self.series.is_due(self.now) {
+            return;
+        }
+        self.series.drawn_at = Some(self.now);
+        for role in Role::BOTH {
+            for errors in [true, false] {
+                let subject = self.plan.charted(role, errors);
+                // A value older than its limit is not drawn again: the chart then has a gap.
+                let fresh = self.freshness().late;
+                let reading = self.read(&subject);
+                let value = reading.value.ok().filter(|_| self.now.since(reading.at) <= fresh).map(|v| v as f32);
+                let side = if errors { &mut self.series.errors } else { &mut self.series.latency };
+                side[role].push_back(value);
+                if side[role].len() > super::SERIES_POINTS {
+                    side[role].pop_front();
+                }
+            }
+        }
+    }
+
+    /// The measured share: `(value, low, high, requests)`.
+    pub(super) fn measured(&self) -> Option<(f64, f64, f64, Samples)> {
+        let samples = self.sampling.sum(self.now);
+        let (low, high) = wilson(samples.candidate, samples.sent())?;
+        Some((f64::from(samples.candidate) / f64::from(samples.sent()), low, high, samples))
+    }
+
+    /// As a gate: the present step's own limits.
+    pub(super) fn step_gate(&self, subject: &Subject, below: f64) -> (Verdict, String) {
+        let reading = self.read(subject);
+        let verdict = match compare(&reading.value, below) {
+            Compared::Within if reading.value.as_ref().is_ok_and(|v| *v < below) => Verdict::Pass,
+            Compared::Within | Compared::Over => Verdict::Fail,
+            Compared::Unknown => Verdict::Unknown,
+        };
+        let words = match &reading.value {
+            Ok(value) => self.plan.quantity(&subject.signal, *value).to_string(),
+            Err(Absence::TooFew { have, need }) => self.too_few_words(subject, *have, *need),
+            Err(absence) => absence.to_string(),
+        };
+        (verdict, format!("{words}, must be < {}", self.plan.quantity(&subject.signal, below)))
+    }
+
+    /// `too few requests: 2 700 more, about 4 min`.
+    pub(super) fn too_few_words(&self, subject: &Subject, have: u64, need: u64) -> String {
+        let more = need.saturating_sub(have);
+        let rate = self.read(&Subject { signal: Signal::RequestRate, minimum_requests: 0, ..subject.clone() }).value;
+        match rate {
+            Ok(rate) if rate > 0.0 => {
+                let fits = rate * subject.window.as_secs_f64() >= need as f64;
+                let wait = Duration::from_secs_f64((more as f64 / rate).min(86_400.0));
+                let when = if fits {
+                    format!("about {}", crate::domain::duration_words(Duration::from_secs(wait.as_secs().max(1))))
+                } else {
+                    "never at this rate in this window".to_owned()
+                };
+                format!("too few requests: {more} more, {when}")
+            }
+            _ => format!("too few requests: {more} more"),
+        }
+    }
+
+    /// Errors of the candidate since the run began, and how many stable's ratio would have made of its requests.
+    pub(super) fn failed_on_candidate(&self) -> (f64, f64) {
+        let candidate = &self.instances[Role::Candidate];
+        let stable = &self.instances[Role::Stable];
+        let usual = if stable.requests_total > 0.0 { stable.errors_total / stable.requests_total } else { 0.0 };
+        (candidate.errors_total, (candidate.errors_total - candidate.requests_total * usual).max(0.0))
+    }
+
+    /// Whether nothing of this run can be on the candidate.
+    pub(super) fn nothing_to_roll_back(&self) -> bool {
+        let fresh = Freshness::of(self.plan.poll.balancer).late;
+        let seen = self.balancer.at().is_some_and(|at| self.now.since(at) <= fresh);
+        !self.forward_began
+            && self.shift.is_none()
+            && seen
+            && self.balancer.split() == Some(Split::ALL_STABLE)
+            && self.balancer.configured.as_ref().is_some_and(|c| c.share <= 0.0)
+    }
+}
+
+/// `ok`, `WARN`, `FAIL`, `?`.
+pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "ok",
+        Verdict::Warn => "WARN",
+        Verdict::Unknown => "unknown",
+        Verdict::Fail => "FAIL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_matches_the_published_example() {
+        // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662.
+        let (low, high) = wilson(81, 263).expect("samples");
+        assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5, "{low} {high}");
+        assert_eq!(wilson(0, 0), None);
+        let (low, _) = wilson(0, 10).expect("samples");
+        assert!(low.abs() < 1e-9);
+    }
+}

@@ -1,0 +1,394 @@
+//! Rates, ratios and percentiles over a window, from counters that may reset.
+//!
+//! Each scrape becomes the *increase* since the one before it on the same instance. A counter that went
+//! down was reset and counts from zero, as in Prometheus' `rate()`. Percentiles interpolate linearly
+//! within a bucket, as `histogram_quantile()` does. Unlike both, nothing is extrapolated to the window's
+//! edges, and a percentile beyond the last finite bucket has no value.
+
+use super::event::Scrape;
+use crate::domain::{Absence, Clean, Mono, Percentile, Reading, Signal};
+use crate::plan::{Combine, Metrics, Subject};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Most scrapes kept of one instance: an hour's window at five scrapes a second.
+pub const SCRAPES_MAX: usize = 18_000;
+
+/// One instance's recent past.
+#[derive(Debug, Clone, Default)]
+pub struct Instance {
+    last: Option<(Mono, Scrape)>,
+    failure: Option<(Mono, Absence)>,
+    increases: VecDeque<Increase>,
+}
+
+/// What was counted between two scrapes of one instance.
+#[derive(Debug, Clone)]
+struct Increase {
+    from: Mono,
+    to: Mono,
+    requests: f64,
+    errors: f64,
+    /// Cumulative, as the exposition has them; empty when there is no histogram.
+    buckets: Vec<(f64, f64)>,
+    gauges: Vec<f64>,
+}
+
+impl Instance {
+    /// Takes a scrape in; increases older than `keep` are dropped.
+    pub fn push(&mut self, at: Mono, scrape: Result<Scrape, Absence>, keep: Duration) {
+        let scrape = match scrape {
+            Ok(scrape) => scrape,
+            Err(absence) => {
+                self.failure = Some((at, absence));
+                return;
+            }
+        };
+        self.failure = None;
+        if let Some((from, before)) = &self.last {
+            self.increases.push_back(increase(*from, before, at, &scrape));
+        }
+        let horizon = at.minus(keep);
+        while self.increases.len() > SCRAPES_MAX || self.increases.front().is_some_and(|first| first.to <= horizon) {
+            self.increases.pop_front();
+        }
+        self.last = Some((at, scrape));
+    }
+
+    /// When it was last read rightly.
+    pub fn read_at(&self) -> Option<Mono> {
+        self.last.as_ref().map(|(at, _)| *at)
+    }
+
+    /// Why the newest attempt failed, if it did.
+    pub fn failure(&self) -> Option<&Absence> {
+        self.failure.as_ref().map(|(_, why)| why)
+    }
+
+    fn within(&self, since: Mono) -> impl Iterator<Item = &Increase> {
+        self.increases.iter().filter(move |increase| increase.from >= since)
+    }
+}
+
+fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape) -> Increase {
+    // One counter that went down means that the process began anew: all its counters did.
+    let reset = before.requests > now.requests
+        || before.errors > now.errors
+        || before.buckets.iter().zip(&now.buckets).any(|(a, b)| a.1 > b.1);
+    let grown = |before: f64, now: f64| if reset { now } else { now - before };
+    let same_bounds = before.buckets.len() == now.buckets.len()
+        && before.buckets.iter().zip(&now.buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
+    let buckets = now
+        .buckets
+        .iter()
+        .enumerate()
+        .map(|(i, (bound, count))| (*bound, if same_bounds { grown(before.buckets[i].1, *count) } else { *count }))
+        .collect();
+    let gauge = |gauges: &[Result<f64, Absence>], i: usize| match gauges.get(i) {
+        Some(Ok(value)) => Some(*value),
+        _ => None,
+    };
+    let gauges = (0..now.gauges.len())
+        .map(|i| match (gauge(&before.gauges, i), gauge(&now.gauges, i)) {
+            (Some(before), Some(now)) if now >= before => now - before,
+            (_, Some(now)) => now,
+            (_, None) => f64::NAN,
+        })
+        .collect();
+    Increase {
+        from,
+        to,
+        requests: grown(before.requests.unwrap_or(0.0), now.requests.unwrap_or(0.0)),
+        errors: grown(before.errors, now.errors),
+        buckets,
+        gauges,
+    }
+}
+
+/// How old a reading may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Freshness {
+    /// Up to this it is fresh: twice the interval.
+    pub late: Duration,
+    /// Beyond this it is unknown: five intervals, at least five seconds.
+    pub stale: Duration,
+}
+
+impl Freshness {
+    /// The two limits for something read every `interval`.
+    pub fn of(interval: Duration) -> Self {
+        Self { late: interval * 2, stale: (interval * 5).max(Duration::from_secs(5)) }
+    }
+}
+
+/// All instances of one environment.
+#[derive(Debug, Clone, Default)]
+pub struct Instances {
+    /// In the plan's order.
+    pub each: Vec<Instance>,
+    /// Errors since the run began to count.
+    pub errors_total: f64,
+    /// Requests since the run began to count.
+    pub requests_total: f64,
+}
+
+impl Instances {
+    /// No scrape yet of any of `count` instances.
+    pub fn new(count: usize) -> Self {
+        Self { each: vec![Instance::default(); count], errors_total: 0.0, requests_total: 0.0 }
+    }
+
+    /// Takes one instance's scrape in.
+    pub fn push(&mut self, instance: usize, at: Mono, scrape: Result<Scrape, Absence>, keep: Duration) {
+        let Some(instance) = self.each.get_mut(instance) else { return };
+        let was_read = scrape.is_ok() && instance.last.is_some();
+        instance.push(at, scrape, keep);
+        if let (true, Some(newest)) = (was_read, instance.increases.back()) {
+            self.errors_total += newest.errors;
+            self.requests_total += newest.requests;
+        }
+    }
+
+    /// When the instance that was read longest ago was read; `None` before all of them were.
+    pub fn read_at(&self) -> Option<Mono> {
+        self.each.iter().map(Instance::read_at).min().flatten()
+    }
+
+    /// Whether every instance refuses connections: nothing listens, so nothing is served.
+    pub fn all_refuse(&self) -> bool {
+        self.each.iter().all(|instance| matches!(instance.failure(), Some(Absence::Refused(_))))
+    }
+
+    /// Reads a signal. It is absent when one instance is: a sum with a part missing is not a sum.
+    pub fn reading(&self, subject: &Subject, metrics: &Metrics, now: Mono, freshness: Freshness) -> Reading {
+        let Some(at) = self.read_at() else {
+            let why = self.each.iter().find_map(Instance::failure).cloned().unwrap_or(Absence::NotYet);
+            return Reading::absent(why, now);
+        };
+        if now.since(at) > freshness.stale {
+            let why = self.each.iter().find_map(Instance::failure).cloned();
+            return Reading::absent(why.unwrap_or(Absence::Stale(now.since(at))), at);
+        }
+        // The window reaches back from the newest scrape, so that a late scrape does not shorten it.
+        let since = at.minus(subject.window);
+        if let Signal::Gauge(name) = &subject.signal {
+            let value = self.gauge(name, metrics, since);
+            return Reading { value, at, requests: None };
+        }
+        self.counted(subject, since, at)
+    }
+
+    fn counted(&self, subject: &Subject, since: Mono, at: Mono) -> Reading {
+        let mut requests = 0.0;
+        let mut errors = 0.0;
+        let mut rate = 0.0;
+        for instance in &self.each {
+            let Some((_, last)) = &instance.last else { return Reading::absent(Absence::NotYet, at) };
+            let covered: Duration = instance.within(since).map(|i| i.to.since(i.from)).sum();
+            if last.requests.is_none() {
+                return Reading::absent(Absence::Missing(Clean::new("the request counter")), at);
+            }
+            if covered.is_zero() {
+                return Reading::absent(Absence::NotYet, at);
+            }
+            let counted: f64 = instance.within(since).map(|i| i.requests).sum();
+            requests += counted;
+            errors += instance.within(since).map(|i| i.errors).sum::<f64>();
+            rate += counted / covered.as_secs_f64();
+        }
+        let rounded = requests.round() as u64;
+        let absent = |why| Reading { value: Err(why), at, requests: Some(rounded) };
+        let enough = || match rounded {
+            0 => Err(Absence::NoRequests),
+            have if have < subject.minimum_requests => Err(Absence::TooFew { have, need: subject.minimum_requests }),
+            _ => Ok(()),
+        };
+        let value = match &subject.signal {
+            Signal::RequestRate => Ok(rate),
+            Signal::ErrorRatio => enough().map(|()| errors / requests),
+            Signal::Latency(percentile) => enough().and_then(|()| self.percentile(*percentile, since)),
+            Signal::Gauge(_) | Signal::UnhealthyFor => Err(Absence::NotYet),
+        };
+        match value {
+            Ok(value) if value.is_finite() => Reading { value: Ok(value), at, requests: Some(rounded) },
+            Ok(_) => absent(Absence::NotANumber),
+            Err(why) => absent(why),
+        }
+    }
+
+    fn percentile(&self, percentile: Percentile, since: Mono) -> Result<f64, Absence> {
+        let mut sum: Vec<(f64, f64)> = Vec::new();
+        for increase in self.each.iter().flat_map(|instance| instance.within(since)) {
+            if sum.is_empty() {
+                sum.clone_from(&increase.buckets);
+                continue;
+            }
+            let same = sum.len() == increase.buckets.len()
+                && sum.iter().zip(&increase.buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
+            if !same {
+                return Err(Absence::Unreadable("instances have different histogram buckets".into()));
+            }
+            for (total, (_, count)) in sum.iter_mut().zip(&increase.buckets) {
+                total.1 += count;
+            }
+        }
+        quantile(&sum, percentile.quantile())
+    }
+
+    fn gauge(&self, name: &Clean, metrics: &Metrics, since: Mono) -> Result<f64, Absence> {
+        let Some(index) = metrics.gauges.iter().position(|gauge| gauge.name == *name) else {
+            return Err(Absence::Missing(name.clone()));
+        };
+        let plan = &metrics.gauges[index];
+        let mut values = Vec::with_capacity(self.each.len());
+        for instance in &self.each {
+            let Some((_, scrape)) = &instance.last else { return Err(Absence::NotYet) };
+            let latest = scrape.gauges.get(index).cloned().unwrap_or(Err(Absence::Missing(name.clone())))?;
+            if plan.rate {
+                let (mut grown, mut covered) = (0.0, Duration::ZERO);
+                for increase in instance.within(since) {
+                    grown += increase.gauges[index];
+                    covered += increase.to.since(increase.from);
+                }
+                if covered.is_zero() {
+                    return Err(Absence::NotYet);
+                }
+                values.push(grown / covered.as_secs_f64());
+            } else {
+                values.push(latest);
+            }
+        }
+        let value = match plan.combine {
+            Combine::Max => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
+            Combine::Sum => values.into_iter().sum(),
+        };
+        if value.is_finite() { Ok(value) } else { Err(Absence::NotANumber) }
+    }
+}
+
+/// The quantile of cumulative buckets, linear within a bucket (Prometheus `histogram_quantile`).
+fn quantile(buckets: &[(f64, f64)], q: f64) -> Result<f64, Absence> {
+    let Some((bound, total)) = buckets.last() else {
+        return Err(Absence::Missing("the latency histogram".into()));
+    };
+    if bound.is_finite() {
+        return Err(Absence::Unreadable("the histogram has no +Inf bucket".into()));
+    }
+    if *total <= 0.0 {
+        return Err(Absence::NoRequests);
+    }
+    let rank = q * total;
+    let at = buckets.partition_point(|(_, count)| *count < rank).min(buckets.len() - 1);
+    let (upper, count) = buckets[at];
+    let (lower, below) = if at == 0 { (0.0, 0.0) } else { buckets[at - 1] };
+    if upper.is_infinite() {
+        return Err(Absence::AboveBuckets(lower));
+    }
+    let inside = count - below;
+    let part = if inside > 0.0 { (rank - below) / inside } else { 1.0 };
+    Ok(lower + (upper - lower) * part)
+}
+
+/// A value against a limit, in three values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// Above the limit.
+    Over,
+    /// At or below it.
+    Within,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Compares a reading with a limit. A percentile beyond the last bucket is over every limit up to it.
+pub fn compare(value: &Result<f64, Absence>, limit: f64) -> Compared {
+    match value {
+        Ok(value) if *value > limit => Compared::Over,
+        Ok(value) if *value <= limit => Compared::Within,
+        Err(Absence::AboveBuckets(bound)) if *bound >= limit => Compared::Over,
+        Ok(_) | Err(_) => Compared::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Mono {
+        Mono::from_micros((seconds + 1000) * 1_000_000)
+    }
+
+    fn scrape(requests: f64, errors: f64) -> Scrape {
+        let buckets = vec![(0.1, requests * 0.5), (0.2, requests * 0.99), (f64::INFINITY, requests)];
+        Scrape { requests: Some(requests), errors, buckets, gauges: vec![] }
+    }
+
+    fn subject(signal: Signal, minimum_requests: u64) -> Subject {
+        Subject { signal, role: crate::domain::Role::Candidate, window: Duration::from_secs(10), minimum_requests }
+    }
+
+    fn metrics() -> Metrics {
+        let requests =
+            crate::plan::RequestsMetric { metric: "r".into(), status_label: "s".into(), errors: "5..".into() };
+        Metrics { requests, latency: Some("l".into()), labels: vec![], gauges: vec![], window: Duration::from_secs(10) }
+    }
+
+    fn read(instances: &Instances, signal: Signal, minimum: u64, now: Mono) -> Reading {
+        instances.reading(&subject(signal, minimum), &metrics(), now, Freshness::of(Duration::from_secs(1)))
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_ratio_is_errors_over_requests_and_survives_a_reset() {
+        let mut instances = Instances::new(1);
+        for (second, requests, errors) in [(0, 1000.0, 10.0), (1, 1100.0, 11.0), (2, 50.0, 4.0)] {
+            instances.push(0, at(second), Ok(scrape(requests, errors)), HOUR);
+        }
+        let reading = read(&instances, Signal::ErrorRatio, 1, at(2));
+        assert_eq!(reading.requests, Some(150));
+        assert!((reading.value.expect("known") - 5.0 / 150.0).abs() < 1e-9);
+        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 75.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_missing_instance_makes_the_sum_unknown() {
+        let mut instances = Instances::new(2);
+        for second in 0..3 {
+            instances.push(0, at(second), Ok(scrape(second as f64 * 100.0, 0.0)), HOUR);
+        }
+        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(2)).value, Err(Absence::NotYet));
+        let refused = Absence::Refused("b:1".into());
+        instances.push(1, at(2), Err(refused.clone()), HOUR);
+        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(2)).value, Err(refused));
+    }
+
+    #[test]
+    fn absence_has_its_own_name_each_time() {
+        let mut instances = Instances::new(1);
+        for second in 0..3 {
+            instances.push(0, at(second), Ok(scrape(second as f64 * 10.0, 0.0)), HOUR);
+        }
+        assert_eq!(
+            read(&instances, Signal::ErrorRatio, 300, at(2)).value,
+            Err(Absence::TooFew { have: 20, need: 300 })
+        );
+        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(60)).value, Err(Absence::Stale(Duration::from_secs(58))));
+        let mut idle = Instances::new(1);
+        for second in 0..3 {
+            idle.push(0, at(second), Ok(scrape(7.0, 0.0)), HOUR);
+        }
+        assert_eq!(read(&idle, Signal::ErrorRatio, 1, at(2)).value, Err(Absence::NoRequests));
+    }
+
+    #[test]
+    fn percentiles_interpolate_and_stop_at_the_last_bucket() {
+        let buckets = [(0.1, 50.0), (0.2, 99.0), (f64::INFINITY, 100.0)];
+        assert!((quantile(&buckets, 0.5).expect("known") - 0.1).abs() < 1e-9);
+        assert!((quantile(&buckets, 0.99).expect("known") - 0.2).abs() < 1e-9);
+        assert_eq!(quantile(&buckets, 0.999), Err(Absence::AboveBuckets(0.2)));
+        assert_eq!(compare(&Err(Absence::AboveBuckets(0.2)), 0.15), Compared::Over);
+        assert_eq!(compare(&Err(Absence::AboveBuckets(0.2)), 0.5), Compared::Unknown);
+        assert_eq!(compare(&Ok(f64::NAN), 0.5), Compared::Unknown);
+    }
+}

@@ -1,0 +1,7 @@
+//! warroom: the terminal console from which an on-call engineer watches and drives a live blue/green cutover.
+//!
+//! The map of the house, in reading order. A lower layer never imports a higher one.
+
+pub mod domain;
+pub mod engine;
+pub mod plan;

@@ -1,0 +1,824 @@
+//! From the file's text to a [`Plan`]: one function for each section of the file.
+
+use super::section::{PlanErrors, Report, Section, wrong_type};
+use super::{
+    Access, Advance, Check, CheckKind, Combine, Driver, Environment, Gate, Gauge, Guardrail, HaproxyAddress,
+    HaproxyDriver, HaproxyNode, Http, HttpCheck, HttpDriver, Lever, Metrics, OnAbsent, PerRole, Plan, PlanSource, Poll,
+    RequestsMetric, Rollback, Sampler, Secret, Step, Subject, Traffic, validate,
+};
+use crate::domain::{Clean, Percentile, Role, Signal, Split, Unit, parse_duration, parse_share};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::de::{DeTable, DeValue};
+
+/// Largest plan file, in bytes; the longest plan we know is 9 KB.
+pub const PLAN_BYTES_MAX: u64 = 1024 * 1024;
+
+const DURATION: &str = "a duration such as \"150ms\", \"30s\", \"5m\" or \"1h 30m\"";
+const SHARE: &str = "a share such as \"0.5 %\" or \"25 %\"";
+const TEXT: &str = "some text";
+
+/// Reads a plan from a file.
+pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
+    let unreadable = |problem: String| {
+        let report = Report::new(path, "");
+        report.push(0..0, problem, "a readable TOML file of at most 1 MiB", None);
+        report.into_errors()
+    };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?.len();
+    if size > PLAN_BYTES_MAX {
+        return Err(unreadable(format!("is {size} bytes long")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    load(path, &text)
+}
+
+/// Reads a plan from its text. Every error is reported, in the file's order.
+pub fn load(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
+    let report = Report::new(path, text);
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    for error in &syntax {
+        let hint = None;
+        report.push(error.span().unwrap_or(0..0), error.message().trim().to_owned(), "TOML 1.0", hint);
+    }
+    let plan = {
+        let root = Section::new(&report, String::new(), 0..0, document.get_ref());
+        whole_plan(root, path, text)
+    };
+    match plan {
+        Some(plan) if report.is_empty() => Ok(plan),
+        _ => Err(report.into_errors()),
+    }
+}
+
+fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
+    root.required("version", "1, the version of this file's format", |value| {
+        match value.as_integer().map(ToString::to_string).as_deref() {
+            Some("1") => Ok(()),
+            _ => Err("is not a format this program reads".to_owned()),
+        }
+    });
+    let name = root.required("name", "what is cut over, such as \"checkout\"", short_text);
+    let target = root.required("target", "where, such as \"prod-eu1\"", short_text);
+    let environments = environments(&root);
+    let metrics = metrics(&root);
+    let context = metrics.as_ref();
+    let traffic = traffic(&root);
+    let sampler = root.table("sampler").map(sampler);
+    let poll = poll(root.table("poll"));
+    let advance = root
+        .optional("advance", "\"manual\" or \"automatic\"", |value| {
+            one_of(value, &[("manual", Advance::Manual), ("automatic", Advance::Automatic)])
+        })
+        .unwrap_or(Advance::Manual);
+    let steps: Vec<Option<Step>> = root.tables("steps").into_iter().map(|section| step(section, context)).collect();
+    let watch = root
+        .optional("watch", DURATION, duration(Duration::ZERO..=Duration::from_secs(86_400 * 7)))
+        .unwrap_or(Duration::from_secs(3600));
+    let checks: Vec<Option<Check>> = root.tables("checks").into_iter().map(|section| check(section, context)).collect();
+    let guardrails: Vec<Option<Guardrail>> =
+        root.tables("guardrails").into_iter().map(|section| guardrail(section, context)).collect();
+    let rollback = rollback(root.table("rollback"));
+    let access = access(root.table("access"));
+
+    validate::whole(&root, steps.iter().flatten(), &checks, &guardrails, advance, rollback.as_ref());
+    let source = PlanSource {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        hash: Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }),
+    };
+    root.finish();
+    Some(Plan {
+        name: name?,
+        target: target?,
+        environments: environments?,
+        traffic: traffic?,
+        sampler: match sampler {
+            Some(sampler) => Some(sampler?),
+            None => None,
+        },
+        metrics: metrics?,
+        poll: poll?,
+        advance,
+        steps: steps.into_iter().collect::<Option<_>>()?,
+        watch,
+        checks: checks.into_iter().collect::<Option<_>>()?,
+        guardrails: guardrails.into_iter().collect::<Option<_>>()?,
+        rollback: rollback?,
+        access: access?,
+        source,
+    })
+}
+
+fn environments(root: &Section<'_>) -> Option<PerRole<Environment>> {
+    let both = root.required_table("environments", "[environments.stable] and [environments.candidate]")?;
+    let stable = both.required_table("stable", "the environment that serves today").map(environment);
+    let candidate = both.required_table("candidate", "the environment that is to take over").map(environment);
+    both.finish();
+    let environments = PerRole { stable: stable??, candidate: candidate?? };
+    validate::told_apart(root, &environments);
+    Some(environments)
+}
+
+fn environment(section: Section<'_>) -> Option<Environment> {
+    let label = section.required("label", "what people call it, such as \"v2.0.5\"", short_text);
+    let colour = section.required("colour", "a word such as \"blue\", at most 8 letters", |value| {
+        let word = text(value)?;
+        let fits = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphabetic());
+        if fits { Ok(Clean::new(word.to_lowercase())) } else { Err(format!("{word:?} is not such a word")) }
+    });
+    let version = section.optional("version", "the version its health answer gives", short_text);
+    let url = section.required("url", "its own base URL, not the balancer's", url_text);
+    let health = section.optional("health", "a path that starts with /", path_text).unwrap_or_else(|| "/health".into());
+    let metrics = section.required("metrics", "a list of exposition URLs, one an instance", |value| {
+        let urls = list(value, url_text)?;
+        if urls.is_empty() { Err("is empty".into()) } else { Ok(urls) }
+    });
+    let http = http_options(&section);
+    section.finish();
+    Some(Environment { label: label?, colour: colour?, version, url: url?, health, metrics: metrics?, http })
+}
+
+fn http_options(section: &Section<'_>) -> Http {
+    let ca = section.optional("ca", "the path of a PEM file", text).map(PathBuf::from);
+    let mut headers = Vec::new();
+    if let Some(table) = section.table("headers") {
+        for (name, value) in table.entries() {
+            match header_source(&name, value.get_ref()) {
+                Ok(source) => headers.push((name, source)),
+                Err(problem) => table.report().push(
+                    value.span(),
+                    format!("{}.{name}: {problem}", table.name()),
+                    "{ env = \"NAME\" }, { file = \"/path\" }, or plain text when it is not secret",
+                    None,
+                ),
+            }
+        }
+    }
+    Http { ca, headers }
+}
+
+fn header_source(name: &str, value: &DeValue<'_>) -> Result<Secret, String> {
+    const SECRET_WORDS: [&str; 6] = ["authorization", "cookie", "token", "key", "secret", "password"];
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+        return Err("is not a header name".into());
+    }
+    if let Some(plain) = value.as_str() {
+        let lower = name.to_ascii_lowercase();
+        return if SECRET_WORDS.iter().any(|word| lower.contains(word)) {
+            Err("a secret does not belong in a plan".into())
+        } else if plain.chars().any(char::is_control) {
+            Err("has a control character".into())
+        } else {
+            Ok(Secret::Plain(plain.to_owned()))
+        };
+    }
+    let table = value.as_table().ok_or_else(|| wrong_type(value))?;
+    let mut entries = table.iter();
+    match (entries.next(), entries.next()) {
+        (Some((key, value)), None) => {
+            let word = text(value.get_ref())?;
+            match key.get_ref().as_ref() {
+                "env" => Ok(Secret::Env(word)),
+                "file" => Ok(Secret::File(word.into())),
+                other => Err(format!("{other:?} is not a source")),
+            }
+        }
+        _ => Err("needs exactly one source".into()),
+    }
+}
+
+fn traffic(root: &Section<'_>) -> Option<Traffic> {
+    let section = root.required_table("traffic", "driver = \"http\" or \"haproxy\" with its nodes")?;
+    let kind = section.required("driver", "\"http\" or \"haproxy\"", |value| {
+        one_of(value, &[("http", "http"), ("haproxy", "haproxy")])
+    });
+    let lateness = section
+        .optional("lateness", "a duration from \"0s\" to \"10m\"", duration(Duration::ZERO..=Duration::from_secs(600)))
+        .unwrap_or(Duration::from_secs(5));
+    let timeout = section
+        .optional(
+            "timeout",
+            "a duration from \"100ms\" to \"60s\"",
+            duration(Duration::from_millis(100)..=Duration::from_secs(60)),
+        )
+        .unwrap_or(Duration::from_secs(2));
+    let driver = match kind {
+        Some("http") => http_driver(&section).map(Driver::Http),
+        Some(_) => haproxy_driver(&section).map(Driver::Haproxy),
+        None => {
+            // The rest cannot be judged without the kind; known keys are not "no such key".
+            for key in
+                ["url", "write_path", "read_path", "fields", "extra", "ca", "headers", "nodes", "backend", "servers"]
+            {
+                section.has(key);
+            }
+            None
+        }
+    };
+    section.finish();
+    Some(Traffic { driver: driver?, lateness, timeout })
+}
+
+fn http_driver(section: &Section<'_>) -> Option<HttpDriver> {
+    let url = section.required("url", "the balancer's base URL", url_text);
+    let write_path =
+        section.optional("write_path", "a path that starts with /", path_text).unwrap_or_else(|| "/api/traffic".into());
+    let read_path =
+        section.optional("read_path", "a path that starts with /", path_text).unwrap_or_else(|| "/api/status".into());
+    let fields = section
+        .required_table("fields", "the JSON field of each environment: { stable = \"blue\", candidate = \"green\" }");
+    let fields = fields.and_then(|table| {
+        let stable = table.required("stable", "a JSON field", text);
+        let candidate = table.required("candidate", "a JSON field", text);
+        if stable.is_some() && stable == candidate {
+            table.problem("candidate", "is the stable environment's field too", "two different fields", None);
+        }
+        table.finish();
+        Some(PerRole { stable: stable?, candidate: candidate? })
+    });
+    let mut extra = Vec::new();
+    if let Some(table) = section.table("extra") {
+        for (key, value) in table.entries() {
+            match json(value.get_ref()) {
+                Ok(value) => extra.push((key, value.to_string())),
+                Err(problem) => table.report().push(
+                    value.span(),
+                    format!("{}.{key}: {problem}", table.name()),
+                    "text, a number or a boolean",
+                    None,
+                ),
+            }
+        }
+    }
+    let http = http_options(section);
+    Some(HttpDriver { url: url?, write_path, read_path, fields: fields?, extra, http })
+}
+
+fn haproxy_driver(section: &Section<'_>) -> Option<HaproxyDriver> {
+    const NODES: &str = "[[traffic.nodes]] with name and address, at least one";
+    let sections = section.tables("nodes");
+    if sections.is_empty() {
+        section.problem("nodes", "is missing", NODES, None);
+    }
+    let nodes: Option<Vec<HaproxyNode>> = sections.into_iter().map(haproxy_node).collect();
+    if let Some(nodes) = &nodes {
+        for (index, node) in nodes.iter().enumerate() {
+            if nodes[..index].iter().any(|other| other.name == node.name || other.address == node.address) {
+                section.problem("nodes", &format!("{} is there twice", node.name), "each node once", None);
+            }
+        }
+    }
+    let backend = section.required("backend", "the name of the backend with both environments' servers", haproxy_name);
+    let servers =
+        section.required_table("servers", "{ stable = [\"blue1\"], candidate = [\"green1\"] }").and_then(|table| {
+            let servers = server_lists(&table, "server names of the backend", haproxy_name);
+            table.finish();
+            servers
+        });
+    Some(HaproxyDriver { nodes: nodes?, backend: backend?, servers: servers? })
+}
+
+fn haproxy_node(section: Section<'_>) -> Option<HaproxyNode> {
+    let name = section.required("name", "what people call the node", short_text);
+    let address =
+        section.required("address", "\"host:port\" or \"unix:/run/haproxy.sock\" of its runtime API", |value| {
+            let word = text(value)?;
+            if let Some(path) = word.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
+                return Ok(HaproxyAddress::Unix(path.into()));
+            }
+            match word.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+                    Ok(HaproxyAddress::Tcp(word))
+                }
+                _ => Err(format!("{word:?} is not such an address")),
+            }
+        });
+    section.finish();
+    Some(HaproxyNode { name: name?, address: address? })
+}
+
+fn server_lists(
+    table: &Section<'_>,
+    allowed: &str,
+    item: fn(&DeValue<'_>) -> Result<String, String>,
+) -> Option<PerRole<Vec<String>>> {
+    let names = |value: &DeValue<'_>| {
+        let names = list(value, item)?;
+        if names.is_empty() { Err("is empty".to_owned()) } else { Ok(names) }
+    };
+    let stable = table.required("stable", allowed, names);
+    let candidate = table.required("candidate", allowed, names);
+    let (stable, candidate) = (stable?, candidate?);
+    if let Some(both) = stable.iter().find(|name| candidate.contains(name)) {
+        table.problem("candidate", &format!("{both:?} is the stable environment's too"), "each server once", None);
+        return None;
+    }
+    Some(PerRole { stable, candidate })
+}
+
+fn sampler(section: Section<'_>) -> Option<Sampler> {
+    let url = section.required("url", "a URL through the balancer", url_text);
+    let header = section.optional("header", "a header name", text).unwrap_or_else(|| "X-Backend-Server".into());
+    let servers = section
+        .required_table("servers", "the header's values: { stable = [\"blue-1\"], candidate = [\"green-1\"] }")
+        .and_then(|table| {
+            let servers = server_lists(&table, "values of the header", text);
+            table.finish();
+            servers
+        });
+    let rate = section.optional("rate", "a rate from \"0.1/s\" to \"50/s\"", |value| {
+        let rate = Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())?;
+        if (0.1..=50.0).contains(&rate) { Ok(rate) } else { Err(format!("{rate}/s is out of range")) }
+    });
+    let http = http_options(&section);
+    section.finish();
+    Some(Sampler { url: url?, header, servers: servers?, rate: rate.unwrap_or(5.0), http })
+}
+
+fn metrics(root: &Section<'_>) -> Option<Metrics> {
+    let section = root.required_table("metrics", "what to read from the environments' expositions")?;
+    let requests = section
+        .required_table("requests", "{ metric = \"http_requests_total\", status = \"status\", errors = \"5..\" }")
+        .and_then(|table| {
+            let metric = table.required("metric", "the request counter's name", metric_name);
+            let status_label =
+                table.optional("status", "the label with the status", text).unwrap_or_else(|| "status".into());
+            let errors = table.optional("errors", "a pattern such as \"5..\"", text).unwrap_or_else(|| "5..".into());
+            table.finish();
+            Some(RequestsMetric { metric: metric?, status_label, errors })
+        });
+    let latency = section.optional("latency", "the latency histogram's name, without _bucket", metric_name);
+    let window = section
+        .optional(
+            "window",
+            "a duration from \"2s\" to \"1h\"",
+            duration(Duration::from_secs(2)..=Duration::from_secs(3600)),
+        )
+        .unwrap_or(Duration::from_secs(30));
+    let mut labels = Vec::new();
+    if let Some(table) = section.table("labels") {
+        for (key, value) in table.entries() {
+            match text(value.get_ref()) {
+                Ok(word) => labels.push((key, word)),
+                Err(problem) => {
+                    table.report().push(value.span(), format!("{}.{key}: {problem}", table.name()), TEXT, None)
+                }
+            }
+        }
+    }
+    let mut gauges = Vec::new();
+    for table in section.tables("gauges") {
+        let taken: Vec<Clean> = gauges.iter().flatten().map(|g: &Gauge| g.name.clone()).collect();
+        gauges.push(gauge(table, &taken));
+    }
+    section.finish();
+    Some(Metrics { requests: requests?, latency, labels, gauges: gauges.into_iter().collect::<Option<_>>()?, window })
+}
+
+fn gauge(section: Section<'_>, taken: &[Clean]) -> Option<Gauge> {
+    let name = section.required("name", "a name that checks and guardrails use", |value| {
+        let name = short_text(value)?;
+        if taken.contains(&name) || simple_signal(name.as_str()).is_some() {
+            return Err(format!("{name} is taken"));
+        }
+        Ok(name)
+    });
+    let metric = section.required("metric", "a series' name", metric_name);
+    let divide_by = section.optional("divide_by", "a series' name", metric_name);
+    let rate = section.optional("rate", "true or false", boolean).unwrap_or(false);
+    let unit = section.required("unit", "\"ratio\", \"seconds\", \"per_second\", \"bytes\" or \"count\"", |value| {
+        one_of(
+            value,
+            &[
+                ("ratio", Unit::Ratio),
+                ("seconds", Unit::Seconds),
+                ("per_second", Unit::PerSecond),
+                ("bytes", Unit::Bytes),
+                ("count", Unit::Count),
+            ],
+        )
+    });
+    let combine = section
+        .optional("combine", "\"max\" or \"sum\"", |value| {
+            one_of(value, &[("max", Combine::Max), ("sum", Combine::Sum)])
+        })
+        .unwrap_or(Combine::Max);
+    section.finish();
+    Some(Gauge { name: name?, metric: metric?, divide_by, rate, unit: unit?, combine })
+}
+
+fn poll(section: Option<Section<'_>>) -> Option<Poll> {
+    let mut poll =
+        Poll { readings: Duration::from_secs(1), balancer: Duration::from_secs(1), health: Duration::from_secs(2) };
+    if let Some(section) = section {
+        const RANGE: &str = "a duration from \"200ms\" to \"60s\"";
+        let interval = || duration(Duration::from_millis(200)..=Duration::from_secs(60));
+        for (key, field) in
+            [("readings", &mut poll.readings), ("balancer", &mut poll.balancer), ("health", &mut poll.health)]
+        {
+            if let Some(value) = section.optional(key, RANGE, interval()) {
+                *field = value;
+            }
+        }
+        section.finish();
+    }
+    Some(poll)
+}
+
+fn step(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Step> {
+    let split = section.required("split", "the candidate's share, from \"0.1 %\" to \"100 %\" in tenths", |value| {
+        let word = text(value)?;
+        let fraction = parse_share(&word).ok_or_else(|| format!("{word:?} is not a share"))?;
+        let split = Split::from_fraction(fraction).filter(|s| s.permille() > 0);
+        split
+            .filter(|s| (s.fraction() - fraction).abs() < 1e-9)
+            .ok_or_else(|| format!("{word:?} is not from 0.1 % to 100 % in tenths of a percent"))
+    });
+    let bake = section.required("bake", DURATION, duration(Duration::ZERO..=Duration::from_secs(86_400 * 7)));
+    let hold = section.optional("hold", "true or false", boolean).unwrap_or(false);
+    let approval = section.optional("approval", "the role that approves, such as \"decision authority\"", short_text);
+    let point_of_no_return = section.optional("point_of_no_return", "what breaks when one goes back", short_text);
+    let gates: Vec<Option<Gate>> = section
+        .tables("gates")
+        .into_iter()
+        .map(|table| {
+            let subject = subject(&table, metrics);
+            let below = limit(&table, "below", subject.as_ref(), metrics);
+            if !table.has("below") {
+                table.problem("below", "is missing", "the limit", None);
+            }
+            table.finish();
+            Some(Gate { subject: subject?, below: below? })
+        })
+        .collect();
+    section.finish();
+    Some(Step {
+        split: split?,
+        bake: bake?,
+        hold,
+        approval,
+        gates: gates.into_iter().collect::<Option<_>>()?,
+        point_of_no_return,
+    })
+}
+
+/// `reading`, `environment`, `window`, `minimum_requests`: the same four keys in gates, checks and guardrails.
+fn subject(section: &Section<'_>, metrics: Option<&Metrics>) -> Option<Subject> {
+    let signal = section.required("reading", &signals_allowed(metrics), |value| {
+        let word = text(value)?;
+        simple_signal(&word)
+            .or_else(|| {
+                let name = Clean::new(&word);
+                // Without a sound [metrics] no gauge is known, and blaming its users would be noise.
+                let known = metrics.is_none_or(|m| m.gauges.iter().any(|gauge| gauge.name == name));
+                known.then_some(Signal::Gauge(name))
+            })
+            .ok_or_else(|| format!("{word:?} is not a reading"))
+    });
+    if let (Some(Signal::Latency(_)), Some(metrics)) = (&signal, metrics)
+        && metrics.latency.is_none()
+    {
+        section.problem("reading", "needs a histogram", "metrics.latency = \"…\"", None);
+    }
+    let role = section.optional("environment", "\"stable\" or \"candidate\"", role).unwrap_or(Role::Candidate);
+    let window = section
+        .optional(
+            "window",
+            "a duration from \"2s\" to \"1h\"",
+            duration(Duration::from_secs(2)..=Duration::from_secs(3600)),
+        )
+        .or(metrics.map(|m| m.window));
+    let counted = matches!(signal, Some(Signal::ErrorRatio | Signal::Latency(_)));
+    let minimum_requests = section.optional("minimum_requests", "a whole number", whole_number);
+    if let (Some(_), Some(signal), false) = (minimum_requests, &signal, counted) {
+        section.problem(
+            "minimum_requests",
+            &format!("{signal} does not rest on requests"),
+            "only error_ratio, p50, p95 and p99",
+            None,
+        );
+    }
+    Some(Subject {
+        signal: signal?,
+        role,
+        window: window?,
+        minimum_requests: minimum_requests.unwrap_or(u64::from(counted) * 20),
+    })
+}
+
+fn simple_signal(word: &str) -> Option<Signal> {
+    Some(match word {
+        "error_ratio" => Signal::ErrorRatio,
+        "p50" => Signal::Latency(Percentile::P50),
+        "p95" => Signal::Latency(Percentile::P95),
+        "p99" => Signal::Latency(Percentile::P99),
+        "request_rate" => Signal::RequestRate,
+        "unhealthy_for" => Signal::UnhealthyFor,
+        _ => return None,
+    })
+}
+
+fn signals_allowed(metrics: Option<&Metrics>) -> String {
+    let mut words = vec!["error_ratio", "p50", "p95", "p99", "request_rate", "unhealthy_for"];
+    words.extend(metrics.iter().flat_map(|m| m.gauges.iter().map(|g| g.name.as_str())));
+    words.join(", ")
+}
+
+fn limit(
+    section: &Section<'_>,
+    key: &'static str,
+    subject: Option<&Subject>,
+    metrics: Option<&Metrics>,
+) -> Option<f64> {
+    let unit = subject.and_then(|s| metrics.map(|m| m.unit(&s.signal)));
+    let allowed = unit.map_or("a limit", Unit::how_to_write);
+    section.optional(key, allowed, |value| {
+        let word = match value {
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.to_string(),
+            other => text(other)?,
+        };
+        // A limit whose reading is wrong cannot be judged; the reading's own error is enough.
+        unit.map_or(Ok(0.0), |unit| unit.parse(&word).map_err(|error| error.to_string()))
+    })
+}
+
+fn check(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Check> {
+    let name = section.required("name", "what the screen calls it, at most 24 characters", |value| {
+        let name = short_text(value)?;
+        if name.as_str().chars().count() > 24 { Err("is too long".into()) } else { Ok(name) }
+    });
+    let required = section.optional("required", "true or false", boolean).unwrap_or(true);
+    let interval = section.optional(
+        "interval",
+        "a duration from \"500ms\" to \"10m\"",
+        duration(Duration::from_millis(500)..=Duration::from_secs(600)),
+    );
+    let timeout = section.optional(
+        "timeout",
+        "a duration from \"100ms\" to \"60s\"",
+        duration(Duration::from_millis(100)..=Duration::from_secs(60)),
+    );
+    let kind = section.required("kind", "\"http\", \"reading\" or \"balancer\"", |value| {
+        one_of(value, &[("http", "http"), ("reading", "reading"), ("balancer", "balancer")])
+    });
+    let kind = match kind {
+        Some("http") => http_check(&section).map(CheckKind::Http),
+        Some("reading") => {
+            let subject = subject(&section, metrics);
+            let below = limit(&section, "below", subject.as_ref(), metrics);
+            if !section.has("below") {
+                section.problem("below", "is missing", "the limit", None);
+            }
+            subject.zip(below).map(|(subject, below)| CheckKind::Reading { subject, below })
+        }
+        Some(_) => Some(CheckKind::Balancer),
+        None => {
+            for key in [
+                "environment",
+                "path",
+                "paths",
+                "status",
+                "json",
+                "version",
+                "slower_than",
+                "reading",
+                "below",
+                "window",
+                "minimum_requests",
+            ] {
+                section.has(key);
+            }
+            None
+        }
+    };
+    section.finish();
+    Some(Check {
+        name: name?,
+        required,
+        interval: interval.unwrap_or(Duration::from_secs(5)),
+        timeout: timeout.unwrap_or(Duration::from_secs(2)),
+        kind: kind?,
+    })
+}
+
+fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
+    let role = section.required("environment", "\"stable\" or \"candidate\"", role);
+    let one = section.optional("path", "a path that starts with /", path_text);
+    let several = section.optional("paths", "a list of paths", |value| list(value, path_text));
+    let paths = match (one, several) {
+        (Some(path), None) => Some(vec![path]),
+        (None, Some(paths)) if !paths.is_empty() => Some(paths),
+        _ => {
+            section.problem(
+                "path",
+                "needs exactly one of path and paths",
+                "path = \"/health\" or paths = [\"/api/agents\"]",
+                None,
+            );
+            None
+        }
+    };
+    let status = section.optional("status", "a list of HTTP statuses", |value| {
+        list(value, |item| {
+            whole_number(item)?
+                .try_into()
+                .ok()
+                .filter(|s| (100..600).contains(s))
+                .ok_or_else(|| "is not an HTTP status".to_owned())
+        })
+    });
+    let mut json_fields = Vec::new();
+    if let Some(table) = section.table("json") {
+        for (pointer, value) in table.entries() {
+            let parsed =
+                if pointer.starts_with('/') { json(value.get_ref()) } else { Err("is not a JSON pointer".into()) };
+            match parsed {
+                Ok(expected) => json_fields.push((pointer, expected)),
+                Err(problem) => table.report().push(
+                    value.span(),
+                    format!("{}.{pointer}: {problem}", table.name()),
+                    "\"/pointer\" = value",
+                    None,
+                ),
+            }
+        }
+    }
+    let version = section.optional("version", "a JSON pointer such as \"/version\"", path_text);
+    let slower_than =
+        section.optional("slower_than", DURATION, duration(Duration::from_millis(1)..=Duration::from_secs(60)));
+    Some(HttpCheck {
+        role: role?,
+        paths: paths?,
+        status: status.unwrap_or_else(|| vec![200]),
+        json: json_fields,
+        version,
+        slower_than,
+    })
+}
+
+fn guardrail(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Guardrail> {
+    let subject = subject(&section, metrics);
+    let warn = limit(&section, "warn", subject.as_ref(), metrics);
+    let hold = limit(&section, "hold", subject.as_ref(), metrics);
+    let roll_back = limit(&section, "roll_back", subject.as_ref(), metrics);
+    let sustained = section.optional(
+        "for",
+        "a duration from \"0s\" to \"1h\"",
+        duration(Duration::ZERO..=Duration::from_secs(3600)),
+    );
+    let absent = section.optional("absent", "\"warn\", \"hold\" or \"roll_back\"", |value| {
+        one_of(value, &[("warn", OnAbsent::Warn), ("hold", OnAbsent::Hold), ("roll_back", OnAbsent::RollBack)])
+    });
+    let limits = [("warn", warn), ("hold", hold), ("roll_back", roll_back)];
+    validate::rising_limits(&section, &limits);
+    section.finish();
+    Some(Guardrail {
+        subject: subject?,
+        warn,
+        hold,
+        roll_back,
+        sustained: sustained.unwrap_or(Duration::from_secs(30)),
+        absent: absent.unwrap_or(OnAbsent::Hold),
+    })
+}
+
+fn rollback(section: Option<Section<'_>>) -> Option<Rollback> {
+    let mut rollback = Rollback { automatic: true, floor: None, lever: None, stable_ready: 0.5 };
+    let Some(section) = section else { return Some(rollback) };
+    if let Some(automatic) = section.optional("automatic", "true or false", boolean) {
+        rollback.automatic = automatic;
+    }
+    rollback.floor = section.optional("floor", "a rate such as \"2/s\"", |value| {
+        Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())
+    });
+    if let Some(share) = section.optional("stable_ready", SHARE, |value| {
+        let word = text(value)?;
+        parse_share(&word).ok_or_else(|| format!("{word:?} is not a share"))
+    }) {
+        rollback.stable_ready = share;
+    }
+    rollback.lever = section.table("lever").and_then(|table| {
+        let words = table.required("words", "what moves clients that stay pinned", short_text);
+        let command = table.optional("command", "a command line to show", short_text);
+        table.finish();
+        Some(Lever { words: words?, command })
+    });
+    section.finish();
+    Some(rollback)
+}
+
+fn access(section: Option<Section<'_>>) -> Option<Access> {
+    let mut access = Access { group: None, approver_is_another_user: false };
+    if let Some(section) = section {
+        access.group = section.optional("group", "a Unix group", text);
+        access.approver_is_another_user =
+            section.optional("approver_is_another_user", "true or false", boolean).unwrap_or(false);
+        section.finish();
+    }
+    Some(access)
+}
+
+// The values themselves.
+
+fn text(value: &DeValue<'_>) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| wrong_type(value))
+}
+
+fn short_text(value: &DeValue<'_>) -> Result<Clean, String> {
+    let word = text(value)?;
+    match word.chars().count() {
+        0 => Err("is empty".into()),
+        1..=200 => Ok(Clean::new(word)),
+        count => Err(format!("is {count} characters long, at most 200 fit")),
+    }
+}
+
+fn path_text(value: &DeValue<'_>) -> Result<String, String> {
+    let word = text(value)?;
+    if word.starts_with('/') && !word.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        Ok(word)
+    } else {
+        Err(format!("{word:?} is not a path"))
+    }
+}
+
+fn haproxy_name(value: &DeValue<'_>) -> Result<String, String> {
+    let word = text(value)?;
+    let fits = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    // HAProxy's own rule for names (configuration manual 2.4); it also keeps `;` and line ends out of commands.
+    if fits { Ok(word) } else { Err(format!("{word:?} is not a HAProxy name")) }
+}
+
+fn metric_name(value: &DeValue<'_>) -> Result<String, String> {
+    let word = text(value)?;
+    let mut bytes = word.bytes();
+    let fits = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b"_:".contains(&b))
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b));
+    if fits { Ok(word) } else { Err(format!("{word:?} is not a metric name")) }
+}
+
+fn url_text(value: &DeValue<'_>) -> Result<String, String> {
+    let word = text(value)?;
+    let parsed = reqwest::Url::parse(&word).map_err(|error| format!("{word:?} is not a URL: {error}"))?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        return Err(format!("{word:?} is not an http or https URL"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("has a password in it; use headers with env or file".into());
+    }
+    Ok(word.trim_end_matches('/').to_owned())
+}
+
+fn role(value: &DeValue<'_>) -> Result<Role, String> {
+    one_of(value, &[("stable", Role::Stable), ("candidate", Role::Candidate)])
+}
+
+fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| wrong_type(value))
+}
+
+fn whole_number(value: &DeValue<'_>) -> Result<u64, String> {
+    let number = value.as_integer().ok_or_else(|| wrong_type(value))?;
+    u64::from_str_radix(number.as_str(), number.radix()).map_err(|_| format!("{number} is not such a number"))
+}
+
+fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Result<Duration, String> {
+    move |value| {
+        let word =
+            text(value).map_err(|problem| format!("{problem}; a duration is written in quotes with its unit"))?;
+        let parsed = parse_duration(&word).ok_or_else(|| format!("{word:?} is not a duration"))?;
+        if range.contains(&parsed) { Ok(parsed) } else { Err(format!("{word:?} is out of range")) }
+    }
+}
+
+fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Result<T, String> {
+    let word = text(value)?;
+    choices
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| format!("{word:?} is not one of them"))
+}
+
+fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let array = value.as_array().ok_or_else(|| wrong_type(value))?;
+    array.iter().map(|entry| item(entry.get_ref())).collect()
+}
+
+fn json(value: &DeValue<'_>) -> Result<serde_json::Value, String> {
+    Ok(match value {
+        DeValue::String(word) => serde_json::Value::from(word.as_ref()),
+        DeValue::Boolean(truth) => serde_json::Value::from(*truth),
+        DeValue::Integer(number) => serde_json::from_str(number.as_str()).map_err(|e| e.to_string())?,
+        DeValue::Float(number) => serde_json::from_str(number.as_str()).map_err(|e| e.to_string())?,
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => return Err(wrong_type(value)),
+    })
+}

@@ -1,0 +1,290 @@
+//! Reads TOML tables key by key, remembers every error with its place, and goes on to the next key.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One thing wrong with a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanError {
+    /// The file as it was named.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, with the key's full path.
+    pub problem: String,
+    /// What is allowed there.
+    pub allowed: String,
+    /// What was probably meant, where that can be guessed.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.problem)?;
+        if !self.allowed.is_empty() {
+            write!(f, "\n    allowed: {}", self.allowed)?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n    perhaps: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is wrong with a plan, in the file's order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct PlanErrors(pub Vec<PlanError>);
+
+impl fmt::Display for PlanErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for error in &self.0 {
+            writeln!(f, "{error}")?;
+        }
+        let count = self.0.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        write!(f, "{count} {noun} in the plan; nothing was contacted")
+    }
+}
+
+/// Where errors go while a plan is read.
+pub(super) struct Report<'a> {
+    file: String,
+    text: &'a str,
+    found: RefCell<Vec<(usize, PlanError)>>,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(path: &Path, text: &'a str) -> Self {
+        let file = crate::domain::Clean::new(path.display().to_string()).to_string();
+        Self { file, text, found: RefCell::default() }
+    }
+
+    pub fn push(&self, span: Range<usize>, problem: String, allowed: &str, hint: Option<String>) {
+        let (line, column) = position(self.text, span.start);
+        let clean = |text: String| crate::domain::Clean::new(text).to_string();
+        let error = PlanError {
+            file: self.file.clone(),
+            line,
+            column,
+            problem: clean(problem),
+            allowed: allowed.to_owned(),
+            hint: hint.map(clean),
+        };
+        self.found.borrow_mut().push((span.start, error));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// All errors in the file's order, each said once.
+    pub fn into_errors(self) -> PlanErrors {
+        let mut found = self.found.into_inner();
+        found.sort_by_key(|(offset, _)| *offset);
+        let mut errors: Vec<PlanError> = found.into_iter().map(|(_, error)| error).collect();
+        errors.dedup();
+        PlanErrors(errors)
+    }
+}
+
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// One table of the plan. Every key that is asked for counts as known; [`Section::finish`] reports the rest.
+pub(super) struct Section<'a> {
+    report: &'a Report<'a>,
+    /// `steps[2]`, empty at the top.
+    name: String,
+    span: Range<usize>,
+    table: &'a DeTable<'a>,
+    known: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub fn new(report: &'a Report<'a>, name: String, span: Range<usize>, table: &'a DeTable<'a>) -> Self {
+        Self { report, name, span, table, known: RefCell::default() }
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    /// The place of a key, or of the table where the key is absent.
+    pub fn span_of(&self, key: &str) -> Range<usize> {
+        self.table.get(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
+    /// Reports a problem at a key.
+    pub fn problem(&self, key: &str, problem: &str, allowed: &str, hint: Option<String>) {
+        let problem = format!("{}: {problem}", self.path(key));
+        self.report.push(self.span_of(key), problem, allowed, hint);
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.borrow_mut().insert(key);
+        self.table.get(key)
+    }
+
+    pub fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// A key that may be left out. `None` also when its value was wrong, which is then reported.
+    pub fn optional<T>(
+        &self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl FnOnce(&DeValue<'a>) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.get(key)?;
+        match parse(value.get_ref()) {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.problem(key, &problem, allowed, None);
+                None
+            }
+        }
+    }
+
+    /// A key that must be there.
+    pub fn required<T>(
+        &self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl FnOnce(&DeValue<'a>) -> Result<T, String>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            self.problem(key, "is missing", allowed, None);
+            return None;
+        }
+        self.optional(key, allowed, parse)
+    }
+
+    /// A table that may be left out.
+    pub fn table(&self, key: &'static str) -> Option<Section<'a>> {
+        let value = self.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.problem(key, &wrong_type(value.get_ref()), "a table", None);
+            return None;
+        };
+        Some(Section::new(self.report, self.path(key), value.span(), table))
+    }
+
+    /// A table that must be there.
+    pub fn required_table(&self, key: &'static str, holds: &str) -> Option<Section<'a>> {
+        if !self.has(key) {
+            self.problem(key, "is missing", holds, None);
+        }
+        self.table(key)
+    }
+
+    /// A list of tables; empty when left out.
+    pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            self.problem(key, &wrong_type(value.get_ref()), "a list of tables", None);
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (index, item) in array.iter().enumerate() {
+            let name = format!("{}[{}]", self.path(key), index + 1);
+            match item.get_ref().as_table() {
+                Some(table) => sections.push(Section::new(self.report, name, item.span(), table)),
+                None => {
+                    self.report.push(item.span(), format!("{name}: {}", wrong_type(item.get_ref())), "a table", None)
+                }
+            }
+        }
+        sections
+    }
+
+    /// Every key of a table whose keys are the operator's own.
+    pub fn entries(&self) -> Vec<(String, &'a Spanned<DeValue<'a>>)> {
+        self.table.iter().map(|(key, value)| (key.get_ref().to_string(), value)).collect()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn report(&self) -> &'a Report<'a> {
+        self.report
+    }
+
+    /// Reports every key that nobody asked for.
+    pub fn finish(self) {
+        let known = self.known.borrow();
+        for (key, value) in self.table.iter() {
+            let word: &str = key.get_ref().as_ref();
+            if known.contains(word) {
+                continue;
+            }
+            let nearest = known
+                .iter()
+                .map(|candidate| (edit_distance(word, candidate), *candidate))
+                .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
+                .min();
+            let allowed = known.iter().copied().collect::<Vec<_>>().join(", ");
+            let span = if key.span().is_empty() { value.span() } else { key.span() };
+            self.report.push(
+                span,
+                format!("{}: no such key", self.path(word)),
+                &allowed,
+                nearest.map(|(_, candidate)| format!("{candidate:?}")),
+            );
+        }
+    }
+}
+
+/// `expected … , found a string`.
+pub(super) fn wrong_type(value: &DeValue<'_>) -> String {
+    format!("{} cannot stand here", article(value.type_str()))
+}
+
+fn article(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
+/// Levenshtein distance: how many letters to add, drop or change.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let change = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(edit_distance("bake", "bake"), 0);
+        assert_eq!(edit_distance("backe", "bake"), 1);
+        assert_eq!(edit_distance("", "bake"), 4);
+    }
+
+    #[test]
+    fn positions_count_characters() {
+        assert_eq!(position("a\nbé c", 5), (2, 3));
+    }
+}
