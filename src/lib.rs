@@ -2,6 +2,13 @@
 //!
 //! The map of the house, in reading order. A lower layer never imports a higher one.
 
+pub mod clock;
 pub mod domain;
 pub mod engine;
+pub mod journal;
+pub mod keeper;
 pub mod plan;
+pub mod probe;
+pub mod remote;
+pub mod traffic;
+pub mod wire;

@@ -374,6 +374,16 @@ impl Engine {
         self.ended || self.phase() == Phase::RolledBack || (self.watch_over && self.rollback.is_none())
     }
 
+    /// How many lines the run has written: a cheap mark for "something happened".
+    pub fn log_length(&self) -> u64 {
+        self.entry_number
+    }
+
+    /// Whether any console is here.
+    pub fn has_consoles(&self) -> bool {
+        !self.consoles.is_empty()
+    }
+
     fn environment(&self, role: Role) -> String {
         self.plan.environments[role].words()
     }

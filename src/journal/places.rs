@@ -1,0 +1,158 @@
+//! Where things are.
+
+use crate::domain::{RunId, Wall};
+use std::path::{Path, PathBuf};
+
+/// A Unix socket's path fits in 108 bytes with its end mark (`unix(7)`, `sun_path`).
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Why a place cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// No folder for state can be told.
+    #[error("no folder for state: set HOME, XDG_STATE_HOME or WARROOM_STATE_DIR")]
+    Homeless,
+    /// A folder cannot be made or read.
+    #[error("folder {path}: {why}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// A socket's path would be too long.
+    #[error("socket path {path} is {bytes} bytes long, at most {SOCKET_PATH_BYTES_MAX} fit: set a shorter WARROOM_STATE_DIR or XDG_RUNTIME_DIR")]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A run id that is not one.
+    #[error("{0:?} is not a run id")]
+    NotARun(String),
+}
+
+/// The folders of this user, or of `WARROOM_STATE_DIR`, which moves all of them.
+#[derive(Debug, Clone)]
+pub struct Places {
+    state: PathBuf,
+    sockets: PathBuf,
+}
+
+impl Places {
+    /// From the environment: `WARROOM_STATE_DIR`; else `$XDG_STATE_HOME/warroom` or `~/.local/state/warroom`
+    /// for state and `$XDG_RUNTIME_DIR/warroom` for sockets.
+    pub fn from_env() -> Result<Self, PlaceError> {
+        let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(state) = var("WARROOM_STATE_DIR") {
+            return Ok(Self::at(state));
+        }
+        let state = var("XDG_STATE_HOME")
+            .or_else(|| var("HOME").map(|home| home.join(".local/state")))
+            .ok_or(PlaceError::Homeless)?
+            .join("warroom");
+        let sockets = var("XDG_RUNTIME_DIR").map_or_else(|| state.join("sockets"), |runtime| runtime.join("warroom"));
+        Ok(Self { state, sockets })
+    }
+
+    /// Everything under one folder.
+    pub fn at(state: PathBuf) -> Self {
+        let sockets = state.join("sockets");
+        Self { state, sockets }
+    }
+
+    /// The folder of one run.
+    pub fn run(&self, run: &RunId) -> PathBuf {
+        self.state.join("runs").join(run.as_str())
+    }
+
+    /// The run's frozen plan.
+    pub fn plan(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("plan.toml")
+    }
+
+    /// The run's journal.
+    pub fn journal(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("journal.db")
+    }
+
+    /// Where the keeper's own log goes.
+    pub fn logs(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("log")
+    }
+
+    /// The keeper's socket. The name is short, because the path's length is limited.
+    pub fn socket(&self, run: &RunId) -> Result<PathBuf, PlaceError> {
+        let path = self.sockets.join(format!("{}.sock", run.as_str()));
+        let bytes = path.as_os_str().len();
+        if bytes > SOCKET_PATH_BYTES_MAX { Err(PlaceError::TooLong { path, bytes }) } else { Ok(path) }
+    }
+
+    /// Makes a run's folders, for their owner only.
+    pub fn create(&self, run: &RunId) -> Result<(), PlaceError> {
+        for path in [self.run(run), self.logs(run), self.sockets.clone()] {
+            create_private(&path)?;
+        }
+        Ok(())
+    }
+
+    /// All runs, the newest first.
+    pub fn runs(&self) -> Result<Vec<RunId>, PlaceError> {
+        let path = self.state.join("runs");
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(why) => return Err(PlaceError::Folder { path, why }),
+        };
+        let mut runs: Vec<RunId> =
+            entries.flatten().filter_map(|entry| RunId::parse(entry.file_name().to_str()?)).collect();
+        // Ids end with their time, so the newest is the one whose time sorts last.
+        runs.sort_by(|a, b| time_of(b).cmp(time_of(a)).then_with(|| b.cmp(a)));
+        Ok(runs)
+    }
+
+    /// A new run's id: the plan's name, the time, four random letters.
+    pub fn new_run(name: &str, now: Wall, random: u16) -> RunId {
+        let mut word: String = name.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
+        if word.is_empty() {
+            word.push_str("run");
+        }
+        let stamp: String = now.to_string().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
+        let id = format!("{word}-{stamp}Z-{random:04x}");
+        RunId::parse(&id).unwrap_or_else(|| unreachable!("letters, digits and dashes make a run id: {id}"))
+    }
+}
+
+fn time_of(run: &RunId) -> &str {
+    let id = run.as_str();
+    id.split_once('-').map_or(id, |(_, rest)| rest)
+}
+
+fn create_private(path: &Path) -> Result<(), PlaceError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|why| PlaceError::Folder { path: path.to_owned(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_named_by_plan_and_time() {
+        let run = Places::new_run("Checkout / EU", Wall::from_millis(1_795_349_071_250), 0x3f9a);
+        assert_eq!(run.as_str(), "CheckoutEU-20261122T120431Z-3f9a");
+    }
+
+    #[test]
+    fn a_socket_path_that_is_too_long_says_so() {
+        let places = Places::at(PathBuf::from("/x".repeat(60)));
+        let run = Places::new_run("a", Wall::from_millis(0), 1);
+        let error = places.socket(&run).expect_err("too long").to_string();
+        assert!(error.contains("at most 107"), "{error}");
+    }
+}

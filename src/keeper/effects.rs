@@ -1,0 +1,126 @@
+//! The hands that carry out effects: each is a task of its own, and each yields exactly one outcome.
+
+use super::journal_thread::JournalHand;
+use super::{Operator, Shared, lost_words};
+use crate::clock;
+use crate::domain::{BalancerState, Clean, EffectId, Epoch, Setting};
+use crate::engine::{Direction, Effect, Event, Outcome, OutcomeKind, WriteResult};
+use crate::journal::Tombstone;
+use crate::plan::Plan;
+use crate::traffic::Traffic;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::AbortHandle;
+
+/// What a driver may take beyond its own timeouts before its task is given up.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Carries out effects.
+pub struct Hands {
+    traffic: Arc<dyn Traffic>,
+    folder: PathBuf,
+    journal: JournalHand,
+    senders: Shared,
+    nodes: usize,
+    /// Longest life of one read or write.
+    limit: Duration,
+    forward: Option<AbortHandle>,
+}
+
+impl Hands {
+    pub fn new(traffic: Arc<dyn Traffic>, folder: PathBuf, journal: JournalHand, senders: Shared, plan: &Plan) -> Self {
+        let layout = plan.traffic.layout();
+        // One command a slot, each with its own connection and answer.
+        let commands = u32::try_from(layout.slots.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let limit = plan.traffic.timeout.saturating_mul(commands.saturating_mul(2)) + MARGIN;
+        Self { traffic, folder, journal, senders, nodes: layout.nodes.len(), limit, forward: None }
+    }
+
+    /// Starts one effect. Never waits.
+    pub fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Journal { id, entry } => {
+                tracing::info!(number = entry.number, "{}", entry.text);
+                if let Err(why) = self.journal.write(id, entry) {
+                    let result = OutcomeKind::Journaled(Err(why));
+                    self.report(Outcome { id, epoch: Epoch::default(), result });
+                }
+            }
+            Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
+                self.forward = Some(self.write_forward(id, epoch, setting, tag));
+            }
+            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+                if let Some(forward) = self.forward.take() {
+                    forward.abort();
+                }
+                let traffic = self.traffic.clone();
+                self.run(id, epoch, lost_write, async move { OutcomeKind::Written(traffic.write(setting, None).await) });
+            }
+            Effect::ReadSplit { id, epoch } => {
+                let traffic = self.traffic.clone();
+                let nodes = self.nodes;
+                let lost = move |why: Clean| OutcomeKind::Read { started: clock::mono(), state: BalancerState::unreadable(nodes, &why) };
+                self.run(id, epoch, lost, async move {
+                    let started = clock::mono();
+                    OutcomeKind::Read { started, state: traffic.read().await }
+                });
+            }
+            Effect::Stop => {}
+        }
+    }
+
+    /// Looks for a tombstone before and after: a keeper that was stopped in between must not undo a rollback.
+    fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
+        let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
+        self.run(id, epoch, lost_write, async move {
+            if let Some(words) = Tombstone::find(&folder) {
+                let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
+                let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                return OutcomeKind::Written(why);
+            }
+            let result = traffic.write(setting, tag).await;
+            if let Some(words) = Tombstone::find(&folder) {
+                let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+            }
+            OutcomeKind::Written(result)
+        })
+    }
+
+    fn run(
+        &self,
+        id: EffectId,
+        epoch: Epoch,
+        lost: impl FnOnce(Clean) -> OutcomeKind + Send + 'static,
+        work: impl Future<Output = OutcomeKind> + Send + 'static,
+    ) -> AbortHandle {
+        let task = tokio::spawn(tokio::time::timeout(self.limit, work));
+        let handle = task.abort_handle();
+        let outcomes = self.senders.outcomes.clone();
+        tokio::spawn(async move {
+            let result = match task.await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => lost("it took longer than all its timeouts together".into()),
+                Err(error) => lost(lost_words(error)),
+            };
+            let _ = outcomes.send(Outcome { id, epoch, result }).await;
+        });
+        handle
+    }
+
+    fn report(&self, outcome: Outcome) {
+        let outcomes = self.senders.outcomes.clone();
+        tokio::spawn(async move { outcomes.send(outcome).await });
+    }
+
+    /// Waits until the journal is written.
+    pub async fn finish(self) {
+        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
+    }
+}
+
+/// A write whose task ended without a result may have gone out.
+fn lost_write(why: Clean) -> OutcomeKind {
+    OutcomeKind::Written(WriteResult::Unknown(why))
+}

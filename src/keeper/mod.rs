@@ -1,0 +1,266 @@
+//! The process that holds a cutover and survives its consoles.
+//!
+//! One loop takes one event at a time, in lane order, and never waits: everything slow is a supervised
+//! task whose outcome comes back as an event.
+
+mod effects;
+mod host_lock;
+mod journal_thread;
+mod lanes;
+mod server;
+mod sources;
+
+pub use host_lock::{Holder, HostLock, LockError, current_user};
+
+use crate::clock;
+use crate::domain::{Clean, RunId, Wall};
+use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Mode, Stamped};
+use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
+use crate::plan::{self, Plan, PlanErrors};
+use crate::remote::ClientError;
+use crate::traffic;
+use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
+use bytes::Bytes;
+use effects::Hands;
+use lanes::{Lanes, Operator, Senders as Shared};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a keeper stays after a final state with nobody looking.
+const LINGER: Duration = Duration::from_secs(3600);
+/// Least time between two snapshots to the consoles: ten frames a second are more than an eye takes.
+const PUBLISH_LEAST: Duration = Duration::from_millis(100);
+/// Longest time between two snapshots: the data's own interval.
+const PUBLISH_MOST: Duration = Duration::from_secs(1);
+
+/// Why a keeper could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// A folder or path.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The frozen plan.
+    #[error("{0}")]
+    Plan(#[from] PlanErrors),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A client of the plan.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Somebody else holds the balancer on this host.
+    #[error("{0}")]
+    Locked(#[from] LockError),
+    /// The socket.
+    #[error("socket {path}: {why}")]
+    Socket {
+        /// Its path.
+        path: String,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// The group that the plan names.
+    #[error("access.group {0:?}: no such group on this machine")]
+    NoSuchGroup(String),
+}
+
+/// What a keeper is started with.
+#[derive(Debug, Clone)]
+pub struct KeeperOptions {
+    /// The run; its folder holds the frozen plan.
+    pub run: RunId,
+    /// Whether it may write.
+    pub mode: Mode,
+    /// How long it stays without any console, when that is limited (the demo's keeper).
+    pub alone_at_most: Option<Duration>,
+}
+
+/// Holds a run until it ends. `ready` is called once the socket listens.
+pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
+    let run = &options.run;
+    let plan = Arc::new(plan::load_file(&places.plan(run))?);
+    let socket = places.socket(run)?;
+    // A watching keeper changes nothing, so any number of them may look at one balancer.
+    let lock = match options.mode {
+        Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
+        Mode::Watch => None,
+    };
+    let journal = Writer::open(&places.journal(run))?;
+    let old = Reader::open(&places.journal(run))?;
+    let original = old.info()?;
+    let entries = old.entries()?;
+    drop(old);
+    let info = original.unwrap_or_else(|| RunInfo {
+        title: plan.title().as_str().into(),
+        plan_path: plan.source.path.clone(),
+        plan_hash: plan.source.hash.clone(),
+        identity: plan.traffic.identity(),
+        started: clock::wall(),
+        watch_only: options.mode == Mode::Watch,
+    });
+    let engine = begin(&plan, options.mode, &entries);
+    let (lanes, senders) = lanes::lanes();
+    let hands = Hands::new(traffic::connect(&plan)?, places.run(run), journal_thread::start(journal, senders.clone()), senders.clone(), &plan);
+    let listener = server::listen(&socket, plan.access.group.as_deref())?;
+    let plan_changed = Arc::new(AtomicBool::new(false));
+    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
+    let (publish, status) = watch::channel(Bytes::new());
+    tokio::spawn(server::serve(listener, senders.clone(), status));
+    if let Some(lock) = lock {
+        tokio::spawn(lock.tell());
+    }
+    tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
+    ready();
+    let keeper = Loop { engine, lanes, hands, publish, run: run.clone(), since: clock::wall(), plan_changed, alone_at_most: options.alone_at_most };
+    keeper.turn().await;
+    let _ = std::fs::remove_file(&socket);
+    tracing::info!("keeper ended");
+    Ok(())
+}
+
+fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
+    let (mono, wall) = (clock::mono(), clock::wall());
+    let jitter = mono.micros();
+    match mode {
+        Mode::Drive if !entries.is_empty() => Engine::recover(plan.clone(), entries, mono, wall, jitter),
+        Mode::Drive | Mode::Watch => Engine::new(plan.clone(), mode, mono, wall, jitter),
+    }
+}
+
+/// The loop with all it owns.
+struct Loop {
+    engine: Engine,
+    lanes: Lanes,
+    hands: Hands,
+    publish: watch::Sender<Bytes>,
+    run: RunId,
+    since: Wall,
+    plan_changed: Arc<AtomicBool>,
+    alone_at_most: Option<Duration>,
+}
+
+impl Loop {
+    async fn turn(mut self) {
+        let mut seq = 0;
+        let mut turned = clock::mono();
+        let mut published = turned;
+        let mut seen = None;
+        let mut alone_since = turned;
+        let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
+        while !self.engine.is_ended() {
+            let pause = self.pause(published);
+            let operator = tokio::select! {
+                biased;
+                Some(operator) = self.lanes.operator.recv() => operator,
+                Some(outcome) = self.lanes.outcomes.recv() => Operator::from(Event::Ended(outcome)),
+                event = self.lanes.readings.take() => Operator::from(event),
+                () = tokio::time::sleep(pause) => Operator::from(Event::Woke),
+                () = stop(&mut terminate) => {
+                    tracing::info!("SIGTERM: the run stays in the journal; `warroom run` goes on with it");
+                    break;
+                }
+            };
+            let mono = clock::mono();
+            let gap = mono.since(turned).saturating_sub(pause);
+            turned = mono;
+            if gap > CLOCK_GAP {
+                seq += 1;
+                self.handle(seq, Operator::from(Event::ClockJumped { by: gap }));
+            }
+            seq += 1;
+            let urgent = self.handle(seq, operator);
+            let mark = (self.engine.phase(), self.engine.log_length());
+            let since = mono.since(published);
+            if since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark) {
+                seen = Some(mark);
+                published = mono;
+                self.publish.send_replace(self.status_frame());
+            }
+            if self.engine.has_consoles() {
+                alone_since = mono;
+            } else if self.may_go(mono.since(alone_since)) {
+                tracing::info!("nobody looks any more");
+                break;
+            }
+        }
+        self.publish.send_replace(self.status_frame());
+        self.hands.finish().await;
+    }
+
+    fn may_go(&self, alone: Duration) -> bool {
+        self.alone_at_most.is_some_and(|most| alone > most) || (self.engine.is_final() && alone > LINGER)
+    }
+
+    /// How long the loop may sleep: until the engine's own wake or the next snapshot.
+    fn pause(&self, published: crate::domain::Mono) -> Duration {
+        let now = clock::mono();
+        let publish = (published + PUBLISH_MOST).since(now);
+        self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
+    }
+
+    /// Hands one event to the engine and carries out what it asks for. Whether somebody waits for the result.
+    fn handle(&mut self, seq: u64, operator: Operator) -> bool {
+        let (event, reply) = match operator {
+            Operator::Event { event, reply } => (event, reply),
+            Operator::Status { reply } => {
+                let _ = reply.send(self.status_frame());
+                return false;
+            }
+        };
+        let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
+        let handled = self.engine.handle(&stamped);
+        for effect in handled.effects {
+            self.hands.carry_out(effect);
+        }
+        let urgent = reply.is_some();
+        if let (Some(reply), Some(answer)) = (reply, handled.answer) {
+            let _ = reply.send(answer);
+        }
+        urgent
+    }
+
+    fn status_frame(&self) -> Bytes {
+        encode(&FromKeeper::Status(Box::new(Status {
+            run: self.run.clone(),
+            keeper: KeeperInfo {
+                pid: std::process::id(),
+                since: self.since,
+                version: env!("CARGO_PKG_VERSION").into(),
+                plan_changed: self.plan_changed.load(Ordering::Relaxed),
+                dropped: self.lanes.readings.dropped(),
+            },
+            snapshot: self.engine.snapshot(),
+        })))
+    }
+}
+
+fn signal(kind: tokio::signal::unix::SignalKind) -> Option<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(kind).inspect_err(|error| tracing::warn!(%error, "no signal handler")).ok()
+}
+
+async fn stop(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The words for a task that ended without a result.
+fn lost_words(error: tokio::task::JoinError) -> Clean {
+    if error.is_cancelled() {
+        return "superseded".into();
+    }
+    let panic = error.into_panic();
+    let words = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    Clean::new(format!("it panicked: {}", words.unwrap_or_else(|| "no words".to_owned())))
+}
+
+impl From<Event> for Operator {
+    fn from(event: Event) -> Self {
+        Self::Event { event, reply: None }
+    }
+}

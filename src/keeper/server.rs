@@ -1,0 +1,165 @@
+//! The keeper's socket: one task for each connection, none of which can hold up the loop.
+
+use super::host_lock::user_name;
+use super::lanes::Operator;
+use super::{KeeperError, Shared};
+use crate::domain::{Clean, CommandId, Person, Rights};
+use crate::engine::{Answer, Command, Event, Request};
+use crate::wire::{Connection, FromKeeper, PROTOCOL, ToKeeper};
+use bytes::Bytes;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::timeout;
+
+/// Connections at once: a war room of twenty with three terminals each.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a connection may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(5);
+
+/// Listens for the owner only, or for a group as well.
+pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
+    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
+    // The host-wide lock is ours, so a file that is still here is a dead keeper's.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrap(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path).map_err(wrap)?;
+    let mode = match group {
+        None => 0o600,
+        Some(name) => {
+            let found = nix::unistd::Group::from_name(name).ok().flatten();
+            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid;
+            std::os::unix::fs::chown(path, None, Some(gid.as_raw())).map_err(wrap)?;
+            if let Some(folder) = path.parent() {
+                std::os::unix::fs::chown(folder, None, Some(gid.as_raw())).map_err(wrap)?;
+                std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o710)).map_err(wrap)?;
+            }
+            0o660
+        }
+    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
+    Ok(listener)
+}
+
+/// Takes connections for as long as the keeper lives.
+pub async fn serve(listener: UnixListener, senders: Shared, status: watch::Receiver<Bytes>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let numbers = Arc::new(AtomicU64::new(1));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            tokio::spawn(async move {
+                let why = Clean::new(format!("{CONNECTIONS_MAX} connections are open already"));
+                let _ = Connection::new(stream).send(&FromKeeper::Refused { why }).await;
+            });
+            continue;
+        };
+        let visitor = Visitor { senders: senders.clone(), status: status.clone(), console: numbers.fetch_add(1, Ordering::Relaxed) };
+        tokio::spawn(async move {
+            if let Err(error) = visitor.receive(stream).await {
+                tracing::debug!(%error, "connection");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// One connection.
+struct Visitor {
+    senders: Shared,
+    status: watch::Receiver<Bytes>,
+    console: u64,
+}
+
+impl Visitor {
+    async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
+        let user = user_name(stream.peer_cred()?.uid());
+        let mut connection = Connection::new(stream);
+        let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        // The frames that never change work without a hello, from any version.
+        let (person, rights, follow) = match first {
+            Some(ToKeeper::Hello { protocol, name, readonly, follow }) => {
+                let person = name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
+                let rights = if readonly { Rights::ReadOnly } else { Rights::Full };
+                let same = protocol == PROTOCOL;
+                let rights_told = if same { rights } else { Rights::ReadOnly };
+                connection.send(&FromKeeper::Welcome { protocol: PROTOCOL, person: person.clone(), rights: rights_told }).await?;
+                (person, rights, follow)
+            }
+            Some(other) => {
+                let person = Person::verified(user);
+                self.answer(&mut connection, other, &person, Rights::Full).await?;
+                (person, Rights::Full, false)
+            }
+            None => return Ok(()),
+        };
+        if follow {
+            self.tell(Event::ConsoleCame { console: self.console, by: person.clone(), rights }).await;
+        }
+        let result = self.talk(&mut connection, &person, rights, follow).await;
+        if follow {
+            self.tell(Event::ConsoleWent { console: self.console }).await;
+        }
+        result
+    }
+
+    async fn talk(&mut self, connection: &mut Connection, person: &Person, rights: Rights, follow: bool) -> io::Result<()> {
+        loop {
+            tokio::select! {
+                biased;
+                message = connection.next::<ToKeeper>() => match message? {
+                    Some(message) => self.answer(connection, message, person, rights).await?,
+                    None => return Ok(()),
+                },
+                changed = self.status.changed(), if follow => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let frame = self.status.borrow_and_update().clone();
+                    connection.send_frame(frame).await?;
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, connection: &mut Connection, message: ToKeeper, person: &Person, rights: Rights) -> io::Result<()> {
+        match message {
+            ToKeeper::Hello { .. } => Ok(()),
+            ToKeeper::Status => {
+                let (reply, status) = oneshot::channel();
+                let _ = self.senders.operator.send(Operator::Status { reply }).await;
+                connection.send_frame(status.await.map_err(|_| io::ErrorKind::BrokenPipe)?).await
+            }
+            ToKeeper::Rollback { id, reason, typed } => {
+                self.command(connection, id, Command::Rollback { reason, typed }, person, rights).await
+            }
+            ToKeeper::Command { id, command } => self.command(connection, id, command, person, rights).await,
+        }
+    }
+
+    async fn command(&self, connection: &mut Connection, id: CommandId, command: Command, person: &Person, rights: Rights) -> io::Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
+        let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;
+        let answer = answer.await.unwrap_or_else(|_| Answer::Refused(vec!["the keeper has ended".into()]));
+        connection.send(&FromKeeper::Answer { id, answer }).await
+    }
+
+    async fn tell(&self, event: Event) {
+        let _ = self.senders.operator.send(Operator::Event { event, reply: None }).await;
+    }
+}

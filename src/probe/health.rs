@@ -1,0 +1,143 @@
+//! Health and HTTP checks: status, JSON fields, version, latency.
+
+use crate::domain::{Clean, Verdict};
+use crate::engine::{CheckAnswer, Health};
+use crate::plan::{Environment, HttpCheck};
+use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use bytes::Bytes;
+use reqwest::Client;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Where a health answer gives its version, by custom.
+const VERSION_POINTER: &str = "/version";
+
+/// Polls one environment's health.
+#[derive(Debug, Clone)]
+pub struct HealthProbe {
+    client: Client,
+    url: String,
+    version: Option<Clean>,
+}
+
+impl HealthProbe {
+    /// A probe of an environment's own health path.
+    pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self {
+            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            url: format!("{}{}", environment.url, environment.health),
+            version: environment.version.clone(),
+        })
+    }
+
+    /// Asks once.
+    pub async fn ask(&self) -> Health {
+        let (status, body) = match get(&self.client, &self.url).await {
+            Ok(answer) => answer,
+            Err(Failure::Refused(host)) => return Health::Failing(Clean::new(format!("{host} refuses connections"))),
+            Err(failure) => return Health::Unknown(failure.words().clone()),
+        };
+        if status != 200 {
+            return Health::Failing(Clean::new(format!("health answers {status}")));
+        }
+        let Some(expected) = &self.version else { return Health::Healthy };
+        match serde_json::from_slice::<Value>(&body).ok().as_ref().and_then(|json| json.pointer(VERSION_POINTER)) {
+            Some(Value::String(version)) if version == expected.as_str() => Health::Healthy,
+            Some(Value::String(version)) => Health::Failing(Clean::new(format!("version {version}, expected {expected}"))),
+            // Without a version field there is nothing to compare; a check can ask for one.
+            Some(_) | None => Health::Healthy,
+        }
+    }
+}
+
+/// Asks one HTTP check.
+#[derive(Debug, Clone)]
+pub struct CheckProbe {
+    client: Client,
+    base: String,
+    version: Option<Clean>,
+    plan: HttpCheck,
+}
+
+impl CheckProbe {
+    /// A probe for one check of the plan.
+    pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self {
+            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            base: environment.url.clone(),
+            version: environment.version.clone(),
+            plan: plan.clone(),
+        })
+    }
+
+    /// Asks every path once; the worst answer is the check's.
+    pub async fn ask(&self) -> CheckAnswer {
+        let mut details = Vec::new();
+        let mut raw = Vec::new();
+        let mut worst = Verdict::Pass;
+        for path in &self.plan.paths {
+            let (verdict, detail, received) = self.ask_path(path).await;
+            worst = worst.max(verdict);
+            let several = self.plan.paths.len() > 1;
+            if verdict != Verdict::Pass || details.is_empty() || !several {
+                details.push(if several && verdict != Verdict::Pass { format!("{path}: {detail}") } else { detail });
+            }
+            raw.push(format!("GET {path} -> {received}"));
+        }
+        if worst != Verdict::Pass && details.len() > 1 {
+            details.retain(|detail| detail.contains(": "));
+        }
+        CheckAnswer { verdict: worst, detail: Clean::new(details.join("; ")), raw: Clean::new(raw.join("  ")) }
+    }
+
+    async fn ask_path(&self, path: &str) -> (Verdict, String, String) {
+        let asked = Instant::now();
+        let (status, body) = match get(&self.client, &format!("{}{path}", self.base)).await {
+            Ok(answer) => answer,
+            Err(Failure::Refused(host)) => return (Verdict::Fail, format!("{host} refuses connections"), "refused".into()),
+            Err(failure) => return (Verdict::Unknown, failure.words().to_string(), failure.words().to_string()),
+        };
+        let took = asked.elapsed();
+        let received = format!("{status} {}", Clean::from_bytes(&body));
+        if !self.plan.status.contains(&status) {
+            return (Verdict::Fail, format!("HTTP {status}"), received);
+        }
+        match self.judge_json(&body) {
+            Err(why) => (Verdict::Fail, why, received),
+            Ok(words) => match self.plan.slower_than {
+                Some(limit) if took > limit => (Verdict::Fail, format!("took {} ms > {} ms", took.as_millis(), limit.as_millis()), received),
+                _ => (Verdict::Pass, format!("{status}{words} {} ms", took.as_millis()), received),
+            },
+        }
+    }
+
+    fn judge_json(&self, body: &Bytes) -> Result<String, String> {
+        if self.plan.json.is_empty() && self.plan.version.is_none() {
+            return Ok(String::new());
+        }
+        let json: Value = serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))?;
+        for (pointer, expected) in &self.plan.json {
+            match json.pointer(pointer) {
+                Some(found) if found == expected => {}
+                Some(found) => return Err(format!("{pointer} is {found}, not {expected}")),
+                None => return Err(format!("{pointer} is missing")),
+            }
+        }
+        match (&self.plan.version, &self.version) {
+            (Some(pointer), Some(expected)) => match json.pointer(pointer).and_then(Value::as_str) {
+                Some(found) if found == expected.as_str() => Ok(format!(" v{found}")),
+                Some(found) => Err(format!("version {found}, expected {expected}")),
+                None => Err(format!("{pointer} is missing")),
+            },
+            (Some(_), None) => Err("the plan gives this environment no version to compare with".into()),
+            (None, _) => Ok(String::new()),
+        }
+    }
+}
+
+async fn get(client: &Client, url: &str) -> Result<(u16, Bytes), Failure> {
+    let response = client.get(url).send().await.map_err(|error| remote::failure(&error))?;
+    let status = response.status().as_u16();
+    let body = remote::body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
+    Ok((status, body))
+}

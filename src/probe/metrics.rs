@@ -1,0 +1,253 @@
+//! From one instance's `/metrics` to the few counters and gauges the plan asks for.
+
+use super::exposition::{self, Sample};
+use crate::domain::{Absence, Clean, Wall};
+use crate::engine::Scrape;
+use crate::plan::{Combine, Gauge, Http, Metrics};
+use crate::remote::{self, ClientError, Keep};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, StatusCode};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Largest exposition, in bytes: ten times the largest we have met.
+pub const EXPOSITION_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A sample's own time may differ from now by this much.
+const TIMESTAMP_SKEW_MAX: Duration = Duration::from_secs(60);
+
+/// Scrapes one instance.
+#[derive(Debug, Clone)]
+pub struct MetricsProbe {
+    client: Client,
+    url: String,
+    plan: Metrics,
+}
+
+impl MetricsProbe {
+    /// A probe of one exposition URL. `timeout` limits one scrape.
+    pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self { client: remote::client(http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
+    }
+
+    /// Scrapes once. `now` is compared with the samples' own times, where they carry any.
+    pub async fn scrape(&self, now: impl FnOnce() -> Wall) -> Result<Scrape, Absence> {
+        let response = self.client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
+        let status = response.status();
+        let is_html = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let body = remote::body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
+        if status != StatusCode::OK {
+            return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", status.as_u16()))));
+        }
+        if is_html {
+            return Err(Absence::Unreadable("an HTML page, not an exposition".into()));
+        }
+        collect(&body, &self.plan, now())
+    }
+}
+
+/// Sums what the plan asks for out of an exposition.
+pub fn collect(body: &[u8], plan: &Metrics, now: Wall) -> Result<Scrape, Absence> {
+    let mut collector = Collector::new(plan, now);
+    exposition::read(body, |sample| collector.take(&sample)).map_err(|error| Absence::Unreadable(Clean::new(error.to_string())))?;
+    collector.finish()
+}
+
+struct Collector<'a, 'p> {
+    plan: &'p Metrics,
+    now: Wall,
+    bucket_name: Option<String>,
+    requests: Option<f64>,
+    errors: f64,
+    buckets: Vec<(f64, f64)>,
+    gauges: Vec<GaugeSum>,
+    seen: HashSet<(&'a str, &'a str)>,
+    trouble: Option<Absence>,
+}
+
+/// A gauge's value and what it is divided by, so far.
+#[derive(Debug, Clone, Default)]
+struct GaugeSum {
+    value: Option<f64>,
+    divisor: Option<f64>,
+    several: bool,
+}
+
+impl<'a, 'p> Collector<'a, 'p> {
+    fn new(plan: &'p Metrics, now: Wall) -> Self {
+        Self {
+            plan,
+            now,
+            bucket_name: plan.latency.as_ref().map(|name| format!("{name}_bucket")),
+            requests: None,
+            errors: 0.0,
+            buckets: Vec::new(),
+            gauges: vec![GaugeSum::default(); plan.gauges.len()],
+            seen: HashSet::new(),
+            trouble: None,
+        }
+    }
+
+    fn take(&mut self, sample: &Sample<'a>) {
+        let is_request = sample.name == self.plan.requests.metric;
+        let is_bucket = self.bucket_name.as_deref() == Some(sample.name);
+        let is_gauge = self.plan.gauges.iter().any(|g| g.metric == sample.name || g.divide_by.as_deref() == Some(sample.name));
+        if self.trouble.is_some() || !(is_request || is_bucket || is_gauge) {
+            return;
+        }
+        if !self.plan.labels.iter().all(|(name, value)| sample.labels.has(name, value)) {
+            return;
+        }
+        if !self.seen.insert((sample.name, sample.labels.raw())) {
+            self.trouble = Some(Absence::SeveralSeries(Clean::new(format!("{}{{{}}} is there twice", sample.name, sample.labels.raw()))));
+        } else if let Some(at) = sample.timestamp_ms.filter(|at| at.abs_diff(self.now.millis()) > TIMESTAMP_SKEW_MAX.as_millis() as u64) {
+            self.trouble = Some(Absence::WrongTime(Clean::new(format!("{} is of {}", sample.name, Wall::from_millis(at)))));
+        } else if is_request {
+            self.count_requests(sample);
+        } else if is_bucket {
+            self.count_bucket(sample);
+        } else {
+            self.take_gauge(sample);
+        }
+    }
+
+    /// A counter's value; anything that no counter can be ends the scrape.
+    fn counter(&mut self, sample: &Sample<'_>) -> Option<f64> {
+        if sample.value.is_finite() && sample.value >= 0.0 {
+            return Some(sample.value);
+        }
+        self.trouble = Some(if sample.value < 0.0 && sample.value.is_finite() {
+            Absence::Unreadable(Clean::new(format!("{} is below zero", sample.name)))
+        } else {
+            Absence::NotANumber
+        });
+        None
+    }
+
+    fn count_requests(&mut self, sample: &Sample<'_>) {
+        let Some(value) = self.counter(sample) else { return };
+        *self.requests.get_or_insert(0.0) += value;
+        let rules = &self.plan.requests;
+        match sample.labels.get(&rules.status_label) {
+            Some(status) if matches_pattern(status, &rules.errors) => self.errors += value,
+            Some(_) => {}
+            None => {
+                self.trouble = Some(Absence::Missing(Clean::new(format!("label {} of {}", rules.status_label, rules.metric))));
+            }
+        }
+    }
+
+    fn count_bucket(&mut self, sample: &Sample<'_>) {
+        let Some(value) = self.counter(sample) else { return };
+        let bound = sample.labels.get("le").and_then(|le| match le {
+            "+Inf" => Some(f64::INFINITY),
+            le => le.parse::<f64>().ok().filter(|bound| bound.is_finite()),
+        });
+        let Some(bound) = bound else {
+            self.trouble = Some(Absence::Unreadable(Clean::new(format!("{} has a bucket without a bound", sample.name))));
+            return;
+        };
+        match self.buckets.iter_mut().find(|(at, _)| at.total_cmp(&bound).is_eq()) {
+            Some((_, count)) => *count += value,
+            None => self.buckets.push((bound, value)),
+        }
+    }
+
+    fn take_gauge(&mut self, sample: &Sample<'_>) {
+        for (plan, sum) in self.plan.gauges.iter().zip(&mut self.gauges) {
+            for (wanted, slot) in [(Some(&plan.metric), &mut sum.value), (plan.divide_by.as_ref(), &mut sum.divisor)] {
+                if wanted.is_none_or(|name| name != sample.name) {
+                    continue;
+                }
+                // Counters and sums add up; of any other gauge one series is expected.
+                sum.several |= slot.is_some() && plan.combine != Combine::Sum && !plan.rate;
+                *slot = Some(slot.unwrap_or(0.0) + sample.value);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Scrape, Absence> {
+        if let Some(trouble) = self.trouble {
+            return Err(trouble);
+        }
+        self.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if self.buckets.windows(2).any(|pair| pair[0].1 > pair[1].1) {
+            return Err(Absence::Unreadable("the histogram's buckets are not cumulative".into()));
+        }
+        let gauges = self.plan.gauges.iter().zip(&self.gauges).map(|(plan, sum)| gauge(plan, sum)).collect();
+        Ok(Scrape { requests: self.requests, errors: self.errors, buckets: self.buckets, gauges })
+    }
+}
+
+fn gauge(plan: &Gauge, sum: &GaugeSum) -> Result<f64, Absence> {
+    if sum.several {
+        return Err(Absence::SeveralSeries(Clean::new(&plan.metric)));
+    }
+    let value = sum.value.ok_or_else(|| Absence::Missing(Clean::new(&plan.metric)))?;
+    let value = match &plan.divide_by {
+        None => value,
+        Some(name) => value / sum.divisor.ok_or_else(|| Absence::Missing(Clean::new(name)))?,
+    };
+    if value.is_finite() { Ok(value) } else { Err(Absence::NotANumber) }
+}
+
+/// `5..` matches `503`: a dot stands for any one character.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
+    text.chars().count() == pattern.chars().count() && text.chars().zip(pattern.chars()).all(|(t, p)| p == '.' || p == t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Unit;
+    use crate::plan::RequestsMetric;
+
+    fn plan() -> Metrics {
+        let gauge = |name: &str, metric: &str, divide_by: Option<&str>| Gauge {
+            name: name.into(),
+            metric: metric.into(),
+            divide_by: divide_by.map(str::to_owned),
+            rate: false,
+            unit: Unit::Ratio,
+            combine: Combine::Max,
+        };
+        Metrics {
+            requests: RequestsMetric { metric: "r".into(), status_label: "code".into(), errors: "5..".into() },
+            latency: Some("l".into()),
+            labels: vec![],
+            gauges: vec![gauge("memory", "m", Some("limit"))],
+            window: Duration::from_secs(30),
+        }
+    }
+
+    fn read(text: &str) -> Result<Scrape, Absence> {
+        collect(text.as_bytes(), &plan(), Wall::from_millis(1_700_000_000_000))
+    }
+
+    #[test]
+    fn sums_over_labels_and_tells_errors() {
+        let scrape = read("r{code=\"200\",m=\"GET\"} 90\nr{code=\"200\",m=\"PUT\"} 5\nr{code=\"503\",m=\"GET\"} 5\nl_bucket{le=\"+Inf\"} 2\nl_bucket{le=\"0.1\"} 1\nm 50\nlimit 100\n").expect("readable");
+        assert_eq!((scrape.requests, scrape.errors), (Some(100.0), 5.0));
+        assert_eq!(scrape.buckets, [(0.1, 1.0), (f64::INFINITY, 2.0)]);
+        assert_eq!(scrape.gauges, [Ok(0.5)]);
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_unknown() {
+        for (text, why) in [
+            ("r{code=\"200\"} 1\nr{code=\"200\"} 2\n", "twice"),
+            ("r{code=\"200\"} NaN\n", "not a number"),
+            ("r{code=\"200\"} +Inf\n", "not a number"),
+            ("r{code=\"200\"} -1\n", "below zero"),
+            ("r 1\n", "label code"),
+            ("r{code=\"200\"} 1 1900000000000\n", "not of now"),
+            ("l_bucket{le=\"0.1\"} 5\nl_bucket{le=\"+Inf\"} 2\n", "not cumulative"),
+            ("l_bucket{le=\"x\"} 5\n", "without a bound"),
+        ] {
+            let absence = read(text).expect_err(text).to_string();
+            assert!(absence.contains(why), "{text}: {absence}");
+        }
+        let scrape = read("r{code=\"200\"} 1\nm 1\nm{a=\"b\"} 2\nlimit 1\n").expect("readable");
+        assert_eq!(scrape.gauges, [Err(Absence::SeveralSeries("m".into()))]);
+        assert_eq!(read("x 1\n").expect("readable").requests, None);
+    }
+}

@@ -1,0 +1,195 @@
+//! Speaking HTTP to servers that may be dead, slow, hostile or somebody else.
+//!
+//! Every request has a timeout, every body a size limit, and every failure a sentence for a person.
+
+use crate::domain::{Absence, Clean};
+use crate::plan::{Http, Secret};
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response};
+use std::error::Error;
+use std::time::Duration;
+
+/// Largest answer of a health check or a balancer, in bytes: what any of them says in a page.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a client could not be made from the plan.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A file the plan names cannot be read.
+    #[error("{what} {path} cannot be read: {why}")]
+    File {
+        /// What it is for.
+        what: &'static str,
+        /// Its path.
+        path: String,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// An environment variable the plan names is not set.
+    #[error("header {header}: the environment variable {variable} is not set")]
+    Variable {
+        /// The header.
+        header: String,
+        /// The variable.
+        variable: String,
+    },
+    /// A header's value cannot be sent.
+    #[error("header {0}: its value cannot be sent in a header")]
+    Header(String),
+    /// TLS could not be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// Whether connections are kept between requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// One warm connection: no handshake on the path of a rollback.
+    Alive,
+    /// A new connection each time, so that a balancer chooses each time.
+    Nothing,
+}
+
+/// A client for one server as the plan describes it. Secrets are read here, once, and never shown.
+pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("warroom/", env!("CARGO_PKG_VERSION")))
+        .timeout(timeout)
+        .connect_timeout(timeout)
+        .no_proxy()
+        .http1_only()
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .default_headers(headers(http)?);
+    builder = match keep {
+        Keep::Alive => builder.pool_max_idle_per_host(1).pool_idle_timeout(Duration::from_secs(90)),
+        Keep::Nothing => builder.pool_max_idle_per_host(0),
+    };
+    if let Some(path) = &http.ca {
+        let pem = std::fs::read(path).map_err(|why| ClientError::File {
+            what: "the CA file",
+            path: path.display().to_string(),
+            why,
+        })?;
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| ClientError::Setup(chain(&error)))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| ClientError::Setup(chain(&error)))
+}
+
+fn headers(http: &Http) -> Result<HeaderMap, ClientError> {
+    let mut headers = HeaderMap::new();
+    for (name, secret) in &http.headers {
+        let value = match secret {
+            Secret::Plain(value) => value.clone(),
+            Secret::Env(variable) => std::env::var(variable)
+                .map_err(|_| ClientError::Variable { header: name.clone(), variable: variable.clone() })?,
+            Secret::File(path) => {
+                let text = std::fs::read_to_string(path).map_err(|why| ClientError::File {
+                    what: "a header's file",
+                    path: path.display().to_string(),
+                    why,
+                })?;
+                text.trim_end_matches(['\r', '\n']).to_owned()
+            }
+        };
+        let unsendable = || ClientError::Header(name.clone());
+        let header = HeaderName::try_from(name.as_str()).map_err(|_| unsendable())?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| unsendable())?;
+        value.set_sensitive(!matches!(secret, Secret::Plain(_)));
+        headers.insert(header, value);
+    }
+    Ok(headers)
+}
+
+/// A failure of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing listens there.
+    Refused(Clean),
+    /// It was never sent.
+    NotSent(Clean),
+    /// No answer in time, or the connection broke after sending.
+    NoAnswer(Clean),
+}
+
+impl Failure {
+    /// The failure in words.
+    pub fn words(&self) -> &Clean {
+        match self {
+            Self::Refused(words) | Self::NotSent(words) | Self::NoAnswer(words) => words,
+        }
+    }
+
+    /// The failure as a reason for a missing reading.
+    pub fn absence(self) -> Absence {
+        match self {
+            Self::Refused(words) => Absence::Refused(words),
+            Self::NotSent(words) | Self::NoAnswer(words) => Absence::Unreachable(words),
+        }
+    }
+}
+
+/// Sorts a request's error by what is certain about it.
+pub fn failure(error: &reqwest::Error) -> Failure {
+    let host = error.url().map(|url| format!("{}:{}", url.host_str().unwrap_or("?"), url.port_or_known_default().unwrap_or(0)));
+    let host = host.unwrap_or_else(|| "the server".to_owned());
+    if is_refused(error) {
+        return Failure::Refused(Clean::new(host));
+    }
+    if error.is_timeout() && !error.is_connect() {
+        return Failure::NoAnswer(Clean::new(format!("{host} gave no answer in time")));
+    }
+    let words = Clean::new(format!("{host}: {}", root(error)));
+    if error.is_connect() || error.is_builder() { Failure::NotSent(words) } else { Failure::NoAnswer(words) }
+}
+
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::ConnectionRefused;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The innermost error: the one that says why.
+fn root(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// An error with all its sources, outermost first.
+pub fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        words.push_str(": ");
+        words.push_str(&source.to_string());
+        cause = source.source();
+    }
+    words
+}
+
+/// Reads a body up to a limit; a longer or broken one is an error in words.
+pub async fn body(mut response: Response, bytes_max: usize) -> Result<Bytes, Clean> {
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => {
+                return Err(Clean::new(format!("the answer is longer than {bytes_max} bytes")));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err(Clean::new(format!("the answer broke off: {}", root(&error)))),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A balancer with a percentage API: `POST {"blue":99.0,"green":1.0}`, read back with `GET`.
+
+use super::{Pending, Traffic};
+use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
+use crate::engine::WriteResult;
+use crate::plan::{HttpDriver, PERCENT_WHOLE};
+use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use reqwest::{Client, StatusCode};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// Weights are thousandths of a percent.
+const WEIGHTS_PER_PERCENT: f64 = 1000.0;
+/// How far the two percentages may be from 100 together: the rounding of one decimal on each side.
+const SUM_TOLERANCE: f64 = 0.11;
+
+pub(super) struct HttpTraffic {
+    client: Client,
+    plan: HttpDriver,
+}
+
+impl HttpTraffic {
+    pub fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self { client: remote::client(&plan.http, timeout, Keep::Alive)?, plan: plan.clone() })
+    }
+
+    async fn read_node(&self) -> Result<(Vec<SlotState>, Option<String>), Clean> {
+        let url = format!("{}{}", self.plan.url, self.plan.read_path);
+        let response = self.client.get(&url).send().await.map_err(|error| match remote::failure(&error) {
+            Failure::Refused(host) => Clean::new(format!("{host} refuses connections")),
+            other => other.words().clone(),
+        })?;
+        let status = response.status();
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let body = remote::body(response, ANSWER_BYTES_MAX).await?;
+        if status != StatusCode::OK {
+            return Err(Clean::new(format!("GET {} answers {}{}", self.plan.read_path, status.as_u16(), tail(&body))));
+        }
+        let percent = percentages(&self.plan.fields, &body)?;
+        let slots = Role::BOTH
+            .iter()
+            .map(|role| SlotState {
+                name: self.plan.fields[*role].clone(),
+                weight: (percent[*role] * WEIGHTS_PER_PERCENT).round() as u32,
+                configured: None,
+                readiness: Readiness::Up,
+            })
+            .collect();
+        Ok((slots, tag))
+    }
+
+    fn body_for(&self, setting: &Setting) -> Result<String, Clean> {
+        let mut body = Map::new();
+        for role in Role::BOTH {
+            let name = self.plan.fields[role].clone();
+            let weight = setting.0.get(&Slot { node: 0, name: name.clone() });
+            let weight = weight.ok_or_else(|| Clean::new(format!("no weight for {name}")))?;
+            body.insert(name, Value::from(f64::from(*weight) / WEIGHTS_PER_PERCENT));
+        }
+        for (key, value) in &self.plan.extra {
+            body.insert(key.clone(), serde_json::from_str(value).unwrap_or(Value::Null));
+        }
+        Ok(Value::Object(body).to_string())
+    }
+
+    async fn write_node(&self, setting: &Setting, tag: Option<String>) -> WriteResult {
+        let body = match self.body_for(setting) {
+            Ok(body) => body,
+            Err(why) => return WriteResult::NotSent(why),
+        };
+        let url = format!("{}{}", self.plan.url, self.plan.write_path);
+        let mut request = self.client.post(&url).header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(tag) = tag {
+            request = request.header(IF_MATCH, tag);
+        }
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return match remote::failure(&error) {
+                    Failure::Refused(host) => WriteResult::NotSent(Clean::new(format!("{host} refuses connections"))),
+                    Failure::NotSent(why) => WriteResult::NotSent(why),
+                    Failure::NoAnswer(why) => WriteResult::Unknown(why),
+                };
+            }
+        };
+        let status = response.status();
+        let answer = remote::body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        let path = &self.plan.write_path;
+        let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(&answer)));
+        match status {
+            status if status.is_success() => WriteResult::Accepted,
+            StatusCode::PRECONDITION_FAILED => WriteResult::Refused(words("answers 412: somebody changed it since it was read")),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                WriteResult::Refused(words(&format!("answers {}: permission denied", status.as_u16())))
+            }
+            status if status.is_client_error() => WriteResult::Refused(words(&format!("answers {}", status.as_u16()))),
+            // A server or gateway that failed may have applied it all the same.
+            status => WriteResult::Unknown(words(&format!("answers {}", status.as_u16()))),
+        }
+    }
+}
+
+impl Traffic for HttpTraffic {
+    fn read(&self) -> Pending<'_, BalancerState> {
+        Box::pin(async {
+            match self.read_node().await {
+                Ok((slots, tag)) => BalancerState { nodes: vec![NodeState { slots: Ok(slots) }], tag },
+                Err(why) => BalancerState::unreadable(1, &why),
+            }
+        })
+    }
+
+    fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult> {
+        Box::pin(async move { self.write_node(&setting, tag).await })
+    }
+}
+
+/// `: the first words of an answer`, or nothing.
+fn tail(body: &[u8]) -> String {
+    let words: String = Clean::from_bytes(body).as_str().trim().chars().take(120).collect();
+    if words.is_empty() { words } else { format!(": {words}") }
+}
+
+/// Both percentages of an answer; they must be numbers from 0 to 100 that make 100.
+fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
+    let json: Value = serde_json::from_slice(body).map_err(|error| Clean::new(format!("the answer is not JSON: {error}{}", tail(body))))?;
+    let field = |role: Role| -> Result<f64, Clean> {
+        let name = &fields[role];
+        let value = if name.starts_with('/') { json.pointer(name) } else { json.get(name) };
+        let number = value.and_then(Value::as_f64).ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
+        if (0.0..=100.0).contains(&number) { Ok(number) } else { Err(Clean::new(format!("{name} is {number}, not a percentage"))) }
+    };
+    let percent = PerRole { stable: field(Role::Stable)?, candidate: field(Role::Candidate)? };
+    let sum = percent.stable + percent.candidate;
+    if (sum - 100.0).abs() > SUM_TOLERANCE {
+        return Err(Clean::new(format!("{} {} and {} {} do not make 100", fields.stable, percent.stable, fields.candidate, percent.candidate)));
+    }
+    debug_assert!(percent.stable * WEIGHTS_PER_PERCENT <= f64::from(PERCENT_WHOLE));
+    Ok(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_strictly() {
+        let fields = PerRole { stable: "blue".to_owned(), candidate: "green".to_owned() };
+        let read = |body: &str| percentages(&fields, body.as_bytes()).map(|p| p.candidate);
+        assert_eq!(read(r#"{"blue":99.0,"green":1.0}"#), Ok(1.0));
+        for (bad, why) in [
+            ("<html>", "not JSON"),
+            (r#"{"blue":99.0}"#, "no number \"green\""),
+            (r#"{"blue":"99","green":1}"#, "no number \"blue\""),
+            (r#"{"blue":60,"green":60}"#, "do not make 100"),
+            (r#"{"blue":-1,"green":101}"#, "not a percentage"),
+        ] {
+            assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What we change. A driver only carries weights to the balancer and back; what they should be is the
+//! engine's business.
+
+mod haproxy;
+mod http;
+
+use crate::domain::{BalancerState, Clean, Setting};
+use crate::engine::WriteResult;
+use crate::plan::{Driver, Plan};
+use crate::remote::ClientError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A boxed future, so that drivers can be kept behind one pointer.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A balancer.
+///
+/// * Every call ends within the plan's `traffic.timeout` for each node, whatever the balancer does.
+/// * `read` reports each node on its own: one that cannot be read says why.
+/// * `write` sets every slot of the setting, on every node, raising before lowering so that no node is
+///   ever left with nobody to serve. It says what is certain and nothing more: the truth is in the next read.
+pub trait Traffic: Send + Sync {
+    /// Reads every node.
+    fn read(&self) -> Pending<'_, BalancerState>;
+    /// Writes every slot. With a tag the write happens only if the balancer still carries it.
+    fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult>;
+}
+
+/// The plan's driver. Contacts nothing yet.
+pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, ClientError> {
+    Ok(match &plan.traffic.driver {
+        Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
+        Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
+    })
+}
+
+/// What several nodes' writes come to together.
+fn together(outcomes: Vec<(Clean, WriteResult)>) -> WriteResult {
+    let count = outcomes.len();
+    let failed: Vec<&(Clean, WriteResult)> = outcomes.iter().filter(|(_, r)| *r != WriteResult::Accepted).collect();
+    if failed.is_empty() {
+        return WriteResult::Accepted;
+    }
+    let words = failed.iter().map(|(node, result)| format!("{node}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
+    if failed.len() < count {
+        return WriteResult::Unknown(Clean::new(format!("half applied, {} of {count} nodes: {words}", count - failed.len())));
+    }
+    let all = |is: fn(&WriteResult) -> bool| failed.iter().all(|(_, result)| is(result));
+    if all(|r| matches!(r, WriteResult::NotSent(_))) {
+        WriteResult::NotSent(Clean::new(words))
+    } else if all(|r| matches!(r, WriteResult::Refused(_) | WriteResult::NotSent(_))) {
+        WriteResult::Refused(Clean::new(words))
+    } else {
+        WriteResult::Unknown(Clean::new(words))
+    }
+}
+
+fn words_of(result: &WriteResult) -> &str {
+    match result {
+        WriteResult::Accepted => "accepted",
+        WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => why.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_applied_is_never_called_refused() {
+        let accepted = || ("a".into(), WriteResult::Accepted);
+        let refused = || ("b".into(), WriteResult::Refused("no".into()));
+        let unsent = || ("c".into(), WriteResult::NotSent("down".into()));
+        assert_eq!(together(vec![accepted(), accepted()]), WriteResult::Accepted);
+        assert!(matches!(together(vec![accepted(), refused()]), WriteResult::Unknown(_)));
+        assert!(matches!(together(vec![refused(), unsent()]), WriteResult::Refused(_)));
+        assert!(matches!(together(vec![unsent(), unsent()]), WriteResult::NotSent(_)));
+    }
+}
