@@ -12,3 +12,4 @@ pub mod probe;
 pub mod remote;
 pub mod traffic;
 pub mod wire;
+pub mod world;
