@@ -2,7 +2,10 @@
 //!
 //! The map of the house, in reading order. A lower layer never imports a higher one.
 
+pub mod cli;
 pub mod clock;
+pub mod console;
+pub mod direct;
 pub mod domain;
 pub mod engine;
 pub mod journal;

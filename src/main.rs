@@ -1,3 +1,5 @@
 //! Parses, runs, exits with the true code; nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    warroom::cli::main()
+}

@@ -129,12 +129,11 @@ impl Engine {
 
     fn take_baseline(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         let split = self.balancer.split().unwrap_or_default();
-        let candidate_rate = self.candidate_rate();
         self.current = split;
         self.expected = Some(setting.clone());
         self.ledger.record(setting);
-        self.baseline = Some(Baseline { setting: setting.clone(), split, candidate_rate });
-        let fact = Fact::Baseline { setting: setting.clone(), split, candidate_rate };
+        self.baseline = Some(Baseline { setting: setting.clone(), split });
+        let fact = Fact::Baseline { setting: setting.clone(), split };
         let text = format!("balancer recorded before anything is touched: candidate {split} ({setting})");
         self.say(Severity::Info, None, text, fact, out);
     }

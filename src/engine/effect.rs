@@ -95,8 +95,6 @@ pub enum Fact {
         setting: Setting,
         /// Its candidate share.
         split: Split,
-        /// The candidate's own request rate then, where it was known.
-        candidate_rate: Option<f64>,
     },
     /// A forward write is about to be sent.
     Intent {
@@ -106,6 +104,8 @@ pub enum Fact {
         split: Split,
         /// The weights.
         setting: Setting,
+        /// The candidate's own request rate while it had no share yet, where it was known.
+        idle_rate: Option<f64>,
     },
     /// The balancer held a step's setting when it was read back.
     Reached {

@@ -92,7 +92,7 @@ impl Engine {
         };
         self.ledger.record(&setting);
         let text = format!("{by} advances {} → {split}", self.current);
-        let fact = Fact::Intent { step, split, setting: setting.clone() };
+        let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
         let journal = self.say(Severity::Info, Some(by), &text, fact, out);
         self.shift = Some(Shift { step, setting, by: by.clone(), overridden, stage: ShiftStage::Intended { journal } });
         Ok(text.into())

@@ -159,6 +159,8 @@ pub struct Engine {
     reached: Vec<Option<(Mono, Wall)>>,
     /// The first forward write of the run, sent or about to be.
     forward_began: bool,
+    /// The candidate's own request rate while it had no share yet.
+    idle_rate: Option<f64>,
     tempo: Tempo,
 
     instances: PerRole<Instances>,
@@ -191,7 +193,6 @@ pub struct Engine {
 struct Baseline {
     setting: Setting,
     split: Split,
-    candidate_rate: Option<f64>,
 }
 
 impl Engine {
@@ -220,6 +221,7 @@ impl Engine {
             ended: false,
             reached: vec![None; plan.steps.len()],
             forward_began: false,
+            idle_rate: None,
             tempo: Tempo::default(),
             instances: PerRole::from_fn(|role| Instances::new(plan.environments[role].metrics.len())),
             watches: plan.guardrails.iter().map(|_| Watch::new(mono)).collect(),

@@ -31,14 +31,15 @@ impl Engine {
     fn fold(&mut self, entry: &Entry) {
         match &entry.fact {
             Fact::Line | Fact::Started { .. } | Fact::Held { .. } | Fact::Resumed => {}
-            Fact::Baseline { setting, split, candidate_rate } => {
+            Fact::Baseline { setting, split } => {
                 self.ledger.record(setting);
                 self.expected = Some(setting.clone());
                 self.current = *split;
                 self.baseline =
-                    Some(Baseline { setting: setting.clone(), split: *split, candidate_rate: *candidate_rate });
+                    Some(Baseline { setting: setting.clone(), split: *split });
             }
-            Fact::Intent { step, setting, .. } => {
+            Fact::Intent { step, setting, idle_rate, .. } => {
+                self.idle_rate = self.idle_rate.or(*idle_rate);
                 self.ledger.record(setting);
                 self.forward_began = true;
                 let lateness = self.plan.traffic.lateness.max(self.plan.traffic.timeout);

@@ -16,7 +16,7 @@ pub(super) const HEALTH_FAILURES_DOWN: u32 = 3;
 const SAMPLES_WINDOW: Duration = Duration::from_secs(60);
 /// Sample batches kept: one a 100 ms over the window.
 const SAMPLE_BATCHES_MAX: usize = 600;
-/// Requests a second that a baseline of none still allows: health checks and scrapes.
+/// Requests a second that are allowed beyond a quarter more than before the first step.
 const FLOOR_LEAST: f64 = 1.0;
 
 /// A check's newest answer.
@@ -277,10 +277,16 @@ impl Engine {
 
     /// The rate that counts as none.
     pub(super) fn candidate_floor(&self) -> f64 {
-        self.plan.rollback.floor.unwrap_or_else(|| {
-            let before = self.baseline.as_ref().and_then(|b| b.candidate_rate).unwrap_or(0.0);
-            (before * 1.25).max(FLOOR_LEAST)
-        })
+        self.plan.rollback.floor.unwrap_or_else(|| self.idle_rate.unwrap_or(0.0) * 1.25 + FLOOR_LEAST)
+    }
+
+    /// Remembers what the candidate is asked for while it has no share: health checks, scrapes, our own checks.
+    fn note_idle_rate(&mut self) {
+        if !self.forward_began
+            && let Some(rate) = self.candidate_rate()
+        {
+            self.idle_rate = Some(self.idle_rate.unwrap_or(0.0).max(rate));
+        }
     }
 
     /// Whether the candidate's own requests are known to be at their floor. What refuses connections serves none.
@@ -323,6 +329,7 @@ impl Engine {
         }
         self.watched_at = self.now;
         self.draw_series();
+        self.note_idle_rate();
         let freshness = self.freshness();
         let plan = self.plan.clone();
         let mut worst: Option<(Level, String)> = None;

@@ -38,6 +38,8 @@ pub enum PlaceError {
 pub struct Places {
     state: PathBuf,
     sockets: PathBuf,
+    /// Whether everything is under `state`, as `WARROOM_STATE_DIR` has it.
+    moved: bool,
 }
 
 impl Places {
@@ -53,13 +55,18 @@ impl Places {
             .ok_or(PlaceError::Homeless)?
             .join("warroom");
         let sockets = var("XDG_RUNTIME_DIR").map_or_else(|| state.join("sockets"), |runtime| runtime.join("warroom"));
-        Ok(Self { state, sockets })
+        Ok(Self { state, sockets, moved: false })
     }
 
     /// Everything under one folder.
     pub fn at(state: PathBuf) -> Self {
         let sockets = state.join("sockets");
-        Self { state, sockets }
+        Self { state, sockets, moved: true }
+    }
+
+    /// What `WARROOM_STATE_DIR` must be for another process to find the same places.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.moved.then_some(self.state.as_path())
     }
 
     /// The folder of one run.

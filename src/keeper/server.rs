@@ -68,7 +68,7 @@ pub async fn serve(listener: UnixListener, senders: Shared, status: watch::Recei
             });
             continue;
         };
-        let visitor = Visitor { senders: senders.clone(), status: status.clone(), console: numbers.fetch_add(1, Ordering::Relaxed) };
+        let visitor = Visitor { senders: senders.clone(), status: status.clone(), console: numbers.fetch_add(1, Ordering::Relaxed), may_roll_back: Rights::Full };
         tokio::spawn(async move {
             if let Err(error) = visitor.receive(stream).await {
                 tracing::debug!(%error, "connection");
@@ -83,6 +83,7 @@ struct Visitor {
     senders: Shared,
     status: watch::Receiver<Bytes>,
     console: u64,
+    may_roll_back: Rights,
 }
 
 impl Visitor {
@@ -94,10 +95,10 @@ impl Visitor {
         let (person, rights, follow) = match first {
             Some(ToKeeper::Hello { protocol, name, readonly, follow }) => {
                 let person = name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
-                let rights = if readonly { Rights::ReadOnly } else { Rights::Full };
-                let same = protocol == PROTOCOL;
-                let rights_told = if same { rights } else { Rights::ReadOnly };
-                connection.send(&FromKeeper::Welcome { protocol: PROTOCOL, person: person.clone(), rights: rights_told }).await?;
+                self.may_roll_back = if readonly { Rights::ReadOnly } else { Rights::Full };
+                // Another version may look and may roll back: anything else it could misread.
+                let rights = if protocol == PROTOCOL { self.may_roll_back } else { Rights::ReadOnly };
+                connection.send(&FromKeeper::Welcome { protocol: PROTOCOL, person: person.clone(), rights }).await?;
                 (person, rights, follow)
             }
             Some(other) => {
@@ -145,7 +146,7 @@ impl Visitor {
                 connection.send_frame(status.await.map_err(|_| io::ErrorKind::BrokenPipe)?).await
             }
             ToKeeper::Rollback { id, reason, typed } => {
-                self.command(connection, id, Command::Rollback { reason, typed }, person, rights).await
+                self.command(connection, id, Command::Rollback { reason, typed }, person, self.may_roll_back).await
             }
             ToKeeper::Command { id, command } => self.command(connection, id, command, person, rights).await,
         }

@@ -4,6 +4,10 @@
 //! back, nothing else: the frames [`ToKeeper::Rollback`], [`ToKeeper::Status`], [`FromKeeper::Answer`]
 //! and [`FromKeeper::Status`]'s envelope never change between versions (`tests/wire.rs` holds them).
 
+mod client;
+
+pub use client::{ACKNOWLEDGE_WAIT, Client, ClientError, Introduction, new_command};
+
 use crate::domain::{Clean, CommandId, Person, Rights, RunId, Wall};
 use crate::engine::{Answer, Command, Snapshot};
 use bytes::Bytes;

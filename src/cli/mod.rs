@@ -1,0 +1,366 @@
+//! Commands and flags. Each command is the twin of a key: the same rules and the same words.
+
+mod act;
+mod check;
+mod demo;
+mod launch;
+mod places;
+mod plan_command;
+mod plain;
+mod report;
+mod roll_back;
+mod show;
+mod world_command;
+
+use crate::domain::Clean;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How a command ended, as its exit code says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Refused, or NO-GO.
+    Refused = 1,
+    /// Wrong usage or a wrong plan.
+    Usage = 2,
+    /// Nobody answers.
+    Unreachable = 3,
+    /// The run ended rolled back.
+    RolledBack = 4,
+    /// Sent, and not confirmed.
+    Unconfirmed = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A command that cannot go on: what it says and how it exits.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    words: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, words: impl std::fmt::Display) -> Self {
+        Self { exit, words: words.to_string() }
+    }
+}
+
+/// What every command comes to.
+type Outcome = Result<Exit, Failure>;
+
+#[derive(Debug, Parser)]
+#[command(name = "warroom", version, about = "Watch and drive a live blue/green cutover from the terminal.", after_help = AFTER_HELP)]
+struct Cli {
+    /// Show as NAME; marked as unverified beside your login.
+    #[arg(long = "as", value_name = "NAME", global = true)]
+    name: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 1 refused or NO-GO, 2 usage or plan, 3 unreachable, 4 the run ended rolled back, 5 sent but not confirmed.
+RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A whole cutover on the embedded world: no server, account or network.
+    Demo(WorldArgs),
+    /// Start a cutover, or go on with it, and open its console.
+    Run {
+        /// The plan file.
+        plan: PathBuf,
+        #[command(flatten)]
+        view: ViewArgs,
+    },
+    /// The whole console without any write path.
+    Watch {
+        /// The plan file.
+        plan: PathBuf,
+        #[command(flatten)]
+        view: ViewArgs,
+    },
+    /// Open another console on a running cutover.
+    Attach {
+        /// Which run.
+        run: Option<String>,
+        #[command(flatten)]
+        view: ViewArgs,
+    },
+    /// Where a run stands.
+    Status {
+        /// Which run.
+        run: Option<String>,
+        /// As versioned JSON.
+        #[arg(long, conflicts_with = "oneline")]
+        json: bool,
+        /// In one line, for a prompt or a tmux status bar.
+        #[arg(long)]
+        oneline: bool,
+    },
+    /// Move to the next step.
+    Advance {
+        /// Which run.
+        run: Option<String>,
+        /// Go over closed gates: the reason. Needs --confirm.
+        #[arg(long = "override", value_name = "REASON", requires = "confirm")]
+        over: Option<String>,
+        /// The service's name, typed out.
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
+    /// Leave a hold, at the same split.
+    Resume {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Stop forward movement. Writes nothing to the balancer.
+    Hold {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// All traffic back to stable.
+    Rollback(RollbackArgs),
+    /// Take control.
+    Take {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Approve the next step.
+    Approve {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Take the balancer's present setting as the run's own.
+    Adopt {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Finish a foreign move towards stable.
+    Complete {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Suspend automatic rollback for a while.
+    Suspend {
+        /// Why.
+        reason: String,
+        /// Which run.
+        #[arg(long)]
+        run: Option<String>,
+        /// How long, at most 1h.
+        #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
+        lasting: String,
+    },
+    /// The history of a run.
+    Log {
+        /// Which run; without it the newest.
+        run: Option<String>,
+        /// One JSON object a line.
+        #[arg(long, conflicts_with = "markdown")]
+        json: bool,
+        /// As a report.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// End a run and leave the split as it is.
+    End {
+        /// Which run.
+        run: Option<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// End a finished run and begin a new one of the same plan file.
+    Restart {
+        /// Which run.
+        run: Option<String>,
+        #[command(flatten)]
+        view: ViewArgs,
+    },
+    /// Print what a plan will do. Contacts nothing.
+    Plan {
+        /// The plan file.
+        plan: PathBuf,
+        /// Requests a second of the whole service, to see which gates cannot open.
+        #[arg(long, value_name = "RPS")]
+        rate: Option<f64>,
+    },
+    /// Ask the checks once: GO or NO-GO.
+    Check {
+        /// The plan file.
+        plan: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a commented plan to begin with.
+    Init {
+        /// Where.
+        #[arg(default_value = "warroom.toml")]
+        file: PathBuf,
+    },
+    /// Run the embedded world alone.
+    World(WorldCommand),
+    /// The keeper's process; started by run, watch and demo.
+    #[command(hide = true)]
+    Keeper {
+        /// The run.
+        run: String,
+        /// Hold no write path.
+        #[arg(long)]
+        watch: bool,
+        /// End after so many seconds without a console.
+        #[arg(long)]
+        alone: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args, Clone, Default)]
+struct ViewArgs {
+    /// Look only.
+    #[arg(long)]
+    readonly: bool,
+    /// Print lines instead of drawing.
+    #[arg(long)]
+    plain: bool,
+    /// Draw with ASCII only.
+    #[arg(long)]
+    ascii: bool,
+    /// dark, light or mono; without it as the terminal and `NO_COLOR` say.
+    #[arg(long, value_name = "THEME", value_parser = ["dark", "light", "mono"])]
+    theme: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct WorldArgs {
+    /// What goes wrong: story, healthy, errors, slow, leak, flapping, crash, metrics-lost, balancer-down, late-writes, drift, random.
+    #[arg(long, default_value = "story", value_parser = scenario_names())]
+    scenario: String,
+    /// Divides the plan's bakes and `for`.
+    #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
+    speed: f64,
+    /// Chooses among the others for `random`.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    view: ViewArgs,
+}
+
+#[derive(Debug, Args)]
+struct WorldCommand {
+    /// Where the proxy listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:18080")]
+    listen: String,
+    /// What goes wrong.
+    #[arg(long, default_value = "healthy", value_parser = scenario_names())]
+    scenario: String,
+    /// Divides the plan's bakes and `for`.
+    #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
+    speed: f64,
+    /// Chooses among the others for `random`.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write a plan for this world here.
+    #[arg(long, value_name = "FILE")]
+    write_plan: Option<PathBuf>,
+    /// Requests a second of its users.
+    #[arg(long, default_value_t = crate::world::LOAD_DEFAULT, value_parser = parse_load)]
+    load: f64,
+    /// End ten minutes after standard input closed (the demo's world).
+    #[arg(long, hide = true)]
+    until_eof: bool,
+}
+
+#[derive(Debug, Args)]
+struct RollbackArgs {
+    /// Which run, or a plan file when there is none.
+    run: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Write to the balancer from here, without the keeper.
+    #[arg(long)]
+    direct: bool,
+    /// The service's name, where it must be typed.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// The label of the environment to go to, when there is no run.
+    #[arg(long, value_name = "LABEL")]
+    to: Option<String>,
+}
+
+fn scenario_names() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(crate::world::SCENARIOS.iter().map(|(name, _, _)| *name))
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    in_range(text, 0.1..=100.0)
+}
+
+fn parse_load(text: &str) -> Result<f64, String> {
+    in_range(text, 0.0..=2000.0)
+}
+
+fn in_range(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if range.contains(&number) { Ok(number) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
+}
+
+/// Runs what the arguments ask for and gives the process' exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("warroom: {}", Clean::new(&failure.words).as_str().replace("  ", "\n  "));
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let name = cli.name.as_deref().map(Clean::new);
+    match cli.command {
+        Command::Plan { plan, rate } => plan_command::print(&plan, rate),
+        Command::Init { file } => plan_command::init(&file),
+        Command::Keeper { run, watch, alone } => launch::keeper_process(&run, watch, alone.map(Duration::from_secs)),
+        Command::World(world) => world_command::run(world),
+        Command::Demo(args) => demo::run(&args, name),
+        Command::Check { plan, json } => block_on(check::run(&plan, json))?,
+        Command::Run { plan, view } => block_on(launch::run(&plan, &view, name))?,
+        Command::Watch { plan, view } => block_on(launch::watch(&plan, &view, name))?,
+        Command::Attach { run, view } => block_on(launch::attach(run.as_deref(), &view, name))?,
+        Command::Restart { run, view } => block_on(launch::restart(run.as_deref(), &view, name))?,
+        Command::Status { run, json, oneline } => block_on(show::status(run.as_deref(), json, oneline))?,
+        Command::Log { run, json, markdown } => report::log(run.as_deref(), json, markdown),
+        Command::Rollback(args) => block_on(roll_back::run(args, name))?,
+        Command::Advance { run, over, confirm } => block_on(act::advance(run.as_deref(), over, confirm, name))?,
+        Command::Resume { run } => block_on(act::resume(run.as_deref(), name))?,
+        Command::End { run, yes } => block_on(act::end(run.as_deref(), yes, name))?,
+        Command::Hold { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Hold, name))?,
+        Command::Take { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Take, name))?,
+        Command::Approve { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Approve, name))?,
+        Command::Adopt { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Adopt, name))?,
+        Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
+        Command::Suspend { reason, run, lasting } => block_on(act::suspend(run.as_deref(), &lasting, &reason, name))?,
+    }
+}
+
+/// One thread is enough for a console or a command.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Unreachable, format!("no runtime: {error}")))?;
+    Ok(runtime.block_on(work))
+}

@@ -1,0 +1,97 @@
+//! `warroom status`.
+
+use super::places::connect;
+use super::{Exit, Failure, Outcome};
+use crate::domain::Verdict;
+use crate::wire::Status;
+
+pub(super) async fn status(run: Option<&str>, json: bool, oneline: bool) -> Outcome {
+    let (_, mut client) = connect(run, None).await?;
+    let status = client.status().await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    if json {
+        let text = serde_json::to_string_pretty(&status_json(&status)).map_err(|error| Failure::new(Exit::Unreachable, error))?;
+        println!("{text}");
+    } else if oneline {
+        let snapshot = &status.snapshot;
+        println!("{} {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
+    } else {
+        print_whole(&status);
+    }
+    Ok(Exit::Done)
+}
+
+/// The documented shape (`docs/status.md`): plain numbers with their unit in the name, `null` for unknown.
+pub(super) fn status_json(status: &Status) -> serde_json::Value {
+    use serde_json::json;
+    let s = &status.snapshot;
+    let age = |at: crate::domain::Mono| (s.mono.since(at).as_secs_f64() * 1000.0).round() / 1000.0;
+    let seconds = |d: std::time::Duration| (d.as_secs_f64() * 1000.0).round() / 1000.0;
+    let verdict = |v: Verdict| serde_json::to_value(v).unwrap_or_default();
+    let word = |phase| serde_json::to_value(phase).unwrap_or_default();
+    json!({
+        "schema": s.schema,
+        "run": status.run,
+        "title": s.title,
+        "time": s.wall.to_string(),
+        "generation": s.generation,
+        "phase": word(s.phase),
+        "band": format!("{} {}", s.band.word, s.band.text),
+        "step": s.steps.iter().rposition(|step| step.reached.is_some()).map(|index| index + 1),
+        "steps": s.steps.iter().map(|step| json!({"split_percent": f64::from(step.split.permille()) / 10.0, "reached": step.reached.map(|w| w.to_string()), "planned_seconds": step.planned.as_secs()})).collect::<Vec<_>>(),
+        "environments": {
+            "stable": {"label": s.environments.stable.label, "colour": s.environments.stable.chip, "requests_per_second": s.environments.stable.rate},
+            "candidate": {"label": s.environments.candidate.label, "colour": s.environments.candidate.chip, "requests_per_second": s.environments.candidate.rate},
+        },
+        "split": {
+            "wanted_percent": f64::from(s.split.wanted.permille()) / 10.0,
+            "configured_percent": s.split.configured.as_ref().map(|c| (c.share * 10_000.0).round() / 100.0),
+            "configured_age_seconds": s.balancer_at.map(age),
+            "nodes": s.split.configured.as_ref().map(|c| c.nodes.iter().map(|(name, share)| json!({"name": name, "percent": share.map(|v| (v * 10_000.0).round() / 100.0)})).collect::<Vec<_>>()),
+            "measured": s.split.measured.as_ref().map(|m| json!({"value_percent": (m.value * 10_000.0).round() / 100.0, "low_percent": (m.low * 10_000.0).round() / 100.0, "high_percent": (m.high * 10_000.0).round() / 100.0, "requests": m.requests, "failed": m.failed})),
+            "still_on_candidate_per_second": s.split.still_on_candidate,
+        },
+        "gates": s.gates.iter().map(|g| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail})).collect::<Vec<_>>(),
+        "checks": s.checks.iter().map(|c| json!({"name": c.name, "verdict": verdict(c.verdict), "detail": c.detail, "required": c.required, "age_seconds": c.at.map(age)})).collect::<Vec<_>>(),
+        "guardrails": s.guardrails.iter().map(|g| json!({"words": g.words, "level": serde_json::to_value(g.level).unwrap_or_default(), "verdict": verdict(g.verdict), "value": g.value, "age_seconds": age(g.at)})).collect::<Vec<_>>(),
+        "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "age_seconds": age(r.at)})).collect::<Vec<_>>(),
+        "blind": s.blind,
+        "driver": s.people.driver.as_ref().map(|d| json!({"name": d.name, "user": d.user, "verified": d.is_verified(), "here": s.people.driver_here})),
+        "keeper": {"pid": status.keeper.pid, "since": status.keeper.since.to_string(), "version": status.keeper.version, "plan_changed": status.keeper.plan_changed, "dropped_readings": status.keeper.dropped},
+        "drift": s.drift.as_ref().map(|d| json!({"from_percent": f64::from(d.from.permille()) / 10.0, "to_percent": f64::from(d.to.permille()) / 10.0, "seconds": age(d.since), "words": d.words})),
+        "held": s.held.as_ref().map(|h| json!({"by": h.by, "why": h.why, "since": h.since.to_string(), "automatic": h.automatic})),
+        "rollback": s.rollback.as_ref().map(|r| json!({
+            "state": serde_json::to_value(r.state).unwrap_or_default(),
+            "accepted": r.accepted.to_string(),
+            "by": r.by,
+            "reason": r.reason,
+            "automatic": r.automatic,
+            "read_back": r.read_back.is_some(),
+            "confirmed": r.confirmed.is_some(),
+            "seconds": {"acknowledged": r.acknowledged.map(seconds), "read_back": r.read_back.map(seconds), "confirmed": r.confirmed.map(seconds), "rolled_back": r.rolled_back.map(seconds)},
+            "attempts": r.attempts,
+            "last_error": r.last_error,
+            "foreign": r.foreign,
+        })),
+        "failed_on_candidate": {"requests": s.failed_on_candidate.0, "above_stable": s.failed_on_candidate.1},
+        "violation": s.violation,
+        "journal_trouble": s.journal_trouble,
+    })
+}
+
+fn print_whole(status: &Status) {
+    let s = &status.snapshot;
+    println!("{}   run {}", s.title, status.run);
+    println!("{} {}", s.band.word, s.band.text);
+    let configured = s.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let measured = s.split.measured.as_ref().map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
+    println!("candidate {}: wanted {}, configured {configured}, measured {measured}", s.environments.candidate.label, s.split.wanted);
+    println!("rollback target: {}", s.target.words);
+    if let Some(driver) = &s.people.driver {
+        println!("driver: {driver}{}", if s.people.driver_here { "" } else { " (not here)" });
+    }
+    let passed = s.checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
+    println!("checks: {passed} of {} ok", s.checks.len());
+    for gate in s.gates.iter().filter(|gate| !gate.is_open()) {
+        println!("  closed: {}: {}", gate.name, gate.detail);
+    }
+}

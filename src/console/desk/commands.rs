@@ -1,0 +1,121 @@
+//! The `:` command line.
+
+use super::{Act, Desk};
+use crate::domain::{Clean, Mono, parse_duration};
+use crate::engine::Command;
+use crate::wire::Status;
+use crossterm::event::{KeyCode, KeyEvent};
+use std::time::Duration;
+
+/// Longest command line.
+const LINE_CHARS_MAX: usize = 300;
+/// How long automatic rollback is suspended when no time is given.
+const SUSPEND_DEFAULT: Duration = Duration::from_secs(600);
+
+/// Every command with its help.
+pub const COMMANDS: &[(&str, &str)] = &[
+    ("hold", "as H"),
+    ("rollback", "opens the panel of R"),
+    ("advance", "opens the panel of A"),
+    ("approve", "approve the next step"),
+    ("adopt", "take the balancer's present setting as this run's own"),
+    ("complete", "finish a foreign move towards stable"),
+    ("sendagain", "send the rollback over a foreign setting"),
+    ("suspend", "[10m] reason: no automatic rollback for a while"),
+    ("unsuspend", "automatic rollback on again"),
+    ("note", "text: write it down"),
+    ("restart", "end this finished run and begin a new one"),
+    ("end", "end the run; the split stays as it is"),
+    ("q", "quit the console"),
+];
+
+/// What a line comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parsed {
+    /// A command for the keeper.
+    Send(Command, &'static str),
+    /// The panel of `R`.
+    Rollback,
+    /// The panel of `A`.
+    Advance,
+    /// Leave.
+    Quit,
+    /// Begin anew.
+    Restart,
+    /// Not understood, and why.
+    Wrong(String),
+}
+
+/// Reads one line.
+pub fn parse(line: &str) -> Parsed {
+    let line = line.trim();
+    let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
+    match word {
+        "hold" => Parsed::Send(Command::Hold, "hold"),
+        "rollback" => Parsed::Rollback,
+        "advance" | "resume" => Parsed::Advance,
+        "approve" => Parsed::Send(Command::Approve, "approve"),
+        "adopt" => Parsed::Send(Command::Adopt, "adopt"),
+        "complete" => Parsed::Send(Command::Complete, "complete"),
+        "sendagain" => Parsed::Send(Command::SendAgain, "send again"),
+        "suspend" => suspend(rest),
+        "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
+        "note" if rest.is_empty() => Parsed::Wrong(":note needs a text".to_owned()),
+        "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
+        "restart" => Parsed::Restart,
+        "end" => Parsed::Send(Command::End, "end"),
+        "q" | "quit" => Parsed::Quit,
+        "" => Parsed::Wrong("nothing to do".to_owned()),
+        other => {
+            let words: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
+            Parsed::Wrong(format!("no command {:?}; there are {}", Clean::new(other).as_str(), words.join(" ")))
+        }
+    }
+}
+
+fn suspend(rest: &str) -> Parsed {
+    let (first, others) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (lasting, reason) = match parse_duration(first) {
+        Some(lasting) => (lasting, others),
+        None => (SUSPEND_DEFAULT, rest),
+    };
+    Parsed::Send(Command::Suspend { lasting, reason: Clean::new(reason) }, "suspend")
+}
+
+impl Desk {
+    pub(super) fn type_command(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+        let Some(line) = &mut self.command_line else { return };
+        match key.code {
+            KeyCode::Esc => self.command_line = None,
+            KeyCode::Backspace => {
+                if line.pop().is_none() {
+                    self.command_line = None;
+                }
+            }
+            KeyCode::Tab => {
+                let mut matching = COMMANDS.iter().filter(|(name, _)| name.starts_with(line.as_str()));
+                if let (Some((name, _)), None) = (matching.next(), matching.next()) {
+                    *line = format!("{name} ");
+                }
+            }
+            KeyCode::Char(c) if line.chars().count() < LINE_CHARS_MAX => line.push(c),
+            KeyCode::Enter => {
+                let line = self.command_line.take().unwrap_or_default();
+                self.obey_line(&line, now, status, acts);
+            }
+            _ => {}
+        }
+    }
+
+    fn obey_line(&mut self, line: &str, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+        let rights = crate::domain::Rights::Full;
+        match parse(line) {
+            Parsed::Send(command, what) => self.send(command, what, now, acts),
+            Parsed::Rollback => self.arm(now, status, rights),
+            Parsed::Advance => self.open_advance(now, status, rights),
+            Parsed::Quit => acts.push(Act::Quit),
+            Parsed::Restart => acts.push(Act::Restart),
+            Parsed::Wrong(words) => self.flash(words, now),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The one table of keys. Footer, help and README are made from it, and `tests/keys.rs` holds them to it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key does on the main screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Arm a rollback.
+    Rollback,
+    /// Hold.
+    Hold,
+    /// Open the advance or resume panel.
+    Advance,
+    /// Open the take-control panel.
+    Take,
+    /// All keys.
+    Help,
+    /// Leave; changes no traffic.
+    Quit,
+    /// The next panel.
+    NextPanel,
+    /// The panel before.
+    PreviousPanel,
+    /// Scroll up.
+    Up,
+    /// Scroll down.
+    Down,
+    /// Scroll up a page.
+    PageUp,
+    /// Scroll down a page.
+    PageDown,
+    /// To the oldest.
+    Top,
+    /// To the newest.
+    Bottom,
+    /// Details of what is selected.
+    Details,
+    /// Follow the log's end.
+    Follow,
+    /// A command line.
+    CommandLine,
+    /// Nothing, and says what to press instead.
+    Space,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// The keys, as they are written.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub action: Action,
+    /// How the help names it.
+    pub help: &'static str,
+    /// How the footer names it, where it is there.
+    pub footer: Option<&'static str>,
+}
+
+/// A key without modifiers other than Shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// A character.
+    Char(char),
+    /// A named key.
+    Named(KeyCode, &'static str),
+}
+
+impl Key {
+    /// As it is written.
+    pub fn label(self) -> String {
+        match self {
+            Self::Char(' ') => "Space".to_owned(),
+            Self::Char(c) => c.to_string(),
+            Self::Named(_, label) => label.to_owned(),
+        }
+    }
+}
+
+const UP: Key = Key::Named(KeyCode::Up, "Up");
+const DOWN: Key = Key::Named(KeyCode::Down, "Down");
+
+/// Upper case is traffic, lower case is view. `y` confirms in a panel and means nothing else anywhere.
+pub const KEYS: &[Binding] = &[
+    Binding { keys: &[Key::Char('R')], action: Action::Rollback, help: "arm a rollback; then y sends it", footer: Some("roll back") },
+    Binding { keys: &[Key::Char('H')], action: Action::Hold, help: "hold now; writes nothing to the balancer", footer: Some("hold") },
+    Binding { keys: &[Key::Char('A')], action: Action::Advance, help: "advance or resume: the panel says which", footer: Some("advance") },
+    Binding { keys: &[Key::Char('T')], action: Action::Take, help: "take control from the driver", footer: None },
+    Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys", footer: Some("help") },
+    Binding { keys: &[Key::Named(KeyCode::Tab, "Tab")], action: Action::NextPanel, help: "next panel", footer: Some("panel") },
+    Binding { keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab")], action: Action::PreviousPanel, help: "previous panel", footer: None },
+    Binding { keys: &[UP, Key::Char('k')], action: Action::Up, help: "up", footer: None },
+    Binding { keys: &[DOWN, Key::Char('j')], action: Action::Down, help: "down", footer: None },
+    Binding { keys: &[Key::Named(KeyCode::PageUp, "PgUp")], action: Action::PageUp, help: "a page up", footer: None },
+    Binding { keys: &[Key::Named(KeyCode::PageDown, "PgDn")], action: Action::PageDown, help: "a page down", footer: None },
+    Binding { keys: &[Key::Char('g'), Key::Named(KeyCode::Home, "Home")], action: Action::Top, help: "oldest", footer: None },
+    Binding { keys: &[Key::Char('G'), Key::Named(KeyCode::End, "End")], action: Action::Bottom, help: "newest", footer: None },
+    Binding { keys: &[Key::Named(KeyCode::Enter, "Enter")], action: Action::Details, help: "details of the selected check; confirms nothing", footer: None },
+    Binding { keys: &[Key::Char('f')], action: Action::Follow, help: "follow the log", footer: None },
+    Binding { keys: &[Key::Char(':')], action: Action::CommandLine, help: "command line", footer: Some("cmd") },
+    Binding { keys: &[Key::Char('q')], action: Action::Quit, help: "quit; traffic stays as it is", footer: Some("quit") },
+    Binding { keys: &[Key::Char(' ')], action: Action::Space, help: "nothing: H holds traffic", footer: None },
+];
+
+/// Keys that mean something only in a panel, for the help.
+pub const PANEL_KEYS: &[(&str, &str)] = &[
+    ("y", "confirm, at the earliest 0.4 s after the panel is shown"),
+    ("n Esc", "close; Esc never quits"),
+    ("O", "in the locked panel: override, by name and reason"),
+    ("Ctrl-C", "cancel; twice in 2 s quits"),
+    ("Ctrl-L", "draw everything again"),
+    ("Ctrl-Z", "suspend"),
+];
+
+/// The action of a key on the main screen. Modifiers must match exactly: Alt+R is not R.
+pub fn action_of(key: &KeyEvent) -> Option<Action> {
+    if !(key.modifiers - KeyModifiers::SHIFT).is_empty() {
+        return None;
+    }
+    KEYS.iter()
+        .find(|binding| {
+            binding.keys.iter().any(|bound| match bound {
+                Key::Char(c) => key.code == KeyCode::Char(*c),
+                Key::Named(code, _) => key.code == *code,
+            })
+        })
+        .map(|binding| binding.action)
+}
+
+/// Whether a printable key is bound in any mode: `y` and `n` are, in panels.
+pub fn is_bound_anywhere(key: &KeyEvent) -> bool {
+    action_of(key).is_some() || matches!(key.code, KeyCode::Char('y' | 'n' | 'O'))
+}
+
+/// Whether a key prints something: the mark of text that arrives from elsewhere.
+pub fn is_printable(key: &KeyEvent) -> bool {
+    matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
+}

@@ -1,0 +1,556 @@
+//! What a key means, given what is shown. Pure: time comes with each input, acts go out as values.
+
+mod commands;
+pub mod dialog;
+pub mod keymap;
+
+pub use commands::{COMMANDS, Parsed};
+pub use dialog::Dialog;
+
+use crate::domain::{Clean, CommandId, Mono, Rights};
+use crate::engine::{Answer, Command, Phase};
+use crate::wire::Status;
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use dialog::{Fields, Outcome};
+use keymap::{Action, action_of, is_bound_anywhere, is_printable};
+use std::time::Duration;
+
+/// Text from elsewhere is still coming this long after a key that no person here would press.
+pub const TEXT_ARRIVING: Duration = Duration::from_secs(2);
+/// No other key may come this long before `H`,
+pub const HOLD_BEFORE: Duration = Duration::from_millis(250);
+/// nor this long after it.
+pub const HOLD_AFTER: Duration = Duration::from_millis(150);
+/// How long a flash stays.
+const FLASH: Duration = Duration::from_secs(4);
+/// Two Ctrl-C within this quit.
+const QUIT_TWICE: Duration = Duration::from_secs(2);
+/// A draw that took longer than this drops the keys that came meanwhile.
+pub const STALL: Duration = Duration::from_secs(1);
+
+/// What comes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A key.
+    Key(KeyEvent),
+    /// Bracketed paste.
+    Paste(String),
+    /// The terminal has a new size, in columns and rows.
+    Resized(u16, u16),
+    /// The process was stopped and goes on.
+    Continued,
+    /// A command was answered.
+    Answered(CommandId, Answer),
+    /// The connection to the keeper came or went.
+    Linked(bool),
+    /// Time passed.
+    Tick,
+    /// A direct rollback said something.
+    Direct(String),
+}
+
+/// What goes out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// Send a command to the keeper.
+    Send(CommandId, Command),
+    /// Start a direct rollback from this host.
+    RollBackDirectly,
+    /// Leave.
+    Quit,
+    /// Leave, end the run and begin a new one.
+    Restart,
+    /// Draw everything again.
+    Redraw,
+    /// Stop the process until somebody continues it.
+    Suspend,
+    /// Ring.
+    Bell,
+}
+
+/// A panel that can have the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panel {
+    /// The checks.
+    Checks,
+    /// The log.
+    Log,
+}
+
+/// A command under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Its name.
+    pub id: CommandId,
+    /// What it is.
+    pub what: &'static str,
+    /// When it was sent.
+    pub at: Mono,
+    /// Whether it is a rollback: then silence makes it go direct.
+    is_rollback: bool,
+}
+
+/// Local state: focus, scroll, dialogs, and how keys have been coming.
+#[derive(Debug)]
+pub struct Desk {
+    /// The open dialog.
+    pub dialog: Option<Dialog>,
+    /// Which panel has the focus.
+    pub focus: Panel,
+    /// Lines the log is scrolled back; 0 follows.
+    pub log_back: usize,
+    /// The newest line when the log was scrolled away from its end.
+    pub log_paused_at: u64,
+    /// Selected check.
+    pub check: usize,
+    /// A short message with the time it ends.
+    pub flash: Option<(Clean, Mono)>,
+    /// The command line's text, while it is open.
+    pub command_line: Option<String>,
+    /// What a direct rollback has said.
+    pub direct: Vec<Clean>,
+    /// Whether the keeper is connected.
+    pub linked: bool,
+    /// The newest command's outcome, for the log's title.
+    pub last_outcome: Option<Clean>,
+    sent: Option<Sent>,
+    hold_pressed: Option<Mono>,
+    other_key_at: Option<Mono>,
+    unbound_at: Option<Mono>,
+    interrupted_at: Option<Mono>,
+    next_command: u64,
+    rollback_seen: bool,
+    final_seen: bool,
+}
+
+impl Desk {
+    /// A fresh desk. `command_base` is random, so that no two consoles name a command alike.
+    pub fn new(command_base: u64) -> Self {
+        Self {
+            dialog: None,
+            focus: Panel::Log,
+            log_back: 0,
+            log_paused_at: 0,
+            check: 0,
+            flash: None,
+            command_line: None,
+            direct: Vec::new(),
+            linked: false,
+            last_outcome: None,
+            sent: None,
+            hold_pressed: None,
+            other_key_at: None,
+            unbound_at: None,
+            interrupted_at: None,
+            next_command: command_base,
+            rollback_seen: false,
+            final_seen: false,
+        }
+    }
+
+    /// Takes one input in.
+    pub fn handle(&mut self, input: Input, now: Mono, status: Option<&Status>, rights: Rights) -> Vec<Act> {
+        let mut acts = Vec::new();
+        match input {
+            Input::Key(key) => {
+                if key.kind == KeyEventKind::Release {
+                    return acts;
+                }
+                self.key(key, now, status, rights, &mut acts);
+            }
+            Input::Paste(text) => self.paste(&text, now),
+            Input::Resized(width, height) => self.resized(width, height, now),
+            Input::Continued => {
+                self.disarm("suspended: look again", now);
+                acts.push(Act::Redraw);
+            }
+            Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
+            Input::Linked(linked) => self.link(linked, now),
+            Input::Direct(line) => self.direct.push(Clean::new(line)),
+            Input::Tick => {}
+        }
+        self.pass_time(now, status, &mut acts);
+        acts
+    }
+
+    /// The frame with the present dialog is on the terminal: from now on `y` may mean it.
+    pub fn flushed(&mut self, now: Mono) {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.shown_at.get_or_insert(now);
+        }
+    }
+
+    /// A draw stalled for this long with keys waiting: they were pressed at another picture.
+    pub fn stalled(&mut self, lasting: Duration, dropped: usize, now: Mono) {
+        self.hold_pressed = None;
+        self.disarm("display stalled: look again", now);
+        self.flash(format!("display stalled {} s, {dropped} keys dropped", lasting.as_secs()), now);
+    }
+
+    /// When time alone would change something.
+    pub fn next_wake(&self) -> Option<Mono> {
+        let dialog = self.dialog.as_ref().and_then(Dialog::expires_at);
+        let hold = self.hold_pressed.map(|at| at + HOLD_AFTER);
+        let sent = self.sent.as_ref().map(|sent| sent.at + crate::wire::ACKNOWLEDGE_WAIT);
+        let flash = self.flash.as_ref().map(|(_, until)| *until);
+        [dialog, hold, sent, flash].into_iter().flatten().min()
+    }
+
+    fn key(&mut self, key: KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return self.control(&key, now, acts);
+        }
+        self.isolate_hold(&key, now);
+        if self.escape_rollback(&key, now, status, rights) {
+            return;
+        }
+        if self.command_line.is_some() {
+            return self.type_command(&key, now, status, acts);
+        }
+        if self.dialog.is_some() {
+            return self.dialog_key(&key, now, status, acts);
+        }
+        match action_of(&key) {
+            Some(action) => self.act(action, &key, now, status, rights, acts),
+            None if is_printable(&key) => {
+                self.unbound_at = Some(now);
+                self.other_key_at = Some(now);
+            }
+            None => {}
+        }
+    }
+
+    /// `Alt+R`, or `Esc` and `R` in one read, arms from inside any dialog or field; elsewhere it is nothing.
+    fn escape_rollback(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
+        let alt_r = key.code == KeyCode::Char('R') && key.modifiers.contains(KeyModifiers::ALT);
+        if !alt_r || !(self.dialog.is_some() || self.command_line.is_some()) {
+            return false;
+        }
+        self.command_line = None;
+        self.dialog = None;
+        self.arm(now, status, rights);
+        true
+    }
+
+    /// Any other key just before or after takes `H` for text.
+    fn isolate_hold(&mut self, key: &KeyEvent, now: Mono) {
+        if key.code == KeyCode::Char('H') {
+            return;
+        }
+        if self.hold_pressed.take().is_some() {
+            self.flash("H dropped: another key came with it; press H alone", now);
+        }
+        self.other_key_at = Some(now);
+    }
+
+    fn control(&mut self, key: &KeyEvent, now: Mono, acts: &mut Vec<Act>) {
+        match key.code {
+            KeyCode::Char('c') => {
+                let again = self.interrupted_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
+                if again {
+                    acts.push(Act::Quit);
+                    return;
+                }
+                self.interrupted_at = Some(now);
+                self.command_line = None;
+                if self.dialog.is_some() {
+                    self.disarm("cancelled", now);
+                } else {
+                    self.flash("Ctrl-C again quits; quitting does not change traffic", now);
+                }
+            }
+            KeyCode::Char('l') => acts.push(Act::Redraw),
+            KeyCode::Char('z') => {
+                self.disarm("suspended", now);
+                acts.push(Act::Suspend);
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, action: Action, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
+        let repeats = key.kind == KeyEventKind::Repeat;
+        let scrolls = matches!(action, Action::Up | Action::Down | Action::PageUp | Action::PageDown);
+        if repeats && !scrolls && action != Action::Hold {
+            return;
+        }
+        match action {
+            Action::Rollback => self.arm(now, status, rights),
+            Action::Hold => self.press_hold(now, status, rights),
+            Action::Advance => self.open_advance(now, status, rights),
+            Action::Take => self.open_take(now, status, rights),
+            Action::Help => self.dialog = Some(Dialog::help(now)),
+            Action::Quit => acts.push(Act::Quit),
+            Action::NextPanel | Action::PreviousPanel => {
+                self.focus = if self.focus == Panel::Log { Panel::Checks } else { Panel::Log };
+            }
+            Action::Up => self.scroll(1, status),
+            Action::Down => self.scroll(-1, status),
+            Action::PageUp => self.scroll(10, status),
+            Action::PageDown => self.scroll(-10, status),
+            Action::Top => self.scroll(isize::MAX / 2, status),
+            Action::Bottom | Action::Follow => self.scroll(isize::MIN / 2, status),
+            Action::Details => {
+                if let Some(status) = status
+                    && self.focus == Panel::Checks
+                {
+                    self.dialog = Dialog::details(status, self.check, now);
+                }
+            }
+            Action::CommandLine => self.command_line = Some(String::new()),
+            Action::Space => self.flash("H holds traffic", now),
+        }
+    }
+
+    fn arm(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) {
+            return;
+        }
+        if self.unbound_at.is_some_and(|at| now.since(at) < TEXT_ARRIVING) {
+            self.flash("text arriving - wait 2 s", now);
+            return;
+        }
+        match status {
+            Some(status) if status.snapshot.rollback.is_some() => self.dialog = Some(Dialog::progress(now)),
+            Some(status) => self.dialog = Some(Dialog::roll_back(status, now)),
+            None => self.dialog = Some(Dialog::roll_back_blindly(now)),
+        }
+    }
+
+    /// Says why this console cannot act at all, if it cannot.
+    fn refused_here(&mut self, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
+        if rights == Rights::ReadOnly {
+            let whom = status.and_then(|s| s.snapshot.people.driver.as_ref()).map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
+            self.flash(format!("read-only console: ask {whom}"), now);
+            return true;
+        }
+        if status.is_some_and(|s| s.snapshot.phase == Phase::Observing) {
+            self.flash("this keeper only watches: it holds no write path", now);
+            return true;
+        }
+        false
+    }
+
+    fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) {
+            return;
+        }
+        if !self.linked {
+            self.flash("NOT HELD: the keeper is not connected; nothing is queued", now);
+            return;
+        }
+        if self.hold_pressed.is_some() {
+            return;
+        }
+        if self.other_key_at.is_some_and(|at| now.since(at) <= HOLD_BEFORE) {
+            self.flash("H dropped: another key came just before; press H again", now);
+            return;
+        }
+        self.hold_pressed = Some(now);
+    }
+
+    fn open_advance(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) {
+            return;
+        }
+        match status {
+            Some(status) if self.linked => self.dialog = Some(Dialog::advance(status, now)),
+            _ => self.flash("the keeper is not connected: nothing can go forward", now),
+        }
+    }
+
+    fn open_take(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) {
+            return;
+        }
+        match status.and_then(|status| status.snapshot.people.driver.as_ref()) {
+            Some(driver) => self.dialog = Some(Dialog::take(&driver.name, now)),
+            None => self.flash("nobody drives: A takes the seat", now),
+        }
+    }
+
+    fn scroll(&mut self, by: isize, status: Option<&Status>) {
+        let Some(status) = status else { return };
+        match self.focus {
+            Panel::Checks => {
+                let last = status.snapshot.checks.len().saturating_sub(1);
+                self.check = self.check.saturating_add_signed(-by).min(last);
+            }
+            Panel::Log => {
+                let was_following = self.log_back == 0;
+                self.log_back = self.log_back.saturating_add_signed(by).min(status.snapshot.log.len().saturating_sub(1));
+                if was_following && self.log_back > 0 {
+                    self.log_paused_at = status.snapshot.log.last().map_or(0, |entry| entry.number);
+                }
+            }
+        }
+    }
+
+    fn dialog_key(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+        let Some(dialog) = &mut self.dialog else { return };
+        match dialog.key(key, now) {
+            Outcome::Stay => {}
+            Outcome::Flash(words) => self.flash(words, now),
+            Outcome::Close(words) => {
+                if is_printable(key) && !is_bound_anywhere(key) {
+                    self.unbound_at = Some(now);
+                }
+                self.dialog = None;
+                if let Some(words) = words {
+                    self.flash(words, now);
+                }
+            }
+            Outcome::Override => {
+                if let Some(status) = status {
+                    self.dialog = Some(Dialog::override_fields(status, now));
+                }
+            }
+            Outcome::Send(command, what) => {
+                self.dialog = None;
+                self.send(command, what, now, acts);
+            }
+        }
+    }
+
+    fn send(&mut self, command: Command, what: &'static str, now: Mono, acts: &mut Vec<Act>) {
+        let is_rollback = matches!(command, Command::Rollback { .. });
+        if is_rollback {
+            self.dialog = Some(Dialog::progress(now));
+        }
+        if !self.linked {
+            if is_rollback {
+                self.direct_rollback("the keeper is not connected", now, acts);
+            } else {
+                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            }
+            return;
+        }
+        self.next_command = self.next_command.wrapping_add(1);
+        let id = CommandId(self.next_command);
+        self.sent = Some(Sent { id, what, at: now, is_rollback });
+        acts.push(Act::Send(id, command));
+    }
+
+    fn direct_rollback(&mut self, why: &str, now: Mono, acts: &mut Vec<Act>) {
+        self.direct.push(Clean::new(format!("{why}: rolling back directly from this host")));
+        self.flash(format!("{why}: rolling back DIRECTLY"), now);
+        acts.push(Act::RollBackDirectly);
+    }
+
+    fn answered(&mut self, id: CommandId, answer: &Answer, now: Mono, acts: &mut Vec<Act>) {
+        let Some(sent) = self.sent.take_if(|sent| sent.id == id) else { return };
+        let words = match answer {
+            Answer::Applied(words) => words.to_string(),
+            Answer::Refused(reasons) => {
+                if sent.is_rollback {
+                    self.dialog = None;
+                }
+                let reasons: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
+                format!("{} REFUSED: {}", sent.what, reasons.join("; "))
+            }
+            Answer::Late(_) => format!("{}: things changed meanwhile; look again", sent.what),
+        };
+        self.last_outcome = Some(Clean::new(&words));
+        self.flash(words, now);
+        if matches!(answer, Answer::Refused(_)) {
+            acts.push(Act::Bell);
+        }
+    }
+
+    fn link(&mut self, linked: bool, now: Mono) {
+        if self.linked && !linked {
+            self.flash("the keeper's connection is gone; trying again", now);
+        }
+        self.linked = linked;
+    }
+
+    fn paste(&mut self, text: &str, now: Mono) {
+        self.unbound_at = Some(now);
+        self.other_key_at = Some(now);
+        self.hold_pressed = None;
+        let flat: String = text.chars().filter(|c| !c.is_control()).collect();
+        if let Some(line) = &mut self.command_line {
+            line.push_str(&flat);
+        } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
+            fields.insert(&flat);
+        } else {
+            self.disarm("pasted text is ignored", now);
+            self.flash("pasted text is ignored", now);
+        }
+    }
+
+    fn resized(&mut self, width: u16, height: u16, now: Mono) {
+        // Too small to show what would be confirmed: then it must not be.
+        if width < dialog::WIDTH_MIN || height < dialog::HEIGHT_MIN {
+            self.disarm("the terminal became too small", now);
+        }
+    }
+
+    /// Closes what would act, and says why.
+    fn disarm(&mut self, why: &str, now: Mono) {
+        self.hold_pressed = None;
+        if self.dialog.take().is_some_and(|dialog| dialog.acts()) {
+            self.flash(format!("disarmed: {why}"), now);
+        }
+    }
+
+    /// Shows a short message.
+    pub fn flash(&mut self, words: impl AsRef<str>, now: Mono) {
+        self.flash = Some((Clean::new(words), now + FLASH));
+    }
+
+    fn pass_time(&mut self, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+        if self.flash.as_ref().is_some_and(|(_, until)| now >= *until) {
+            self.flash = None;
+        }
+        if self.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| now >= at) {
+            self.disarm("time is up", now);
+        }
+        if self.hold_pressed.is_some_and(|at| now.since(at) >= HOLD_AFTER) {
+            self.hold_pressed = None;
+            self.send(Command::Hold, "hold", now, acts);
+        }
+        if let Some(sent) = self.sent.take_if(|sent| now.since(sent.at) >= crate::wire::ACKNOWLEDGE_WAIT) {
+            if sent.is_rollback {
+                self.direct_rollback("the keeper did not acknowledge in 1 s", now, acts);
+            } else {
+                self.flash(format!("{}: UNKNOWN, the keeper does not answer; not repeated by itself", sent.what), now);
+            }
+        }
+        if let Some(status) = status {
+            self.follow(status, now, acts);
+        }
+    }
+
+    /// What the keeper tells changes what dialogs mean.
+    fn follow(&mut self, status: &Status, now: Mono, acts: &mut Vec<Act>) {
+        let snapshot = &status.snapshot;
+        let rolling = snapshot.rollback.is_some();
+        if rolling && !self.rollback_seen {
+            let by = snapshot.rollback.as_ref().map_or_else(String::new, |r| r.by.to_string());
+            if self.dialog.as_ref().is_some_and(Dialog::acts) {
+                self.dialog = Some(Dialog::progress(now));
+                self.flash(format!("{by} rolls back"), now);
+            }
+            acts.push(Act::Bell);
+        }
+        self.rollback_seen = rolling;
+        let is_final = matches!(snapshot.phase, Phase::RolledBack | Phase::Complete);
+        if is_final && !self.final_seen {
+            acts.push(Act::Bell);
+        }
+        self.final_seen = is_final;
+        if let Some(dialog) = &mut self.dialog
+            && dialog.is_outdated(snapshot.generation)
+        {
+            self.dialog = Some(Dialog::advance(status, now));
+            self.flash("things changed: the panel was opened again", now);
+        }
+    }
+}
+
+impl Fields {
+    fn insert(&mut self, text: &str) {
+        if self.in_reason { self.reason.insert_str(text); } else { self.name.push_str(text) }
+    }
+}

@@ -1,0 +1,167 @@
+//! Drawing into a buffer, clipped, and only ever with clean text.
+
+use super::look::{Ink, Look};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthChar;
+
+/// A run of text in one style.
+pub(super) type Piece = (String, Style);
+
+/// A place to draw on.
+pub(super) struct Canvas<'b> {
+    buffer: &'b mut Buffer,
+    pub look: Look,
+}
+
+impl<'b> Canvas<'b> {
+    pub fn new(buffer: &'b mut Buffer, look: Look) -> Self {
+        Self { buffer, look }
+    }
+
+    /// Writes text from a cell on, up to a width; gives the columns it took.
+    pub fn text(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+        let area = self.buffer.area;
+        if y >= area.bottom() || y < area.y {
+            return 0;
+        }
+        let mut column = 0;
+        for c in text.chars() {
+            let Some(cells @ 1..) = c.width().and_then(|w| u16::try_from(w).ok()) else { continue };
+            if column + cells > width || x + column + cells > area.right() {
+                break;
+            }
+            // In ASCII mode whatever is not ASCII is shown as one mark: the terminal might misplace it.
+            let shown = if self.look.ascii && !c.is_ascii() { ascii_of(c) } else { c };
+            let mut bytes = [0; 4];
+            self.buffer[(x + column, y)].set_symbol(shown.encode_utf8(&mut bytes)).set_style(style);
+            if cells == 2 && shown == c {
+                self.buffer[(x + column + 1, y)].set_symbol(" ").set_style(style);
+            }
+            column += if shown == c { cells } else { 1 };
+        }
+        column
+    }
+
+    /// Writes pieces one behind the other.
+    pub fn pieces(&mut self, x: u16, y: u16, width: u16, pieces: &[Piece]) -> u16 {
+        let mut column = 0;
+        for (text, style) in pieces {
+            column += self.text(x + column, y, width.saturating_sub(column), text, *style);
+        }
+        column
+    }
+
+    /// Writes text that ends at the right edge; gives the column where it begins.
+    pub fn right(&mut self, area: Rect, y: u16, pieces: &[Piece]) -> u16 {
+        let length = pieces.iter().map(|(text, _)| width_of(text)).sum::<u16>().min(area.width);
+        let x = area.right() - length;
+        self.pieces(x, y, length, pieces);
+        x
+    }
+
+    /// A heading on a rule: `─ CHECKS  10 of 10 ok ───`.
+    pub fn rule(&mut self, area: Rect, y: u16, title: &[Piece], tail: &[Piece]) {
+        let dash = self.look.glyph("─", "-");
+        let dim = self.look.ink(Ink::Dim);
+        self.text(area.x, y, area.width, &dash.repeat(area.width.into()), dim);
+        let mut pieces = vec![(" ".to_owned(), dim)];
+        pieces.extend_from_slice(title);
+        pieces.push((" ".to_owned(), dim));
+        let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
+        let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
+        if length > 0 && used + length + 3 < area.width {
+            let x = area.right() - length - 3;
+            self.text(x, y, 1, " ", dim);
+            self.pieces(x + 1, y, length, tail);
+            self.text(x + 1 + length, y, 1, " ", dim);
+        }
+    }
+
+    /// A frame with a title; gives the area inside.
+    pub fn frame(&mut self, area: Rect, title: &[Piece], tail: &[Piece], strong: bool) -> Rect {
+        if area.width < 2 || area.height < 2 {
+            return Rect { width: 0, height: 0, ..area };
+        }
+        let style = if strong { self.look.ink(Ink::Bold) } else { self.look.ink(Ink::Dim) };
+        let unicode = if strong { ["╔", "╗", "╚", "╝", "═", "║"] } else { ["┌", "┐", "└", "┘", "─", "│"] };
+        let ascii = if strong { ["+", "+", "+", "+", "=", "|"] } else { ["+", "+", "+", "+", "-", "|"] };
+        let [nw, ne, sw, se, across, down] = if self.look.ascii { ascii } else { unicode };
+        let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+        let line = across.repeat(usize::from(area.width) - 2);
+        for (y, left, end) in [(area.y, nw, ne), (bottom, sw, se)] {
+            self.text(area.x, y, 1, left, style);
+            self.text(area.x + 1, y, area.width - 2, &line, style);
+            self.text(right, y, 1, end, style);
+        }
+        for y in area.y + 1..bottom {
+            self.text(area.x, y, 1, down, style);
+            self.text(right, y, 1, down, style);
+        }
+        let mut pieces = vec![(" ".to_owned(), style)];
+        pieces.extend_from_slice(title);
+        pieces.push((" ".to_owned(), style));
+        let used = self.pieces(area.x + 1, area.y, area.width - 2, &pieces);
+        let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
+        if length > 0 && used + length + 4 < area.width {
+            let x = right - length - 2;
+            self.text(x, area.y, 1, " ", style);
+            self.pieces(x + 1, area.y, length, tail);
+            self.text(x + 1 + length, area.y, 1, " ", style);
+        }
+        Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+    }
+
+    /// Paints a whole row in one style without changing its text.
+    pub fn paint(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Empties an area.
+    pub fn clear(&mut self, area: Rect) {
+        for y in area.y..area.bottom().min(self.buffer.area.bottom()) {
+            for x in area.x..area.right().min(self.buffer.area.right()) {
+                self.buffer[(x, y)].reset();
+            }
+        }
+    }
+}
+
+fn ascii_of(c: char) -> char {
+    match c {
+        '→' => '>',
+        '±' => '~',
+        '─' | '━' | '═' | '–' => '-',
+        '│' => '|',
+        '…' => '.',
+        _ => '?',
+    }
+}
+
+/// The columns a text takes.
+pub(super) fn width_of(text: &str) -> u16 {
+    text.chars().map(|c| c.width().unwrap_or(0) as u16).sum()
+}
+
+/// Breaks text into lines of a width, at blanks where there are some.
+pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && width_of(&line) + 1 + width_of(word) > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if width_of(&line) + c.width().unwrap_or(0) as u16 > width.max(1) {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}

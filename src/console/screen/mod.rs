@@ -1,0 +1,144 @@
+//! Draws what is known: one file a panel. Reads a snapshot and the desk, holds nothing, sends nothing.
+
+mod canvas;
+mod checks;
+mod compact;
+mod footer;
+mod header;
+mod log;
+mod look;
+mod panel;
+mod phases;
+mod signals;
+mod spark;
+mod traffic;
+
+pub use look::{Ink, Look, Theme};
+
+use super::desk::Desk;
+use crate::domain::{Mono, Rights, Wall};
+use crate::engine::Snapshot;
+use crate::wire::Status;
+use canvas::{Canvas, Piece};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The least size at which the whole screen is drawn; below it, the compact one.
+const WHOLE_MIN: (u16, u16) = (80, 22);
+/// From this size on panels have frames and charts have height.
+const WIDE_MIN: (u16, u16) = (110, 34);
+
+/// Everything a frame is drawn from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What the keeper last said; `None` before it said anything.
+    pub status: Option<&'a Status>,
+    /// When that arrived.
+    pub heard_at: Option<Mono>,
+    /// Local state.
+    pub desk: &'a Desk,
+    /// What this console may do.
+    pub rights: Rights,
+    /// The local clocks.
+    pub now: Mono,
+    /// For people.
+    pub wall: Wall,
+    /// A line for somebody who sees it for the first time.
+    pub help: Option<&'static str>,
+}
+
+impl View<'_> {
+    /// How old something is, by the local clock: it grows even when nothing arrives.
+    fn age(&self, at: Mono) -> std::time::Duration {
+        self.now.since(at)
+    }
+
+    /// Whether the keeper itself has been silent for too long to believe anything on screen.
+    fn is_cut_off(&self) -> bool {
+        self.heard_at.is_none_or(|at| self.age(at) > header::KEEPER_STALE)
+    }
+
+    /// Whether readings are too old to be of now.
+    fn is_blind(&self, snapshot: &Snapshot) -> bool {
+        let stale = (snapshot.feed_every * 5).max(std::time::Duration::from_secs(5));
+        snapshot.blind || self.is_cut_off() || snapshot.feed_at.is_none_or(|at| self.age(at) > stale)
+    }
+}
+
+/// Draws one frame.
+pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
+    let area = buffer.area;
+    let mut canvas = Canvas::new(buffer, look);
+    let Some(status) = view.status else {
+        return waiting(&mut canvas, area, view);
+    };
+    if area.width < WHOLE_MIN.0 || area.height < WHOLE_MIN.1 {
+        compact::draw(&mut canvas, area, view, status);
+    } else if area.width < WIDE_MIN.0 || area.height < WIDE_MIN.1 {
+        narrow(&mut canvas, area, view, status);
+    } else {
+        wide(&mut canvas, area, view, status);
+    }
+}
+
+fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
+    let words = if view.desk.linked { "waiting for the keeper's first words" } else { "the keeper is not connected; trying" };
+    canvas.text(area.x, area.y, area.width, words, look::plain(canvas.look, Ink::Bold));
+    if area.height > 1 {
+        let bottom = Rect { y: area.bottom() - 1, height: 1, ..area };
+        footer::draw(canvas, bottom, view);
+    }
+    if area.height > 4 && view.desk.dialog.is_some() {
+        panel::draw(canvas, Rect { y: area.y + 2, height: area.height - 3, ..area }, view, None);
+    }
+}
+
+/// 80x22 to 109 columns: rules instead of frames, sparklines of one row.
+fn narrow(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
+    let snapshot = &status.snapshot;
+    let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    let check_rows = checks::rows(snapshot, 2).min(5);
+    header::draw(canvas, row(0, 1), view, status);
+    header::band(canvas, row(1, 1), view, snapshot);
+    traffic::draw_ruled(canvas, row(2, 4), view, snapshot);
+    phases::draw(canvas, row(6, 1), snapshot);
+    signals::draw_ruled(canvas, row(7, 5), view, snapshot);
+    checks::draw_ruled(canvas, row(12, 1 + check_rows), view, snapshot);
+    let log_y = 13 + check_rows;
+    let rest = row(log_y, area.height - log_y - 1);
+    if view.desk.dialog.is_some() {
+        panel::draw(canvas, rest, view, Some(snapshot));
+    } else {
+        log::draw_ruled(canvas, rest, view, snapshot);
+    }
+    footer::draw(canvas, row(area.height - 1, 1), view);
+}
+
+/// From 110x34: frames, charts with height, checks beside them.
+fn wide(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
+    let snapshot = &status.snapshot;
+    let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    header::draw(canvas, row(0, 1), view, status);
+    header::band(canvas, row(1, 1), view, snapshot);
+    traffic::draw_framed(canvas, row(2, 6), view, snapshot);
+    phases::draw_framed(canvas, row(8, 4), snapshot);
+    let middle = (area.height - 13) * 3 / 5;
+    let charts = row(12, middle.max(14));
+    let checks_width = (area.width * 2 / 5).clamp(44, 70);
+    let left = Rect { width: area.width - checks_width, ..charts };
+    let right = Rect { x: area.x + left.width, width: checks_width, ..charts };
+    signals::draw_framed(canvas, left, view, snapshot);
+    checks::draw_framed(canvas, right, view, snapshot);
+    let log_y = 12 + charts.height;
+    let rest = row(log_y, area.height - log_y - 1);
+    if view.desk.dialog.is_some() {
+        panel::draw(canvas, rest, view, Some(snapshot));
+    } else {
+        log::draw_framed(canvas, rest, view, snapshot);
+    }
+    footer::draw(canvas, row(area.height - 1, 1), view);
+}
+
+fn piece(text: impl Into<String>, style: ratatui::style::Style) -> Piece {
+    (text.into(), style)
+}

@@ -1,0 +1,285 @@
+//! The console's loop: keys, the keeper's words and the local clock in; frames and commands out.
+
+use super::desk::{Act, Desk, Input, STALL};
+use super::link::{self, FromLink};
+use super::screen::{self, Look, Theme, View};
+use super::terminal::{self, Screen};
+use super::{ConsoleExit, ConsoleOptions};
+use crate::clock;
+use crate::domain::{Mono, Rights};
+use crate::wire::Status;
+use crossterm::event::Event;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Time between two frames when nothing happens: the clock and the ages go on.
+const TICK: Duration = Duration::from_secs(1);
+/// Keys that wait while a frame is drawn.
+const KEYS_MAX: usize = 256;
+/// Time between two bells.
+const BELL_EVERY: Duration = Duration::from_secs(30);
+
+/// Why a console could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// The terminal.
+    #[error("the terminal: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+/// Opens a console and stays until it is left.
+pub async fn run(options: ConsoleOptions) -> Result<ConsoleExit, ConsoleError> {
+    let look = look_of(&options);
+    let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
+    let screen = Screen::take()?;
+    let (direct, directs) = mpsc::channel(KEYS_MAX);
+    let shell = Shell {
+        desk: Desk::new(fastrand::u64(..)),
+        status: None,
+        heard_at: None,
+        rights: if options.introduction.readonly { Rights::ReadOnly } else { Rights::Full },
+        screen,
+        look,
+        commands,
+        direct,
+        rang_at: None,
+        exit: ConsoleExit::default(),
+        options,
+    };
+    shell.turn(keys(), messages, directs).await
+}
+
+/// Reads the terminal on a thread of its own: crossterm's read blocks.
+fn keys() -> mpsc::Receiver<Event> {
+    let (sender, keys) = mpsc::channel(KEYS_MAX);
+    std::thread::spawn(move || {
+        while let Ok(event) = crossterm::event::read() {
+            if sender.blocking_send(event).is_err() {
+                return;
+            }
+        }
+    });
+    keys
+}
+
+struct Shell {
+    desk: Desk,
+    status: Option<Box<Status>>,
+    heard_at: Option<Mono>,
+    rights: Rights,
+    screen: Screen,
+    look: Look,
+    commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
+    direct: mpsc::Sender<String>,
+    rang_at: Option<Mono>,
+    exit: ConsoleExit,
+    options: ConsoleOptions,
+}
+
+impl Shell {
+    async fn turn(
+        mut self,
+        mut keys: mpsc::Receiver<Event>,
+        mut messages: mpsc::Receiver<FromLink>,
+        mut directs: mpsc::Receiver<String>,
+    ) -> Result<ConsoleExit, ConsoleError> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut go_on = signal(SignalKind::from_raw(CONTINUED))?;
+        let mut ticked = clock::mono();
+        loop {
+            self.draw(&mut keys)?;
+            let now = clock::mono();
+            let wake = self.desk.next_wake().map_or(TICK, |at| at.since(now)).min((ticked + TICK).since(now));
+            let input = tokio::select! {
+                biased;
+                key = keys.recv() => match key {
+                    Some(event) => input_of(event),
+                    None => return Ok(self.exit),
+                },
+                message = messages.recv() => match message {
+                    Some(message) => self.heard(message),
+                    None => return Ok(self.exit),
+                },
+                Some(line) = directs.recv() => Some(Input::Direct(line)),
+                _ = go_on.recv() => {
+                    self.screen.clear()?;
+                    Some(Input::Continued)
+                }
+                _ = terminate.recv() => return Ok(self.exit),
+                _ = interrupt.recv() => return Ok(self.exit),
+                _ = hang_up.recv() => return Ok(self.exit),
+                () = tokio::time::sleep(wake) => Some(Input::Tick),
+            };
+            let now = clock::mono();
+            if now.since(ticked) >= TICK {
+                ticked = now;
+                if terminal::is_hung_up() {
+                    return Ok(self.exit);
+                }
+            }
+            let Some(input) = input else { continue };
+            if self.handle(input)? {
+                return Ok(self.exit);
+            }
+        }
+    }
+
+    /// Draws; keys pressed at a picture that stood still for too long are dropped.
+    fn draw(&mut self, keys: &mut mpsc::Receiver<Event>) -> io::Result<()> {
+        let began = clock::mono();
+        let view = View {
+            status: self.status.as_deref(),
+            heard_at: self.heard_at,
+            desk: &self.desk,
+            rights: self.rights,
+            now: began,
+            wall: clock::wall(),
+            help: self.options.help,
+        };
+        let look = self.look;
+        self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
+        let now = clock::mono();
+        self.desk.flushed(now);
+        let lasting = now.since(began);
+        if lasting > STALL {
+            let mut dropped = 0;
+            while keys.try_recv().is_ok() {
+                dropped += 1;
+            }
+            self.desk.stalled(lasting, dropped, now);
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, message: FromLink) -> Option<Input> {
+        match message {
+            FromLink::Up(rights) => {
+                self.rights = rights;
+                Some(Input::Linked(true))
+            }
+            FromLink::Down => Some(Input::Linked(false)),
+            FromLink::Answer(id, answer) => Some(Input::Answered(id, answer)),
+            FromLink::Status(status) => {
+                self.heard_at = Some(clock::mono());
+                self.exit.last = Some(status.clone());
+                self.status = Some(status);
+                Some(Input::Tick)
+            }
+        }
+    }
+
+    /// Whether the console is to be left.
+    fn handle(&mut self, input: Input) -> Result<bool, ConsoleError> {
+        let acts = self.desk.handle(input, clock::mono(), self.status.as_deref(), self.rights);
+        for act in acts {
+            match act {
+                Act::Send(id, command) => {
+                    // A full link is a keeper that does not read: the desk sees that no answer comes.
+                    let _ = self.commands.try_send((id, command));
+                }
+                Act::RollBackDirectly => self.roll_back_directly(),
+                Act::Quit => return Ok(true),
+                Act::Restart => {
+                    self.exit.restart = true;
+                    return Ok(true);
+                }
+                Act::Redraw => self.screen.clear()?,
+                Act::Suspend => self.screen.suspend()?,
+                Act::Bell => self.bell()?,
+            }
+        }
+        Ok(false)
+    }
+
+    fn bell(&mut self) -> io::Result<()> {
+        let now = clock::mono();
+        if self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
+            self.rang_at = Some(now);
+            self.screen.bell()?;
+        }
+        Ok(())
+    }
+
+    /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed.
+    fn roll_back_directly(&self) {
+        let run = self.options.run.as_str().to_owned();
+        let told = self.direct.clone();
+        let state_dir = self.options.state_dir.clone();
+        let name = self.options.introduction.name.clone();
+        tokio::spawn(async move {
+            let words = direct_process(&run, state_dir.as_deref(), name.as_ref().map(|n| n.as_str()), &told).await;
+            if let Err(error) = words {
+                let _ = told.send(format!("cannot be started: {error}; elsewhere: warroom rollback {run} --direct")).await;
+            }
+        });
+    }
+}
+
+async fn direct_process(run: &str, state_dir: Option<&std::path::Path>, name: Option<&str>, told: &mpsc::Sender<String>) -> io::Result<()> {
+    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    if let Some(name) = name {
+        command.args(["--as", name]);
+    }
+    command.args(["rollback", run, "--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
+    if let Some(state_dir) = state_dir {
+        command.env("WARROOM_STATE_DIR", state_dir);
+    }
+    // A group of its own: closing the terminal must not stop a rollback.
+    let mut child = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    if let Some(stdout) = child.stdout.take() {
+        let mut lines = BufReader::new(stdout).lines();
+        while let Some(line) = lines.next_line().await? {
+            let _ = told.send(line).await;
+        }
+    }
+    let ended = child.wait().await?;
+    let _ = told.send(if ended.success() { "done".to_owned() } else { format!("ended: {ended}") }).await;
+    Ok(())
+}
+
+/// `SIGCONT` on Linux.
+const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
+
+fn input_of(event: Event) -> Option<Input> {
+    match event {
+        Event::Key(key) => Some(Input::Key(key)),
+        Event::Paste(text) => Some(Input::Paste(text)),
+        Event::Resize(width, height) => Some(Input::Resized(width, height)),
+        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+    }
+}
+
+/// The theme by flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; ASCII by flag or locale.
+fn look_of(options: &ConsoleOptions) -> Look {
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let term = var("TERM").unwrap_or_default();
+    let many = term.contains("256") || var("COLORTERM").is_some();
+    let automatic = || {
+        if var("NO_COLOR").is_some() {
+            return Theme::Mono;
+        }
+        let forced = var("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        let plain = term.is_empty() || term == "dumb" || term.starts_with("vt1") || var("CLICOLOR").is_some_and(|value| value == "0");
+        match (forced, plain, many) {
+            (false, true, _) => Theme::Mono,
+            (_, _, true) => Theme::Dark,
+            (_, _, false) => Theme::Sixteen,
+        }
+    };
+    let theme = match options.theme.as_deref() {
+        Some("light") => Theme::Light,
+        Some("mono") => Theme::Mono,
+        Some("dark") if many => Theme::Dark,
+        Some("dark") => Theme::Sixteen,
+        _ => automatic(),
+    };
+    let locale = var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG")).unwrap_or_default().to_lowercase();
+    let unicode = locale.contains("utf-8") || locale.contains("utf8");
+    Look { theme, ascii: options.ascii || !unicode }
+}

@@ -1,0 +1,144 @@
+//! The terminal, taken and given back on every way out.
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the terminal is ours now; the panic hook and the way out both ask.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Collects a whole frame and writes it at once: on a slow link half a frame is never seen.
+#[derive(Debug, Default)]
+struct OneWrite {
+    frame: Vec<u8>,
+}
+
+impl Write for OneWrite {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.frame).and_then(|()| out.flush());
+        self.frame.clear();
+        written
+    }
+}
+
+/// The terminal while it is ours. Dropping it gives it back.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<OneWrite>>,
+    last: Option<Buffer>,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub fn take() -> io::Result<Self> {
+        install_panic_hook();
+        enter()?;
+        let terminal = Terminal::new(CrosstermBackend::new(OneWrite::default()))?;
+        let mut screen = Self { terminal, last: None };
+        screen.clear()?;
+        Ok(screen)
+    }
+
+    /// Draws a frame; writes nothing at all when it is the one before.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Buffer)) -> io::Result<bool> {
+        let size = self.terminal.size()?;
+        let area = Rect::new(0, 0, size.width, size.height);
+        let mut buffer = Buffer::empty(area);
+        if area.width > 0 && area.height > 0 {
+            render(&mut buffer);
+        }
+        if self.last.as_ref() == Some(&buffer) {
+            return Ok(false);
+        }
+        self.terminal.draw(|frame| {
+            // A resize in between: the next frame has the new size.
+            if frame.area() == area {
+                frame.buffer_mut().clone_from(&buffer);
+            }
+        })?;
+        self.last = Some(buffer);
+        Ok(true)
+    }
+
+    /// Forgets what is on the terminal, so that the next frame is drawn whole.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.last = None;
+        self.terminal.clear()
+    }
+
+    /// Rings.
+    pub fn bell(&mut self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(b"\x07")?;
+        out.flush()
+    }
+
+    /// Gives the terminal back and stops the process until somebody continues it.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        leave();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+        enter()?;
+        self.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+}
+
+/// Gives the terminal back; once, however often it is called.
+pub(super) fn leave() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        // On a terminal that is gone there is nothing left to restore.
+        let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic's words belong on a terminal that can show them.
+fn install_panic_hook() {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        leave();
+        before(panic);
+    }));
+}
+
+/// Whether the terminal behind standard input is gone (`POLLHUP`): crossterm would spin on it.
+pub(super) fn is_hung_up() -> bool {
+    let input = io::stdin();
+    let fd = input.as_fd();
+    let mut polled = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::empty())];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    match rustix::event::poll(&mut polled, Some(&now)) {
+        Ok(_) => polled[0].revents().intersects(rustix::event::PollFlags::HUP | rustix::event::PollFlags::ERR | rustix::event::PollFlags::NVAL),
+        Err(_) => false,
+    }
+}

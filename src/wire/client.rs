@@ -1,0 +1,135 @@
+//! The console's and the command line's end of the socket.
+
+use super::{Connection, FromKeeper, PROTOCOL, Status, ToKeeper};
+use crate::domain::{Clean, CommandId, Person, Rights};
+use crate::engine::{Answer, Command};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// A keeper that does not acknowledge within this is taken for hung (a rollback then goes direct).
+pub const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(1);
+
+/// Why a keeper could not be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error("no keeper answers at {path}: {why}")]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// It listens and says nothing.
+    #[error("the keeper does not answer within {} s (stopped or hung)", ACKNOWLEDGE_WAIT.as_secs())]
+    Hung,
+    /// It refuses.
+    #[error("the keeper refuses: {0}")]
+    Refused(Clean),
+    /// It says something else.
+    #[error("the keeper speaks another language: {0}")]
+    Nonsense(String),
+}
+
+/// How a client introduces itself.
+#[derive(Debug, Clone, Default)]
+pub struct Introduction {
+    /// `--as NAME`.
+    pub name: Option<Clean>,
+    /// Whether it gives up the right to act.
+    pub readonly: bool,
+    /// Whether it wants every snapshot.
+    pub follow: bool,
+}
+
+/// A greeted connection.
+#[derive(Debug)]
+pub struct Client {
+    /// The connection.
+    pub connection: Connection,
+    /// Who the keeper takes us for.
+    pub person: Person,
+    /// What we may do.
+    pub rights: Rights,
+}
+
+impl Client {
+    /// Connects and says hello.
+    pub async fn connect(socket: &Path, introduction: &Introduction) -> Result<Self, ClientError> {
+        let unreachable = |why| ClientError::Unreachable { path: socket.to_owned(), why };
+        let stream = timeout(ACKNOWLEDGE_WAIT, UnixStream::connect(socket)).await.map_err(|_| ClientError::Hung)?.map_err(unreachable)?;
+        let mut connection = Connection::new(stream);
+        let hello = ToKeeper::Hello {
+            protocol: PROTOCOL,
+            name: introduction.name.clone(),
+            readonly: introduction.readonly,
+            follow: introduction.follow,
+        };
+        connection.send(&hello).await.map_err(unreachable)?;
+        match timeout(ACKNOWLEDGE_WAIT, connection.next()).await.map_err(|_| ClientError::Hung)?.map_err(unreachable)? {
+            Some(FromKeeper::Welcome { person, rights, .. }) => Ok(Self { connection, person, rights }),
+            Some(FromKeeper::Refused { why }) => Err(ClientError::Refused(why)),
+            Some(other) => Err(ClientError::Nonsense(format!("{other:?}").chars().take(80).collect())),
+            None => Err(ClientError::Nonsense("it closed the connection".into())),
+        }
+    }
+
+    /// Asks for the status of this moment.
+    pub async fn status(&mut self) -> Result<Box<Status>, ClientError> {
+        self.send(&ToKeeper::Status).await?;
+        self.answer(|message| match message {
+            FromKeeper::Status(status) => Some(status),
+            FromKeeper::Welcome { .. } | FromKeeper::Answer { .. } | FromKeeper::Refused { .. } => None,
+        })
+        .await
+    }
+
+    /// Sends a command and waits for its answer.
+    pub async fn command(&mut self, command: Command) -> Result<Answer, ClientError> {
+        let id = new_command();
+        // A rollback goes in the frame that never changes between versions.
+        let message = match command {
+            Command::Rollback { reason, typed } => ToKeeper::Rollback { id, reason, typed },
+            command => ToKeeper::Command { id, command },
+        };
+        self.send(&message).await?;
+        self.answer(|message| match message {
+            FromKeeper::Answer { id: answered, answer } if answered == id => Some(answer),
+            FromKeeper::Answer { .. } | FromKeeper::Welcome { .. } | FromKeeper::Status(_) | FromKeeper::Refused { .. } => None,
+        })
+        .await
+    }
+
+    async fn send(&mut self, message: &ToKeeper) -> Result<(), ClientError> {
+        timeout(ACKNOWLEDGE_WAIT, self.connection.send(message))
+            .await
+            .map_err(|_| ClientError::Hung)?
+            .map_err(|error| ClientError::Nonsense(error.to_string()))
+    }
+
+    /// Waits for the message that `pick` takes; snapshots that come in between are passed over.
+    async fn answer<T>(&mut self, mut pick: impl FnMut(FromKeeper) -> Option<T>) -> Result<T, ClientError> {
+        let picking = async {
+            loop {
+                match self.connection.next().await {
+                    Ok(Some(message)) => {
+                        if let Some(picked) = pick(message) {
+                            return Ok(picked);
+                        }
+                    }
+                    Ok(None) => return Err(ClientError::Nonsense("it closed the connection".into())),
+                    Err(error) => return Err(ClientError::Nonsense(error.to_string())),
+                }
+            }
+        };
+        timeout(ACKNOWLEDGE_WAIT, picking).await.map_err(|_| ClientError::Hung)?
+    }
+}
+
+/// A command's name: random, so that no two senders ever share one.
+pub fn new_command() -> CommandId {
+    CommandId(fastrand::u64(..))
+}
