@@ -234,6 +234,7 @@ impl Engine {
         let is_first = rollback.read_back.is_none();
         if is_first {
             rollback.read_back = Some(now);
+            self.sampling.restart();
             let after = now.since(rollback.accepted).as_secs_f64();
             self.tempo.read_back = Some(now.since(rollback.sent.unwrap_or(rollback.accepted)));
             let text = format!("candidate 0% read back +{after:.1} s; confirming over {} s", lateness.as_secs());

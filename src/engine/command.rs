@@ -250,7 +250,7 @@ impl Engine {
         self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
-        self.sampling.restart(self.now);
+        self.sampling.restart();
     }
 
     fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {

@@ -55,7 +55,7 @@ impl Sampling {
     }
 
     /// What was sampled before belongs to another split.
-    pub fn restart(&mut self, _now: Mono) {
+    pub fn restart(&mut self) {
         self.batches.clear();
     }
 

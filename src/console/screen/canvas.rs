@@ -113,11 +113,6 @@ impl<'b> Canvas<'b> {
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
     }
 
-    /// Paints a whole row in one style without changing its text.
-    pub fn paint(&mut self, area: Rect, style: Style) {
-        self.buffer.set_style(area.intersection(self.buffer.area), style);
-    }
-
     /// Empties an area.
     pub fn clear(&mut self, area: Rect) {
         for y in area.y..area.bottom().min(self.buffer.area.bottom()) {

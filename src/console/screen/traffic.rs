@@ -174,8 +174,13 @@ fn target_pieces(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Pi
 /// `  R now: about 0.2s to the balancer`.
 pub(super) fn time_to_safe(snapshot: &Snapshot) -> String {
     match (snapshot.tempo.read_back, snapshot.tempo.confirmed) {
-        (_, Some(confirmed)) => format!("  last: confirmed in {:.1}s", confirmed.as_secs_f64()),
-        (Some(back), None) => format!("  R now: about {:.1}s", back.as_secs_f64()),
+        (_, Some(confirmed)) => format!("  last: confirmed in {}", took(confirmed)),
+        (Some(back), None) => format!("  R now: about {}", took(back)),
         (None, None) => "  R now: not measured yet".to_owned(),
     }
+}
+
+/// `12ms`, `1.4s`.
+fn took(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) { format!("{}ms", duration.as_millis().max(1)) } else { format!("{:.1}s", duration.as_secs_f64()) }
 }
