@@ -183,7 +183,7 @@ fn a_step_is_reached_only_when_it_is_read_back() {
     // Fate, phase after 900 ms, phase after the lateness window, forward writes, true share.
     let table = [
         (Fine, Phase::Baking, Phase::Baking, 100),
-        (Slow(700), Phase::Shifting, Phase::Baking, 100),
+        (Slow(950), Phase::Shifting, Phase::Baking, 100),
         (AnswerLost, Phase::Shifting, Phase::Baking, 100),
         (LateYes(3_000), Phase::Shifting, Phase::Baking, 100),
         (Late(4_000), Phase::Shifting, Phase::Baking, 100),

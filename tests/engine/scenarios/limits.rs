@@ -63,13 +63,16 @@ fn errors_over_the_rollback_limit_for_its_time_roll_back() {
 
 #[test]
 fn a_short_peak_does_nothing() {
+    // One second of errors stays in the window of five, which is shorter than the limit's eight.
+    let limits = leaked(LIMITS.replace("for = \"3s\"", "for = \"8s\""));
     after_first_step(
-        &MANUAL,
+        &Sections { limits, ..MANUAL },
         &[
             Errors(CANDIDATE, 0.12),
             Wait(1_000),
             Errors(CANDIDATE, 0.0),
-            Wait(10_000),
+            Wait(20_000),
+            Said("> 2.00%"),
             Is(Phase::Baking),
             Unsaid("AUTO"),
             Sent(1, 0),
