@@ -6,3 +6,4 @@ pub mod balancer;
 pub mod plans;
 pub mod rig;
 pub mod script;
+pub mod witness;
