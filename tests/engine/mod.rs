@@ -6,4 +6,3 @@ pub mod balancer;
 pub mod plans;
 pub mod rig;
 pub mod script;
-pub mod witness;

@@ -78,8 +78,6 @@ enum Item {
 /// A write as it left the engine.
 #[derive(Debug, Clone)]
 pub struct Write {
-    pub at: Mono,
-    pub id: EffectId,
     pub direction: Direction,
     pub setting: Setting,
 }
@@ -120,6 +118,7 @@ pub struct Rig {
     queue: BTreeMap<(u64, u64), Item>,
     woke_at: u64,
     commands: u64,
+    consoles: u64,
     seats: BTreeMap<String, u64>,
 }
 
@@ -162,6 +161,7 @@ impl Rig {
             queue: BTreeMap::new(),
             woke_at: 0,
             commands: 0,
+            consoles: 0,
             seats: BTreeMap::new(),
             plan,
         };
@@ -264,7 +264,7 @@ impl Rig {
                 self.later(takes, Item::Journaled(*id, entry.clone()));
             }
             Effect::WriteSplit { id, epoch, direction, setting, tag } => {
-                self.writes.push(Write { at: self.now(), id: *id, direction: *direction, setting: setting.clone() });
+                self.writes.push(Write { direction: *direction, setting: setting.clone() });
                 let course = self.balancer.write(setting, tag.as_ref());
                 if let Some((after, setting)) = course.lands {
                     self.later(after, Item::Lands(setting));
@@ -363,13 +363,14 @@ impl Rig {
     }
 
     pub fn come_as(&mut self, name: &str, rights: Rights) {
-        let console = self.seats.len() as u64 + 1;
+        self.consoles += 1;
+        let console = self.consoles;
         self.seats.insert(name.to_owned(), console);
         self.feed(Event::ConsoleCame { console, by: Person::verified(name), rights });
     }
 
     pub fn leave(&mut self, name: &str) {
-        let console = self.seats.remove(name).unwrap();
+        let console = self.seats.remove(name).expect("only who is here leaves");
         self.feed(Event::ConsoleWent { console });
     }
 

@@ -5,7 +5,7 @@ use super::plans::Sections;
 use super::rig::{Disk, Rig, Scraping};
 use std::time::Duration;
 use warroom::domain::{Clean, Role, Verdict};
-use warroom::engine::{Answer, Command, Direction, Health, Phase};
+use warroom::engine::{Answer, Command, Direction, Gate, Health, Phase};
 
 /// One line of a scenario: something that is done or happens, or something that must be so.
 #[derive(Debug, Clone)]
@@ -30,13 +30,10 @@ pub enum Act {
     End(&'static str),
     /// The next writes' fates.
     Next(&'static [Fate]),
-    /// The fate of every write from here on.
-    Always(Fate),
     /// Somebody else sets the candidate to so many permille.
     Foreign(u32),
     /// The node cannot be read.
     Dark(usize),
-    Light,
     Errors(Role, f64),
     OwnRate(f64),
     Metrics(Role, Scraping),
@@ -45,7 +42,6 @@ pub enum Act {
     Check(Verdict),
     OnDisk(Disk),
     Freeze(u64),
-    Crash,
 
     Is(Phase),
     /// The candidate's true share in permille.
@@ -96,29 +92,63 @@ pub fn does(rig: &mut Rig, act: &Act) -> Option<Answer> {
         }
         Act::Unsuspend(who) => rig.ask_for(who, Command::Unsuspend),
         Act::End(who) => rig.ask_for(who, Command::End),
-        Act::Comes(who) => return silently(rig.come(who)),
-        Act::Leaves(who) => return silently(rig.leave(who)),
-        Act::Wait(ms) => return silently(rig.wait(*ms)),
-        Act::Freeze(ms) => return silently(rig.freeze(*ms)),
-        Act::Crash => return silently(rig.crash()),
-        Act::Next(fates) => return silently(rig.next_fates(fates)),
-        Act::Always(fate) => return silently(rig.balancer.usual = *fate),
+        Act::Comes(who) => {
+            rig.come(who);
+            return None;
+        }
+        Act::Leaves(who) => {
+            rig.leave(who);
+            return None;
+        }
+        Act::Wait(ms) => {
+            rig.wait(*ms);
+            return None;
+        }
+        Act::Freeze(ms) => {
+            rig.freeze(*ms);
+            return None;
+        }
+        Act::Next(fates) => {
+            rig.next_fates(fates);
+            return None;
+        }
         Act::Foreign(permille) => {
             let setting = split(&rig.balancer.layout, *permille);
-            return silently(rig.balancer.land(&setting));
+            rig.balancer.land(&setting);
+            return None;
         }
         Act::Dark(node) => {
             rig.balancer.dark.insert(*node);
             return None;
         }
-        Act::Light => return silently(rig.balancer.dark.clear()),
-        Act::Errors(role, ratio) => return silently(rig.worlds[*role].errors = *ratio),
-        Act::OwnRate(rate) => return silently(rig.worlds[Role::Candidate].own_rate = *rate),
-        Act::Metrics(role, scraping) => return silently(rig.worlds[*role].scraping = scraping.clone()),
-        Act::Healthy(role) => return silently(rig.worlds[*role].health = Some(Health::Healthy)),
-        Act::Failing(role) => return silently(rig.worlds[*role].health = Some(Health::Failing("503".into()))),
-        Act::Check(verdict) => return silently(rig.checks[0] = Some(*verdict)),
-        Act::OnDisk(disk) => return silently(rig.disk = *disk),
+        Act::Errors(role, ratio) => {
+            rig.worlds[*role].errors = *ratio;
+            return None;
+        }
+        Act::OwnRate(rate) => {
+            rig.worlds[Role::Candidate].own_rate = *rate;
+            return None;
+        }
+        Act::Metrics(role, scraping) => {
+            rig.worlds[*role].scraping = scraping.clone();
+            return None;
+        }
+        Act::Healthy(role) => {
+            rig.worlds[*role].health = Some(Health::Healthy);
+            return None;
+        }
+        Act::Failing(role) => {
+            rig.worlds[*role].health = Some(Health::Failing("503".into()));
+            return None;
+        }
+        Act::Check(verdict) => {
+            rig.checks[0] = Some(*verdict);
+            return None;
+        }
+        Act::OnDisk(disk) => {
+            rig.disk = *disk;
+            return None;
+        }
         Act::Is(_)
         | Act::Share(_)
         | Act::Said(_)
@@ -130,10 +160,6 @@ pub fn does(rig: &mut Rig, act: &Act) -> Option<Answer> {
         | Act::Open(_) => return None,
     };
     Some(answer)
-}
-
-fn silently((): ()) -> Option<Answer> {
-    None
 }
 
 fn must_be(rig: &Rig, act: &Act, answer: Option<&Answer>, place: &str) {
@@ -164,7 +190,7 @@ fn must_be(rig: &Rig, act: &Act, answer: Option<&Answer>, place: &str) {
         Act::Open(name) => {
             let gates = rig.engine.gates();
             let mut named = gates.iter().filter(|gate| gate.name.as_str() == *name).peekable();
-            assert!(named.peek().is_some() && named.all(|gate| gate.is_open()), "{place}\n{gates:#?}");
+            assert!(named.peek().is_some() && named.all(Gate::is_open), "{place}\n{gates:#?}");
         }
         Act::Comes(_)
         | Act::Leaves(_)
@@ -184,10 +210,8 @@ fn must_be(rig: &Rig, act: &Act, answer: Option<&Answer>, place: &str) {
         | Act::Unsuspend(_)
         | Act::End(_)
         | Act::Next(_)
-        | Act::Always(_)
         | Act::Foreign(_)
         | Act::Dark(_)
-        | Act::Light
         | Act::Errors(..)
         | Act::OwnRate(_)
         | Act::Metrics(..)
@@ -195,8 +219,7 @@ fn must_be(rig: &Rig, act: &Act, answer: Option<&Answer>, place: &str) {
         | Act::Failing(_)
         | Act::Check(_)
         | Act::OnDisk(_)
-        | Act::Freeze(_)
-        | Act::Crash => {}
+        | Act::Freeze(_) => {}
     }
 }
 

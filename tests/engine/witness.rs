@@ -2,7 +2,7 @@
 //!
 //! It sees only what goes in and what comes out, keeps its own small books, and writes down what must not be.
 
-use super::rig::{Rig, Turn};
+use crate::engine::rig::{Rig, Turn};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,17 +100,16 @@ impl Witness {
         for turn in turns {
             self.turn(turn);
         }
-        let snapshot = rig.engine.snapshot();
-        if let Some(why) = &snapshot.violation {
-            self.breaks(Rule::Violation, format!("{why}"));
-        }
-        self.foreign = snapshot.rollback.as_ref().is_some_and(|view| view.state == RollbackState::Foreign);
-        let back = rig.engine.phase().is_back() || rig.engine.phase() == Phase::Ended;
+        // A snapshot is dear, and before a rollback nothing of it is needed here.
+        self.foreign =
+            self.back && rig.engine.snapshot().rollback.is_some_and(|view| view.state == RollbackState::Foreign);
+        let phase = rig.engine.phase();
+        let back = phase.is_back() || phase == Phase::Ended;
         if self.back && !back {
-            self.breaks(Rule::Back, format!("a rollback was accepted and the phase is {:?}", rig.engine.phase()));
+            self.breaks(Rule::Back, format!("a rollback was accepted and the phase is {phase:?}"));
         }
-        if self.held && !self.back && !matches!(rig.engine.phase(), Phase::Held | Phase::Ended) {
-            self.breaks(Rule::Command, format!("held, and the phase is {:?}", rig.engine.phase()));
+        if self.held && !self.back && !matches!(phase, Phase::Held | Phase::Ended) {
+            self.breaks(Rule::Command, format!("held, and the phase is {phase:?}"));
         }
     }
 
@@ -151,6 +150,12 @@ impl Witness {
                         self.breaks(Rule::Command, format!("record {} follows {:?}", entry.number, self.last_number));
                     }
                     self.last_number = Some(entry.number);
+                    if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
+                        self.breaks(Rule::Violation, entry.text.to_string());
+                    }
+                    if matches!(entry.fact, Fact::Intent { .. }) {
+                        self.intended_by(entry);
+                    }
                     self.fact(entry);
                 }
                 Effect::WriteSplit { id, direction, setting, .. } => {
@@ -283,11 +288,6 @@ impl Witness {
             Fact::Intent { step, setting, .. } => {
                 self.intended.insert(*step, setting.clone());
                 self.intent = None;
-                let by_keeper = entry.by.as_ref().is_some_and(|by| by.user.as_str() == "warroom");
-                if by_keeper {
-                    self.overridden = false;
-                    self.keeper_may_go();
-                }
             }
             Fact::Reached { step } => {
                 self.current = self.plan.steps[*step].split;
@@ -309,6 +309,13 @@ impl Witness {
             | Fact::Completed
             | Fact::WatchOver
             | Fact::Ended => {}
+        }
+    }
+
+    fn intended_by(&mut self, entry: &Entry) {
+        if entry.by.as_ref().is_some_and(|by| by.user.as_str() == "warroom") {
+            self.overridden = false;
+            self.keeper_may_go();
         }
     }
 

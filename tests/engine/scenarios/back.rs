@@ -326,7 +326,8 @@ fn a_keeper_that_only_watches_never_writes() {
     }
     rig.wait(5_000);
     assert!(rig.writes.is_empty());
-    assert_eq!(rig.engine.snapshot().split.configured.unwrap().share, 0.3);
+    let share = rig.engine.snapshot().split.configured.unwrap().share;
+    assert!((share - 0.3).abs() < 1e-9, "it still shows what is there: {share}");
 }
 
 /// "It holds no write path at all": not for a tombstone either.

@@ -79,7 +79,7 @@ fn with_foreign(change: impl Fn(&mut Setting)) -> Rig {
     change(&mut foreign);
     rig.balancer.land(&foreign);
     rig.wait(1_000);
-    let state = rig.engine.snapshot().rollback.unwrap().state;
+    let state = rig.engine.snapshot().rollback.expect("a rollback").state;
     assert_eq!(state, RollbackState::Foreign, "{}", story(&rig));
     rig
 }

@@ -5,7 +5,7 @@ use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
 use std::time::Duration;
-use warroom::domain::{Person, Rights, Role};
+use warroom::domain::{Person, Rights};
 use warroom::engine::{Answer, Command, Direction, Phase};
 
 /// The second step needs an approval.
@@ -26,7 +26,7 @@ fn every_command(generation: u64) -> Vec<Command> {
         Command::Adopt,
         Command::Complete,
         Command::SendAgain,
-        Command::Suspend { lasting: Duration::from_secs(60), reason: "x".into() },
+        Command::Suspend { lasting: Duration::from_mins(1), reason: "x".into() },
         Command::Unsuspend,
         Command::Note { text: "x".into() },
         Command::End,
@@ -38,13 +38,8 @@ fn read_only_is_refused_everything_and_told_whom_to_ask() {
     let mut rig = Rig::at_first_step(&MANUAL);
     rig.come_as("carol", Rights::ReadOnly);
     let before = rig.engine.phase();
-    for (index, command) in every_command(rig.generation()).into_iter().enumerate() {
-        let command = match command {
-            // The generation moves with nothing that a refused command does.
-            Command::Advance { .. } => Command::Advance { generation: rig.generation(), over: None },
-            Command::Resume { .. } => Command::Resume { generation: rig.generation() },
-            other => other,
-        };
+    for index in 0..every_command(0).len() {
+        let command = every_command(rig.generation()).swap_remove(index);
         let answer = rig.request(1_000 + index as u64, &Person::verified("carol"), Rights::ReadOnly, command);
         assert!(refusal(&answer).contains("read-only console: ask alice"), "{answer:?}");
     }
@@ -253,7 +248,6 @@ fn every_refusal_is_in_the_log() {
     rig.come("bob");
     rig.advance("bob");
     assert!(rig.said("bob advance: refused: alice drives"));
-    assert_eq!(rig.plan.environments[Role::Stable].chip(), "BLUE");
 }
 
 #[test]

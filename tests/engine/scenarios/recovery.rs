@@ -5,7 +5,6 @@ use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, story};
-use warroom::domain::Role;
 use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
@@ -191,7 +190,7 @@ fn the_seat_the_suspension_and_the_step_are_remembered() {
     let mut rig = Rig::at_first_step(&MANUAL);
     rig.come("bob");
     rig.ask_for("bob", Command::Take);
-    let lasting = std::time::Duration::from_secs(600);
+    let lasting = std::time::Duration::from_mins(10);
     rig.ask_for("bob", Command::Suspend { lasting, reason: "load test".into() });
     rig.wait(100);
     rig.crash();
@@ -254,5 +253,4 @@ fn a_rollback_of_a_restarted_run_returns_to_the_weights_before_it() {
     rig.wait(8_000);
     assert_eq!(rig.balancer.setting, before);
     assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::RolledBack);
-    assert_eq!(rig.worlds[Role::Stable].errors, 0.0);
 }
