@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::path::Path;
 use std::time::Duration;
-use warroom::domain::{Role, Signal, Split};
+use warroom::domain::{Clean, Role, Signal, Split};
 use warroom::plan::{
     Advance, CheckKind, Driver, HAPROXY_WEIGHT_MAX, PERCENT_WHOLE, Plan, PlanErrors, Subject, load, needed_requests,
     rescue_card, schedule,
@@ -314,6 +314,15 @@ proptest! {
     fn more_requests_are_never_needed_for_a_higher_limit(low in 0.0..1.0_f64, high in 0.0..1.0_f64) {
         let (low, high) = if low < high { (low, high) } else { (high, low) };
         prop_assert!(needed_requests(low) >= needed_requests(high));
+    }
+}
+
+/// A journal writes clean text and reads it back through `Clean` again; what was recorded must not change.
+#[test]
+fn clean_text_read_back_is_the_same_text() {
+    for raw in ["plain", "a\u{1b}b", &"x".repeat(2000), &"\u{1b}".repeat(600)] {
+        let once = Clean::new(raw);
+        assert_eq!(Clean::new(once.as_str()), once);
     }
 }
 
