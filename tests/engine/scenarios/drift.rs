@@ -1,0 +1,155 @@
+//! Somebody else moves the split while the run goes on: shown, frozen, never fought.
+
+use crate::engine::balancer::split;
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
+use crate::engine::rig::Rig;
+use crate::engine::script::Act::*;
+use crate::engine::script::{play, story};
+use warroom::engine::{Answer, Command, Phase};
+
+#[test]
+fn drift_freezes_and_is_never_fought() {
+    play(
+        &AUTOMATIC,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(1_000),
+            Foreign(300),
+            Wait(2_000),
+            Said("DRIFT: candidate 10% → 30%, changed by somebody else"),
+            Locked("drift", ":adopt or :complete"),
+            Wait(30_000),
+            Share(300),
+            Sent(1, 0),
+            Advance("alice"),
+            Refused("drift"),
+            Override("alice", "checkout", "really"),
+            Refused("drift"),
+            Complete("alice"),
+            Refused("towards the candidate"),
+            Sent(1, 0),
+        ],
+    );
+}
+
+#[test]
+fn adopting_goes_on_from_there_one_step_at_a_time() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(7_000),
+            Foreign(300),
+            Wait(2_000),
+            Adopt("bob"),
+            Refused("only the driver may adopt"),
+            Adopt("alice"),
+            Applied("adopts candidate 30%"),
+            Open("drift"),
+            Advance("alice"),
+            Refused("bake"),
+            Wait(6_000),
+            Advance("alice"),
+            Applied("30% → 50%"),
+            Wait(1_000),
+            Share(500),
+        ],
+    );
+}
+
+#[test]
+fn a_move_towards_stable_can_be_completed_by_anyone() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(7_000),
+            Foreign(20),
+            Wait(2_000),
+            Said("DRIFT: candidate 10% → 2%"),
+            Complete("bob"),
+            Applied("rolling back to BLUE v1"),
+            Wait(8_000),
+            Is(Phase::RolledBack),
+            Share(0),
+        ],
+    );
+}
+
+#[test]
+fn drift_that_goes_away_unfreezes() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(1_000),
+            Foreign(300),
+            Wait(2_000),
+            Locked("drift", "30%"),
+            Foreign(100),
+            Wait(2_000),
+            Said("the balancer holds what this run set again"),
+            Open("drift"),
+            Complete("alice"),
+            Refused("nothing to complete"),
+            Adopt("alice"),
+            Refused("nothing to adopt"),
+        ],
+    );
+}
+
+#[test]
+fn a_split_that_is_not_at_zero_at_the_start_must_be_adopted() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.balancer.setting = split(&rig.balancer.layout, 300);
+    rig.come("alice");
+    rig.wait(3_000);
+    let answer = rig.advance("alice");
+    assert!(format!("{answer:?}").contains("candidate already has 30%"), "{answer:?}");
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+    rig.wait(7_000);
+    let answer = rig.advance("alice");
+    assert!(format!("{answer:?}").contains("30% → 50%"), "{answer:?}\n{}", story(&rig));
+}
+
+/// PROCEDURES B9. Servers that are down at the start take their weight's share when they come up, and as
+/// the setting does not change then, no drift would tell.
+#[test]
+fn weight_on_candidate_servers_that_are_down_is_not_an_initial_zero() {
+    let mut rig = Rig::new(&NODES);
+    rig.balancer.setting = split(&rig.balancer.layout, 500);
+    rig.balancer.down = ["g1".to_owned(), "g2".to_owned()].into();
+    rig.come("alice");
+    rig.wait(3_000);
+    rig.balancer.down.clear();
+    rig.wait(3_000);
+    assert_eq!(rig.balancer.share(), 500);
+    let gates = rig.engine.gates();
+    let told = rig.engine.snapshot().drift.is_some()
+        || gates.iter().any(|gate| gate.name.as_str() == "initial split" && !gate.is_open());
+    assert!(told, "half of the traffic is on the candidate and no gate is closed: {gates:#?}");
+}
+
+/// All weights zero is not "0 % candidate": nobody serves, and it must not become the run's own.
+#[test]
+fn a_setting_that_serves_nobody_is_not_adopted() {
+    let mut rig = Rig::at_first_step(&NODES);
+    let mut foreign = split(&rig.balancer.layout, 0);
+    foreign.0.values_mut().for_each(|weight| *weight = 0);
+    rig.balancer.land(&foreign);
+    rig.wait(2_000);
+    assert!(rig.engine.snapshot().drift.is_some());
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+}

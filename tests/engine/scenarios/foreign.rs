@@ -1,0 +1,197 @@
+//! A rollback and somebody else's hand on the balancer: FOREIGN.
+
+use crate::engine::balancer::{Fate, split};
+use crate::engine::plans::{MANUAL, NODES};
+use crate::engine::rig::Rig;
+use crate::engine::script::Act::*;
+use crate::engine::script::{play, refusal, story};
+use warroom::domain::{Role, Setting};
+use warroom::engine::{Answer, Command, Direction, Phase, RollbackState};
+
+#[test]
+fn a_foreign_setting_stops_the_sending_until_somebody_sends_again() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(7_000),
+            Rollback("alice"),
+            Wait(1_000),
+            Foreign(300),
+            Wait(1_000),
+            Said("FOREIGN: somebody else set"),
+            Sent(1, 1),
+            Wait(60_000),
+            Sent(1, 1),
+            Is(Phase::RollingBack),
+            Share(300),
+            Adopt("alice"),
+            Refused("it leaves traffic on the candidate"),
+            SendAgain("bob"),
+            Applied("sends the rollback over"),
+            Wait(8_000),
+            Share(0),
+            Is(Phase::RolledBack),
+            Sent(1, 2),
+            SendAgain("bob"),
+            Refused("nothing foreign is there"),
+        ],
+    );
+}
+
+#[test]
+fn after_a_confirmed_rollback_a_foreign_setting_is_shown_too() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(8_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    let foreign = split(&rig.balancer.layout, 400);
+    rig.balancer.land(&foreign);
+    rig.wait(3_000);
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+    assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::Foreign);
+    assert_eq!(rig.sent(Direction::Back), 1);
+}
+
+#[test]
+fn a_foreign_setting_that_goes_away_is_forgotten() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    let foreign = split(&rig.balancer.layout, 400);
+    rig.balancer.land(&foreign);
+    rig.wait(1_000);
+    let back = split(&rig.balancer.layout, 0);
+    rig.balancer.land(&back);
+    rig.wait(7_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+}
+
+/// A rollback over `NODES`, with a foreign setting that is not the rollback's own.
+fn with_foreign(change: impl Fn(&mut Setting)) -> Rig {
+    let mut rig = Rig::at_first_step(&NODES);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    let mut foreign = split(&rig.balancer.layout, 0);
+    change(&mut foreign);
+    rig.balancer.land(&foreign);
+    rig.wait(1_000);
+    let state = rig.engine.snapshot().rollback.expect("a rollback").state;
+    assert_eq!(state, RollbackState::Foreign, "{}", story(&rig));
+    rig
+}
+
+#[test]
+fn a_foreign_setting_without_candidate_can_be_adopted() {
+    let mut rig = with_foreign(|setting| setting.0.values_mut().for_each(|weight| *weight /= 2));
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1));
+    assert!(rig.balancer.is_back());
+}
+
+/// Candidate servers that are down have no share *now*; their weight is traffic once they come up.
+#[test]
+fn a_foreign_setting_with_weight_on_candidate_servers_that_are_down_is_not_adopted() {
+    let mut rig = with_foreign(|setting| setting.0.values_mut().for_each(|weight| *weight = 77));
+    rig.balancer.down = ["g1".to_owned(), "g2".to_owned()].into();
+    rig.wait(1_000);
+    assert!(refusal(&rig.ask_for("alice", Command::Adopt)).contains("leaves traffic on the candidate"));
+}
+
+/// A share that rounds to nothing is not nothing.
+#[test]
+fn a_foreign_setting_with_a_sliver_of_candidate_is_not_adopted() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    let mut foreign = split(&rig.balancer.layout, 0);
+    let (candidate, _) = rig.balancer.layout.slots.iter().find(|(_, role)| *role == Role::Candidate).unwrap();
+    for (slot, weight) in &mut foreign.0 {
+        *weight = if slot == candidate { 40 } else { 99_960 };
+    }
+    rig.balancer.land(&foreign);
+    rig.wait(1_000);
+    assert!(refusal(&rig.ask_for("alice", Command::Adopt)).contains("leaves traffic on the candidate"));
+}
+
+/// A node whose weights are all zero serves nobody; taking that as the end would take the site down.
+#[test]
+fn a_foreign_setting_with_a_node_that_serves_nobody_is_not_adopted() {
+    let mut rig = with_foreign(|setting| {
+        for (slot, weight) in &mut setting.0 {
+            *weight = if slot.node == 1 { 0 } else { *weight };
+        }
+    });
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+}
+
+/// The share shown may come from a newer read in which one node is missing; the setting does not.
+#[test]
+fn a_foreign_setting_on_a_node_that_went_dark_is_not_adopted() {
+    let mut rig = with_foreign(|setting| {
+        for (slot, weight) in &mut setting.0 {
+            *weight = if slot.node == 1 { 77 } else { *weight };
+        }
+    });
+    rig.balancer.dark.insert(1);
+    rig.wait(1_000);
+    assert!(refusal(&rig.ask_for("alice", Command::Adopt)).contains("leaves traffic on the candidate"));
+}
+
+/// Invariant 5: "stops the re-sending as FOREIGN". An attempt that fails later must not start it again.
+#[test]
+fn an_attempt_that_fails_under_foreign_is_not_repeated() {
+    for read_takes in [10_000, 100_000, 200_000, 300_000, 400_000] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.read_takes = read_takes;
+        rig.next_fates(&[Fate::Lost]);
+        rig.roll_back("alice", None);
+        rig.wait(50);
+        let foreign = split(&rig.balancer.layout, 300);
+        rig.balancer.land(&foreign);
+        rig.wait(10_000);
+        assert!(rig.said("FOREIGN"), "{}", story(&rig));
+        let after = (rig.sent(Direction::Back), rig.balancer.share());
+        assert_eq!(after, (1, 300), "reads of {read_takes} us\n{}", story(&rig));
+    }
+}
+
+/// Invariant 5 names "the state before the run": also when nobody had read it before the rollback.
+#[test]
+fn a_rollback_before_the_first_read_is_sent_again_over_the_state_before_the_run() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.balancer.setting = split(&rig.balancer.layout, 300);
+    rig.balancer.dark.insert(0);
+    rig.next_fates(&[Fate::Lost]);
+    rig.come("alice");
+    rig.wait(100);
+    rig.roll_back("alice", None);
+    rig.balancer.dark.clear();
+    rig.wait(12_000);
+    assert!(!rig.said("FOREIGN"), "{}", story(&rig));
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+}
+
+/// The band offers "R rolls back" under drift. What the person saw when pressing it is not FOREIGN afterwards,
+/// least of all in a read from before the write could land.
+#[test]
+fn rolling_back_over_a_drift_that_was_shown_does_not_end_in_foreign() {
+    for fate in [Fate::Slow(600), Fate::Lost] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        let foreign = split(&rig.balancer.layout, 300);
+        rig.balancer.land(&foreign);
+        rig.wait(2_000);
+        assert!(rig.engine.snapshot().drift.is_some());
+        rig.next_fates(&[fate]);
+        rig.roll_back("alice", None);
+        rig.wait(12_000);
+        assert!(!rig.said("FOREIGN"), "{fate:?}\n{}", story(&rig));
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{fate:?}");
+    }
+}

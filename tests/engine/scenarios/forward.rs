@@ -1,0 +1,434 @@
+//! The way to the candidate: one step at a time, each written, read back and baked.
+
+use crate::engine::balancer::Fate;
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
+use crate::engine::rig::{Disk, Rig};
+use crate::engine::script::Act::*;
+use crate::engine::script::{Act, play, story};
+use warroom::engine::{Direction, Fact, Phase};
+
+#[test]
+fn a_whole_cutover_by_hand() {
+    let rig = play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Is(Phase::Ready),
+            Advance("alice"),
+            Applied("0% → 10%"),
+            Is(Phase::Shifting),
+            Wait(1_000),
+            Is(Phase::Baking),
+            Share(100),
+            Advance("alice"),
+            Refused("bake"),
+            Wait(6_000),
+            Advance("alice"),
+            Wait(7_000),
+            Share(500),
+            Advance("alice"),
+            Wait(1_000),
+            Share(1000),
+            Is(Phase::Baking),
+            Wait(6_000),
+            Is(Phase::Complete),
+            Said("COMPLETE: 100% on GREEN v2"),
+            Advance("alice"),
+            Refused("there is no further step"),
+            Wait(61_000),
+            Said("the watch after 100 % is over"),
+            End("alice"),
+            Applied("candidate 100%"),
+            Is(Phase::Ended),
+            Sent(3, 0),
+        ],
+    );
+    assert!(rig.stopped, "END stops the keeper");
+    assert!(rig.engine.is_final());
+    assert_eq!(rig.engine.next_wake(), None);
+}
+
+#[test]
+fn nothing_is_sent_before_its_intent_is_on_disk() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.disk = Disk::Slow(400);
+    rig.advance("alice");
+    rig.wait(399);
+    assert_eq!(rig.sent(Direction::Forward), 0);
+    rig.wait(2);
+    assert_eq!(rig.sent(Direction::Forward), 1);
+    assert!(rig.entries.iter().any(|entry| matches!(entry.fact, Fact::Intent { step: 0, .. })));
+}
+
+#[test]
+fn the_keeper_advances_by_itself_and_stops_at_a_hold_point() {
+    play(
+        &AUTOMATIC,
+        &[
+            Comes("alice"),
+            Wait(30_000),
+            Is(Phase::Ready),
+            Sent(0, 0),
+            Advance("alice"),
+            Wait(12_000),
+            Share(500),
+            Said("automatic for alice"),
+            Wait(60_000),
+            Is(Phase::Baking),
+            Share(500),
+            Sent(2, 0),
+            Advance("alice"),
+            Wait(8_000),
+            Is(Phase::Complete),
+            Share(1000),
+        ],
+    );
+}
+
+#[test]
+fn without_the_driver_here_the_keeper_does_not_go_on() {
+    play(
+        &AUTOMATIC,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(1_000),
+            Leaves("alice"),
+            Said("automatic advance waits for the driver"),
+            Wait(30_000),
+            Share(100),
+            Is(Phase::Baking),
+            Comes("alice"),
+            Wait(1_000),
+            Share(500),
+        ],
+    );
+}
+
+#[test]
+fn a_held_cutover_does_not_go_on_by_itself() {
+    play(
+        &AUTOMATIC,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(1_000),
+            Hold("alice"),
+            Wait(30_000),
+            Is(Phase::Held),
+            Share(100),
+            Sent(1, 0),
+            Resume("alice"),
+            Applied("resumes at 10%"),
+            Wait(1_000),
+            Share(500),
+        ],
+    );
+}
+
+#[test]
+fn hold_takes_back_what_was_not_yet_sent() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            OnDisk(Disk::Slow(500)),
+            Advance("alice"),
+            Wait(100),
+            Hold("alice"),
+            Applied("holding at 0%"),
+            Wait(5_000),
+            Said("10% was not sent: held"),
+            Is(Phase::Held),
+            Sent(0, 0),
+            Hold("alice"),
+            Applied("already holding since"),
+            Advance("alice"),
+            Refused("resume first"),
+            Sent(0, 0),
+        ],
+    );
+}
+
+#[test]
+fn hold_lets_what_was_sent_be_read_back() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(5),
+            Sent(1, 0),
+            Hold("bob"),
+            Wait(2_000),
+            Is(Phase::Held),
+            Share(100),
+            Said("candidate 10% read back"),
+            Sent(1, 0),
+        ],
+    );
+}
+
+/// What becomes of a write, and where the run then stands.
+#[test]
+fn a_step_is_reached_only_when_it_is_read_back() {
+    use Fate::*;
+    // Fate, phase after 900 ms, phase after the lateness window, forward writes, true share.
+    let table = [
+        (Fine, Phase::Baking, Phase::Baking, 100),
+        (Slow(950), Phase::Shifting, Phase::Baking, 100),
+        (AnswerLost, Phase::Shifting, Phase::Baking, 100),
+        (LateYes(3_000), Phase::Shifting, Phase::Baking, 100),
+        (Late(4_000), Phase::Shifting, Phase::Baking, 100),
+        (Lost, Phase::Shifting, Phase::Held, 0),
+        (Ignored, Phase::Shifting, Phase::Held, 0),
+        (Refused, Phase::Held, Phase::Held, 0),
+        (NotSent, Phase::Held, Phase::Held, 0),
+    ];
+    for (fate, soon, late, share) in table {
+        let mut rig = Rig::ready(&MANUAL);
+        rig.next_fates(&[fate]);
+        rig.advance("alice");
+        rig.wait(900);
+        assert_eq!(rig.engine.phase(), soon, "{fate:?} soon\n{}", story(&rig));
+        if soon == Phase::Shifting {
+            let again = rig.advance("alice");
+            assert!(format!("{again:?}").contains("must be read back first"), "{fate:?}: {again:?}");
+        }
+        rig.wait(7_000);
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (late, share), "{fate:?}\n{}", story(&rig));
+        assert_eq!(rig.sent(Direction::Forward), 1, "{fate:?}");
+        assert_eq!(rig.engine.snapshot().violation, None);
+    }
+}
+
+#[test]
+fn after_a_miss_the_same_step_can_be_taken_again() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Next(&[Fate::Lost]),
+            Advance("alice"),
+            Wait(8_000),
+            Is(Phase::Held),
+            Said("10% was not reached"),
+            Resume("alice"),
+            Wait(100),
+            Is(Phase::Preflight),
+            // The candidate may have had traffic, so its limits are no longer taken for idle.
+            Locked("limit", "too few requests"),
+            Override("alice", "checkout", "no traffic can come before the step"),
+            Wait(1_000),
+            Share(100),
+            Sent(2, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_write_that_lands_after_its_window_is_drift_and_freezes() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Next(&[Fate::Late(9_000)]),
+            Advance("alice"),
+            Wait(8_500),
+            Is(Phase::Held),
+            Wait(2_000),
+            Share(100),
+            Said("an earlier or half-applied setting of this run"),
+            Locked("drift", ":adopt"),
+            Sent(1, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_half_applied_write_is_missed_and_then_drift() {
+    play(
+        &NODES,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Next(&[Fate::Half]),
+            Advance("alice"),
+            Wait(1_000),
+            Is(Phase::Shifting),
+            Unsaid("DRIFT"),
+            Wait(8_000),
+            Is(Phase::Held),
+            Said("10% was not reached"),
+            Said("an earlier or half-applied setting of this run"),
+            Sent(1, 0),
+        ],
+    );
+}
+
+#[test]
+fn a_conditional_write_loses_to_a_change_it_did_not_see() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.balancer.has_tags = true;
+    rig.wait(2_000);
+    let same = rig.balancer.setting.clone();
+    rig.balancer.land(&same);
+    rig.advance("alice");
+    rig.wait(1_000);
+    assert!(rig.said("the balancer refused it: 412"), "{}", story(&rig));
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Held, 0));
+}
+
+#[test]
+fn the_gates_are_asked_again_at_the_moment_of_sending() {
+    let rig = play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            OnDisk(Disk::Slow(2_500)),
+            Advance("alice"),
+            Applied("10%"),
+            Check(warroom::domain::Verdict::Fail),
+            Wait(4_000),
+            Said("candidate health closed before it was sent"),
+            Is(Phase::Held),
+            Sent(0, 0),
+        ],
+    );
+    assert_eq!(rig.noted(|fact| matches!(fact, Fact::Missed { step: 0 })), 1);
+}
+
+/// A warning is for a person to judge (`forward.rs`): it must stop the keeper also between intent and write.
+#[test]
+fn a_warning_that_comes_while_the_intent_is_written_stops_the_keeper() {
+    let mut rig = Rig::ready(&AUTOMATIC);
+    rig.advance("alice");
+    rig.wait(1_000);
+    rig.disk = Disk::Slow(3_000);
+    rig.wait(5_500);
+    assert!(rig.said("automatic for alice"), "{}", story(&rig));
+    assert_eq!(rig.sent(Direction::Forward), 1);
+    rig.checks[0] = Some(warroom::domain::Verdict::Warn);
+    rig.wait(4_000);
+    assert_eq!(rig.sent(Direction::Forward), 1, "{}", story(&rig));
+}
+
+#[test]
+fn a_jump_of_the_clock_holds() {
+    play(
+        &AUTOMATIC,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(1_000),
+            Freeze(30_000),
+            Said("the keeper stood still for 30 s"),
+            Is(Phase::Held),
+            Wait(30_000),
+            Share(100),
+            Sent(1, 0),
+        ],
+    );
+}
+
+#[test]
+fn time_nobody_looked_does_not_count_as_bake() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.advance("alice");
+    rig.wait(1_000);
+    let before = rig.engine.snapshot().bake.unwrap().0;
+    rig.freeze(4_000);
+    let after = rig.engine.snapshot().bake.unwrap().0;
+    assert_eq!(rig.engine.phase(), Phase::Baking, "a gap of less than five polls does not hold");
+    assert_eq!(before, after);
+}
+
+#[test]
+fn end_leaves_the_split_and_says_so() {
+    let acts: &[Act] = &[
+        Comes("alice"),
+        Wait(3_000),
+        Advance("alice"),
+        Wait(500),
+        Comes("bob"),
+        End("bob"),
+        Refused("only the driver may end"),
+        End("alice"),
+        Applied("candidate 10%"),
+        Is(Phase::Ended),
+        Rollback("alice"),
+        Refused("the run has ended"),
+        Share(100),
+        Sent(1, 0),
+    ];
+    play(&MANUAL, acts);
+}
+
+/// A write under way at END could land in a split that was said to stay as it is.
+#[test]
+fn end_waits_for_a_write_under_way_also_in_a_hold() {
+    let acts: &[Act] = &[
+        Comes("alice"),
+        Wait(3_000),
+        Next(&[Fate::Late(3_000)]),
+        Advance("alice"),
+        Wait(100),
+        End("alice"),
+        Refused("must be read back first"),
+        Hold("alice"),
+        End("alice"),
+        Refused("must be read back first"),
+    ];
+    play(&MANUAL, acts);
+}
+
+/// The loop that waits must not turn: `next_wake` names a time that is still to come.
+#[test]
+fn waiting_for_a_balancer_that_cannot_be_read_does_not_spin() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.advance("alice");
+    rig.wait(5);
+    rig.balancer.dark.insert(0);
+    rig.wait(30_000);
+    assert_eq!(rig.engine.phase(), Phase::Shifting, "nobody knows where the write is");
+    assert_eq!(rig.spins, 0, "next_wake named a time that had passed");
+}
+
+/// `BalancerView::read_soon`: the next read begins as soon as none is under way.
+#[test]
+fn a_write_answered_during_a_read_is_read_back_at_once() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.read_takes = 400_000;
+    // Stop right after a read has begun, so that it spans the write.
+    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, warroom::engine::Effect::ReadSplit { .. })) {
+        rig.wait(10);
+    }
+    rig.advance("alice");
+    rig.wait(900);
+    assert_eq!(rig.engine.phase(), Phase::Baking, "one read to end and one to begin: 800 ms\n{}", story(&rig));
+}
+
+/// Invariant 4: the window is over only for a read that *began* after it.
+#[test]
+fn a_read_that_began_within_the_window_does_not_end_it() {
+    // Wherever the reads fall, one of these begins before the write lands and ends after the window.
+    for read_takes in (200_000..700_000).step_by(20_000) {
+        let mut rig = Rig::ready(&MANUAL);
+        rig.read_takes = read_takes;
+        rig.next_fates(&[Fate::LateYes(4_950)]);
+        rig.advance("alice");
+        rig.wait(12_000);
+        assert_eq!(rig.engine.phase(), Phase::Baking, "reads of {read_takes} us\n{}", story(&rig));
+    }
+}

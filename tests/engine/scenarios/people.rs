@@ -1,0 +1,260 @@
+//! Who may do what, who may do it twice, and whose approval is whose.
+
+use crate::engine::plans::{MANUAL, STEPS, Sections};
+use crate::engine::rig::Rig;
+use crate::engine::script::Act::*;
+use crate::engine::script::{play, refusal, story};
+use std::time::Duration;
+use warroom::domain::{Person, Rights};
+use warroom::engine::{Answer, Command, Direction, Phase};
+
+/// The second step needs an approval.
+fn with_approval() -> Sections {
+    let steps = STEPS.replacen("split = \"50 %\"", "split = \"50 %\"\napproval = \"decision authority\"", 1);
+    let steps = steps.replacen("split = \"100 %\"", "split = \"100 %\"\napproval = \"decision authority\"", 1);
+    Sections { steps: Box::leak(steps.into_boxed_str()), ..MANUAL }
+}
+
+fn every_command(generation: u64) -> Vec<Command> {
+    vec![
+        Command::Advance { generation, over: None },
+        Command::Resume { generation },
+        Command::Hold,
+        Command::Rollback { reason: None, typed: Some("checkout".into()) },
+        Command::Take,
+        Command::Approve,
+        Command::Adopt,
+        Command::Complete,
+        Command::SendAgain,
+        Command::Suspend { lasting: Duration::from_mins(1), reason: "x".into() },
+        Command::Unsuspend,
+        Command::Note { text: "x".into() },
+        Command::End,
+    ]
+}
+
+#[test]
+fn read_only_is_refused_everything_and_told_whom_to_ask() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.come_as("carol", Rights::ReadOnly);
+    let before = rig.engine.phase();
+    for index in 0..every_command(0).len() {
+        let command = every_command(rig.generation()).swap_remove(index);
+        let answer = rig.request(1_000 + index as u64, &Person::verified("carol"), Rights::ReadOnly, command);
+        assert!(refusal(&answer).contains("read-only console: ask alice"), "{answer:?}");
+    }
+    rig.wait(2_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Forward), rig.sent(Direction::Back)), (before, 1, 0));
+}
+
+#[test]
+fn a_read_only_console_gets_no_seat() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.come_as("carol", Rights::ReadOnly);
+    assert_eq!(rig.engine.snapshot().people.driver, None);
+    rig.come("alice");
+    assert_eq!(rig.engine.snapshot().people.driver, Some(Person::verified("alice")));
+}
+
+#[test]
+fn only_the_driver_goes_forward_and_the_seat_can_be_taken() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("bob"),
+            Refused("alice drives: only the driver may advance"),
+            Take("bob"),
+            Applied("bob takes control from alice"),
+            Advance("alice"),
+            Refused("bob drives"),
+            Advance("bob"),
+            Wait(1_000),
+            Share(100),
+            Take("bob"),
+            Applied("you drive already"),
+            Hold("alice"),
+            Applied("holding at 10%"),
+            Resume("alice"),
+            Refused("only the driver may resume"),
+            Rollback("alice"),
+            Applied("rolling back"),
+        ],
+    );
+}
+
+#[test]
+fn the_seat_belongs_to_the_name_and_outlives_its_consoles() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Leaves("alice"),
+            Comes("bob"),
+            Advance("bob"),
+            Refused("alice drives"),
+            Comes("alice"),
+            Advance("alice"),
+            Wait(1_000),
+            Share(100),
+        ],
+    );
+}
+
+#[test]
+fn a_step_that_needs_approval_waits_for_somebody_else() {
+    play(
+        &with_approval(),
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Approve("bob"),
+            Refused("the next step needs no approval"),
+            Advance("alice"),
+            Wait(8_000),
+            Locked("approval", "decision authority must approve 50%"),
+            Approve("alice"),
+            Refused("the driver cannot approve their own step"),
+            Override("alice", "checkout", "no time"),
+            Refused("approval"),
+            Approve("bob"),
+            Applied("bob approves 50% as decision authority"),
+            Advance("alice"),
+            Wait(8_000),
+            Share(500),
+            // What was approved was 50 %, and nothing beyond.
+            Locked("approval", "must approve 100%"),
+            Advance("alice"),
+            Refused("approval"),
+            Share(500),
+        ],
+    );
+}
+
+#[test]
+fn an_approval_ends_with_what_it_was_given_for() {
+    play(
+        &with_approval(),
+        &[
+            Comes("alice"),
+            Comes("bob"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(8_000),
+            Approve("bob"),
+            Open("approval"),
+            // Somebody moves the split; what bob looked at is no longer so.
+            Foreign(300),
+            Wait(2_000),
+            Adopt("alice"),
+            Wait(8_000),
+            Locked("approval", "must approve 50%"),
+        ],
+    );
+}
+
+/// Two people, also when the approver takes the seat afterwards: nobody moves on their own approval.
+#[test]
+fn an_approver_who_takes_the_seat_does_not_go_on_their_own_approval() {
+    let mut rig = Rig::ready(&with_approval());
+    rig.come("bob");
+    rig.advance("alice");
+    rig.wait(8_000);
+    rig.ask_for("bob", Command::Approve);
+    rig.ask_for("bob", Command::Take);
+    let answer = rig.advance("bob");
+    rig.wait(1_000);
+    assert_eq!(rig.balancer.share(), 100, "bob moved on bob's approval alone: {answer:?}\n{}", story(&rig));
+}
+
+#[test]
+fn where_the_plan_asks_for_another_user_another_name_is_not_enough() {
+    let plan = Sections { more: "[access]\napprover_is_another_user = true\n", ..with_approval() };
+    let mut rig = Rig::ready(&plan);
+    rig.advance("alice");
+    rig.wait(8_000);
+    let bob = Person::claimed("bob", "alice");
+    let answer = rig.request(901, &bob, Rights::Full, Command::Approve);
+    assert!(refusal(&answer).contains("another user than the driver's (alice)"));
+    let answer = rig.request(902, &Person::claimed("bob", "root"), Rights::Full, Command::Approve);
+    assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+}
+
+#[test]
+fn the_same_command_twice_is_once() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let alice = Person::verified("alice");
+    let command = Command::Advance { generation: rig.generation(), over: None };
+    let first = rig.request(500, &alice, Rights::Full, command.clone());
+    assert!(matches!(first, Answer::Applied(_)), "{first:?}");
+    rig.wait(8_000);
+    assert_eq!(rig.request(500, &alice, Rights::Full, command), first);
+    rig.wait(8_000);
+    assert_eq!((rig.sent(Direction::Forward), rig.balancer.share()), (2, 500));
+
+    let back = Command::Rollback { reason: None, typed: None };
+    let first = rig.request(501, &alice, Rights::Full, back.clone());
+    assert_eq!(rig.request(501, &alice, Rights::Full, back), first);
+    rig.wait(8_000);
+    assert_eq!(rig.sent(Direction::Back), 1);
+}
+
+/// An id is "the sender's name for it": another sender's command under the same number is another command,
+/// and a rollback must not be swallowed by somebody's note.
+#[test]
+fn the_same_number_from_somebody_else_is_another_command() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.come("bob");
+    rig.request(500, &Person::verified("alice"), Rights::Full, Command::Note { text: "looks fine".into() });
+    let back = Command::Rollback { reason: None, typed: None };
+    rig.request(500, &Person::verified("bob"), Rights::Full, back);
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+}
+
+/// A person's login is data: one whose login is the keeper's own name drives like anybody.
+#[test]
+fn a_person_whose_login_is_warroom_may_go_on_from_a_hold_point() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.come("warroom");
+    rig.wait(3_000);
+    for share in [100, 500, 1000] {
+        rig.advance("warroom");
+        rig.wait(8_000);
+        assert_eq!(rig.balancer.share(), share, "{}", story(&rig));
+    }
+    assert_eq!(rig.engine.snapshot().violation, None);
+}
+
+#[test]
+fn two_people_press_advance_and_one_wins() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let generation = rig.generation();
+    let command = Command::Advance { generation, over: None };
+    let first = rig.request(500, &Person::verified("alice"), Rights::Full, command.clone());
+    let second = rig.request(501, &Person::verified("alice"), Rights::Full, command);
+    assert!(matches!(first, Answer::Applied(_)), "{first:?}");
+    assert!(matches!(second, Answer::Late(_)), "{second:?}");
+    rig.wait(8_000);
+    assert_eq!(rig.balancer.share(), 500);
+}
+
+#[test]
+fn every_refusal_is_in_the_log() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.come("bob");
+    rig.advance("bob");
+    assert!(rig.said("bob advance: refused: alice drives"));
+}
+
+#[test]
+fn a_note_is_taken_also_after_the_end() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.ask_for("alice", Command::End);
+    let answer = rig.ask_for("alice", Command::Note { text: "went well".into() });
+    assert_eq!(answer, Answer::Applied("noted".into()));
+    assert!(rig.said("alice: went well"));
+}

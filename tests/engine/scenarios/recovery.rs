@@ -1,0 +1,256 @@
+//! Killed at any record: what the next keeper makes of the journal and of the balancer's truth.
+
+use crate::engine::balancer::{Fate, split};
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
+use crate::engine::rig::{Disk, Moment, Rig};
+use crate::engine::script::Act::*;
+use crate::engine::script::{Act, does, story};
+use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
+
+/// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
+const LIFE: &[Act] = &[
+    Comes("alice"),
+    Wait(3_000),
+    Advance("alice"),
+    Wait(7_000),
+    Hold("alice"),
+    Wait(500),
+    Resume("alice"),
+    Wait(100),
+    Next(&[Fate::Lost]),
+    Advance("alice"),
+    Wait(8_000),
+    Resume("alice"),
+    Wait(100),
+    Foreign(300),
+    Wait(2_000),
+    Adopt("alice"),
+    Wait(7_000),
+    Next(&[Fate::AnswerLost]),
+    Advance("alice"),
+    Wait(7_000),
+    Suspend("alice", 600),
+    Rollback("alice"),
+    Wait(12_000),
+    End("alice"),
+    Wait(100),
+];
+
+/// To 100 %, watched, and ended there.
+const WHOLE: &[Act] = &[
+    Comes("alice"),
+    Wait(3_000),
+    Advance("alice"),
+    Wait(14_000),
+    Advance("alice"),
+    Wait(80_000),
+    End("alice"),
+    Wait(100),
+];
+
+fn lived(sections: &Sections, acts: &[Act], crash_at: Option<(usize, Moment)>) -> Rig {
+    let mut rig = Rig::new(sections);
+    rig.crash_at = crash_at;
+    for act in acts {
+        if rig.crashed {
+            break;
+        }
+        does(&mut rig, act);
+    }
+    rig
+}
+
+/// Invariant 10, at every record of two lives, before and after what follows from it was begun.
+#[test]
+fn killed_at_every_record_it_shows_where_it_stands_and_holds() {
+    for (sections, acts) in [(&MANUAL, LIFE), (&AUTOMATIC, WHOLE)] {
+        let records = lived(sections, acts, None).entries.len();
+        assert!(records > 10, "a life worth the name: {records}");
+        for count in 0..=records {
+            for moment in [Moment::Before, Moment::After] {
+                killed_at(sections, acts, count, moment);
+            }
+        }
+    }
+}
+
+fn killed_at(sections: &Sections, acts: &[Act], count: usize, moment: Moment) {
+    let mut rig = lived(sections, acts, Some((count, moment)));
+    let place = format!("killed {moment:?} record {count}: {:?}", rig.entries.last().map(|e| &e.text));
+    rig.crash_at = None;
+    rig.crashed = false;
+    rig.stopped = false;
+    rig.next_fates(&[]);
+    let (forward, entries) = (rig.sent(Direction::Forward), rig.entries.clone());
+    rig.restart_from(&entries);
+    let has = |wanted: fn(&Fact) -> bool| entries.iter().any(|entry| wanted(&entry.fact));
+
+    // Nobody is here for longer than any lateness window.
+    rig.wait(15_000);
+    assert_eq!(rig.sent(Direction::Forward), forward, "{place}: forward by itself\n{}", story(&rig));
+    let snapshot = rig.engine.snapshot();
+    assert_eq!(snapshot.violation, None, "{place}");
+    if has(|fact| matches!(fact, Fact::Ended)) {
+        assert_eq!(rig.engine.phase(), Phase::Ended, "{place}");
+        return;
+    }
+    if has(|fact| matches!(fact, Fact::RollbackAccepted { .. })) {
+        assert_eq!(rig.engine.phase(), Phase::RolledBack, "{place}\n{}", story(&rig));
+        assert!(rig.balancer.is_back(), "{place}");
+        return;
+    }
+    assert_eq!(rig.engine.phase(), Phase::Held, "{place}\n{}", story(&rig));
+    assert_eq!(rig.sent(Direction::Back), 0, "{place}");
+    let stands = snapshot.split.wanted.permille() == rig.balancer.share();
+    assert!(stands || snapshot.drift.is_some(), "{place}: {:?}\n{}", snapshot.split, story(&rig));
+
+    // And from there both ways are open.
+    rig.come("alice");
+    rig.wait(500);
+    let answer = rig.resume("alice");
+    assert!(matches!(answer, Answer::Applied(_)), "{place}: {answer:?}");
+    let answer = rig.roll_back("alice", None);
+    assert!(matches!(answer, Answer::Applied(_)), "{place}: {answer:?}");
+    rig.wait(12_000);
+    assert!(rig.balancer.is_back(), "{place}\n{}", story(&rig));
+}
+
+#[test]
+fn a_dangling_intent_is_resolved_by_reading() {
+    // Fate of the write that the dead keeper had sent, share in the end, what is said.
+    for (fate, share, words) in [
+        (Fate::Fine, 100, "candidate 10% read back"),
+        (Fate::Late(3_000), 100, "candidate 10% read back"),
+        (Fate::Lost, 0, "10% was not reached"),
+    ] {
+        let mut rig = Rig::ready(&MANUAL);
+        rig.next_fates(&[fate]);
+        rig.advance("alice");
+        rig.wait(5);
+        assert_eq!(rig.sent(Direction::Forward), 1);
+        rig.crash();
+        rig.come("alice");
+        assert_eq!(rig.engine.phase(), Phase::Held);
+        rig.wait(8_000);
+        assert!(rig.said(words), "{fate:?}\n{}", story(&rig));
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Held, share), "{fate:?}");
+        assert!(rig.engine.snapshot().drift.is_none(), "{fate:?}");
+    }
+}
+
+/// While nobody knows where the dead keeper's write is, resuming does not let another one out.
+#[test]
+fn a_dangling_intent_locks_forward_until_it_is_resolved() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.next_fates(&[Fate::Late(4_000)]);
+    rig.advance("alice");
+    rig.wait(5);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(1_500);
+    rig.resume("alice");
+    assert_eq!(rig.engine.phase(), Phase::Shifting);
+    let answer = rig.override_with("alice", "checkout", "now");
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+    rig.wait(1_000);
+    assert_eq!(rig.sent(Direction::Forward), 1);
+}
+
+#[test]
+fn an_interrupted_rollback_goes_on_by_itself_over_the_old_keepers_late_write() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.next_fates(&[Fate::Late(4_000), Fate::Lost]);
+    rig.advance("alice");
+    rig.wait(5);
+    rig.roll_back("alice", None);
+    rig.wait(100);
+    rig.crash();
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+    rig.wait(15_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    assert_eq!(rig.balancer.share(), 0);
+    let answer = rig.advance("alice");
+    assert!(format!("{answer:?}").contains("nothing moves forward in this run"), "{answer:?}");
+}
+
+#[test]
+fn what_changed_while_no_keeper_was_there_is_drift() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Held);
+    assert!(rig.said("DRIFT: candidate 10% → 30%, changed by somebody else"), "{}", story(&rig));
+}
+
+#[test]
+fn the_seat_the_suspension_and_the_step_are_remembered() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.come("bob");
+    rig.ask_for("bob", Command::Take);
+    let lasting = std::time::Duration::from_mins(10);
+    rig.ask_for("bob", Command::Suspend { lasting, reason: "load test".into() });
+    rig.wait(100);
+    rig.crash();
+    let snapshot = rig.engine.snapshot();
+    assert_eq!(snapshot.people.driver.unwrap().name.as_str(), "bob");
+    assert!(snapshot.suspended.is_some());
+    assert_eq!(snapshot.split.wanted.permille(), 100);
+    assert_eq!(snapshot.bake.unwrap().0, std::time::Duration::ZERO, "the bake begins anew");
+}
+
+#[test]
+fn after_a_restart_a_resumed_run_goes_on_to_the_end() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(8_000);
+    rig.resume("alice");
+    rig.wait(100);
+    for share in [500, 1000] {
+        rig.advance("alice");
+        rig.wait(8_000);
+        assert_eq!(rig.balancer.share(), share, "{}", story(&rig));
+    }
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+}
+
+/// Invariants 3 and 10: the rollback target must be on disk before anything is touched, or a restarted keeper
+/// takes the half-way split for the state before the run.
+#[test]
+fn nothing_is_touched_while_the_state_before_the_run_is_not_on_disk() {
+    let mut rig = Rig::new(&NODES);
+    rig.disk = Disk::Refuses;
+    rig.come("alice");
+    rig.wait(500);
+    assert!(rig.said("balancer recorded before anything is touched"));
+    rig.disk = Disk::Fine;
+    rig.ask_for("alice", Command::Note { text: "freed some space".into() });
+    rig.wait(7_000);
+    rig.advance("alice");
+    rig.wait(1_000);
+    let on_disk = rig.entries.iter().any(|entry| matches!(entry.fact, Fact::Baseline { .. }));
+    assert!(on_disk || rig.sent(Direction::Forward) == 0, "{}", story(&rig));
+}
+
+#[test]
+fn a_rollback_of_a_restarted_run_returns_to_the_weights_before_it() {
+    let mut rig = Rig::new(&NODES);
+    for (slot, weight) in &mut rig.balancer.setting.0 {
+        *weight = if slot.name == "b2" { *weight / 2 } else { *weight };
+    }
+    let before = rig.balancer.setting.clone();
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.advance("alice");
+    rig.wait(2_000);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(1_000);
+    rig.roll_back("alice", None);
+    rig.wait(8_000);
+    assert_eq!(rig.balancer.setting, before);
+    assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::RolledBack);
+}

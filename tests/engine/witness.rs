@@ -1,0 +1,438 @@
+//! A witness that knows the rules of `docs/architecture.md` and nothing of the engine's insides.
+//!
+//! It sees only what goes in and what comes out, keeps its own small books, and writes down what must not be.
+
+use crate::engine::rig::{Rig, Turn};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Role, Setting, Split, Verdict, Weights};
+use warroom::engine::{
+    Answer, CheckAnswer, Command, Direction, Effect, Entry, Event, Fact, Health, OutcomeKind, Phase, RollbackState,
+    Scrape, WriteResult,
+};
+use warroom::plan::{CheckKind, Plan};
+
+/// Which rule was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// 1, 3, 4, 5, 7, 8: what must be so before anything goes forward.
+    Forward,
+    /// 2: settings are whole; a rollback leaves the candidate nothing.
+    Shape,
+    /// 5: nothing is sent over FOREIGN unless somebody says so.
+    Foreign,
+    /// 7 and 9: commands are answered, and by the right people.
+    Command,
+    /// The engine itself says that an invariant was violated.
+    Violation,
+    /// 5 and 6: a rollback is accepted, and once accepted it stays so.
+    Back,
+}
+
+/// A forward write whose place is not known yet.
+struct Loose {
+    id: EffectId,
+    setting: Setting,
+    answered: Option<Mono>,
+}
+
+pub struct Witness {
+    plan: Arc<Plan>,
+    pub broken: Vec<(Rule, String)>,
+    seen: usize,
+    /// Records on their way to the disk, in this process.
+    records: BTreeMap<EffectId, Fact>,
+    effects: BTreeSet<EffectId>,
+    last_number: Option<u64>,
+    /// The newest intent that is on disk and was not yet sent.
+    intent: Option<(usize, Setting, Option<Person>)>,
+    intended: BTreeMap<usize, Setting>,
+    loose: Vec<Loose>,
+    overridden: bool,
+    back: bool,
+    held: bool,
+    current: Split,
+    expected: Option<Setting>,
+    driver: Option<Person>,
+    consoles: BTreeMap<u64, (Person, Rights)>,
+    read: Option<(Mono, Result<Setting, ()>)>,
+    checks: Vec<Option<(Mono, CheckAnswer)>>,
+    scraped: PerRole<VecDeque<(Mono, Scrape)>>,
+    health: Option<Health>,
+    /// Whether the last snapshot said FOREIGN.
+    foreign: bool,
+    pub forward: u32,
+}
+
+impl Witness {
+    pub fn new(rig: &Rig) -> Self {
+        Self {
+            plan: rig.plan.clone(),
+            broken: Vec::new(),
+            seen: 0,
+            records: BTreeMap::new(),
+            effects: BTreeSet::new(),
+            last_number: None,
+            intent: None,
+            intended: BTreeMap::new(),
+            loose: Vec::new(),
+            overridden: false,
+            back: false,
+            held: false,
+            current: Split::ALL_STABLE,
+            expected: None,
+            driver: None,
+            consoles: BTreeMap::new(),
+            read: None,
+            checks: vec![None; rig.plan.checks.len()],
+            scraped: PerRole::default(),
+            health: None,
+            foreign: false,
+            forward: 0,
+        }
+    }
+
+    /// Goes through everything that happened since the last look.
+    pub fn look(&mut self, rig: &Rig) {
+        let turns = &rig.turns[self.seen..];
+        self.seen = rig.turns.len();
+        for turn in turns {
+            self.turn(turn);
+        }
+        // A snapshot is dear, and before a rollback nothing of it is needed here.
+        self.foreign =
+            self.back && rig.engine.snapshot().rollback.is_some_and(|view| view.state == RollbackState::Foreign);
+        let phase = rig.engine.phase();
+        let back = phase.is_back() || phase == Phase::Ended;
+        if self.back && !back {
+            self.breaks(Rule::Back, format!("a rollback was accepted and the phase is {phase:?}"));
+        }
+        if self.held && !self.back && !matches!(phase, Phase::Held | Phase::Ended) {
+            self.breaks(Rule::Command, format!("held, and the phase is {phase:?}"));
+        }
+    }
+
+    /// The keeper was killed and another began on these records.
+    pub fn restarted(&mut self, now: Mono, entries: &[Entry]) {
+        self.records.clear();
+        self.effects.clear();
+        self.intent = None;
+        self.intended.clear();
+        self.consoles.clear();
+        self.checks.fill(None);
+        self.scraped = PerRole::default();
+        self.health = None;
+        self.read = None;
+        self.last_number = None;
+        (self.back, self.current, self.expected, self.driver) = (false, Split::ALL_STABLE, None, None);
+        for entry in entries {
+            self.fact(entry);
+        }
+        self.held = !self.back;
+        for loose in &mut self.loose {
+            loose.answered.get_or_insert(now);
+        }
+    }
+
+    fn breaks(&mut self, rule: Rule, what: String) {
+        self.broken.push((rule, what));
+    }
+
+    fn turn(&mut self, turn: &Turn) {
+        self.event(turn);
+        for effect in &turn.effects {
+            match effect {
+                Effect::Journal { id, entry } => {
+                    self.once(*id);
+                    self.records.insert(*id, entry.fact.clone());
+                    if self.last_number.is_some_and(|last| entry.number != last + 1) {
+                        self.breaks(Rule::Command, format!("record {} follows {:?}", entry.number, self.last_number));
+                    }
+                    self.last_number = Some(entry.number);
+                    if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
+                        self.breaks(Rule::Violation, entry.text.to_string());
+                    }
+                    if matches!(entry.fact, Fact::Intent { .. }) {
+                        self.intended_by(entry);
+                    }
+                    self.fact(entry);
+                }
+                Effect::WriteSplit { id, direction, setting, .. } => {
+                    self.once(*id);
+                    self.whole(setting);
+                    match direction {
+                        Direction::Forward => self.forward(turn, *id, setting),
+                        Direction::Back => self.backward(turn, setting),
+                    }
+                }
+                Effect::ReadSplit { id, .. } => self.once(*id),
+                Effect::Stop => {}
+            }
+        }
+    }
+
+    fn once(&mut self, id: EffectId) {
+        if !self.effects.insert(id) {
+            self.breaks(Rule::Command, format!("{id:?} is there twice"));
+        }
+    }
+
+    fn event(&mut self, turn: &Turn) {
+        if matches!(turn.event, Event::Commanded(_)) != turn.answer.is_some() {
+            self.breaks(Rule::Command, format!("{:?} was answered with {:?}", turn.event, turn.answer));
+        }
+        match &turn.event {
+            Event::Commanded(request) => {
+                let applied = matches!(turn.answer, Some(Answer::Applied(_)));
+                self.commanded(&request.by, request.rights, &request.command, applied);
+                if !applied && matches!(&request.command, Command::Rollback { typed: Some(_), .. }) {
+                    // With the right name there is no reason but the end of the run.
+                    let why = format!("{:?}", turn.answer);
+                    if !why.contains("the run has ended") {
+                        self.breaks(Rule::Back, format!("a rollback was not accepted: {why}"));
+                    }
+                }
+            }
+            Event::ConsoleCame { console, by, rights } => {
+                self.consoles.insert(*console, (by.clone(), *rights));
+            }
+            Event::ConsoleWent { console } => {
+                self.consoles.remove(console);
+            }
+            Event::Ended(outcome) => self.ended(turn.at, outcome.id, &outcome.result),
+            Event::Scraped { role, scrape, .. } => {
+                if let Ok(scrape) = scrape {
+                    self.scraped[*role].push_back((turn.at, scrape.clone()));
+                    if self.scraped[*role].len() > 8 {
+                        self.scraped[*role].pop_front();
+                    }
+                }
+            }
+            Event::HealthSeen { role: Role::Stable, health } => self.health = Some(health.clone()),
+            Event::CheckAnswered { check, answer } => self.checks[*check] = Some((turn.at, answer.clone())),
+            Event::HealthSeen { role: Role::Candidate, .. }
+            | Event::Sampled(_)
+            | Event::SourceLost { .. }
+            | Event::TombstoneFound { .. }
+            | Event::Woke
+            | Event::ClockJumped { .. } => {}
+        }
+    }
+
+    fn commanded(&mut self, by: &Person, rights: Rights, command: &Command, applied: bool) {
+        if !applied {
+            return;
+        }
+        if rights == Rights::ReadOnly {
+            self.breaks(Rule::Command, format!("read-only {by} did {command:?}"));
+        }
+        let drivers = match command {
+            Command::Advance { over, .. } => {
+                self.overridden = over.is_some();
+                true
+            }
+            Command::Resume { .. } | Command::Adopt | Command::Suspend { .. } | Command::Unsuspend | Command::End => {
+                true
+            }
+            Command::Hold
+            | Command::Rollback { .. }
+            | Command::Take
+            | Command::Approve
+            | Command::Complete
+            | Command::SendAgain
+            | Command::Note { .. } => false,
+        };
+        if drivers && self.driver.as_ref().is_some_and(|driver| driver != by) {
+            self.breaks(Rule::Command, format!("{by} is not the driver and did {command:?}"));
+        }
+    }
+
+    fn ended(&mut self, at: Mono, id: EffectId, result: &OutcomeKind) {
+        match result {
+            OutcomeKind::Journaled(result) => {
+                let fact = self.records.remove(&id);
+                if let (Ok(()), Some(Fact::Intent { step, setting, .. })) = (result, fact) {
+                    self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
+                }
+            }
+            OutcomeKind::Written(result) => {
+                let gone = matches!(result, WriteResult::Refused(_) | WriteResult::NotSent(_));
+                self.loose.retain(|loose| loose.id != id || !gone);
+                for loose in self.loose.iter_mut().filter(|loose| loose.id == id) {
+                    loose.answered = Some(at);
+                }
+            }
+            OutcomeKind::Read { started, state } => {
+                let setting = state.setting().map_err(|_| ());
+                if let Ok(setting) = &setting {
+                    let window = self.plan.traffic.lateness;
+                    self.loose.retain(|loose| {
+                        let Some(answered) = loose.answered else { return true };
+                        let agrees = *started >= answered && loose.setting == *setting;
+                        !(agrees || at.since(answered) >= window)
+                    });
+                }
+                self.read = Some((at, setting));
+            }
+        }
+    }
+
+    /// What a line says of where the run stands.
+    fn fact(&mut self, entry: &Entry) {
+        match &entry.fact {
+            Fact::Baseline { setting, split, .. } | Fact::Adopted { setting, split } => {
+                self.expected = Some(setting.clone());
+                self.current = *split;
+            }
+            Fact::Intent { step, setting, .. } => {
+                self.intended.insert(*step, setting.clone());
+                self.intent = None;
+            }
+            Fact::Reached { step } => {
+                self.current = self.plan.steps[*step].split;
+                self.expected = self.intended.get(step).cloned();
+            }
+            Fact::Held { .. } => self.held = true,
+            Fact::Resumed => self.held = false,
+            Fact::RollbackAccepted { .. } => self.back = true,
+            Fact::Driver => self.driver.clone_from(&entry.by),
+            Fact::Line
+            | Fact::Started { .. }
+            | Fact::Missed { .. }
+            | Fact::RollbackReadBack
+            | Fact::RollbackConfirmed
+            | Fact::RolledBack
+            | Fact::Approved { .. }
+            | Fact::Suspended { .. }
+            | Fact::Unsuspended
+            | Fact::Completed
+            | Fact::WatchOver
+            | Fact::Ended => {}
+        }
+    }
+
+    fn intended_by(&mut self, entry: &Entry) {
+        if entry.by.as_ref().is_some_and(|by| by.user.as_str() == "warroom") {
+            self.overridden = false;
+            self.keeper_may_go();
+        }
+    }
+
+    /// 7: not past a hold point, not without its driver, not as the first step.
+    fn keeper_may_go(&mut self) {
+        let here = self.plan.steps.iter().rposition(|step| step.split <= self.current);
+        if here.is_none_or(|here| self.plan.steps[here].hold) {
+            self.breaks(Rule::Forward, format!("7: the keeper goes on by itself from {}", self.current));
+        }
+        let driver = self.driver.clone();
+        let is_here = self.consoles.values().any(|(by, rights)| *rights == Rights::Full && Some(by) == driver.as_ref());
+        if !is_here {
+            self.breaks(Rule::Forward, "7: the keeper goes on without the driver".into());
+        }
+    }
+
+    fn forward(&mut self, turn: &Turn, id: EffectId, setting: &Setting) {
+        self.forward += 1;
+        let reasons = self.against(turn, setting);
+        for reason in reasons {
+            self.breaks(Rule::Forward, format!("{reason}, at {:?}", turn.at));
+        }
+        self.intent = None;
+        self.loose.push(Loose { id, setting: setting.clone(), answered: None });
+    }
+
+    fn against(&self, turn: &Turn, setting: &Setting) -> Vec<String> {
+        let mut against = Vec::new();
+        let mut unless = |so: bool, why: String| {
+            if !so {
+                against.push(why);
+            }
+        };
+        unless(!self.back, "5: forward after a rollback was accepted".into());
+        unless(!self.held, "forward while held".into());
+        let next = self.plan.steps.iter().position(|step| step.split > self.current);
+        let intended = self.intent.as_ref().map(|(step, setting, _)| (Some(*step), setting));
+        unless(intended.is_some(), "3: no intent on disk".into());
+        if let Some((step, planned)) = intended {
+            unless(step == next, format!("2: from {} to step {step:?}", self.current));
+            unless(planned == setting, "3: not what was intended".into());
+        }
+        unless(self.loose.is_empty(), "4: an earlier write's place is unknown".into());
+        let fresh = |at: Mono, interval: Duration| turn.at.since(at) <= interval * 2;
+        let read = self.read.as_ref().is_some_and(|(at, setting)| {
+            fresh(*at, self.plan.poll.balancer) && setting.as_ref().ok() == self.expected.as_ref()
+        });
+        unless(read, format!("8: the balancer was last read as {:?}", self.read));
+        if self.overridden {
+            return against;
+        }
+        for (check, plan) in self.plan.checks.iter().enumerate() {
+            let CheckKind::Http(_) = plan.kind else { continue };
+            let limit = (plan.interval * 5).max(Duration::from_secs(5)) + plan.timeout;
+            let good = self.checks[check].as_ref().is_some_and(|(at, answer)| {
+                turn.at.since(*at) <= limit && matches!(answer.verdict, Verdict::Pass | Verdict::Warn)
+            });
+            unless(!plan.required || good, format!("1: {} was {:?}", plan.name, self.checks[check]));
+        }
+        for role in Role::BOTH {
+            let last = self.scraped[role].back().map(|(at, _)| *at);
+            unless(
+                last.is_some_and(|at| fresh(at, self.plan.poll.readings)),
+                format!("1: {role:?} last read {last:?}"),
+            );
+        }
+        unless(self.health == Some(Health::Healthy), format!("8: stable was last {:?}", self.health));
+        unless(!self.errors_are_high(turn.at), "1: the candidate's errors are over the limit".into());
+        against
+    }
+
+    /// More than 2 % of errors over the last five seconds, in readings that were there for a while.
+    fn errors_are_high(&self, now: Mono) -> bool {
+        let scrapes = &self.scraped[Role::Candidate];
+        let (Some((newest, last)), Some(_)) = (scrapes.back(), scrapes.front()) else { return false };
+        if now.since(*newest) < Duration::from_millis(300) {
+            return false;
+        }
+        let first = scrapes.iter().find(|(at, _)| newest.since(*at) <= Duration::from_secs(5));
+        let Some((_, first)) = first else { return false };
+        let (Some(from), Some(to)) = (first.requests, last.requests) else { return self.forward > 0 };
+        let (requests, errors) = (to - from, last.errors - first.errors);
+        requests >= 20.0 && errors / requests > 0.02
+    }
+
+    fn backward(&mut self, turn: &Turn, setting: &Setting) {
+        if !self.back {
+            self.breaks(Rule::Back, "a write back that nobody asked for".into());
+        }
+        let layout = self.plan.traffic.layout();
+        let left = layout.slots.iter().any(|(slot, role)| *role == Role::Candidate && setting.0.get(slot) != Some(&0));
+        if left {
+            self.breaks(Rule::Shape, format!("2: a rollback that leaves the candidate weight: {setting}"));
+        }
+        let asked =
+            matches!(&turn.event, Event::Commanded(r) if matches!(r.command, Command::SendAgain | Command::Adopt));
+        if self.foreign && !asked {
+            self.breaks(Rule::Foreign, format!("5: sent over FOREIGN at {:?}", turn.at));
+        }
+    }
+
+    /// 2: every slot, in range, and nobody left without a server.
+    fn whole(&mut self, setting: &Setting) {
+        let layout = self.plan.traffic.layout();
+        let named: BTreeSet<_> = layout.slots.iter().map(|(slot, _)| slot).collect();
+        let mut whole = setting.0.keys().collect::<BTreeSet<_>>() == named;
+        for node in 0..layout.nodes.len() {
+            let weights = || setting.0.iter().filter(|(slot, _)| slot.node == node).map(|(_, weight)| *weight);
+            whole &= match layout.weights {
+                Weights::Percent => weights().sum::<u32>() == 100_000,
+                Weights::Relative { max } => {
+                    weights().all(|weight| weight <= max) && weights().any(|weight| weight > 0)
+                }
+            };
+        }
+        if !whole {
+            self.breaks(Rule::Shape, format!("2: not a whole setting: {setting}"));
+        }
+    }
+}

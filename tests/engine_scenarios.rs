@@ -1,0 +1,23 @@
+//! The engine in a make-believe world, scenario by scenario: acts go in; phases, writes and log words come out.
+//!
+//! Each scenario names the rule it holds. The world is in `engine/`; nothing here waits or retries.
+
+#[expect(dead_code, reason = "the model's witness reads the rest")]
+mod engine;
+
+#[path = "engine/scenarios/back.rs"]
+mod back;
+#[path = "engine/scenarios/drift.rs"]
+mod drift;
+#[path = "engine/scenarios/foreign.rs"]
+mod foreign;
+#[path = "engine/scenarios/forward.rs"]
+mod forward;
+#[path = "engine/scenarios/gates.rs"]
+mod gates;
+#[path = "engine/scenarios/limits.rs"]
+mod limits;
+#[path = "engine/scenarios/people.rs"]
+mod people;
+#[path = "engine/scenarios/recovery.rs"]
+mod recovery;
