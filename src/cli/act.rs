@@ -41,11 +41,17 @@ pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Cle
 }
 
 pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> Outcome {
-    let lasting = parse_duration(lasting).ok_or_else(|| Failure::new(Exit::Usage, format!("--for {lasting:?} is not a duration such as 10m")))?;
+    let lasting = parse_duration(lasting)
+        .ok_or_else(|| Failure::new(Exit::Usage, format!("--for {lasting:?} is not a duration such as 10m")))?;
     simple(run, Command::Suspend { lasting, reason: Clean::new(reason) }, name).await
 }
 
-pub(super) async fn advance(run: Option<&str>, over: Option<String>, confirm: Option<String>, name: Option<Clean>) -> Outcome {
+pub(super) async fn advance(
+    run: Option<&str>,
+    over: Option<String>,
+    confirm: Option<String>,
+    name: Option<Clean>,
+) -> Outcome {
     let (_, mut client) = connect(run, name).await?;
     let over = over.zip(confirm).map(|(reason, typed)| Override { typed, reason: Clean::new(reason) });
     let before = client.status().await.map_err(unreachable)?;
@@ -96,7 +102,8 @@ async fn await_step(client: &mut Client, before: Box<Status>) -> Outcome {
 pub(super) async fn end(run: Option<&str>, yes: bool, name: Option<Clean>) -> Outcome {
     let (found, mut client) = connect(run, name).await?;
     let snapshot = client.status().await.map_err(unreachable)?.snapshot;
-    let split = snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let split =
+        snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
     if snapshot.phase == Phase::Ended {
         println!("run {} has ended", found.run);
         return Ok(Exit::Done);

@@ -60,7 +60,8 @@ async fn ask_all(plan: &Arc<Plan>) -> Result<Snapshot, Clean> {
                 asking.tell(Event::HealthSeen { role, health });
             }
             for (instance, url) in environment.metrics.iter().enumerate() {
-                let probe = MetricsProbe::new(url, &environment.http, &plan.metrics, Duration::from_secs(2)).map_err(words)?;
+                let probe =
+                    MetricsProbe::new(url, &environment.http, &plan.metrics, Duration::from_secs(2)).map_err(words)?;
                 let scrape = probe.scrape(clock::wall).await;
                 asking.tell(Event::Scraped { role, instance, scrape });
             }

@@ -1,7 +1,7 @@
 //! `warroom demo`: world, keeper and console, in a state folder of its own that goes away with them.
 
-use super::places::load;
 use super::launch::{self, Demo};
+use super::places::load;
 use super::{Exit, Failure, Outcome, WorldArgs, block_on};
 use crate::domain::Clean;
 use crate::engine::{Command, Mode};
@@ -26,7 +26,9 @@ pub(super) fn run(args: &WorldArgs, name: Option<Clean>) -> Outcome {
     let _ = world.kill();
     let _ = world.wait();
     if shown.is_ok() {
-        println!("\nThat was the embedded world. Next, your own, without any write path:\n  warroom init your.toml\n  warroom watch your.toml");
+        println!(
+            "\nThat was the embedded world. Next, your own, without any write path:\n  warroom init your.toml\n  warroom watch your.toml"
+        );
     }
     shown
 }
@@ -36,7 +38,9 @@ fn show(args: &WorldArgs, path: &Path, name: Option<Clean>, folder: &Path) -> Ou
     let places = Places::at(folder.to_owned());
     let found = launch::begin(&places, &plan, path, Mode::Drive, Some(ALONE))?;
     block_on(async {
-        let shown = launch::open(&found, &args.view, name.clone(), Some(Demo { help: HELP, state_dir: folder.to_owned() })).await;
+        let shown =
+            launch::open(&found, &args.view, name.clone(), Some(Demo { help: HELP, state_dir: folder.to_owned() }))
+                .await;
         let introduction = Introduction { name, ..Introduction::default() };
         if let Ok(mut client) = Client::connect(&found.socket, &introduction).await {
             let _ = client.command(Command::Take).await;
@@ -55,7 +59,8 @@ fn show(args: &WorldArgs, path: &Path, name: Option<Clean>, folder: &Path) -> Ou
 }
 
 fn start_world(args: &WorldArgs, folder: &Path) -> Result<Child, Failure> {
-    let failed = |error: std::io::Error| Failure::new(Exit::Unreachable, format!("the embedded world did not start: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Unreachable, format!("the embedded world did not start: {error}"));
     std::process::Command::new(std::env::current_exe().map_err(failed)?)
         .args(["world", "--listen", "127.0.0.1:0", "--until-eof", "--scenario", &args.scenario])
         .args(["--speed", &args.speed.to_string(), "--seed", &args.seed.to_string()])

@@ -31,7 +31,9 @@ pub(super) async fn run(path: &Path, view: &ViewArgs, name: Option<Clean>) -> Ou
         }
         Ok(None) => resume_or_begin(&places, &plan, path)?,
         Err(error @ (LockError::HeldSilently | LockError::Held(_) | LockError::Io(_))) => {
-            let hint = places::newest_of(&places, &plan)?.map_or_else(String::new, |found| format!("; `warroom rollback {} --direct` works without it", found.run));
+            let hint = places::newest_of(&places, &plan)?.map_or_else(String::new, |found| {
+                format!("; `warroom rollback {} --direct` works without it", found.run)
+            });
             return Err(Failure::new(Exit::Refused, format!("{error}{hint}")));
         }
     };
@@ -56,18 +58,27 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Found, F
 
 /// Whether a run moved traffic and neither came back, nor was completed and watched, nor was ended.
 fn is_unfinished(entries: &[Entry]) -> bool {
-    let moved = entries.iter().any(|e| matches!(e.fact, Fact::Intent { .. } | Fact::RollbackAccepted { .. } | Fact::Adopted { .. }));
+    let moved = entries
+        .iter()
+        .any(|e| matches!(e.fact, Fact::Intent { .. } | Fact::RollbackAccepted { .. } | Fact::Adopted { .. }));
     let over = entries.iter().any(|e| matches!(e.fact, Fact::Ended | Fact::RolledBack | Fact::WatchOver));
     moved && !over
 }
 
 /// Freezes the plan in a new run's folder and starts its keeper.
-pub(super) fn begin(places: &Places, plan: &Plan, path: &Path, mode: Mode, alone: Option<Duration>) -> Result<Found, Failure> {
+pub(super) fn begin(
+    places: &Places,
+    plan: &Plan,
+    path: &Path,
+    mode: Mode,
+    alone: Option<Duration>,
+) -> Result<Found, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
     let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
     let socket = places.socket(&run).map_err(|error| wrong(&error))?;
     places.create(&run).map_err(|error| wrong(&error))?;
-    std::fs::write(places.plan(&run), &plan.source.text).map_err(|error| wrong(&format!("{}: {error}", places.plan(&run).display())))?;
+    std::fs::write(places.plan(&run), &plan.source.text)
+        .map_err(|error| wrong(&format!("{}: {error}", places.plan(&run).display())))?;
     let writer = Writer::open(&places.journal(&run)).map_err(|error| wrong(&error))?;
     let plan_path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let info = RunInfo {
@@ -166,13 +177,17 @@ pub(super) async fn restart(run: Option<&str>, view: &ViewArgs, name: Option<Cle
     let places = places::places()?;
     let found = places::find(&places, run)?;
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
-    let info = Reader::open(&places.journal(&found.run)).and_then(|reader| reader.info()).map_err(|error| failed(&error))?;
+    let info =
+        Reader::open(&places.journal(&found.run)).and_then(|reader| reader.info()).map_err(|error| failed(&error))?;
     let Some(info) = info else { return Err(failed(&"the run's journal does not say what its plan was")) };
     let introduction = Introduction { name: name.clone(), ..Introduction::default() };
     if let Ok(mut client) = Client::connect(&found.socket, &introduction).await {
         let phase = client.status().await.map_err(|error| failed(&error))?.snapshot.phase;
         if !matches!(phase, crate::engine::Phase::RolledBack | crate::engine::Phase::Complete) {
-            return Err(Failure::new(Exit::Refused, format!("run {} is not over ({}): end it first", found.run, phase.word())));
+            return Err(Failure::new(
+                Exit::Refused,
+                format!("run {} is not over ({}): end it first", found.run, phase.word()),
+            ));
         }
         super::act::print_answer(client.command(Command::End).await.map_err(|error| failed(&error))?)?;
         // The keeper closes the connection when it has gone, and its lock with it.
@@ -209,7 +224,10 @@ pub(super) async fn open(found: &Found, view: &ViewArgs, name: Option<Clean>, de
         ascii: view.ascii,
         theme: view.theme.clone(),
         help: demo.as_ref().map(|demo| demo.help),
-        state_dir: demo.as_ref().map(|demo| demo.state_dir.clone()).or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
+        state_dir: demo
+            .as_ref()
+            .map(|demo| demo.state_dir.clone())
+            .or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
     };
     match console::run(options).await {
         Ok(ConsoleExit { last, restart }) => {

@@ -40,7 +40,10 @@ fn only_running(places: &Places) -> Result<Found, Failure> {
     let running: Vec<Found> = all(places)?.into_iter().filter(|found| is_listening(&found.socket)).collect();
     match running.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(Failure::new(Exit::Unreachable, "no keeper runs here; name a run or a plan file, or start one with `warroom run PLAN`")),
+        [] => Err(Failure::new(
+            Exit::Unreachable,
+            "no keeper runs here; name a run or a plan file, or start one with `warroom run PLAN`",
+        )),
         several => {
             let ids: Vec<&str> = several.iter().map(|found| found.run.as_str()).collect();
             Err(Failure::new(Exit::Usage, format!("several keepers run here, name one: {}", ids.join(", "))))
@@ -98,7 +101,10 @@ pub(super) async fn connect(wanted: Option<&str>, name: Option<Clean>) -> Result
     let found = find(&places()?, wanted)?;
     let introduction = Introduction { name, readonly: false, follow: false };
     let client = Client::connect(&found.socket, &introduction).await.map_err(|error| {
-        Failure::new(Exit::Unreachable, format!("{error}; run {}; `warroom rollback {} --direct` works without the keeper", found.run, found.run))
+        Failure::new(
+            Exit::Unreachable,
+            format!("{error}; run {}; `warroom rollback {} --direct` works without the keeper", found.run, found.run),
+        )
     })?;
     Ok((found, client))
 }

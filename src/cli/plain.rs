@@ -9,7 +9,8 @@ use std::path::Path;
 
 /// Prints each new line of the run and each change of the band, until the run ends or the pipe closes.
 pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcome {
-    let mut client = Client::connect(socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    let mut client =
+        Client::connect(socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mut printed = 0;
     let mut word = String::new();
     let mut last: Option<Box<Status>> = None;
@@ -66,9 +67,13 @@ pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
     };
     let snapshot = &status.snapshot;
     println!("{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
-    let split = snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let split =
+        snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
     if !demo {
-        println!("candidate {split} at the balancer; quitting changed nothing; the keeper goes on (process {})", status.keeper.pid);
+        println!(
+            "candidate {split} at the balancer; quitting changed nothing; the keeper goes on (process {})",
+            status.keeper.pid
+        );
         println!("  warroom attach {run}      warroom rollback {run}      warroom log {run}");
     }
     match exit_of(last) {

@@ -20,7 +20,8 @@ pub(super) fn init(path: &Path) -> Outcome {
         .create_new(true)
         .open(path)
         .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))?;
-    file.write_all(SAMPLE.as_bytes()).map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))?;
+    file.write_all(SAMPLE.as_bytes())
+        .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))?;
     println!("{} written; change the addresses, then: warroom plan {}", path.display(), path.display());
     Ok(Exit::Done)
 }

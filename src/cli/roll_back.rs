@@ -85,7 +85,10 @@ async fn follow(mut client: Client, plan: &Path) -> Outcome {
     };
     match tokio::time::timeout(lateness + FOLLOW_BEYOND_LATENESS, following).await {
         Ok(exit) => Ok(exit),
-        Err(_) => Err(Failure::new(Exit::Unconfirmed, "UNKNOWN - not confirmed yet; the keeper goes on trying; look with `warroom status`")),
+        Err(_) => Err(Failure::new(
+            Exit::Unconfirmed,
+            "UNKNOWN - not confirmed yet; the keeper goes on trying; look with `warroom status`",
+        )),
     }
 }
 
@@ -101,7 +104,16 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
         }
     };
     let folder = Some(places.run(&found.run));
-    roll_back(Direct { traffic: driver(&plan)?, plan, folder, entries, by: me(name), reason: reason(args), typed: args.confirm.clone() }).await
+    roll_back(Direct {
+        traffic: driver(&plan)?,
+        plan,
+        folder,
+        entries,
+        by: me(name),
+        reason: reason(args),
+        typed: args.confirm.clone(),
+    })
+    .await
 }
 
 /// No keeper and no run: the plan file alone, and the person says where everything goes.
@@ -109,7 +121,10 @@ async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> O
     let plan = Arc::new(places::load(path)?);
     let traffic = driver(&plan)?;
     match direct::current_split(&plan, traffic.as_ref()).await {
-        Ok(split) => println!("no run of this plan is known here; the candidate {} has {split} now", plan.environments.candidate.words()),
+        Ok(split) => println!(
+            "no run of this plan is known here; the candidate {} has {split} now",
+            plan.environments.candidate.words()
+        ),
         Err(why) => println!("no run of this plan is known here; the balancer cannot be read: {why}"),
     }
     let label = match &args.to {
@@ -118,12 +133,29 @@ async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> O
             println!("All traffic to which environment? Type its label ({}):", plan.environments.stable.label);
             line()?
         }
-        None => return Err(Failure::new(Exit::Usage, format!("say where everything goes: --to {}", plan.environments.stable.label))),
+        None => {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("say where everything goes: --to {}", plan.environments.stable.label),
+            ));
+        }
     };
     if label != plan.environments[Role::Stable].label.as_str() {
-        return Err(Failure::new(Exit::Usage, format!("{label:?} is not the stable environment's label, {}", plan.environments.stable.label)));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{label:?} is not the stable environment's label, {}", plan.environments.stable.label),
+        ));
     }
-    roll_back(Direct { traffic, plan, folder: None, entries: Vec::new(), by: me(name), reason: reason(args), typed: args.confirm.clone() }).await
+    roll_back(Direct {
+        traffic,
+        plan,
+        folder: None,
+        entries: Vec::new(),
+        by: me(name),
+        reason: reason(args),
+        typed: args.confirm.clone(),
+    })
+    .await
 }
 
 async fn roll_back(direct: Direct) -> Outcome {

@@ -9,7 +9,8 @@ pub(super) async fn status(run: Option<&str>, json: bool, oneline: bool) -> Outc
     let (_, mut client) = connect(run, None).await?;
     let status = client.status().await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     if json {
-        let text = serde_json::to_string_pretty(&status_json(&status)).map_err(|error| Failure::new(Exit::Unreachable, error))?;
+        let text = serde_json::to_string_pretty(&status_json(&status))
+            .map_err(|error| Failure::new(Exit::Unreachable, error))?;
         println!("{text}");
     } else if oneline {
         let snapshot = &status.snapshot;
@@ -82,9 +83,17 @@ fn print_whole(status: &Status) {
     let s = &status.snapshot;
     println!("{}   run {}", s.title, status.run);
     println!("{} {}", s.band.word, s.band.text);
-    let configured = s.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
-    let measured = s.split.measured.as_ref().map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
-    println!("candidate {}: wanted {}, configured {configured}, measured {measured}", s.environments.candidate.label, s.split.wanted);
+    let configured =
+        s.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let measured = s
+        .split
+        .measured
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
+    println!(
+        "candidate {}: wanted {}, configured {configured}, measured {measured}",
+        s.environments.candidate.label, s.split.wanted
+    );
     println!("rollback target: {}", s.target.words);
     if let Some(driver) = &s.people.driver {
         println!("driver: {driver}{}", if s.people.driver_here { "" } else { " (not here)" });

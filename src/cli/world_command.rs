@@ -10,11 +10,16 @@ const ORPHAN_LIFE: Duration = Duration::from_secs(600);
 pub(super) fn run(args: WorldCommand) -> Outcome {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
     let scenario = Scenario::named(&args.scenario, args.seed).ok_or_else(|| failed(&"no such scenario"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| failed(&error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| failed(&error))?;
     if !args.until_eof {
         println!("world on http://{}: scenario {}, {} rps; Ctrl-C ends it", args.listen, args.scenario, args.load);
     }
-    let options = WorldOptions { listen: args.listen, scenario, speed: args.speed, write_plan: args.write_plan, load: args.load };
+    let options =
+        WorldOptions { listen: args.listen, scenario, speed: args.speed, write_plan: args.write_plan, load: args.load };
     runtime.block_on(async {
         tokio::select! {
             ended = world::run(options) => ended.map_err(|error| failed(&error)),

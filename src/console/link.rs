@@ -26,7 +26,10 @@ pub enum FromLink {
 }
 
 /// Starts the link. Commands given while it is down are dropped: nothing is ever sent later by itself.
-pub fn start(socket: PathBuf, introduction: Introduction) -> (mpsc::Sender<(CommandId, Command)>, mpsc::Receiver<FromLink>) {
+pub fn start(
+    socket: PathBuf,
+    introduction: Introduction,
+) -> (mpsc::Sender<(CommandId, Command)>, mpsc::Receiver<FromLink>) {
     let (commands, asked) = mpsc::channel(WAITING_MAX);
     let (told, messages) = mpsc::channel(WAITING_MAX);
     tokio::spawn(keep_up(socket, introduction, asked, told));

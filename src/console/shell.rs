@@ -215,13 +215,19 @@ impl Shell {
         tokio::spawn(async move {
             let words = direct_process(&run, state_dir.as_deref(), name.as_ref().map(|n| n.as_str()), &told).await;
             if let Err(error) = words {
-                let _ = told.send(format!("cannot be started: {error}; elsewhere: warroom rollback {run} --direct")).await;
+                let _ =
+                    told.send(format!("cannot be started: {error}; elsewhere: warroom rollback {run} --direct")).await;
             }
         });
     }
 }
 
-async fn direct_process(run: &str, state_dir: Option<&std::path::Path>, name: Option<&str>, told: &mpsc::Sender<String>) -> io::Result<()> {
+async fn direct_process(
+    run: &str,
+    state_dir: Option<&std::path::Path>,
+    name: Option<&str>,
+    told: &mpsc::Sender<String>,
+) -> io::Result<()> {
     let mut command = tokio::process::Command::new(std::env::current_exe()?);
     if let Some(name) = name {
         command.args(["--as", name]);
@@ -231,7 +237,8 @@ async fn direct_process(run: &str, state_dir: Option<&std::path::Path>, name: Op
         command.env("WARROOM_STATE_DIR", state_dir);
     }
     // A group of its own: closing the terminal must not stop a rollback.
-    let mut child = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child =
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     if let Some(stdout) = child.stdout.take() {
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await? {
@@ -265,7 +272,10 @@ fn look_of(options: &ConsoleOptions) -> Look {
             return Theme::Mono;
         }
         let forced = var("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-        let plain = term.is_empty() || term == "dumb" || term.starts_with("vt1") || var("CLICOLOR").is_some_and(|value| value == "0");
+        let plain = term.is_empty()
+            || term == "dumb"
+            || term.starts_with("vt1")
+            || var("CLICOLOR").is_some_and(|value| value == "0");
         match (forced, plain, many) {
             (false, true, _) => Theme::Mono,
             (_, _, true) => Theme::Dark,

@@ -138,7 +138,9 @@ pub(super) fn is_hung_up() -> bool {
     let mut polled = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::empty())];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
     match rustix::event::poll(&mut polled, Some(&now)) {
-        Ok(_) => polled[0].revents().intersects(rustix::event::PollFlags::HUP | rustix::event::PollFlags::ERR | rustix::event::PollFlags::NVAL),
+        Ok(_) => polled[0]
+            .revents()
+            .intersects(rustix::event::PollFlags::HUP | rustix::event::PollFlags::ERR | rustix::event::PollFlags::NVAL),
         Err(_) => false,
     }
 }

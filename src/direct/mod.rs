@@ -140,9 +140,11 @@ impl Work {
                 let outcome = Outcome { id, epoch: Default::default(), result: OutcomeKind::Journaled(Ok(())) };
                 self.doing.push(Box::pin(std::future::ready(outcome)));
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => self.doing.push(Box::pin(async move {
-                Outcome { id, epoch, result: OutcomeKind::Written(traffic.write(setting, None).await) }
-            })),
+            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+                self.doing.push(Box::pin(async move {
+                    Outcome { id, epoch, result: OutcomeKind::Written(traffic.write(setting, None).await) }
+                }))
+            }
             Effect::ReadSplit { id, epoch } => self.doing.push(Box::pin(async move {
                 let started = clock::mono();
                 Outcome { id, epoch, result: OutcomeKind::Read { started, state: traffic.read().await } }

@@ -1,6 +1,6 @@
 //! The way back. Accepted once, it supersedes everything and never gives up by itself.
 
-use super::{Direction, Effect, Engine, Fact, Phase, Severity, WakeReason, WriteResult, share};
+use super::{Direction, Effect, Engine, Fact, Mode, Phase, Severity, WakeReason, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Role, Setting, Split, Wall};
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ pub(super) struct Rollback {
     writing: Option<EffectId>,
     retry_at: Option<Mono>,
     pub sent: Option<Mono>,
+    /// When the newest attempt was sent.
+    newest_send: Option<Mono>,
+    /// Whether the newest attempt has been answered.
+    answered: bool,
     pub acknowledged: Option<Mono>,
     pub last_error: Option<Clean>,
     /// The first agreeing read.
@@ -41,6 +45,42 @@ pub(super) struct Rollback {
 }
 
 impl Rollback {
+    /// Accepted and not sent yet.
+    fn new(
+        by: Person,
+        reason: Clean,
+        automatic: bool,
+        (accepted, accepted_wall): (Mono, Wall),
+        from: Option<Split>,
+        setting: Setting,
+        journal: Option<(EffectId, Mono)>,
+    ) -> Self {
+        Self {
+            by,
+            reason,
+            automatic,
+            accepted,
+            accepted_wall,
+            from,
+            setting,
+            journal,
+            ahead_of_journal: false,
+            attempts: 0,
+            writing: None,
+            retry_at: None,
+            sent: None,
+            newest_send: None,
+            answered: true,
+            acknowledged: None,
+            last_error: None,
+            read_back: None,
+            agreeing_since: None,
+            confirmed: None,
+            rolled_back: None,
+            foreign: None,
+        }
+    }
+
     pub fn phase(&self) -> Phase {
         match (self.confirmed, self.rolled_back) {
             (None, _) => Phase::RollingBack,
@@ -54,7 +94,8 @@ impl Rollback {
     }
 
     pub fn next_wake(&self) -> Option<(Mono, WakeReason)> {
-        match (self.journal, self.retry_at) {
+        // An attempt under way is waited for; what follows it is decided on its outcome.
+        match (self.journal, self.retry_at.filter(|_| self.writing.is_none())) {
             (Some((_, at)), _) => Some((at, WakeReason::RollbackOverdue)),
             (None, Some(at)) => Some((at, WakeReason::RollbackRetry)),
             (None, None) => None,
@@ -69,37 +110,22 @@ impl Engine {
         let setting = share::all_stable(&self.layout, &baseline);
         let from = self.balancer.split();
         self.ledger.record(&setting);
+        // Whoever rolls back over a drift that is on screen has seen it and means it.
+        if let Some(drift) = self.drift.take()
+            && !automatic
+        {
+            self.ledger.record(&drift.setting);
+        }
         self.epoch.0 += 1;
         self.shift = None;
         self.held = None;
-        self.drift = None;
         self.approvals.clear();
         let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
         let journal = self.say(Severity::Critical, Some(by), text, fact, out);
-        self.rollback = Some(Rollback {
-            by: by.clone(),
-            reason,
-            automatic,
-            accepted: self.now,
-            accepted_wall: self.wall,
-            from,
-            setting,
-            journal: Some((journal, self.now + DISK_WAIT)),
-            ahead_of_journal: false,
-            attempts: 0,
-            writing: None,
-            retry_at: None,
-            sent: None,
-            acknowledged: None,
-            last_error: None,
-            read_back: None,
-            agreeing_since: None,
-            confirmed: None,
-            rolled_back: None,
-            foreign: None,
-        });
+        let waits = Some((journal, self.now + DISK_WAIT));
+        self.rollback = Some(Rollback::new(by.clone(), reason, automatic, (self.now, self.wall), from, setting, waits));
     }
 
     /// A rollback that was accepted before the keeper was restarted goes on by itself.
@@ -115,28 +141,10 @@ impl Engine {
         self.shift = None;
         self.held = None;
         self.ledger.record(&setting);
-        self.rollback = Some(Rollback {
-            by: entry.by.clone().unwrap_or_else(Person::keeper),
-            reason,
-            automatic,
-            accepted: self.now,
-            accepted_wall: entry.wall,
-            from,
-            setting,
-            journal: None,
-            ahead_of_journal: false,
-            attempts: 0,
-            writing: None,
-            retry_at: Some(self.now),
-            sent: None,
-            acknowledged: None,
-            last_error: None,
-            read_back: None,
-            agreeing_since: None,
-            confirmed: None,
-            rolled_back: None,
-            foreign: None,
-        });
+        let by = entry.by.clone().unwrap_or_else(Person::keeper);
+        let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);
+        rollback.retry_at = Some(self.now);
+        self.rollback = Some(rollback);
     }
 
     pub(super) fn rollback_journaled(&mut self, id: EffectId) {
@@ -159,6 +167,7 @@ impl Engine {
             return false;
         }
         rollback.writing = None;
+        rollback.answered = true;
         match result {
             WriteResult::Accepted => {
                 if rollback.acknowledged.is_none() {
@@ -171,7 +180,10 @@ impl Engine {
                 let doubled = RETRY_FIRST * 2_u32.saturating_pow(rollback.attempts.saturating_sub(1).min(8));
                 // Half fixed, half spread, so that several keepers do not beat in step.
                 let wait = doubled.min(RETRY_MAX).mul_f64(0.5 + spread * 0.5);
-                rollback.retry_at = Some(self.now + wait);
+                // Under a foreign setting nothing is sent until somebody asks for it.
+                if rollback.foreign.is_none() {
+                    rollback.retry_at = Some(self.now + wait);
+                }
                 let is_new = rollback.last_error.as_ref() != Some(why);
                 rollback.last_error = Some(why.clone());
                 if is_new {
@@ -191,9 +203,9 @@ impl Engine {
         let Some(rollback) = &mut self.rollback else { return };
         if *setting == rollback.setting {
             rollback.foreign = None;
-            rollback.retry_at = None;
-            // A read that began before the acceptance can only repeat what was there then.
-            if started >= rollback.accepted {
+            // A read that began before the newest attempt can only repeat what was there then.
+            if rollback.newest_send.is_some_and(|sent| started >= sent) {
+                rollback.retry_at = None;
                 self.rollback_agrees(started, out);
             }
             return;
@@ -218,11 +230,17 @@ impl Engine {
             }
             return;
         }
+        // Before the first attempt was answered, what is there may be what the rollback was asked for over.
+        let is_after = rollback.answered && rollback.newest_send.is_some_and(|sent| started >= sent);
+        if !is_after {
+            return;
+        }
         rollback.retry_at = None;
         if rollback.foreign.as_ref().is_none_or(|(_, seen)| seen != setting) {
             rollback.foreign = Some((now, setting.clone()));
+            rollback.read_back = None;
             let text = format!("FOREIGN: somebody else set {setting}; nothing is sent over it; :sendagain or :adopt");
-            self.say(Severity::Critical, None, text, Fact::Line, out);
+            self.say(Severity::Critical, None, text, Fact::Foreign { setting: setting.clone() }, out);
         }
     }
 
@@ -290,7 +308,18 @@ impl Engine {
         rollback.writing = Some(id);
         rollback.attempts += 1;
         rollback.sent.get_or_insert(now);
+        rollback.newest_send = Some(now);
+        rollback.answered = false;
         out.push(Effect::WriteSplit { id, epoch: self.epoch, direction: Direction::Back, setting, tag: None });
+    }
+
+    /// What the journal says of a foreign setting, after a restart.
+    pub(super) fn fold_foreign(&mut self, setting: Option<&Setting>) {
+        let now = self.now;
+        if let Some(rollback) = &mut self.rollback {
+            rollback.foreign = setting.map(|setting| (now, setting.clone()));
+            rollback.retry_at = setting.is_none().then_some(now);
+        }
     }
 
     /// Sends over a foreign setting because somebody asked for it.
@@ -303,18 +332,18 @@ impl Engine {
         rollback.retry_at = Some(now);
         self.ledger.record(&setting);
         let text = format!("{by} sends the rollback over {setting}");
-        self.say(Severity::Critical, Some(by), &text, Fact::Line, out);
+        self.say(Severity::Critical, Some(by), &text, Fact::SentAgain { setting }, out);
         Ok(text.into())
     }
 
     /// Takes the foreign setting as the rollback's own, when it leaves the candidate nothing.
     pub(super) fn adopt_in_rollback(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Clean> {
-        let split = self.balancer.split();
-        let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
-        let Some((_, setting)) = rollback.foreign.clone() else { return Err("nothing foreign is there".into()) };
-        if split != Some(Split::ALL_STABLE) {
-            return Err("it leaves traffic on the candidate: :sendagain".into());
+        let foreign = self.rollback.as_ref().and_then(|rollback| rollback.foreign.clone());
+        let Some((_, setting)) = foreign else { return Err("nothing foreign is there".into()) };
+        if !share::is_all_stable(&self.layout, &setting) {
+            return Err("it leaves traffic on the candidate, or a node with nobody to serve: :sendagain".into());
         }
+        let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
         rollback.setting = setting.clone();
         rollback.foreign = None;
         self.ledger.record(&setting);
@@ -327,7 +356,7 @@ impl Engine {
 
     /// Somebody rolled back without this keeper. It follows.
     pub(super) fn tombstone_found(&mut self, words: &Clean, out: &mut Vec<Effect>) {
-        if self.rollback.is_none() && !self.ended {
+        if self.rollback.is_none() && !self.ended && self.mode == Mode::Drive {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
             self.accept_rollback(&Person::keeper(), reason, false, out);
         }

@@ -13,17 +13,29 @@ const READ_BACK_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct BalancerView {
     /// The newest read in which every node answered: when it was finished, and what it said.
     pub seen: Option<(Mono, BalancerState)>,
+    /// When that read began: what was written later cannot be in it.
+    pub seen_started: Option<Mono>,
     /// What the newest read comes to, partial ones included.
     pub configured: Option<Configured>,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
     reading: Option<EffectId>,
     next_at: Mono,
+    /// Somebody wants a read that begins after now.
+    soon: bool,
 }
 
 impl BalancerView {
     pub fn new(now: Mono) -> Self {
-        Self { seen: None, configured: None, failure: None, reading: None, next_at: now }
+        Self {
+            seen: None,
+            seen_started: None,
+            configured: None,
+            failure: None,
+            reading: None,
+            next_at: now,
+            soon: false,
+        }
     }
 
     /// When the next read is due; `None` while one is under way.
@@ -34,6 +46,7 @@ impl BalancerView {
     /// The next read begins as soon as none is under way.
     pub fn read_soon(&mut self, now: Mono) {
         self.next_at = self.next_at.min(now);
+        self.soon = self.reading.is_some();
     }
 
     /// When every node last answered.
@@ -89,7 +102,11 @@ impl Engine {
             self.balancer.reading = None;
         }
         let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
-        let interval = if waits { READ_BACK_INTERVAL } else { self.plan.traffic_interval() };
+        let interval = match (std::mem::take(&mut self.balancer.soon), waits) {
+            (true, _) => Duration::ZERO,
+            (false, true) => READ_BACK_INTERVAL,
+            (false, false) => self.plan.traffic_interval(),
+        };
         self.balancer.next_at = self.now + interval;
         self.balancer.configured = share::configured(&self.layout, state);
         match state.setting() {
@@ -99,6 +116,7 @@ impl Engine {
                     self.say(Severity::Info, None, "balancer answers again", Fact::Line, out);
                 }
                 self.balancer.seen = Some((self.now, state.clone()));
+                self.balancer.seen_started = Some(started);
                 self.setting_seen(started, &setting, state, out);
             }
         }
@@ -115,7 +133,7 @@ impl Engine {
         if self.mode == Mode::Watch {
             return;
         }
-        if self.baseline.is_none() && self.rollback.is_none() {
+        if self.baseline.is_none() {
             self.take_baseline(setting, out);
         }
         self.ledger.record(&state.reload_setting());
@@ -128,7 +146,16 @@ impl Engine {
     }
 
     fn take_baseline(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
-        let split = self.balancer.split().unwrap_or_default();
+        if let Some(rollback) = &self.rollback {
+            // Rolled back before it was ever read: what is there is the state before the run, unless a
+            // write of the rollback's own was already answered.
+            if rollback.acknowledged.is_none() {
+                self.ledger.record(setting);
+            }
+            return;
+        }
+        // By weight: a candidate server that is down now would serve its part as soon as it comes up.
+        let split = share::by_weight(&self.layout, setting).unwrap_or_default();
         self.current = split;
         self.expected = Some(setting.clone());
         self.ledger.record(setting);
@@ -155,7 +182,7 @@ impl Engine {
         }
         let drift = Drift {
             from: self.current,
-            to: self.balancer.split().unwrap_or_default(),
+            to: share::by_weight(&self.layout, setting).unwrap_or_default(),
             setting: setting.clone(),
             since: self.now,
             own: self.ledger.explains(setting),

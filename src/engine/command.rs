@@ -1,5 +1,6 @@
 //! What people ask for. The phase table first, then the seat, then each command's own conditions.
 
+use super::forward::How;
 use super::guardrail::Level;
 use super::{
     ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, Override, Phase, Request, Rule, SUSPEND_MAX, Severity,
@@ -18,7 +19,7 @@ fn refuse<T>(why: impl AsRef<str>) -> std::result::Result<T, Vec<Clean>> {
 impl Engine {
     /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
     pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
-        if let Some((_, answer)) = self.answers.iter().find(|(id, _)| *id == request.id) {
+        if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && *by == request.by) {
             return answer.clone();
         }
         let answer = match self.generation_moved(&request.command) {
@@ -34,7 +35,7 @@ impl Engine {
                 }
             },
         };
-        self.answers.push_back((request.id, answer.clone()));
+        self.answers.push_back(((request.id, request.by.clone()), answer.clone()));
         if self.answers.len() > ANSWERS_MAX {
             self.answers.pop_front();
         }
@@ -112,6 +113,7 @@ impl Engine {
                 return refuse("an override needs a reason");
             }
         }
+        self.look_at_limits();
         let closed = self.closed_gates(over.is_some());
         if !closed.is_empty() {
             return Err(closed);
@@ -122,7 +124,8 @@ impl Engine {
             let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
             self.say(Severity::Critical, Some(by), text, Fact::Line, out);
         }
-        self.begin_shift(step, by, over.is_some(), out).map_err(|why| vec![why])
+        let how = if over.is_some() { How::Overridden } else { How::Pressed };
+        self.begin_shift(step, by, how, out).map_err(|why| vec![why])
     }
 
     fn typed_name(&self, typed: &str) -> std::result::Result<(), Vec<Clean>> {
@@ -206,18 +209,23 @@ impl Engine {
         else {
             return refuse("the next step needs no approval");
         };
-        if let Some(driver) = &self.driver {
-            if driver.name == by.name {
-                return refuse("the driver cannot approve their own step");
-            }
-            if self.plan.access.approver_is_another_user && driver.user == by.user {
-                return refuse(format!("the plan asks for another user than the driver's ({})", driver.user));
-            }
+        if let Some(why) = self.approver_refused(by) {
+            return refuse(why);
         }
         self.approvals.insert(step, by.clone());
         let text = format!("{by} approves {} as {role}", self.plan.steps[step].split);
         self.say(Severity::Warn, Some(by), &text, Fact::Approved { step }, out);
         Ok(text.into())
+    }
+
+    /// Why somebody's approval does not count for the present driver, if it does not.
+    pub(super) fn approver_refused(&self, by: &Person) -> Option<String> {
+        let driver = self.driver.as_ref()?;
+        if driver.name == by.name {
+            return Some("the driver cannot approve their own step".into());
+        }
+        let same_user = self.plan.access.approver_is_another_user && driver.user == by.user;
+        same_user.then(|| format!("the plan asks for another user than the driver's ({})", driver.user))
     }
 
     fn adopt(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
@@ -233,6 +241,9 @@ impl Engine {
             (None, Some(baseline)) => (baseline.setting.clone(), baseline.split),
             (None, None) => return refuse("nothing to adopt: the balancer holds what this run set"),
         };
+        if !super::share::serves_everywhere(&self.layout, &setting) {
+            return refuse("it leaves a node with nobody to serve: R rolls back");
+        }
         let text = format!("{by} adopts candidate {split} ({setting})");
         self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);
         self.adopted(setting, split);
@@ -256,6 +267,11 @@ impl Engine {
     fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
         match &self.drift {
             Some(drift) if drift.is_towards_stable() => {
+                if self.stable_is_ready() == Some(false) || self.past_no_return().is_some() {
+                    return refuse(
+                        "the rollback target is not ready or past a point of no return: use R, which asks for the name",
+                    );
+                }
                 let reason = format!("completing a move towards stable: {}", drift.words());
                 self.roll_back(by, Some(Clean::new(reason)), None, out)
             }
@@ -289,8 +305,12 @@ impl Engine {
     }
 
     fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
-        if self.phase() == Phase::RollingBack {
+        let foreign = self.rollback.as_ref().is_some_and(|rollback| rollback.foreign.is_some());
+        if self.phase() == Phase::RollingBack && !foreign {
             return refuse("a rollback is under way: it ends by itself when it is confirmed");
+        }
+        if self.shift.is_some() {
+            return refuse("a write is under way: it must be read back first");
         }
         let split = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
         let text = format!("{by} ends the run; the split stays as it is: candidate {split}");

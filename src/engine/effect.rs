@@ -144,6 +144,16 @@ pub enum Fact {
         /// Whether a guardrail did it.
         automatic: bool,
     },
+    /// Somebody else's setting was seen during a rollback: nothing is sent over it.
+    Foreign {
+        /// Its weights.
+        setting: Setting,
+    },
+    /// A person had the rollback sent over it all the same.
+    SentAgain {
+        /// The weights it went over.
+        setting: Setting,
+    },
     /// The rollback's setting was seen.
     RollbackReadBack,
     /// The rollback's setting was seen over the whole lateness window.

@@ -26,14 +26,26 @@ impl Bake {
     }
 }
 
+/// What lets a step begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// A person, and every gate was open.
+    Pressed,
+    /// A person went over closed gates.
+    Overridden,
+    /// The keeper, and every gate passed.
+    Automatic,
+}
+
 /// A forward write under way.
 #[derive(Debug, Clone)]
 pub(super) struct Shift {
     pub step: usize,
     pub setting: Setting,
-    pub by: Person,
     /// Whether gates were overridden for it.
     overridden: bool,
+    /// Whether the keeper began it by itself.
+    pub automatic: bool,
     stage: ShiftStage,
 }
 
@@ -51,7 +63,7 @@ impl Shift {
     /// A shift whose write may have gone out before the keeper was restarted.
     pub fn recovered(step: usize, setting: Setting, now: Mono, lateness: Duration) -> Self {
         let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness };
-        Self { step, setting, by: Person::keeper(), overridden: false, stage }
+        Self { step, setting, overridden: false, automatic: false, stage }
     }
 
     /// When an unconfirmed write can no longer land.
@@ -79,7 +91,7 @@ impl Engine {
         &mut self,
         step: usize,
         by: &Person,
-        overridden: bool,
+        how: How,
         out: &mut Vec<Effect>,
     ) -> Result<Clean, Clean> {
         let split = self.plan.steps[step].split;
@@ -94,7 +106,13 @@ impl Engine {
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
         let journal = self.say(Severity::Info, Some(by), &text, fact, out);
-        self.shift = Some(Shift { step, setting, by: by.clone(), overridden, stage: ShiftStage::Intended { journal } });
+        self.shift = Some(Shift {
+            step,
+            setting,
+            overridden: how == How::Overridden,
+            automatic: how == How::Automatic,
+            stage: ShiftStage::Intended { journal },
+        });
         Ok(text.into())
     }
 
@@ -108,8 +126,12 @@ impl Engine {
             return;
         }
         // Time has passed since the key: every gate is asked again at the moment of sending.
-        let overridden = shift.overridden;
-        let closed = self.gates().into_iter().find(|gate| !(gate.is_open() || overridden && gate.can_be_overridden));
+        let (overridden, automatic) = (shift.overridden, shift.automatic);
+        self.look_at_limits();
+        let may = |gate: &Gate| {
+            if automatic { gate.passes() } else { gate.is_open() || overridden && gate.can_be_overridden }
+        };
+        let closed = self.gates().into_iter().find(|gate| !may(gate));
         if let Some(gate) = closed {
             self.miss(&format!("{} closed before it was sent: {}", gate.name, gate.detail), out);
             return;
@@ -198,7 +220,7 @@ impl Engine {
         }
         // Past its window the write is over only when the balancer was read since: else nobody knows.
         let Some(at) = self.shift.as_ref().and_then(Shift::settles_at) else { return };
-        if self.balancer.at().is_some_and(|seen| seen >= at) {
+        if self.balancer.seen_started.is_some_and(|started| started >= at) {
             let holds = self.balancer.split().map_or_else(|| "something unknown".to_owned(), |s| s.to_string());
             self.miss(&format!("the balancer still holds {holds} after the lateness window"), out);
         }
@@ -275,7 +297,7 @@ impl Engine {
             return;
         }
         let keeper = Person::claimed(format!("automatic for {}", driver.name), Person::keeper().user);
-        if let Err(why) = self.begin_shift(step, &keeper, false, out) {
+        if let Err(why) = self.begin_shift(step, &keeper, How::Automatic, out) {
             self.hold(&Person::keeper(), why.as_str(), true, out);
         }
     }

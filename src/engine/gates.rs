@@ -1,10 +1,10 @@
 //! Why not yet: everything that must hold before traffic moves forward, each with its reason.
 
 use super::Engine;
-use super::guardrail::Level;
 use super::watching::verdict_word;
 use super::window::Freshness;
-use crate::domain::{Absence, Clean, Role, Split, Verdict, duration_words};
+use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
+use crate::plan::CheckKind;
 use serde::{Deserialize, Serialize};
 
 /// One condition for going forward.
@@ -49,7 +49,12 @@ impl Engine {
         self.feed_gates(&mut gates);
         for index in 0..self.plan.checks.len() {
             if self.plan.checks[index].required {
-                let (verdict, detail, _) = self.check(index);
+                let (verdict, detail, at) = self.check(index);
+                // For going forward an answer must be fresh, not only not yet old.
+                let plan = &self.plan.checks[index];
+                let late = Freshness::of(plan.interval).late + plan.timeout;
+                let is_late = matches!(plan.kind, CheckKind::Http(_)) && at.is_none_or(|at| self.now.since(at) > late);
+                let verdict = if is_late { verdict.max(Verdict::Unknown) } else { verdict };
                 gates.push(Gate::new(self.plan.checks[index].name.clone(), verdict, detail.as_str(), SOFT));
             }
         }
@@ -69,10 +74,7 @@ impl Engine {
             gates.push(Gate::new(name, verdict, detail, HARD));
         };
         hard("engine", self.violation.as_ref().map(|why| (Verdict::Fail, format!("frozen: {why}"))));
-        hard(
-            "journal",
-            self.journal_trouble.as_ref().map(|(_, why)| (Verdict::Fail, format!("cannot be written: {why}"))),
-        );
+        hard("journal", self.journal_trouble.as_ref().map(|why| (Verdict::Fail, format!("cannot be written: {why}"))));
         let fresh = Freshness::of(self.plan.poll.balancer).late;
         hard(
             "balancer",
@@ -119,11 +121,12 @@ impl Engine {
 
     /// Whether a limit is unknown only because its environment has no traffic.
     fn is_idle(&self, index: usize) -> bool {
-        matches!(
-            self.watches[index].reading.value,
-            Err(Absence::NoRequests | Absence::TooFew { .. } | Absence::NotYet | Absence::Missing(_))
-        ) && self.watches[index].level < Level::Hold
-            || matches!(self.watches[index].reading.value, Err(Absence::Missing(_) | Absence::NotYet))
+        let counted = matches!(self.plan.guardrails[index].subject.signal, Signal::ErrorRatio | Signal::Latency(_));
+        let why = &self.watches[index].reading.value;
+        // A process that has answered nothing yet has no request series at all: its exposition was read.
+        let series_missing =
+            matches!(why, Err(Absence::Missing(_))) && self.instances[Role::Candidate].read_at().is_some();
+        counted && (series_missing || matches!(why, Err(Absence::NoRequests | Absence::TooFew { .. })))
     }
 
     fn limit_words(&self, index: usize, idle: bool) -> String {
@@ -165,8 +168,11 @@ impl Engine {
         if let Some(next) = self.next_step()
             && let Some(role) = &self.plan.steps[next].approval
         {
-            let (verdict, detail) = match self.approvals.get(&next) {
-                Some(by) => (Verdict::Pass, format!("{role}: {by}")),
+            let approved = self.approvals.get(&next).map(|by| (by, self.approver_refused(by)));
+            let (verdict, detail) = match approved {
+                Some((by, None)) => (Verdict::Pass, format!("{role}: {by}")),
+                // The approver took the seat since: nobody approves their own step.
+                Some((_, Some(why))) => (Verdict::Fail, format!("{role}: {why}")),
                 None => (Verdict::Fail, format!("{role} must approve {}: :approve", self.plan.steps[next].split)),
             };
             gates.push(Gate::new("approval", verdict, detail, HARD));

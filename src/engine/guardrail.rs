@@ -76,20 +76,13 @@ impl Watch {
             level = level.max(Level::Warn);
         }
         if gone {
-            level = level.max(self.level_of_absence(plan, absent_for));
+            // One scrape that failed is a warning; gone for the stale limit is BLIND.
+            let known_gone = absent_for > freshness.stale;
+            level = level.max(if known_gone { level_of_absence(plan, absent_for) } else { Level::Warn });
         }
         self.reading = reading;
         self.level = level;
         level
-    }
-
-    fn level_of_absence(&self, plan: &Guardrail, absent_for: Duration) -> Level {
-        match plan.absent {
-            OnAbsent::Warn => Level::Warn,
-            OnAbsent::Hold => Level::Hold,
-            OnAbsent::RollBack if absent_for >= plan.sustained => Level::RollBack,
-            OnAbsent::RollBack => Level::Hold,
-        }
     }
 
     /// Since when the limit that is next to act has been exceeded.
@@ -112,6 +105,15 @@ impl Watch {
             Compared::Within if self.level == Level::Warn => Verdict::Warn,
             Compared::Within => Verdict::Pass,
         }
+    }
+}
+
+fn level_of_absence(plan: &Guardrail, absent_for: Duration) -> Level {
+    match plan.absent {
+        OnAbsent::Warn => Level::Warn,
+        OnAbsent::Hold => Level::Hold,
+        OnAbsent::RollBack if absent_for >= plan.sustained => Level::RollBack,
+        OnAbsent::RollBack => Level::Hold,
     }
 }
 
@@ -200,8 +202,9 @@ mod tests {
     #[test]
     fn no_reading_is_never_quiet_and_too_few_requests_hold_nothing() {
         let gone = || Err(Absence::Unreachable("x".into()));
-        assert_eq!(run(&plan(OnAbsent::Hold), &[(0, gone())]), [Level::Hold]);
-        assert_eq!(run(&plan(OnAbsent::RollBack), &[(0, gone()), (10, gone())]), [Level::Hold, Level::RollBack]);
+        assert_eq!(run(&plan(OnAbsent::Hold), &[(0, gone()), (6, gone())]), [Level::Warn, Level::Hold]);
+        let levels = run(&plan(OnAbsent::RollBack), &[(0, gone()), (6, gone()), (10, gone())]);
+        assert_eq!(levels, [Level::Warn, Level::Hold, Level::RollBack]);
         assert_eq!(run(&plan(OnAbsent::Hold), &[(0, Err(Absence::TooFew { have: 1, need: 9 }))]), [Level::Quiet]);
     }
 

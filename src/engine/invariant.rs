@@ -13,8 +13,12 @@ impl Engine {
             return;
         }
         let Some(why) = self.violated(out) else { return };
-        // The effect that would break the invariant is not carried out.
-        out.retain(|effect| !matches!(effect, Effect::WriteSplit { direction: Direction::Forward, .. }));
+        // The effect that would break the invariant is not carried out; a rollback is never held up by this.
+        let watches = self.mode == Mode::Watch;
+        out.retain(|effect| match effect {
+            Effect::WriteSplit { direction, .. } => *direction == Direction::Back && !watches,
+            Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Stop => true,
+        });
         self.violation = Some(why.as_str().into());
         let text = format!("INVARIANT VIOLATED, forward is frozen, R still rolls back: {why}");
         self.say(Severity::Critical, None, text, Fact::Line, out);
@@ -103,8 +107,7 @@ impl Engine {
             return Some("2: a forward write of more than one step".into());
         }
         let steps = self.position.map_or(0, |position| position + 1)..=shift.step;
-        let by_keeper = shift.by.user == crate::domain::Person::keeper().user;
-        let past_hold = by_keeper && self.position.is_some_and(|position| self.plan.steps[position].hold);
+        let past_hold = shift.automatic && self.position.is_some_and(|position| self.plan.steps[position].hold);
         if past_hold {
             return Some(format!("7: the keeper went past a hold point by itself ({steps:?})"));
         }

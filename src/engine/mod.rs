@@ -11,6 +11,7 @@
 //!
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
 //! `balancer` (reads and drift), `watching` (readings, health, checks, limits), `gates` (why not yet),
+//! `facts` (what a restart needs and the disk has not taken yet),
 //! `invariant` (what must hold after every event), `recover` (after a crash), `snapshot` (what is shown).
 
 mod back;
@@ -18,6 +19,7 @@ mod balancer;
 mod command;
 mod effect;
 mod event;
+mod facts;
 mod forward;
 mod gates;
 pub mod guardrail;
@@ -49,6 +51,7 @@ use crate::domain::{
 use crate::plan::Plan;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
+use facts::Facts;
 use forward::{Bake, Shift};
 use guardrail::Watch;
 use ledger::Ledger;
@@ -176,10 +179,11 @@ pub struct Engine {
     approvals: BTreeMap<usize, Person>,
     suspension: Option<Suspension>,
 
-    journal_trouble: Option<(Wall, Clean)>,
+    journal_trouble: Option<Clean>,
+    facts: Facts,
     violation: Option<Clean>,
     log: VecDeque<Entry>,
-    answers: VecDeque<(CommandId, Answer)>,
+    answers: VecDeque<((CommandId, Person), Answer)>,
     entry_number: u64,
     next_effect: u64,
     epoch: Epoch,
@@ -235,6 +239,7 @@ impl Engine {
             approvals: BTreeMap::new(),
             suspension: None,
             journal_trouble: None,
+            facts: Facts::default(),
             violation: None,
             log: VecDeque::new(),
             answers: VecDeque::new(),
@@ -291,12 +296,14 @@ impl Engine {
     }
 
     fn journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
+        self.facts.settle(id, result.is_ok());
         match result {
-            Ok(()) => self.journal_trouble = None,
-            Err(why) if self.journal_trouble.is_none() => {
-                self.journal_trouble = Some((self.wall, why.clone()));
+            // Trouble is over only when nothing that a restart needs is still missing from the disk.
+            Ok(()) if self.facts.all_written() => self.journal_trouble = None,
+            Ok(()) => {}
+            Err(why) => {
+                self.journal_trouble.get_or_insert_with(|| why.clone());
             }
-            Err(_) => {}
         }
         self.rollback_journaled(id);
         self.intent_journaled(id, result, out);
@@ -321,6 +328,7 @@ impl Engine {
         self.pass_completion(out);
         self.pass_automatic(out);
         self.pass_suspension(out);
+        self.pass_facts(out);
         self.read_when_due(out);
     }
 
@@ -335,7 +343,10 @@ impl Engine {
         }
         wakes.extend(self.rollback.as_ref().and_then(Rollback::next_wake));
         wakes.extend(self.shift.as_ref().and_then(Shift::settles_at).map(|at| (at, WakeReason::ShiftSettled)));
-        wakes.into_iter().min_by_key(|(at, _)| *at)
+        // What is already due and could not be done waits for an event, not for the clock.
+        let waits_for_event =
+            |(at, reason): &(Mono, WakeReason)| *reason == WakeReason::ShiftSettled && *at <= self.now;
+        wakes.into_iter().filter(|wake| !waits_for_event(wake)).min_by_key(|(at, _)| *at)
     }
 
     /// Where the cutover stands.
@@ -419,8 +430,18 @@ impl Engine {
             self.log.pop_front();
         }
         let id = self.new_effect();
+        self.facts.asked(id, &entry, false);
         out.push(Effect::Journal { id, entry: Box::new(entry) });
         id
+    }
+
+    /// Writes again what a restart needs and the disk refused.
+    fn pass_facts(&mut self, out: &mut Vec<Effect>) {
+        if let Some(entry) = self.facts.due(self.now) {
+            let id = self.new_effect();
+            self.facts.asked(id, &entry, true);
+            out.push(Effect::Journal { id, entry: Box::new(entry) });
+        }
     }
 
     fn console_came(&mut self, console: u64, by: &Person, rights: Rights, out: &mut Vec<Effect>) {

@@ -35,8 +35,7 @@ impl Engine {
                 self.ledger.record(setting);
                 self.expected = Some(setting.clone());
                 self.current = *split;
-                self.baseline =
-                    Some(Baseline { setting: setting.clone(), split: *split });
+                self.baseline = Some(Baseline { setting: setting.clone(), split: *split });
             }
             Fact::Intent { step, setting, idle_rate, .. } => {
                 self.idle_rate = self.idle_rate.or(*idle_rate);
@@ -53,6 +52,7 @@ impl Engine {
                     if let Some(rollback) = &mut self.rollback {
                         rollback.setting = setting.clone();
                     }
+                    self.fold_foreign(None);
                 } else {
                     self.adopted(setting.clone(), *split);
                 }
@@ -60,9 +60,14 @@ impl Engine {
             Fact::RollbackAccepted { reason, from, setting, automatic } => {
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
             }
-            Fact::RollbackReadBack | Fact::RollbackConfirmed | Fact::RolledBack => {
-                // What was confirmed before the crash is confirmed again by reading, not by memory.
+            Fact::Foreign { setting } => self.fold_foreign(Some(setting)),
+            Fact::SentAgain { setting } => {
+                self.ledger.record(setting);
+                self.fold_foreign(None);
             }
+            // What was confirmed before the crash is confirmed again by reading, not by memory.
+            Fact::RollbackReadBack => self.fold_foreign(None),
+            Fact::RollbackConfirmed | Fact::RolledBack => {}
             Fact::Approved { step } => {
                 if let Some(by) = &entry.by {
                     self.approvals.insert(*step, by.clone());

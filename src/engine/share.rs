@@ -96,6 +96,36 @@ pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
     Setting(layout.slots.iter().map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
 }
 
+/// Whether a setting leaves the candidate nothing and every node somebody to serve, whoever is up now.
+pub fn is_all_stable(layout: &Layout, setting: &Setting) -> bool {
+    let weight = |slot: &Slot| setting.0.get(slot).copied();
+    let candidate_has_none =
+        layout.slots.iter().filter(|(_, role)| *role == Role::Candidate).all(|(slot, _)| weight(slot) == Some(0));
+    candidate_has_none && serves_everywhere(layout, setting)
+}
+
+/// Whether every node of a setting has some weight at all.
+pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
+    (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))
+}
+
+/// The split that weights alone make, whoever is up: the largest of all nodes; `None` when none has weight.
+pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
+    let node_share = |node: usize| {
+        let side = |role| {
+            layout.slots_of(node, role).filter_map(|slot| setting.0.get(slot)).map(|w| u64::from(*w)).sum::<u64>()
+        };
+        let (stable, candidate) = (side(Role::Stable), side(Role::Candidate));
+        let total = stable + candidate;
+        // A sliver of weight is not nothing: it is shown as the least split there is.
+        (total > 0).then(|| {
+            let permille = (candidate as f64 / total as f64 * 1000.0).round() as u16;
+            permille.max(u16::from(candidate > 0))
+        })
+    };
+    (0..layout.nodes.len()).filter_map(node_share).max().and_then(Split::from_permille)
+}
+
 /// A slot, its part of its side, and whether it serves now.
 type Part<'a> = (&'a Slot, f64, bool);
 

@@ -435,7 +435,7 @@ impl Engine {
             },
             lever: self.plan.rollback.lever.as_ref().map(|lever| (lever.words.clone(), lever.command.clone())),
             violation: self.violation.clone(),
-            journal_trouble: self.journal_trouble.as_ref().map(|(_, why)| why.clone()),
+            journal_trouble: self.journal_trouble.clone(),
             log: self.log.iter().skip(self.log.len().saturating_sub(LOG_LINES_SENT)).cloned().collect(),
         }
     }

@@ -316,9 +316,10 @@ impl Engine {
         {
             return Some(false);
         }
+        let stale = Freshness::of(self.plan.poll.health).stale;
         match &self.health[Role::Stable].last {
-            Some((_, Health::Healthy)) => Some(true),
-            Some((_, Health::Failing(_) | Health::Unknown(_))) | None => None,
+            Some((at, Health::Healthy)) if self.now.since(*at) <= stale => Some(true),
+            Some((_, Health::Healthy | Health::Failing(_) | Health::Unknown(_))) | None => None,
         }
     }
 
@@ -330,13 +331,11 @@ impl Engine {
         self.watched_at = self.now;
         self.draw_series();
         self.note_idle_rate();
-        let freshness = self.freshness();
-        let plan = self.plan.clone();
+        let before: Vec<Level> = self.watches.iter().map(|watch| watch.level).collect();
+        self.look_at_limits();
         let mut worst: Option<(Level, String)> = None;
-        for (index, guardrail) in plan.guardrails.iter().enumerate() {
-            let reading = self.read(&guardrail.subject);
-            let before = self.watches[index].level;
-            let level = self.watches[index].update(guardrail, reading, self.now, freshness);
+        for (index, before) in before.into_iter().enumerate() {
+            let level = self.watches[index].level;
             let words = self.guardrail_words(index);
             if level != before && self.limits_act() {
                 self.tell_level(before, level, &words, out);
@@ -353,6 +352,16 @@ impl Engine {
         if self.is_blind() && matches!(self.phase(), Phase::Shifting | Phase::Baking) && self.blind_holds() {
             let words = self.blind_words();
             self.hold(&Person::keeper(), words, true, out);
+        }
+    }
+
+    /// Judges every limit on the newest readings.
+    pub(super) fn look_at_limits(&mut self) {
+        let freshness = self.freshness();
+        let plan = self.plan.clone();
+        for (index, guardrail) in plan.guardrails.iter().enumerate() {
+            let reading = self.read(&guardrail.subject);
+            self.watches[index].update(guardrail, reading, self.now, freshness);
         }
     }
 

@@ -21,7 +21,9 @@ pub enum PlaceError {
         why: std::io::Error,
     },
     /// A socket's path would be too long.
-    #[error("socket path {path} is {bytes} bytes long, at most {SOCKET_PATH_BYTES_MAX} fit: set a shorter WARROOM_STATE_DIR or XDG_RUNTIME_DIR")]
+    #[error(
+        "socket path {path} is {bytes} bytes long, at most {SOCKET_PATH_BYTES_MAX} fit: set a shorter WARROOM_STATE_DIR or XDG_RUNTIME_DIR"
+    )]
     TooLong {
         /// The path.
         path: PathBuf,

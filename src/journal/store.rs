@@ -78,9 +78,7 @@ impl Writer {
         let wrap = |why| JournalError::Sqlite { path: path.to_owned(), why };
         let connection = Connection::open(path).map_err(wrap)?;
         // FULL syncs the write-ahead log at each commit: what was answered is on disk.
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-            .map_err(wrap)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(wrap)?;
         match version(&connection).map_err(wrap)? {
             0 => connection.execute_batch(SCHEMA).map_err(wrap)?,
             SCHEMA_VERSION => {}
@@ -132,9 +130,15 @@ impl Reader {
     /// Opens a run's journal for reading.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let wrap = |why| JournalError::Sqlite { path: path.to_owned(), why };
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
-            .map_err(wrap)?;
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .or_else(|_| {
+                    Connection::open_with_flags(
+                        path,
+                        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                    )
+                })
+                .map_err(wrap)?;
         connection.busy_timeout(BUSY_WAIT).map_err(wrap)?;
         match version(&connection).map_err(wrap)? {
             SCHEMA_VERSION => Ok(Self { connection, path: path.to_owned() }),
@@ -155,11 +159,17 @@ impl Reader {
     /// All entries in their order.
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         let wrap = |why| JournalError::Sqlite { path: self.path.clone(), why };
-        let mut statement = self.connection.prepare("SELECT number, body FROM entries ORDER BY number").map_err(wrap)?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).map_err(wrap)?;
+        let mut statement =
+            self.connection.prepare("SELECT number, body FROM entries ORDER BY number").map_err(wrap)?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).map_err(wrap)?;
         rows.map(|row| {
             let (number, body) = row.map_err(wrap)?;
-            serde_json::from_str(&body).map_err(|error| JournalError::Entry { path: self.path.clone(), number, why: error.to_string() })
+            serde_json::from_str(&body).map_err(|error| JournalError::Entry {
+                path: self.path.clone(),
+                number,
+                why: error.to_string(),
+            })
         })
         .collect()
     }

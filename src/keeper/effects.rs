@@ -56,12 +56,20 @@ impl Hands {
                     forward.abort();
                 }
                 let traffic = self.traffic.clone();
-                self.run(id, epoch, lost_write, async move { OutcomeKind::Written(traffic.write(setting, None).await) });
+                self.run(
+                    id,
+                    epoch,
+                    lost_write,
+                    async move { OutcomeKind::Written(traffic.write(setting, None).await) },
+                );
             }
             Effect::ReadSplit { id, epoch } => {
                 let traffic = self.traffic.clone();
                 let nodes = self.nodes;
-                let lost = move |why: Clean| OutcomeKind::Read { started: clock::mono(), state: BalancerState::unreadable(nodes, &why) };
+                let lost = move |why: Clean| OutcomeKind::Read {
+                    started: clock::mono(),
+                    state: BalancerState::unreadable(nodes, &why),
+                };
                 self.run(id, epoch, lost, async move {
                     let started = clock::mono();
                     OutcomeKind::Read { started, state: traffic.read().await }

@@ -57,7 +57,8 @@ impl HostLock {
     /// Takes the lock of the plan's balancer, or says who has it.
     pub fn take(plan: &Plan, run: &RunId, socket: &Path) -> Result<Self, LockError> {
         let address = address(plan)?;
-        let holder = Holder { run: run.clone(), pid: std::process::id(), user: current_user(), socket: socket.to_owned() };
+        let holder =
+            Holder { run: run.clone(), pid: std::process::id(), user: current_user(), socket: socket.to_owned() };
         match UnixListener::bind_addr(&address) {
             Ok(listener) => Ok(Self { listener, holder }),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(ask(&address)),

@@ -102,7 +102,13 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     });
     let engine = begin(&plan, options.mode, &entries);
     let (lanes, senders) = lanes::lanes();
-    let hands = Hands::new(traffic::connect(&plan)?, places.run(run), journal_thread::start(journal, senders.clone()), senders.clone(), &plan);
+    let hands = Hands::new(
+        traffic::connect(&plan)?,
+        places.run(run),
+        journal_thread::start(journal, senders.clone()),
+        senders.clone(),
+        &plan,
+    );
     let listener = server::listen(&socket, plan.access.group.as_deref())?;
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
@@ -113,7 +119,16 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     }
     tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
     ready();
-    let keeper = Loop { engine, lanes, hands, publish, run: run.clone(), since: clock::wall(), plan_changed, alone_at_most: options.alone_at_most };
+    let keeper = Loop {
+        engine,
+        lanes,
+        hands,
+        publish,
+        run: run.clone(),
+        since: clock::wall(),
+        plan_changed,
+        alone_at_most: options.alone_at_most,
+    };
     keeper.turn().await;
     let _ = std::fs::remove_file(&socket);
     tracing::info!("keeper ended");
@@ -255,7 +270,8 @@ fn lost_words(error: tokio::task::JoinError) -> Clean {
         return "superseded".into();
     }
     let panic = error.into_panic();
-    let words = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let words =
+        panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     Clean::new(format!("it panicked: {}", words.unwrap_or_else(|| "no words".to_owned())))
 }
 

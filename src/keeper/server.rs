@@ -68,7 +68,12 @@ pub async fn serve(listener: UnixListener, senders: Shared, status: watch::Recei
             });
             continue;
         };
-        let visitor = Visitor { senders: senders.clone(), status: status.clone(), console: numbers.fetch_add(1, Ordering::Relaxed), may_roll_back: Rights::Full };
+        let visitor = Visitor {
+            senders: senders.clone(),
+            status: status.clone(),
+            console: numbers.fetch_add(1, Ordering::Relaxed),
+            may_roll_back: Rights::Full,
+        };
         tokio::spawn(async move {
             if let Err(error) = visitor.receive(stream).await {
                 tracing::debug!(%error, "connection");
@@ -94,7 +99,8 @@ impl Visitor {
         // The frames that never change work without a hello, from any version.
         let (person, rights, follow) = match first {
             Some(ToKeeper::Hello { protocol, name, readonly, follow }) => {
-                let person = name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
+                let person =
+                    name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
                 self.may_roll_back = if readonly { Rights::ReadOnly } else { Rights::Full };
                 // Another version may look and may roll back: anything else it could misread.
                 let rights = if protocol == PROTOCOL { self.may_roll_back } else { Rights::ReadOnly };
@@ -118,7 +124,13 @@ impl Visitor {
         result
     }
 
-    async fn talk(&mut self, connection: &mut Connection, person: &Person, rights: Rights, follow: bool) -> io::Result<()> {
+    async fn talk(
+        &mut self,
+        connection: &mut Connection,
+        person: &Person,
+        rights: Rights,
+        follow: bool,
+    ) -> io::Result<()> {
         loop {
             tokio::select! {
                 biased;
@@ -137,7 +149,13 @@ impl Visitor {
         }
     }
 
-    async fn answer(&self, connection: &mut Connection, message: ToKeeper, person: &Person, rights: Rights) -> io::Result<()> {
+    async fn answer(
+        &self,
+        connection: &mut Connection,
+        message: ToKeeper,
+        person: &Person,
+        rights: Rights,
+    ) -> io::Result<()> {
         match message {
             ToKeeper::Hello { .. } => Ok(()),
             ToKeeper::Status => {
@@ -152,7 +170,14 @@ impl Visitor {
         }
     }
 
-    async fn command(&self, connection: &mut Connection, id: CommandId, command: Command, person: &Person, rights: Rights) -> io::Result<()> {
+    async fn command(
+        &self,
+        connection: &mut Connection,
+        id: CommandId,
+        command: Command,
+        person: &Person,
+        rights: Rights,
+    ) -> io::Result<()> {
         let (reply, answer) = oneshot::channel();
         let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
         let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;

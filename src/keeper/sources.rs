@@ -34,7 +34,12 @@ pub fn start(
     for role in Role::BOTH {
         let environment = &plan.environments[role];
         for (index, url) in environment.metrics.iter().enumerate() {
-            let probe = MetricsProbe::new(url, &environment.http, &plan.metrics, plan.poll.readings.max(Duration::from_secs(1)))?;
+            let probe = MetricsProbe::new(
+                url,
+                &environment.http,
+                &plan.metrics,
+                plan.poll.readings.max(Duration::from_secs(1)),
+            )?;
             start_metrics(role, index, probe, plan.poll.readings, senders);
         }
         let probe = HealthProbe::new(environment, plan.poll.health.max(Duration::from_secs(1)))?;
@@ -57,26 +62,36 @@ fn start_metrics(role: Role, instance: usize, probe: MetricsProbe, every: Durati
     let readings = senders.readings.clone();
     let put = move |scrape| readings.put(Source::Metrics(role, instance), Event::Scraped { role, instance, scrape });
     let lost = put.clone();
-    supervise(format!("metrics of {} #{}", role.key(), instance + 1), senders, move |why| lost(Err(Absence::Lost(why))), move || {
-        let (probe, put) = (probe.clone(), put.clone());
-        each(every, move || {
+    supervise(
+        format!("metrics of {} #{}", role.key(), instance + 1),
+        senders,
+        move |why| lost(Err(Absence::Lost(why))),
+        move || {
             let (probe, put) = (probe.clone(), put.clone());
-            async move { put(probe.scrape(clock::wall).await) }
-        })
-    });
+            each(every, move || {
+                let (probe, put) = (probe.clone(), put.clone());
+                async move { put(probe.scrape(clock::wall).await) }
+            })
+        },
+    );
 }
 
 fn start_health(role: Role, probe: HealthProbe, every: Duration, senders: &Shared) {
     let readings = senders.readings.clone();
     let put = move |health| readings.put(Source::Health(role), Event::HealthSeen { role, health });
     let lost = put.clone();
-    supervise(format!("health of {}", role.key()), senders, move |why| lost(Health::Unknown(why)), move || {
-        let (probe, put) = (probe.clone(), put.clone());
-        each(every, move || {
+    supervise(
+        format!("health of {}", role.key()),
+        senders,
+        move |why| lost(Health::Unknown(why)),
+        move || {
             let (probe, put) = (probe.clone(), put.clone());
-            async move { put(probe.ask().await) }
-        })
-    });
+            each(every, move || {
+                let (probe, put) = (probe.clone(), put.clone());
+                async move { put(probe.ask().await) }
+            })
+        },
+    );
 }
 
 fn start_check(check: usize, probe: CheckProbe, every: Duration, senders: &Shared) {
@@ -84,57 +99,74 @@ fn start_check(check: usize, probe: CheckProbe, every: Duration, senders: &Share
     let put = move |answer| readings.put(Source::Check(check), Event::CheckAnswered { check, answer });
     let lost = put.clone();
     let unknown = |why: Clean| CheckAnswer { verdict: crate::domain::Verdict::Unknown, detail: why.clone(), raw: why };
-    supervise(format!("check {}", check + 1), senders, move |why| lost(unknown(why)), move || {
-        let (probe, put) = (probe.clone(), put.clone());
-        each(every, move || {
+    supervise(
+        format!("check {}", check + 1),
+        senders,
+        move |why| lost(unknown(why)),
+        move || {
             let (probe, put) = (probe.clone(), put.clone());
-            async move { put(probe.ask().await) }
-        })
-    });
+            each(every, move || {
+                let (probe, put) = (probe.clone(), put.clone());
+                async move { put(probe.ask().await) }
+            })
+        },
+    );
 }
 
 fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
     let readings = senders.readings.clone();
-    supervise("split sampler".to_owned(), senders, |_| {}, move || {
-        let (probe, readings) = (probe.clone(), readings.clone());
-        let under_way = Arc::new(tokio::sync::Semaphore::new(SAMPLES_UNDER_WAY_MAX));
-        each(Duration::from_secs_f64(1.0 / rate), move || {
-            let (probe, readings, under_way) = (probe.clone(), readings.clone(), under_way.clone());
-            async move {
-                // With all places taken the balancer hangs; those under way will count as failed.
-                let Ok(place) = under_way.try_acquire_owned() else { return };
-                tokio::spawn(async move {
-                    let mut samples = Samples::default();
-                    match probe.ask().await {
-                        SampleSeen::By(Role::Stable) => samples.stable = 1,
-                        SampleSeen::By(Role::Candidate) => samples.candidate = 1,
-                        SampleSeen::ByUnknown => samples.unknown = 1,
-                        SampleSeen::Failed => samples.failed = 1,
-                    }
-                    readings.put(Source::Sampler, Event::Sampled(samples));
-                    drop(place);
-                });
-            }
-        })
-    });
+    supervise(
+        "split sampler".to_owned(),
+        senders,
+        |_| {},
+        move || {
+            let (probe, readings) = (probe.clone(), readings.clone());
+            let under_way = Arc::new(tokio::sync::Semaphore::new(SAMPLES_UNDER_WAY_MAX));
+            each(Duration::from_secs_f64(1.0 / rate), move || {
+                let (probe, readings, under_way) = (probe.clone(), readings.clone(), under_way.clone());
+                async move {
+                    // With all places taken the balancer hangs; those under way will count as failed.
+                    let Ok(place) = under_way.try_acquire_owned() else { return };
+                    tokio::spawn(async move {
+                        let mut samples = Samples::default();
+                        match probe.ask().await {
+                            SampleSeen::By(Role::Stable) => samples.stable = 1,
+                            SampleSeen::By(Role::Candidate) => samples.candidate = 1,
+                            SampleSeen::ByUnknown => samples.unknown = 1,
+                            SampleSeen::Failed => samples.failed = 1,
+                        }
+                        readings.put(Source::Sampler, Event::Sampled(samples));
+                        drop(place);
+                    });
+                }
+            })
+        },
+    );
 }
 
 /// Looks for a tombstone, and whether the plan's file still is what was frozen.
 fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &Shared, changed: &Arc<AtomicBool>) {
-    let (operator, frozen, path, changed) = (senders.operator.clone(), plan.source.text.clone(), plan_path.to_owned(), changed.clone());
-    supervise("run folder".to_owned(), senders, |_| {}, move || {
-        let (operator, folder, frozen, path, changed) = (operator.clone(), folder.clone(), frozen.clone(), path.clone(), changed.clone());
-        each(FOLDER_INTERVAL, move || {
-            let (operator, folder) = (operator.clone(), folder.clone());
-            let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != frozen);
-            changed.store(differs, Ordering::Relaxed);
-            async move {
-                if let Some(words) = Tombstone::find(&folder) {
-                    let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+    let (operator, frozen, path, changed) =
+        (senders.operator.clone(), plan.source.text.clone(), plan_path.to_owned(), changed.clone());
+    supervise(
+        "run folder".to_owned(),
+        senders,
+        |_| {},
+        move || {
+            let (operator, folder, frozen, path, changed) =
+                (operator.clone(), folder.clone(), frozen.clone(), path.clone(), changed.clone());
+            each(FOLDER_INTERVAL, move || {
+                let (operator, folder) = (operator.clone(), folder.clone());
+                let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != frozen);
+                changed.store(differs, Ordering::Relaxed);
+                async move {
+                    if let Some(words) = Tombstone::find(&folder) {
+                        let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                    }
                 }
-            }
-        })
-    });
+            })
+        },
+    );
 }
 
 /// Does something again and again; a turn that takes longer than the interval delays the next.
@@ -148,8 +180,12 @@ async fn each<F: Future<Output = ()>>(every: Duration, mut turn: impl FnMut() ->
 }
 
 /// Runs an endless task, and begins it again when it ends: it does so only by a panic.
-fn supervise<F>(name: String, senders: &Shared, lost: impl Fn(Clean) + Send + 'static, make: impl Fn() -> F + Send + 'static)
-where
+fn supervise<F>(
+    name: String,
+    senders: &Shared,
+    lost: impl Fn(Clean) + Send + 'static,
+    make: impl Fn() -> F + Send + 'static,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
     let operator = senders.operator.clone();

@@ -202,7 +202,9 @@ fn labels_end(inside: &str) -> Result<usize, &'static str> {
             return Err("a label's value has no quotes");
         }
         at += 1;
-        at += closing_quote(inside.get(at..).ok_or("a label's value is not closed")?).ok_or("a label's value is not closed")? + 1;
+        at += closing_quote(inside.get(at..).ok_or("a label's value is not closed")?)
+            .ok_or("a label's value is not closed")?
+            + 1;
         at = skip_blanks(at);
         match bytes.get(at) {
             Some(b',') => at += 1,
@@ -243,7 +245,9 @@ mod tests {
 
     fn all(text: &str) -> Result<Vec<(String, String, f64, Option<i64>)>, ExpositionError> {
         let mut samples = Vec::new();
-        read(text.as_bytes(), |s| samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms)))?;
+        read(text.as_bytes(), |s| {
+            samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms))
+        })?;
         Ok(samples)
     }
 

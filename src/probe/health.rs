@@ -43,7 +43,9 @@ impl HealthProbe {
         let Some(expected) = &self.version else { return Health::Healthy };
         match serde_json::from_slice::<Value>(&body).ok().as_ref().and_then(|json| json.pointer(VERSION_POINTER)) {
             Some(Value::String(version)) if version == expected.as_str() => Health::Healthy,
-            Some(Value::String(version)) => Health::Failing(Clean::new(format!("version {version}, expected {expected}"))),
+            Some(Value::String(version)) => {
+                Health::Failing(Clean::new(format!("version {version}, expected {expected}")))
+            }
             // Without a version field there is nothing to compare; a check can ask for one.
             Some(_) | None => Health::Healthy,
         }
@@ -94,7 +96,9 @@ impl CheckProbe {
         let asked = Instant::now();
         let (status, body) = match get(&self.client, &format!("{}{path}", self.base)).await {
             Ok(answer) => answer,
-            Err(Failure::Refused(host)) => return (Verdict::Fail, format!("{host} refuses connections"), "refused".into()),
+            Err(Failure::Refused(host)) => {
+                return (Verdict::Fail, format!("{host} refuses connections"), "refused".into());
+            }
             Err(failure) => return (Verdict::Unknown, failure.words().to_string(), failure.words().to_string()),
         };
         let took = asked.elapsed();
@@ -105,7 +109,9 @@ impl CheckProbe {
         match self.judge_json(&body) {
             Err(why) => (Verdict::Fail, why, received),
             Ok(words) => match self.plan.slower_than {
-                Some(limit) if took > limit => (Verdict::Fail, format!("took {} ms > {} ms", took.as_millis(), limit.as_millis()), received),
+                Some(limit) if took > limit => {
+                    (Verdict::Fail, format!("took {} ms > {} ms", took.as_millis(), limit.as_millis()), received)
+                }
                 _ => (Verdict::Pass, format!("{status}{words} {} ms", took.as_millis()), received),
             },
         }

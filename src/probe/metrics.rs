@@ -33,7 +33,8 @@ impl MetricsProbe {
     pub async fn scrape(&self, now: impl FnOnce() -> Wall) -> Result<Scrape, Absence> {
         let response = self.client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
         let status = response.status();
-        let is_html = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let is_html =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         let body = remote::body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
         if status != StatusCode::OK {
             return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", status.as_u16()))));
@@ -48,7 +49,8 @@ impl MetricsProbe {
 /// Sums what the plan asks for out of an exposition.
 pub fn collect(body: &[u8], plan: &Metrics, now: Wall) -> Result<Scrape, Absence> {
     let mut collector = Collector::new(plan, now);
-    exposition::read(body, |sample| collector.take(&sample)).map_err(|error| Absence::Unreadable(Clean::new(error.to_string())))?;
+    exposition::read(body, |sample| collector.take(&sample))
+        .map_err(|error| Absence::Unreadable(Clean::new(error.to_string())))?;
     collector.finish()
 }
 
@@ -90,7 +92,8 @@ impl<'a, 'p> Collector<'a, 'p> {
     fn take(&mut self, sample: &Sample<'a>) {
         let is_request = sample.name == self.plan.requests.metric;
         let is_bucket = self.bucket_name.as_deref() == Some(sample.name);
-        let is_gauge = self.plan.gauges.iter().any(|g| g.metric == sample.name || g.divide_by.as_deref() == Some(sample.name));
+        let is_gauge =
+            self.plan.gauges.iter().any(|g| g.metric == sample.name || g.divide_by.as_deref() == Some(sample.name));
         if self.trouble.is_some() || !(is_request || is_bucket || is_gauge) {
             return;
         }
@@ -98,9 +101,16 @@ impl<'a, 'p> Collector<'a, 'p> {
             return;
         }
         if !self.seen.insert((sample.name, sample.labels.raw())) {
-            self.trouble = Some(Absence::SeveralSeries(Clean::new(format!("{}{{{}}} is there twice", sample.name, sample.labels.raw()))));
-        } else if let Some(at) = sample.timestamp_ms.filter(|at| at.abs_diff(self.now.millis()) > TIMESTAMP_SKEW_MAX.as_millis() as u64) {
-            self.trouble = Some(Absence::WrongTime(Clean::new(format!("{} is of {}", sample.name, Wall::from_millis(at)))));
+            self.trouble = Some(Absence::SeveralSeries(Clean::new(format!(
+                "{}{{{}}} is there twice",
+                sample.name,
+                sample.labels.raw()
+            ))));
+        } else if let Some(at) =
+            sample.timestamp_ms.filter(|at| at.abs_diff(self.now.millis()) > TIMESTAMP_SKEW_MAX.as_millis() as u64)
+        {
+            self.trouble =
+                Some(Absence::WrongTime(Clean::new(format!("{} is of {}", sample.name, Wall::from_millis(at)))));
         } else if is_request {
             self.count_requests(sample);
         } else if is_bucket {
@@ -131,7 +141,8 @@ impl<'a, 'p> Collector<'a, 'p> {
             Some(status) if matches_pattern(status, &rules.errors) => self.errors += value,
             Some(_) => {}
             None => {
-                self.trouble = Some(Absence::Missing(Clean::new(format!("label {} of {}", rules.status_label, rules.metric))));
+                self.trouble =
+                    Some(Absence::Missing(Clean::new(format!("label {} of {}", rules.status_label, rules.metric))));
             }
         }
     }
@@ -143,7 +154,8 @@ impl<'a, 'p> Collector<'a, 'p> {
             le => le.parse::<f64>().ok().filter(|bound| bound.is_finite()),
         });
         let Some(bound) = bound else {
-            self.trouble = Some(Absence::Unreadable(Clean::new(format!("{} has a bucket without a bound", sample.name))));
+            self.trouble =
+                Some(Absence::Unreadable(Clean::new(format!("{} has a bucket without a bound", sample.name))));
             return;
         };
         match self.buckets.iter_mut().find(|(at, _)| at.total_cmp(&bound).is_eq()) {
@@ -192,7 +204,8 @@ fn gauge(plan: &Gauge, sum: &GaugeSum) -> Result<f64, Absence> {
 
 /// `5..` matches `503`: a dot stands for any one character.
 fn matches_pattern(text: &str, pattern: &str) -> bool {
-    text.chars().count() == pattern.chars().count() && text.chars().zip(pattern.chars()).all(|(t, p)| p == '.' || p == t)
+    text.chars().count() == pattern.chars().count()
+        && text.chars().zip(pattern.chars()).all(|(t, p)| p == '.' || p == t)
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ impl SamplerProbe {
         let server = response.headers().get(&self.plan.header).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let is_error = response.status().is_server_error();
         let _ = remote::body(response, ANSWER_BYTES_MAX).await;
-        let named = server.and_then(|name| Role::BOTH.into_iter().find(|role| self.plan.servers[*role].contains(&name)));
+        let named =
+            server.and_then(|name| Role::BOTH.into_iter().find(|role| self.plan.servers[*role].contains(&name)));
         match named {
             Some(role) => SampleSeen::By(role),
             None if is_error => SampleSeen::Failed,

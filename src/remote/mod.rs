@@ -135,7 +135,9 @@ impl Failure {
 
 /// Sorts a request's error by what is certain about it.
 pub fn failure(error: &reqwest::Error) -> Failure {
-    let host = error.url().map(|url| format!("{}:{}", url.host_str().unwrap_or("?"), url.port_or_known_default().unwrap_or(0)));
+    let host = error
+        .url()
+        .map(|url| format!("{}:{}", url.host_str().unwrap_or("?"), url.port_or_known_default().unwrap_or(0)));
     let host = host.unwrap_or_else(|| "the server".to_owned());
     if is_refused(error) {
         return Failure::Refused(Clean::new(host));

@@ -79,8 +79,12 @@ impl HaproxyTraffic {
     }
 
     async fn write_node(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
-        let mut weights: Vec<(&str, u32)> =
-            setting.0.iter().filter(|(slot, _)| slot.node == index).map(|(slot, weight)| (slot.name.as_str(), *weight)).collect();
+        let mut weights: Vec<(&str, u32)> = setting
+            .0
+            .iter()
+            .filter(|(slot, _)| slot.node == index)
+            .map(|(slot, weight)| (slot.name.as_str(), *weight))
+            .collect();
         // Zeros last: with both sides at 0 HAProxy answers 503 to everybody.
         weights.sort_by_key(|(_, weight)| *weight == 0);
         let mut applied = 0;
@@ -96,7 +100,10 @@ impl HaproxyTraffic {
                 Err(Trouble::NoAnswer(why)) => WriteResult::Unknown(Clean::new(why)),
             };
             return if applied > 0 {
-                WriteResult::Unknown(Clean::new(format!("half applied, {applied} servers: {}", super::words_of(&trouble))))
+                WriteResult::Unknown(Clean::new(format!(
+                    "half applied, {applied} servers: {}",
+                    super::words_of(&trouble)
+                )))
             } else {
                 trouble
             };
@@ -136,7 +143,8 @@ fn servers_state(answer: &str) -> Result<Vec<SlotState>, Clean> {
     }
     let header = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or_else(|| nonsense("no header line"))?;
     let columns: Vec<&str> = header.split_ascii_whitespace().collect();
-    let column = |name: &str| columns.iter().position(|c| *c == name).ok_or_else(|| nonsense(&format!("no column {name}")));
+    let column =
+        |name: &str| columns.iter().position(|c| *c == name).ok_or_else(|| nonsense(&format!("no column {name}")));
     let (name, op, admin) = (column("srv_name")?, column("srv_op_state")?, column("srv_admin_state")?);
     let (weight, initial) = (column("srv_uweight")?, column("srv_iweight")?);
     let mut servers = Vec::new();

@@ -90,7 +90,9 @@ impl HttpTraffic {
         let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(&answer)));
         match status {
             status if status.is_success() => WriteResult::Accepted,
-            StatusCode::PRECONDITION_FAILED => WriteResult::Refused(words("answers 412: somebody changed it since it was read")),
+            StatusCode::PRECONDITION_FAILED => {
+                WriteResult::Refused(words("answers 412: somebody changed it since it was read"))
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 WriteResult::Refused(words(&format!("answers {}: permission denied", status.as_u16())))
             }
@@ -124,17 +126,26 @@ fn tail(body: &[u8]) -> String {
 
 /// Both percentages of an answer; they must be numbers from 0 to 100 that make 100.
 fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
-    let json: Value = serde_json::from_slice(body).map_err(|error| Clean::new(format!("the answer is not JSON: {error}{}", tail(body))))?;
+    let json: Value = serde_json::from_slice(body)
+        .map_err(|error| Clean::new(format!("the answer is not JSON: {error}{}", tail(body))))?;
     let field = |role: Role| -> Result<f64, Clean> {
         let name = &fields[role];
         let value = if name.starts_with('/') { json.pointer(name) } else { json.get(name) };
-        let number = value.and_then(Value::as_f64).ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
-        if (0.0..=100.0).contains(&number) { Ok(number) } else { Err(Clean::new(format!("{name} is {number}, not a percentage"))) }
+        let number =
+            value.and_then(Value::as_f64).ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
+        if (0.0..=100.0).contains(&number) {
+            Ok(number)
+        } else {
+            Err(Clean::new(format!("{name} is {number}, not a percentage")))
+        }
     };
     let percent = PerRole { stable: field(Role::Stable)?, candidate: field(Role::Candidate)? };
     let sum = percent.stable + percent.candidate;
     if (sum - 100.0).abs() > SUM_TOLERANCE {
-        return Err(Clean::new(format!("{} {} and {} {} do not make 100", fields.stable, percent.stable, fields.candidate, percent.candidate)));
+        return Err(Clean::new(format!(
+            "{} {} and {} {} do not make 100",
+            fields.stable, percent.stable, fields.candidate, percent.candidate
+        )));
     }
     debug_assert!(percent.stable * WEIGHTS_PER_PERCENT <= f64::from(PERCENT_WHOLE));
     Ok(percent)

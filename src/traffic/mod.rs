@@ -43,9 +43,13 @@ fn together(outcomes: Vec<(Clean, WriteResult)>) -> WriteResult {
     if failed.is_empty() {
         return WriteResult::Accepted;
     }
-    let words = failed.iter().map(|(node, result)| format!("{node}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
+    let words =
+        failed.iter().map(|(node, result)| format!("{node}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
     if failed.len() < count {
-        return WriteResult::Unknown(Clean::new(format!("half applied, {} of {count} nodes: {words}", count - failed.len())));
+        return WriteResult::Unknown(Clean::new(format!(
+            "half applied, {} of {count} nodes: {words}",
+            count - failed.len()
+        )));
     }
     let all = |is: fn(&WriteResult) -> bool| failed.iter().all(|(_, result)| is(result));
     if all(|r| matches!(r, WriteResult::NotSent(_))) {

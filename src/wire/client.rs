@@ -60,7 +60,10 @@ impl Client {
     /// Connects and says hello.
     pub async fn connect(socket: &Path, introduction: &Introduction) -> Result<Self, ClientError> {
         let unreachable = |why| ClientError::Unreachable { path: socket.to_owned(), why };
-        let stream = timeout(ACKNOWLEDGE_WAIT, UnixStream::connect(socket)).await.map_err(|_| ClientError::Hung)?.map_err(unreachable)?;
+        let stream = timeout(ACKNOWLEDGE_WAIT, UnixStream::connect(socket))
+            .await
+            .map_err(|_| ClientError::Hung)?
+            .map_err(unreachable)?;
         let mut connection = Connection::new(stream);
         let hello = ToKeeper::Hello {
             protocol: PROTOCOL,
@@ -98,7 +101,10 @@ impl Client {
         self.send(&message).await?;
         self.answer(|message| match message {
             FromKeeper::Answer { id: answered, answer } if answered == id => Some(answer),
-            FromKeeper::Answer { .. } | FromKeeper::Welcome { .. } | FromKeeper::Status(_) | FromKeeper::Refused { .. } => None,
+            FromKeeper::Answer { .. }
+            | FromKeeper::Welcome { .. }
+            | FromKeeper::Status(_)
+            | FromKeeper::Refused { .. } => None,
         })
         .await
     }

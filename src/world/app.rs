@@ -66,7 +66,10 @@ async fn answer(role: Role, world: &World, counts: &Counts, method: &Method, pat
         Role::Candidate => "2.1.0",
     };
     match (method, path) {
-        (&Method::GET, "/health") => json(StatusCode::OK, &json!({"status": "ok", "version": version, "database": "ok", "rabbitmq": "ok", "redis": "ok"})),
+        (&Method::GET, "/health") => json(
+            StatusCode::OK,
+            &json!({"status": "ok", "version": version, "database": "ok", "rabbitmq": "ok", "redis": "ok"}),
+        ),
         (&Method::GET, "/health/detailed") => json(
             StatusCode::OK,
             &json!({"status": "ok", "version": version, "services": {"database": "ok", "rabbitmq": "ok", "redis": "ok"}, "circuit_breakers": {"open": 0}}),
@@ -77,7 +80,10 @@ async fn answer(role: Role, world: &World, counts: &Counts, method: &Method, pat
             }
             text(StatusCode::OK, "text/plain; version=0.0.4", counts.exposition(world.memory(role)))
         }
-        (&Method::GET, "/api/feature-flags") => json(StatusCode::OK, &json!([{"name": "use_state_persistence", "enabled": true, "percentage": 0.0, "strategy": "percentage"}])),
+        (&Method::GET, "/api/feature-flags") => json(
+            StatusCode::OK,
+            &json!([{"name": "use_state_persistence", "enabled": true, "percentage": 0.0, "strategy": "percentage"}]),
+        ),
         _ => counts.work(role, world, path).await,
     }
 }
@@ -105,7 +111,8 @@ impl Counts {
         let (ok, failed) = (self.ok.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed));
         let mut out = String::with_capacity(2048);
         let _ = write!(out, "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n");
-        let _ = write!(out, "http_requests_total{{status=\"200\"}} {ok}\nhttp_requests_total{{status=\"500\"}} {failed}\n");
+        let _ =
+            write!(out, "http_requests_total{{status=\"200\"}} {ok}\nhttp_requests_total{{status=\"500\"}} {failed}\n");
         let _ = writeln!(out, "# TYPE http_request_duration_seconds histogram");
         let buckets = *self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sum = 0;
@@ -116,7 +123,11 @@ impl Counts {
         }
         let seconds = *self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = write!(out, "http_request_duration_seconds_sum {seconds}\nhttp_request_duration_seconds_count {sum}\n");
-        let _ = write!(out, "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {}\n", MEMORY_LIMIT_BYTES * memory);
+        let _ = write!(
+            out,
+            "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {}\n",
+            MEMORY_LIMIT_BYTES * memory
+        );
         let _ = write!(out, "memory_limit_bytes {MEMORY_LIMIT_BYTES}\npg_replication_lag_seconds 0.04\n");
         out
     }

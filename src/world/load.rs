@@ -14,7 +14,12 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// Sends `rate` requests a second for ever.
 pub(super) fn run(proxy: SocketAddr, rate: f64) -> io::Result<impl Future<Output = ()>> {
-    let client = reqwest::Client::builder().no_proxy().http1_only().timeout(Duration::from_secs(5)).build().map_err(io::Error::other)?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http1_only()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .map_err(io::Error::other)?;
     let url = format!("{}/orders", url_of(proxy));
     Ok(async move {
         let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));

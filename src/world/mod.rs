@@ -82,7 +82,13 @@ impl World {
 pub async fn run(options: WorldOptions) -> io::Result<()> {
     let world = Arc::new(World {
         scenario: options.scenario,
-        split: Mutex::new(SplitState { split: Split::ALL_STABLE, version: 0, first_share: None, drifted: false, leaked: None }),
+        split: Mutex::new(SplitState {
+            split: Split::ALL_STABLE,
+            version: 0,
+            first_share: None,
+            drifted: false,
+            leaked: None,
+        }),
     });
     let listener = TcpListener::bind(&options.listen)
         .await

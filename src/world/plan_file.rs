@@ -54,7 +54,10 @@ mod tests {
 
     #[test]
     fn the_written_plan_loads_with_the_given_addresses() {
-        let apps = PerRole { stable: "127.0.0.1:1".parse().expect("address"), candidate: "127.0.0.1:2".parse().expect("address") };
+        let apps = PerRole {
+            stable: "127.0.0.1:1".parse().expect("address"),
+            candidate: "127.0.0.1:2".parse().expect("address"),
+        };
         let plan = crate::plan::load(Path::new("demo.toml"), &text("localhost:7000", apps, 2.0)).expect("loads");
         assert_eq!(plan.traffic.identity(), "http http://localhost:7000/api/traffic");
         assert_eq!(plan.steps[0].bake, Duration::from_secs(10));

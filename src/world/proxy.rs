@@ -25,7 +25,12 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub fn new(world: Arc<World>, apps: PerRole<SocketAddr>) -> io::Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().http1_only().timeout(Duration::from_secs(10)).build().map_err(io::Error::other)?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .http1_only()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .map_err(io::Error::other)?;
         Ok(Self { world, client, apps: PerRole { stable: url_of(apps.stable), candidate: url_of(apps.candidate) } })
     }
 
@@ -39,7 +44,10 @@ impl Proxy {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let own = matches!((request.method(), request.uri().path()), (&Method::POST, "/api/traffic") | (&Method::GET, "/api/status"));
+        let own = matches!(
+            (request.method(), request.uri().path()),
+            (&Method::POST, "/api/traffic") | (&Method::GET, "/api/status")
+        );
         if own && self.world.balancer_fails() {
             return json(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": "the balancer's API is down"}));
         }
@@ -53,7 +61,8 @@ impl Proxy {
     fn status(&self) -> Answer {
         let state = self.world.state();
         let percent = |role| f64::from(state.split.permille_of(role)) / 10.0;
-        let mut answer = json(StatusCode::OK, &json!({"blue": percent(Role::Stable), "green": percent(Role::Candidate)}));
+        let mut answer =
+            json(StatusCode::OK, &json!({"blue": percent(Role::Stable), "green": percent(Role::Candidate)}));
         if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", state.version)) {
             answer.headers_mut().insert(ETAG, tag);
         }
@@ -64,13 +73,20 @@ impl Proxy {
         let wanted = request.headers().get(IF_MATCH).cloned();
         let current = format!("\"{}\"", self.world.state().version);
         if wanted.is_some_and(|tag| tag != current.as_str()) {
-            return json(StatusCode::PRECONDITION_FAILED, &json!({"error": "changed since it was read", "etag": current}));
+            return json(
+                StatusCode::PRECONDITION_FAILED,
+                &json!({"error": "changed since it was read", "etag": current}),
+            );
         }
         let refuse = |why: &str| json(StatusCode::BAD_REQUEST, &json!({"error": why}));
-        let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else { return refuse("the body cannot be read") };
+        let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else {
+            return refuse("the body cannot be read");
+        };
         let Ok(body) = serde_json::from_slice::<Value>(&body.to_bytes()) else { return refuse("the body is not JSON") };
         let number = |name: &str| body.get(name).and_then(Value::as_f64);
-        let (Some(blue), Some(green)) = (number("blue"), number("green")) else { return refuse("blue and green must be numbers") };
+        let (Some(blue), Some(green)) = (number("blue"), number("green")) else {
+            return refuse("blue and green must be numbers");
+        };
         let split = Split::from_fraction(green / 100.0).filter(|_| (blue + green - 100.0).abs() < 0.001);
         let Some(split) = split else { return refuse("blue and green must make 100") };
         let delay = self.world.write_delay();
@@ -93,7 +109,9 @@ impl Proxy {
         let bad_gateway = || json(StatusCode::BAD_GATEWAY, &json!({"error": "no server answers"}));
         let method = request.method().clone();
         let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else { return bad_gateway() };
-        let Ok(response) = self.client.request(method, url).body(body.to_bytes()).send().await else { return bad_gateway() };
+        let Ok(response) = self.client.request(method, url).body(body.to_bytes()).send().await else {
+            return bad_gateway();
+        };
         let status = response.status();
         let kind = response.headers().get(CONTENT_TYPE).cloned();
         let Ok(body) = response.bytes().await else { return bad_gateway() };

@@ -15,8 +15,10 @@ use tokio::task::JoinSet;
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Serves every connection until the future is dropped, which closes all of them.
-pub(super) async fn serve<F>(listener: TcpListener, answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static)
-where
+pub(super) async fn serve<F>(
+    listener: TcpListener,
+    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+) where
     F: Future<Output = Answer> + Send + 'static,
 {
     let mut connections = JoinSet::new();

@@ -6,10 +6,10 @@ use crate::engine::rig::{Rig, Turn};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Role, Setting, Split, Verdict, Weights};
+use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Role, Setting, Slot, Split, Verdict, Weights};
 use warroom::engine::{
-    Answer, CheckAnswer, Command, Direction, Effect, Entry, Event, Fact, Health, OutcomeKind, Phase, RollbackState,
-    Scrape, WriteResult,
+    Answer, CheckAnswer, Command, Direction, Effect, Entry, Event, Fact, Health, Outcome, OutcomeKind, Phase,
+    RollbackState, Scrape, WriteResult,
 };
 use warroom::plan::{CheckKind, Plan};
 
@@ -45,6 +45,9 @@ pub struct Witness {
     records: BTreeMap<EffectId, Fact>,
     effects: BTreeSet<EffectId>,
     last_number: Option<u64>,
+    numbers: BTreeMap<EffectId, u64>,
+    refused: BTreeSet<u64>,
+    own: BTreeSet<(Slot, u32)>,
     /// The newest intent that is on disk and was not yet sent.
     intent: Option<(usize, Setting, Option<Person>)>,
     intended: BTreeMap<usize, Setting>,
@@ -74,6 +77,9 @@ impl Witness {
             records: BTreeMap::new(),
             effects: BTreeSet::new(),
             last_number: None,
+            numbers: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            own: BTreeSet::new(),
             intent: None,
             intended: BTreeMap::new(),
             loose: Vec::new(),
@@ -125,6 +131,8 @@ impl Witness {
         self.health = None;
         self.read = None;
         self.last_number = None;
+        self.refused.clear();
+        self.numbers.clear();
         (self.back, self.current, self.expected, self.driver) = (false, Split::ALL_STABLE, None, None);
         for entry in entries {
             self.fact(entry);
@@ -146,8 +154,16 @@ impl Witness {
                 Effect::Journal { id, entry } => {
                     self.once(*id);
                     self.records.insert(*id, entry.fact.clone());
-                    if self.last_number.is_some_and(|last| entry.number != last + 1) {
+                    // A record that the disk refused is written again, under its own number.
+                    let again = self.refused.contains(&entry.number);
+                    if !again && self.last_number.is_some_and(|last| entry.number != last + 1) {
                         self.breaks(Rule::Command, format!("record {} follows {:?}", entry.number, self.last_number));
+                    }
+                    self.numbers.insert(*id, entry.number);
+                    if again {
+                        // It was taken in when it was new.
+                        self.records.remove(id);
+                        continue;
                     }
                     self.last_number = Some(entry.number);
                     if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
@@ -251,6 +267,9 @@ impl Witness {
     fn ended(&mut self, at: Mono, id: EffectId, result: &OutcomeKind) {
         match result {
             OutcomeKind::Journaled(result) => {
+                if let (Err(_), Some(number)) = (result, self.numbers.remove(&id)) {
+                    self.refused.insert(number);
+                }
                 let fact = self.records.remove(&id);
                 if let (Ok(()), Some(Fact::Intent { step, setting, .. })) = (result, fact) {
                     self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
@@ -278,8 +297,21 @@ impl Witness {
         }
     }
 
+    /// Whether each weight of a setting is one that this run read before it began, set, or was told to take.
+    fn is_own(&self, setting: &Setting) -> bool {
+        setting.0.iter().all(|(slot, weight)| self.own.contains(&(slot.clone(), *weight)))
+    }
+
     /// What a line says of where the run stands.
     fn fact(&mut self, entry: &Entry) {
+        if let Fact::Baseline { setting, .. }
+        | Fact::Adopted { setting, .. }
+        | Fact::Intent { setting, .. }
+        | Fact::RollbackAccepted { setting, .. }
+        | Fact::SentAgain { setting } = &entry.fact
+        {
+            self.own.extend(setting.0.iter().map(|(slot, weight)| (slot.clone(), *weight)));
+        }
         match &entry.fact {
             Fact::Baseline { setting, split, .. } | Fact::Adopted { setting, split } => {
                 self.expected = Some(setting.clone());
@@ -308,6 +340,8 @@ impl Witness {
             | Fact::Unsuspended
             | Fact::Completed
             | Fact::WatchOver
+            | Fact::Foreign { .. }
+            | Fact::SentAgain { .. }
             | Fact::Ended => {}
         }
     }
@@ -412,7 +446,10 @@ impl Witness {
         }
         let asked =
             matches!(&turn.event, Event::Commanded(r) if matches!(r.command, Command::SendAgain | Command::Adopt));
-        if self.foreign && !asked {
+        // What replaced the foreign setting may be one of the run's own: over those it is sent again.
+        let own_again = matches!(&turn.event, Event::Ended(Outcome { result: OutcomeKind::Read { state, .. }, .. })
+            if state.setting().is_ok_and(|seen| self.is_own(&seen)));
+        if self.foreign && !asked && !own_again {
             self.breaks(Rule::Foreign, format!("5: sent over FOREIGN at {:?}", turn.at));
         }
     }

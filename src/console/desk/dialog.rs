@@ -125,14 +125,23 @@ impl Dialog {
         let closed: Vec<_> = snapshot.gates.iter().filter(|gate| !gate.is_open()).collect();
         let kind = match snapshot.phase {
             Phase::Held => Kind::Resume { generation },
-            Phase::Preflight | Phase::Ready | Phase::Baking if closed.is_empty() && snapshot.next.is_some() => Kind::Advance { generation },
+            Phase::Preflight | Phase::Ready | Phase::Baking if closed.is_empty() && snapshot.next.is_some() => {
+                Kind::Advance { generation }
+            }
             Phase::Preflight | Phase::Ready | Phase::Baking => Kind::Locked {
                 can_override: snapshot.next.is_some() && closed.iter().all(|gate| gate.can_be_overridden),
                 reasons: closed.iter().map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect(),
             },
-            Phase::Shifting | Phase::Complete | Phase::RollingBack | Phase::NewTrafficBack | Phase::RolledBack | Phase::Observing | Phase::Ended => {
-                Kind::Locked { reasons: vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))], can_override: false }
-            }
+            Phase::Shifting
+            | Phase::Complete
+            | Phase::RollingBack
+            | Phase::NewTrafficBack
+            | Phase::RolledBack
+            | Phase::Observing
+            | Phase::Ended => Kind::Locked {
+                reasons: vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))],
+                can_override: false,
+            },
         };
         Self::new(kind, now)
     }
@@ -155,7 +164,12 @@ impl Dialog {
     }
 
     pub(super) fn override_fields(status: &Status, now: Mono) -> Self {
-        let fields = Fields { name: String::new(), reason: TextArea::default(), in_reason: false, generation: status.snapshot.generation };
+        let fields = Fields {
+            name: String::new(),
+            reason: TextArea::default(),
+            in_reason: false,
+            generation: status.snapshot.generation,
+        };
         Self::new(Kind::Override(Box::new(fields)), now)
     }
 
@@ -163,14 +177,25 @@ impl Dialog {
     pub(super) fn fields(&mut self) -> Option<&mut Fields> {
         match &mut self.kind {
             Kind::Override(fields) => Some(fields),
-            Kind::RollBack { .. } | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked { .. } | Kind::Take { .. } | Kind::Progress | Kind::Help | Kind::Details { .. } => None,
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked { .. }
+            | Kind::Take { .. }
+            | Kind::Progress
+            | Kind::Help
+            | Kind::Details { .. } => None,
         }
     }
 
     /// Whether confirming it would do something.
     pub fn acts(&self) -> bool {
         match self.kind {
-            Kind::RollBack { .. } | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Override(_) | Kind::Take { .. } => true,
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Override(_)
+            | Kind::Take { .. } => true,
             Kind::Locked { .. } | Kind::Progress | Kind::Help | Kind::Details { .. } => false,
         }
     }
@@ -180,7 +205,12 @@ impl Dialog {
         match self.kind {
             Kind::RollBack { typed: None } => Some(self.opened_at + ARMED_FOR),
             Kind::Advance { .. } | Kind::Resume { .. } | Kind::Take { .. } => Some(self.opened_at + ADVANCE_FOR),
-            Kind::RollBack { typed: Some(_) } | Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help | Kind::Details { .. } => None,
+            Kind::RollBack { typed: Some(_) }
+            | Kind::Locked { .. }
+            | Kind::Override(_)
+            | Kind::Progress
+            | Kind::Help
+            | Kind::Details { .. } => None,
         }
     }
 
@@ -188,7 +218,13 @@ impl Dialog {
     pub(super) fn is_outdated(&self, generation: u64) -> bool {
         match self.kind {
             Kind::Advance { generation: seen } | Kind::Resume { generation: seen } => seen != generation,
-            Kind::RollBack { .. } | Kind::Locked { .. } | Kind::Override(_) | Kind::Take { .. } | Kind::Progress | Kind::Help | Kind::Details { .. } => false,
+            Kind::RollBack { .. }
+            | Kind::Locked { .. }
+            | Kind::Override(_)
+            | Kind::Take { .. }
+            | Kind::Progress
+            | Kind::Help
+            | Kind::Details { .. } => false,
         }
     }
 
@@ -199,7 +235,14 @@ impl Dialog {
         match &mut self.kind {
             Kind::RollBack { typed: Some(typed) } => return typed_rollback(typed, key),
             Kind::Override(fields) => return fields.key(key),
-            Kind::RollBack { typed: None } | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked { .. } | Kind::Take { .. } | Kind::Progress | Kind::Help | Kind::Details { .. } => {}
+            Kind::RollBack { typed: None }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked { .. }
+            | Kind::Take { .. }
+            | Kind::Progress
+            | Kind::Help
+            | Kind::Details { .. } => {}
         }
         if !self.acts() {
             return self.reading_key(key);
@@ -226,17 +269,23 @@ impl Dialog {
         }
         match &self.kind {
             Kind::RollBack { .. } => Outcome::Send(Command::Rollback { reason: None, typed: None }, "rollback"),
-            Kind::Advance { generation } => Outcome::Send(Command::Advance { generation: *generation, over: None }, "advance"),
+            Kind::Advance { generation } => {
+                Outcome::Send(Command::Advance { generation: *generation, over: None }, "advance")
+            }
             Kind::Resume { generation } => Outcome::Send(Command::Resume { generation: *generation }, "resume"),
             Kind::Take { .. } => Outcome::Send(Command::Take, "take control"),
-            Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help | Kind::Details { .. } => Outcome::Stay,
+            Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help | Kind::Details { .. } => {
+                Outcome::Stay
+            }
         }
     }
 
     fn reading_key(&self, key: &KeyEvent) -> Outcome {
         match (&self.kind, key.code) {
             (Kind::Locked { can_override: true, .. }, KeyCode::Char('O')) => Outcome::Override,
-            (Kind::Locked { can_override: false, .. }, KeyCode::Char('O')) => Outcome::Flash("this cannot be overridden"),
+            (Kind::Locked { can_override: false, .. }, KeyCode::Char('O')) => {
+                Outcome::Flash("this cannot be overridden")
+            }
             (_, KeyCode::Char('R')) => Outcome::Flash("Esc, then R, rolls back"),
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
             _ => Outcome::Stay,

@@ -81,23 +81,73 @@ const DOWN: Key = Key::Named(KeyCode::Down, "Down");
 
 /// Upper case is traffic, lower case is view. `y` confirms in a panel and means nothing else anywhere.
 pub const KEYS: &[Binding] = &[
-    Binding { keys: &[Key::Char('R')], action: Action::Rollback, help: "arm a rollback; then y sends it", footer: Some("roll back") },
-    Binding { keys: &[Key::Char('H')], action: Action::Hold, help: "hold now; writes nothing to the balancer", footer: Some("hold") },
-    Binding { keys: &[Key::Char('A')], action: Action::Advance, help: "advance or resume: the panel says which", footer: Some("advance") },
+    Binding {
+        keys: &[Key::Char('R')],
+        action: Action::Rollback,
+        help: "arm a rollback; then y sends it",
+        footer: Some("roll back"),
+    },
+    Binding {
+        keys: &[Key::Char('H')],
+        action: Action::Hold,
+        help: "hold now; writes nothing to the balancer",
+        footer: Some("hold"),
+    },
+    Binding {
+        keys: &[Key::Char('A')],
+        action: Action::Advance,
+        help: "advance or resume: the panel says which",
+        footer: Some("advance"),
+    },
     Binding { keys: &[Key::Char('T')], action: Action::Take, help: "take control from the driver", footer: None },
     Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys", footer: Some("help") },
-    Binding { keys: &[Key::Named(KeyCode::Tab, "Tab")], action: Action::NextPanel, help: "next panel", footer: Some("panel") },
-    Binding { keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab")], action: Action::PreviousPanel, help: "previous panel", footer: None },
+    Binding {
+        keys: &[Key::Named(KeyCode::Tab, "Tab")],
+        action: Action::NextPanel,
+        help: "next panel",
+        footer: Some("panel"),
+    },
+    Binding {
+        keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab")],
+        action: Action::PreviousPanel,
+        help: "previous panel",
+        footer: None,
+    },
     Binding { keys: &[UP, Key::Char('k')], action: Action::Up, help: "up", footer: None },
     Binding { keys: &[DOWN, Key::Char('j')], action: Action::Down, help: "down", footer: None },
     Binding { keys: &[Key::Named(KeyCode::PageUp, "PgUp")], action: Action::PageUp, help: "a page up", footer: None },
-    Binding { keys: &[Key::Named(KeyCode::PageDown, "PgDn")], action: Action::PageDown, help: "a page down", footer: None },
-    Binding { keys: &[Key::Char('g'), Key::Named(KeyCode::Home, "Home")], action: Action::Top, help: "oldest", footer: None },
-    Binding { keys: &[Key::Char('G'), Key::Named(KeyCode::End, "End")], action: Action::Bottom, help: "newest", footer: None },
-    Binding { keys: &[Key::Named(KeyCode::Enter, "Enter")], action: Action::Details, help: "details of the selected check; confirms nothing", footer: None },
+    Binding {
+        keys: &[Key::Named(KeyCode::PageDown, "PgDn")],
+        action: Action::PageDown,
+        help: "a page down",
+        footer: None,
+    },
+    Binding {
+        keys: &[Key::Char('g'), Key::Named(KeyCode::Home, "Home")],
+        action: Action::Top,
+        help: "oldest",
+        footer: None,
+    },
+    Binding {
+        keys: &[Key::Char('G'), Key::Named(KeyCode::End, "End")],
+        action: Action::Bottom,
+        help: "newest",
+        footer: None,
+    },
+    Binding {
+        keys: &[Key::Named(KeyCode::Enter, "Enter")],
+        action: Action::Details,
+        help: "details of the selected check; confirms nothing",
+        footer: None,
+    },
     Binding { keys: &[Key::Char('f')], action: Action::Follow, help: "follow the log", footer: None },
     Binding { keys: &[Key::Char(':')], action: Action::CommandLine, help: "command line", footer: Some("cmd") },
-    Binding { keys: &[Key::Char('q')], action: Action::Quit, help: "quit; traffic stays as it is", footer: Some("quit") },
+    Binding {
+        keys: &[Key::Char('q')],
+        action: Action::Quit,
+        help: "quit; traffic stays as it is",
+        footer: Some("quit"),
+    },
     Binding { keys: &[Key::Char(' ')], action: Action::Space, help: "nothing: H holds traffic", footer: None },
 ];
 

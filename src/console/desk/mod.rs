@@ -268,7 +268,15 @@ impl Desk {
         }
     }
 
-    fn act(&mut self, action: Action, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
+    fn act(
+        &mut self,
+        action: Action,
+        key: &KeyEvent,
+        now: Mono,
+        status: Option<&Status>,
+        rights: Rights,
+        acts: &mut Vec<Act>,
+    ) {
         let repeats = key.kind == KeyEventKind::Repeat;
         let scrolls = matches!(action, Action::Up | Action::Down | Action::PageUp | Action::PageDown);
         if repeats && !scrolls && action != Action::Hold {
@@ -320,7 +328,9 @@ impl Desk {
     /// Says why this console cannot act at all, if it cannot.
     fn refused_here(&mut self, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
         if rights == Rights::ReadOnly {
-            let whom = status.and_then(|s| s.snapshot.people.driver.as_ref()).map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
+            let whom = status
+                .and_then(|s| s.snapshot.people.driver.as_ref())
+                .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
             self.flash(format!("read-only console: ask {whom}"), now);
             return true;
         }
@@ -378,7 +388,8 @@ impl Desk {
             }
             Panel::Log => {
                 let was_following = self.log_back == 0;
-                self.log_back = self.log_back.saturating_add_signed(by).min(status.snapshot.log.len().saturating_sub(1));
+                self.log_back =
+                    self.log_back.saturating_add_signed(by).min(status.snapshot.log.len().saturating_sub(1));
                 if was_following && self.log_back > 0 {
                     self.log_paused_at = status.snapshot.log.last().map_or(0, |entry| entry.number);
                 }
@@ -551,6 +562,10 @@ impl Desk {
 
 impl Fields {
     fn insert(&mut self, text: &str) {
-        if self.in_reason { self.reason.insert_str(text); } else { self.name.push_str(text) }
+        if self.in_reason {
+            self.reason.insert_str(text);
+        } else {
+            self.name.push_str(text)
+        }
     }
 }

@@ -85,7 +85,11 @@ impl<'b> Canvas<'b> {
             return Rect { width: 0, height: 0, ..area };
         }
         let style = if strong { self.look.ink(Ink::Bold) } else { self.look.ink(Ink::Dim) };
-        let unicode = if strong { ["╔", "╗", "╚", "╝", "═", "║"] } else { ["┌", "┐", "└", "┘", "─", "│"] };
+        let unicode = if strong {
+            ["╔", "╗", "╚", "╝", "═", "║"]
+        } else {
+            ["┌", "┐", "└", "┘", "─", "│"]
+        };
         let ascii = if strong { ["+", "+", "+", "+", "=", "|"] } else { ["+", "+", "+", "+", "-", "|"] };
         let [nw, ne, sw, se, across, down] = if self.look.ascii { ascii } else { unicode };
         let (right, bottom) = (area.right() - 1, area.bottom() - 1);

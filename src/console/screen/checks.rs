@@ -36,7 +36,8 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
     let shown = usize::from(height) * 2;
     for (place, (index, check)) in ordered(view, snapshot, shown).into_iter().enumerate() {
         let (column, row) = (place as u16 / height.max(1), place as u16 % height.max(1));
-        let cell = Rect { x: area.x + 1 + column * width, y: area.y + 1 + row, width: width.saturating_sub(2), height: 1 };
+        let cell =
+            Rect { x: area.x + 1 + column * width, y: area.y + 1 + row, width: width.saturating_sub(2), height: 1 };
         draw_check(canvas, cell, view, index, check, false);
     }
 }
@@ -79,6 +80,7 @@ fn draw_check(canvas: &mut Canvas<'_>, cell: Rect, view: &View<'_>, index: usize
     canvas.text(cell.x + used, cell.y, name_width, check.name.as_str(), style);
     let rest = cell.width.saturating_sub(used + name_width + 1 + age.len() as u16);
     let detail: String = check.detail.as_str().chars().take(rest.into()).collect();
-    let right = Rect { x: cell.x + used + name_width + 1, width: cell.width.saturating_sub(used + name_width + 1), ..cell };
+    let right =
+        Rect { x: cell.x + used + name_width + 1, width: cell.width.saturating_sub(used + name_width + 1), ..cell };
     canvas.right(right, cell.y, &[piece(detail, look.verdict(verdict)), piece(age, look.ink(Ink::Dim))]);
 }

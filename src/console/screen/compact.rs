@@ -44,8 +44,10 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, status: &Status) -> Vec<Vec<Piece
     let look = canvas.look;
     let snapshot = &status.snapshot;
     let plain = look.ink(Ink::Plain);
-    let share = snapshot.split.configured.as_ref().map_or_else(|| "?".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
-    let measured = snapshot.split.measured.as_ref().map_or_else(|| "-".to_owned(), |m| format!("{:.1}%", m.value * 100.0));
+    let share =
+        snapshot.split.configured.as_ref().map_or_else(|| "?".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let measured =
+        snapshot.split.measured.as_ref().map_or_else(|| "-".to_owned(), |m| format!("{:.1}%", m.value * 100.0));
     let mut lines = vec![vec![piece(
         format!("candidate {share} (wanted {}, measured {measured})", snapshot.split.wanted),
         look.ink(Ink::Bold),
@@ -63,8 +65,12 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, status: &Status) -> Vec<Vec<Piece
     }
     let good = snapshot.checks.iter().filter(|check| check.verdict == Verdict::Pass && !view.is_cut_off()).count();
     lines.push(vec![piece(format!("checks {good} of {} ok", snapshot.checks.len()), plain)]);
-    let age = |at: Option<crate::domain::Mono>| at.map_or_else(|| "--".to_owned(), |at| header::age_words(view.age(at)));
-    lines.push(vec![piece(format!("keeper {} balancer {} feed {}", age(view.heard_at), age(snapshot.balancer_at), age(snapshot.feed_at)), plain)]);
+    let age =
+        |at: Option<crate::domain::Mono>| at.map_or_else(|| "--".to_owned(), |at| header::age_words(view.age(at)));
+    lines.push(vec![piece(
+        format!("keeper {} balancer {} feed {}", age(view.heard_at), age(snapshot.balancer_at), age(snapshot.feed_at)),
+        plain,
+    )]);
     lines.push(vec![piece(format!("rollback target: {}", snapshot.target.words), plain)]);
     lines.push(vec![piece(format!("{} {}", snapshot.title, view.wall.clock()), plain)]);
     lines

@@ -37,7 +37,9 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         Some(Kind::Take { .. }) => panel("y TAKE CONTROL  Esc cancel  any other key cancels"),
         Some(Kind::Locked { can_override: true, .. }) => panel("Esc close  O override (typed)"),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
-        Some(Kind::Locked { can_override: false, .. } | Kind::Progress | Kind::Help | Kind::Details { .. }) => panel("Esc close"),
+        Some(Kind::Locked { can_override: false, .. } | Kind::Progress | Kind::Help | Kind::Details { .. }) => {
+            panel("Esc close")
+        }
     }
 }
 

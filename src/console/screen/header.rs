@@ -65,17 +65,27 @@ fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Piece>
         pieces.push(age_piece(canvas, view, word, at, late, stale));
     }
     let second = usize::try_from(view.now.micros() / 1_000_000).unwrap_or(0);
-    pieces.push(piece(format!("{} {}", view.wall.clock(), SPINNER[second % SPINNER.len()]), canvas.look.ink(Ink::Plain)));
+    pieces
+        .push(piece(format!("{} {}", view.wall.clock(), SPINNER[second % SPINNER.len()]), canvas.look.ink(Ink::Plain)));
     pieces
 }
 
-fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, word: &str, at: Option<Mono>, late: Duration, stale: Duration) -> Piece {
+fn age_piece(
+    canvas: &Canvas<'_>,
+    view: &View<'_>,
+    word: &str,
+    at: Option<Mono>,
+    late: Duration,
+    stale: Duration,
+) -> Piece {
     let look = canvas.look;
     match at.map(|at| view.age(at)) {
         None => piece(format!("{word} -- "), look.ink(Ink::Stale)),
         Some(age) if age > stale => piece(format!("? {word} STALE {} ", age_words(age)), look.ink(Ink::Stale)),
         // The boundary is drawn a little later than it locks, so that a tick's jitter does not flicker.
-        Some(age) if age > late + Duration::from_millis(500) => piece(format!("{word} LATE {} ", age_words(age)), look.ink(Ink::Warn)),
+        Some(age) if age > late + Duration::from_millis(500) => {
+            piece(format!("{word} LATE {} ", age_words(age)), look.ink(Ink::Warn))
+        }
         Some(age) => piece(format!("{word} {} ", age_words(age)), look.ink(Ink::Plain)),
     }
 }
@@ -116,7 +126,10 @@ pub(super) fn band_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapsh
     }
     if view.is_cut_off() {
         let age = view.heard_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age_words(view.age(at))));
-        return (Severity::Critical, format!("KEEPER SILENT, last heard {age}: values OLD; R y rolls back directly from this host"));
+        return (
+            Severity::Critical,
+            format!("KEEPER SILENT, last heard {age}: values OLD; R y rolls back directly from this host"),
+        );
     }
     let band = &snapshot.band;
     let mark = match band.severity {

@@ -43,7 +43,11 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
     let end = snapshot.log.len().saturating_sub(view.desk.log_back);
     let start = end.saturating_sub(area.height.into());
     for (row, entry) in snapshot.log[start..end].iter().enumerate() {
-        line(canvas, Rect { x: area.x + 1, y: area.y + row as u16, width: area.width.saturating_sub(1), height: 1 }, entry);
+        line(
+            canvas,
+            Rect { x: area.x + 1, y: area.y + row as u16, width: area.width.saturating_sub(1), height: 1 },
+            entry,
+        );
     }
 }
 

@@ -82,7 +82,8 @@ pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
 }
 
 fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
-    let words = if view.desk.linked { "waiting for the keeper's first words" } else { "the keeper is not connected; trying" };
+    let words =
+        if view.desk.linked { "waiting for the keeper's first words" } else { "the keeper is not connected; trying" };
     canvas.text(area.x, area.y, area.width, words, look::plain(canvas.look, Ink::Bold));
     if area.height > 1 {
         let bottom = Rect { y: area.bottom() - 1, height: 1, ..area };

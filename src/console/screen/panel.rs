@@ -60,7 +60,13 @@ fn countdown(dialog: &Dialog, left: Duration) -> String {
     format!("{word} in {}s {}{}", left.as_secs_f64().ceil(), "#".repeat(filled), ".".repeat(10 - filled))
 }
 
-fn lines_of(canvas: &Canvas<'_>, view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>, width: u16) -> Vec<Vec<Piece>> {
+fn lines_of(
+    canvas: &Canvas<'_>,
+    view: &View<'_>,
+    dialog: &Dialog,
+    snapshot: Option<&Snapshot>,
+    width: u16,
+) -> Vec<Vec<Piece>> {
     let look = canvas.look;
     let plain = |text: String| vec![piece(text, look.ink(Ink::Plain))];
     match (&dialog.kind, snapshot) {
@@ -70,7 +76,9 @@ fn lines_of(canvas: &Canvas<'_>, view: &View<'_>, dialog: &Dialog, snapshot: Opt
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot),
         (Kind::Take { from }, _) => vec![plain(format!("{from} drives now and will see that you took control."))],
         (Kind::RollBack { typed }, Some(snapshot)) => roll_back(canvas, view, snapshot, typed.as_deref()),
-        (Kind::RollBack { .. }, None) => vec![plain("The keeper has not been heard: y rolls back directly from this host.".to_owned())],
+        (Kind::RollBack { .. }, None) => {
+            vec![plain("The keeper has not been heard: y rolls back directly from this host.".to_owned())]
+        }
         (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot),
         (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot),
         (Kind::Progress, snapshot) => progress(canvas, view, snapshot),
@@ -102,15 +110,24 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
         piece(traffic::time_to_safe(snapshot), look.ink(Ink::Plain)),
     ]];
     if let Some(typed) = typed {
-        let why = snapshot.no_return.as_ref().map_or_else(|| format!("TARGET NOT READY: {}", snapshot.target.words), |breaks| format!("past the point of no return: {breaks}"));
+        let why = snapshot.no_return.as_ref().map_or_else(
+            || format!("TARGET NOT READY: {}", snapshot.target.words),
+            |breaks| format!("past the point of no return: {breaks}"),
+        );
         lines.push(vec![piece(why, look.ink(Ink::Critical))]);
-        lines.push(vec![piece(format!("type {} to roll back all the same: {typed}_", snapshot.name), look.ink(Ink::Bold))]);
+        lines.push(vec![piece(
+            format!("type {} to roll back all the same: {typed}_", snapshot.name),
+            look.ink(Ink::Bold),
+        )]);
         return lines;
     }
     let going = snapshot.steps.iter().any(|step| step.state == crate::engine::StepState::Going);
     let stops = if going { "Interrupts the shift under way and ends this cutover." } else { "Ends this cutover." };
     if view.is_blind(snapshot) {
-        lines.push(vec![piece("BLIND: values are OLD; the rollback does not need them. ", look.ink(Ink::Stale)), piece(stops, look.ink(Ink::Plain))]);
+        lines.push(vec![
+            piece("BLIND: values are OLD; the rollback does not need them. ", look.ink(Ink::Stale)),
+            piece(stops, look.ink(Ink::Plain)),
+        ]);
     } else {
         let seen: Vec<String> = snapshot
             .signals
@@ -133,7 +150,9 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Vec
     let Some(next) = &snapshot.next else { return Vec::new() };
     let passed = snapshot.checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
     let open = snapshot.gates.iter().filter(|gate| gate.is_open()).count();
-    let age = |at: Option<crate::domain::Mono>| at.map_or_else(|| "--".to_owned(), |at| super::header::age_words(view.age(at)));
+    let age = |at: Option<crate::domain::Mono>| {
+        at.map_or_else(|| "--".to_owned(), |at| super::header::age_words(view.age(at)))
+    };
     let mut lines = vec![
         vec![piece(moves(snapshot, next.split), look.ink(Ink::Bold))],
         vec![piece(
@@ -152,16 +171,25 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Vec
         lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
     }
     lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
-    lines.push(vec![piece(format!(" y  ADVANCE TO {}     Esc  stay at {}", next.split, snapshot.split.wanted), look.ink(Ink::Bold))]);
+    lines.push(vec![piece(
+        format!(" y  ADVANCE TO {}     Esc  stay at {}", next.split, snapshot.split.wanted),
+        look.ink(Ink::Bold),
+    )]);
     lines
 }
 
 fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Vec<Vec<Piece>> {
     let look = canvas.look;
-    let why = snapshot.held.as_ref().map_or_else(String::new, |held| format!("Held since {} by {}: {}", held.since.clock(), held.by, held.why));
+    let why = snapshot
+        .held
+        .as_ref()
+        .map_or_else(String::new, |held| format!("Held since {} by {}: {}", held.since.clock(), held.by, held.why));
     vec![
         vec![piece(why, look.ink(Ink::Plain))],
-        vec![piece(format!(" y  RESUME at {}; moves no traffic     Esc  stay held", snapshot.split.wanted), look.ink(Ink::Bold))],
+        vec![piece(
+            format!(" y  RESUME at {}; moves no traffic     Esc  stay held", snapshot.split.wanted),
+            look.ink(Ink::Bold),
+        )],
     ]
 }
 
@@ -183,8 +211,14 @@ fn override_lines(canvas: &Canvas<'_>, fields: &Fields, snapshot: &Snapshot) -> 
     let style = |here: bool| if here { look.ink(Ink::Bold) } else { look.ink(Ink::Plain) };
     let in_name = !fields.in_reason;
     vec![
-        vec![piece(format!("{}type {}: {}{}", mark(in_name), snapshot.name, Clean::new(&fields.name), cursor(in_name)), style(in_name))],
-        vec![piece(format!("{}reason: {}{}", mark(fields.in_reason), Clean::new(reason), cursor(fields.in_reason)), style(fields.in_reason))],
+        vec![piece(
+            format!("{}type {}: {}{}", mark(in_name), snapshot.name, Clean::new(&fields.name), cursor(in_name)),
+            style(in_name),
+        )],
+        vec![piece(
+            format!("{}reason: {}{}", mark(fields.in_reason), Clean::new(reason), cursor(fields.in_reason)),
+            style(fields.in_reason),
+        )],
         vec![piece("Goes forward over closed gates; written down with your name.", look.ink(Ink::Dim))],
     ]
 }
@@ -211,13 +245,28 @@ fn progress(canvas: &Canvas<'_>, view: &View<'_>, snapshot: Option<&Snapshot>) -
             let ink = if rollback.state == RollbackState::Foreign { Ink::Critical } else { Ink::Bold };
             lines.push(vec![piece(words, look.ink(ink))]);
             let from = rollback.from.map_or_else(|| "?".to_owned(), |split| split.to_string());
-            lines.push(vec![piece(format!("started {} by {}  candidate {from} → 0%  {}", rollback.accepted.clock(), rollback.by, rollback.reason), look.ink(Ink::Plain))]);
+            lines.push(vec![piece(
+                format!(
+                    "started {} by {}  candidate {from} → 0%  {}",
+                    rollback.accepted.clock(),
+                    rollback.by,
+                    rollback.reason
+                ),
+                look.ink(Ink::Plain),
+            )]);
             if let Some(why) = &rollback.last_error {
-                lines.push(vec![piece(format!("attempt {}: {why}; trying on", rollback.attempts), look.ink(Ink::Critical))]);
+                lines.push(vec![piece(
+                    format!("attempt {}: {why}; trying on", rollback.attempts),
+                    look.ink(Ink::Critical),
+                )]);
             }
         }
         None if view.desk.direct.is_empty() => {
-            let outcome = view.desk.last_outcome.as_ref().map_or_else(|| "SENT, waiting for the keeper".to_owned(), ToString::to_string);
+            let outcome = view
+                .desk
+                .last_outcome
+                .as_ref()
+                .map_or_else(|| "SENT, waiting for the keeper".to_owned(), ToString::to_string);
             lines.push(vec![piece(outcome, look.ink(Ink::Bold))]);
         }
         None => {}

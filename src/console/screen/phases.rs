@@ -18,7 +18,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) {
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) {
     let look = canvas.look;
-    let inside = canvas.frame(area, &[piece("PHASES", look.ink(Ink::Bold))], &[piece(bake_words(snapshot), look.ink(Ink::Plain))], false);
+    let inside = canvas.frame(
+        area,
+        &[piece("PHASES", look.ink(Ink::Bold))],
+        &[piece(bake_words(snapshot), look.ink(Ink::Plain))],
+        false,
+    );
     let pieces = timeline(canvas, snapshot, 4);
     canvas.pieces(inside.x + 1, inside.y, inside.width.saturating_sub(2), &pieces);
     canvas.pieces(inside.x + 1, inside.y + 1, inside.width.saturating_sub(2), &times(canvas, snapshot, 4));
@@ -50,7 +55,10 @@ fn timeline(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piec
     if let Some(rollback) = &snapshot.rollback {
         pieces.push(piece(joint, look.ink(Ink::Dim)));
         let done = rollback.rolled_back.is_some();
-        pieces.push(piece(format!("{} back", if done { look.glyph("✓", "+") } else { look.glyph("►", ">") }), look.ink(Ink::Bold)));
+        pieces.push(piece(
+            format!("{} back", if done { look.glyph("✓", "+") } else { look.glyph("►", ">") }),
+            look.ink(Ink::Bold),
+        ));
     }
     pieces
 }

@@ -22,7 +22,13 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
     for (index, signal) in snapshot.signals.iter().take(usize::from(area.height) - 1).enumerate() {
         let y = area.y + 1 + index as u16;
         let environment = &snapshot.environments[signal.role];
-        canvas.text(area.x + 1, y, NAME_WIDTH - 1, &format!("{:<4} {}", signal.signal, environment.chip), look.ink(Ink::Plain));
+        canvas.text(
+            area.x + 1,
+            y,
+            NAME_WIDTH - 1,
+            &format!("{:<4} {}", signal.signal, environment.chip),
+            look.ink(Ink::Plain),
+        );
         let spark = Rect { x: area.x + NAME_WIDTH, y, width: chart, height: 1 };
         spark::draw(canvas, spark, &points(view, signal), scale_of(snapshot, signal));
         let x = area.x + NAME_WIDTH + chart + 1;
@@ -92,7 +98,9 @@ fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -> (&'static
             (mark, signal.quantity(*value).to_string(), look.ink(ink))
         }
         (Ok(value), _) => ("?", signal.quantity(*value).to_string(), look.ink(Ink::Stale)),
-        (Err(why), _) if !old && why.as_str().starts_with("no requests") => (" ", "idle".to_owned(), look.ink(Ink::Dim)),
+        (Err(why), _) if !old && why.as_str().starts_with("no requests") => {
+            (" ", "idle".to_owned(), look.ink(Ink::Dim))
+        }
         (Err(_), Some(value)) => ("?", signal.quantity(value).to_string(), look.ink(Ink::Stale)),
         (Err(_), None) => ("?", "--".to_owned(), look.ink(Ink::Stale)),
     }

@@ -47,7 +47,11 @@ fn environments(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, sn
 fn environment_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: Role) -> Vec<Piece> {
     let look = canvas.look;
     let environment = &snapshot.environments[role];
-    let chip_text = if look.theme == super::Theme::Mono { format!("[{}]", environment.chip) } else { format!(" {} ", environment.chip) };
+    let chip_text = if look.theme == super::Theme::Mono {
+        format!("[{}]", environment.chip)
+    } else {
+        format!(" {} ", environment.chip)
+    };
     let chip = piece(chip_text, look.chip(environment.chip.as_str(), role));
     let label = piece(format!(" {} ", environment.label), look.ink(Ink::Plain));
     let share = share_piece(canvas, view, snapshot, role);
@@ -103,7 +107,13 @@ fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot:
     let dim = view.is_cut_off();
     let style = |chip: &str, role| if dim { look.ink(Ink::Dim) } else { look.fill(chip, role) };
     canvas.text(area.x, y, stable, &stable_glyph.repeat(stable.into()), style(stable_view.chip.as_str(), Role::Stable));
-    canvas.text(area.x + stable, y, candidate, &candidate_glyph.repeat(candidate.into()), style(candidate_view.chip.as_str(), Role::Candidate));
+    canvas.text(
+        area.x + stable,
+        y,
+        candidate,
+        &candidate_glyph.repeat(candidate.into()),
+        style(candidate_view.chip.as_str(), Role::Candidate),
+    );
 }
 
 /// `wanted 25%  configured 25.0%  measured 24.8% ±2.0 (1812)` and what is off.
@@ -120,7 +130,9 @@ fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapsho
                 let nodes: Vec<String> = configured
                     .nodes
                     .iter()
-                    .map(|(name, share)| share.map_or_else(|| format!("{name} ?"), |share| format!("{name} {:.1}%", share * 100.0)))
+                    .map(|(name, share)| {
+                        share.map_or_else(|| format!("{name} ?"), |share| format!("{name} {:.1}%", share * 100.0))
+                    })
                     .collect();
                 pieces.push(piece(format!("  HALF APPLIED {}", nodes.join(" ")), look.ink(Ink::Critical)));
             }
@@ -130,7 +142,10 @@ fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapsho
         None => pieces.push(piece("  measured -", look.ink(Ink::Dim))),
         Some(m) => {
             let spread = (m.high - m.low) / 2.0 * 100.0;
-            pieces.push(piece(format!("  measured {:.1}% {}{spread:.1} ({})", m.value * 100.0, look.glyph("±", "~"), m.requests), plain));
+            pieces.push(piece(
+                format!("  measured {:.1}% {}{spread:.1} ({})", m.value * 100.0, look.glyph("±", "~"), m.requests),
+                plain,
+            ));
             if m.failed > 0 {
                 pieces.push(piece(format!(" {} failed", m.failed), look.ink(Ink::Warn)));
             }
@@ -141,11 +156,17 @@ fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapsho
     }
     let (failed, above) = snapshot.failed_on_candidate;
     if failed > 0 {
-        pieces.push(piece(format!("  {failed} failed on candidate, {above} above stable"), if above > 0 { look.ink(Ink::Warn) } else { plain }));
+        pieces.push(piece(
+            format!("  {failed} failed on candidate, {above} above stable"),
+            if above > 0 { look.ink(Ink::Warn) } else { plain },
+        ));
     }
     if let Some(drift) = &snapshot.drift {
         let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
-        pieces.push(piece(format!("  DRIFT {side} for {}", super::header::age_words(view.age(drift.since))), look.ink(Ink::Critical)));
+        pieces.push(piece(
+            format!("  DRIFT {side} for {}", super::header::age_words(view.age(drift.since))),
+            look.ink(Ink::Critical),
+        ));
     }
     canvas.pieces(area.x, y, area.width, &pieces);
 }
@@ -182,5 +203,9 @@ pub(super) fn time_to_safe(snapshot: &Snapshot) -> String {
 
 /// `12ms`, `1.4s`.
 fn took(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) { format!("{}ms", duration.as_millis().max(1)) } else { format!("{:.1}s", duration.as_secs_f64()) }
+    if duration < Duration::from_secs(1) {
+        format!("{}ms", duration.as_millis().max(1))
+    } else {
+        format!("{:.1}s", duration.as_secs_f64())
+    }
 }

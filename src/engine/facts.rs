@@ -1,0 +1,55 @@
+//! What a restart needs, until the disk has it.
+
+use super::{Entry, Fact};
+use crate::domain::{EffectId, Mono};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Time between two tries to write what the disk refused.
+const AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// Facts that wait for a disk that refuses: a run of a day with one act a minute. Beyond it the newest
+/// are dropped; forward has long been locked by then.
+const WAITING_MAX: usize = 1440;
+
+/// Entries with a fact, on their way to the disk or refused by it. A line without one is not kept.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// With whether the disk refused it before.
+    under_way: BTreeMap<EffectId, (Entry, bool)>,
+    refused: VecDeque<Entry>,
+    tried_at: Option<Mono>,
+}
+
+impl Facts {
+    /// An entry was given to the journal.
+    pub fn asked(&mut self, id: EffectId, entry: &Entry, again: bool) {
+        if entry.fact != Fact::Line && self.under_way.len() < WAITING_MAX {
+            self.under_way.insert(id, (entry.clone(), again));
+        }
+    }
+
+    /// The journal answered.
+    pub fn settle(&mut self, id: EffectId, written: bool) {
+        if let Some((entry, _)) = self.under_way.remove(&id)
+            && !written
+            && self.refused.len() < WAITING_MAX
+        {
+            self.refused.push_back(entry);
+        }
+    }
+
+    /// Whether the disk has refused nothing that it was not given again and took.
+    pub fn all_written(&self) -> bool {
+        self.refused.is_empty() && self.under_way.values().all(|(_, again)| !again)
+    }
+
+    /// The oldest refused entry, once it is time to try again and none is being tried.
+    pub fn due(&mut self, now: Mono) -> Option<Entry> {
+        let rested = self.tried_at.is_none_or(|at| now.since(at) >= AGAIN_EVERY);
+        if !rested || self.refused.is_empty() {
+            return None;
+        }
+        self.tried_at = Some(now);
+        self.refused.pop_front()
+    }
+}
