@@ -31,8 +31,6 @@ pub(super) struct Rollback {
     pub sent: Option<Mono>,
     /// When the newest attempt was sent.
     newest_send: Option<Mono>,
-    /// Whether the newest attempt has been answered.
-    answered: bool,
     pub acknowledged: Option<Mono>,
     pub last_error: Option<Clean>,
     /// The first agreeing read.
@@ -70,7 +68,6 @@ impl Rollback {
             retry_at: None,
             sent: None,
             newest_send: None,
-            answered: true,
             acknowledged: None,
             last_error: None,
             read_back: None,
@@ -167,7 +164,6 @@ impl Engine {
             return false;
         }
         rollback.writing = None;
-        rollback.answered = true;
         match result {
             WriteResult::Accepted => {
                 if rollback.acknowledged.is_none() {
@@ -230,8 +226,8 @@ impl Engine {
             }
             return;
         }
-        // Before the first attempt was answered, what is there may be what the rollback was asked for over.
-        let is_after = rollback.answered && rollback.newest_send.is_some_and(|sent| started >= sent);
+        // A read from before the newest attempt can only repeat what that attempt was sent over.
+        let is_after = rollback.newest_send.is_some_and(|sent| started >= sent);
         if !is_after {
             return;
         }
@@ -309,7 +305,6 @@ impl Engine {
         rollback.attempts += 1;
         rollback.sent.get_or_insert(now);
         rollback.newest_send = Some(now);
-        rollback.answered = false;
         out.push(Effect::WriteSplit { id, epoch: self.epoch, direction: Direction::Back, setting, tag: None });
     }
 
