@@ -18,14 +18,16 @@ pub struct Clean(String);
 impl Clean {
     /// Cleans any text.
     pub fn new(raw: impl AsRef<str>) -> Self {
-        let raw = raw.as_ref();
-        let mut clean = String::with_capacity(raw.len().min(CLEAN_CHARS_MAX));
-        for (count, c) in raw.chars().enumerate() {
-            if count == CLEAN_CHARS_MAX {
-                clean.push_str("...(cut)");
-                break;
-            }
+        const CUT: &str = "...(cut)";
+        let mut clean = String::new();
+        // Every character becomes at least one, so no more than this many of them can be kept.
+        for c in raw.as_ref().chars().take(CLEAN_CHARS_MAX + 1) {
             push_visible(&mut clean, c);
+        }
+        if let Some((end, _)) = clean.char_indices().nth(CLEAN_CHARS_MAX) {
+            let kept = clean.char_indices().nth(CLEAN_CHARS_MAX - CUT.len()).map_or(end, |(at, _)| at);
+            clean.truncate(kept);
+            clean.push_str(CUT);
         }
         Self(clean)
     }

@@ -43,7 +43,7 @@ impl Unit {
             Self::Ratio => parse_share(text).ok_or_else(wrong),
             Self::Seconds => parse_duration(text).map(|d| d.as_secs_f64()).ok_or_else(wrong),
             Self::PerSecond => number(text.trim().strip_suffix("/s").ok_or_else(wrong)?),
-            Self::Bytes => parse_bytes(text).ok_or_else(wrong),
+            Self::Bytes => parse_bytes(text).filter(|bytes| bytes.is_finite()).ok_or_else(wrong),
             Self::Count => number(text),
         }
     }
@@ -78,7 +78,9 @@ impl fmt::Display for Quantity {
                 if percent >= 10.0 {
                     format!("{percent:.1}%")
                 } else if percent > 0.0 && percent < 0.01 {
-                    "<0.01%".to_owned()
+                    // Two digits that count, however small it is.
+                    let digits = (2.0 - percent.log10().ceil()).clamp(2.0, 12.0) as usize;
+                    format!("{}%", format!("{percent:.digits$}").trim_end_matches('0'))
                 } else {
                     format!("{percent:.2}%")
                 }
@@ -87,8 +89,8 @@ impl fmt::Display for Quantity {
             Unit::Seconds if v < 1.0 => format!("{:.0}ms", v * 1e3),
             Unit::Seconds if v < 10.0 => format!("{v:.2}s"),
             Unit::Seconds => format!("{v:.0}s"),
-            Unit::PerSecond if v < 10.0 => format!("{v:.1} rps"),
-            Unit::PerSecond => format!("{v:.0} rps"),
+            Unit::PerSecond if v < 10.0 => format!("{v:.1}/s"),
+            Unit::PerSecond => format!("{v:.0}/s"),
             Unit::Bytes => bytes_words(v),
             Unit::Count if v.fract() == 0.0 => format!("{v:.0}"),
             Unit::Count => format!("{v:.2}"),
@@ -154,12 +156,13 @@ fn parse_bytes(text: &str) -> Option<f64> {
     (value.is_finite() && value >= 0.0).then_some(value * size)
 }
 
-/// A duration for people: `250ms`, `45s`, `03:12`, `6 h 57 min`.
+/// A duration for people: `250ms`, `1.5s`, `45s`, `3 min 12 s`, `6 h 57 min`.
 pub fn duration_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 if duration.is_zero() => "0s".to_owned(),
         0 => format!("{}ms", duration.as_millis()),
+        1..60 if duration.subsec_millis() > 0 => format!("{}s", f64::from(duration.as_millis() as u32) / 1000.0),
         1..60 => format!("{seconds}s"),
         60..3600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -200,7 +203,7 @@ mod tests {
         let show = |value, unit| Quantity { value, unit }.to_string();
         assert_eq!(show(0.0024, Unit::Ratio), "0.24%");
         assert_eq!(show(0.229, Unit::Seconds), "229ms");
-        assert_eq!(show(340.0, Unit::PerSecond), "340 rps");
+        assert_eq!(show(340.0, Unit::PerSecond), "340/s");
         assert_eq!(show(f64::NAN, Unit::Ratio), "?");
         assert_eq!(duration_words(Duration::from_secs(25_020)), "6 h 57 min");
     }

@@ -1,25 +1,30 @@
 //! From the file's text to a [`Plan`]: one function for each section of the file.
 
-use super::section::{PlanErrors, Report, Section, wrong_type};
+use super::section::{PlanErrors, Read, Report, Section, Wrong, nearest, wrong_type};
+use super::validate::Placed;
+use super::values::{
+    boolean, duration, environment_name, field_name, haproxy_address, haproxy_name, header_name, json, label_name,
+    metric_name, one_of, path_text, plain_text, role, share, short_text, status_pattern, text, url_text, whole_number,
+};
 use super::{
-    Access, Advance, Check, CheckKind, Combine, Driver, Environment, Gate, Gauge, Guardrail, HaproxyAddress,
-    HaproxyDriver, HaproxyNode, Http, HttpCheck, HttpDriver, Lever, Metrics, OnAbsent, PerRole, Plan, PlanSource, Poll,
+    Access, Advance, Check, CheckKind, Combine, Driver, Environment, Gate, Gauge, Guardrail, HaproxyDriver,
+    HaproxyNode, Http, HttpCheck, HttpDriver, Lever, Metrics, OnAbsent, PerRole, Plan, PlanSource, Poll,
     RequestsMetric, Rollback, Sampler, Secret, Step, Subject, Traffic, validate,
 };
-use crate::domain::{Clean, Percentile, Role, Signal, Split, Unit, parse_duration, parse_share};
+use crate::domain::{Clean, Percentile, Role, Signal, Split, Unit, parse_share};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::ops::RangeInclusive;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// Largest plan file, in bytes; the longest plan we know is 9 KB.
 pub const PLAN_BYTES_MAX: u64 = 1024 * 1024;
+/// Stack for the parser: the deepest nesting that it takes (80 tables of 80 dotted keys) needs 5 MB in a debug build.
+const PARSE_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 const DURATION: &str = "a duration such as \"150ms\", \"30s\", \"5m\" or \"1h 30m\"";
-const SHARE: &str = "a share such as \"0.5 %\" or \"25 %\"";
-const TEXT: &str = "some text";
 
 /// Reads a plan from a file.
 pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
@@ -28,22 +33,48 @@ pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
         report.push(0..0, problem, "a readable TOML file of at most 1 MiB", None);
         report.into_errors()
     };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?.len();
-    if size > PLAN_BYTES_MAX {
-        return Err(unreadable(format!("is {size} bytes long")));
+    let mut bytes = Vec::new();
+    // Counted while reading: a pipe or a device has no length of its own.
+    let reading = std::fs::File::open(path).and_then(|file| file.take(PLAN_BYTES_MAX + 1).read_to_end(&mut bytes));
+    reading.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > PLAN_BYTES_MAX {
+        return Err(unreadable("is longer than 1 MiB".to_owned()));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-    load(path, &text)
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            let report = Report::new(path, &good);
+            report.push(good.len()..good.len(), "is not UTF-8 here".to_owned(), "UTF-8, as TOML has it", None);
+            return Err(report.into_errors());
+        }
+    };
+    load(path, text)
 }
 
 /// Reads a plan from its text. Every error is reported, in the file's order.
 pub fn load(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
-    let report = Report::new(path, text);
+    // The parser goes down one frame a level, and a file of a few KB can have thousands of levels.
+    let reading = std::thread::Builder::new().stack_size(PARSE_STACK_BYTES);
+    std::thread::scope(|scope| {
+        let thread = reading.spawn_scoped(scope, || load_here(path, text));
+        let result = thread.map(std::thread::ScopedJoinHandle::join);
+        match result {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                let report = Report::new(path, text);
+                report.push(0..0, format!("cannot be read: no thread: {error}"), "", None);
+                Err(report.into_errors())
+            }
+        }
+    })
+}
+
+fn load_here(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
+    let mut report = Report::new(path, text);
     let (document, syntax) = DeTable::parse_recoverable(text);
-    for error in &syntax {
-        let hint = None;
-        report.push(error.span().unwrap_or(0..0), error.message().trim().to_owned(), "TOML 1.0", hint);
-    }
+    report.syntax(&syntax);
     let plan = {
         let root = Section::new(&report, String::new(), 0..0, document.get_ref());
         whole_plan(root, path, text)
@@ -58,7 +89,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
     root.required("version", "1, the version of this file's format", |value| {
         match value.as_integer().map(ToString::to_string).as_deref() {
             Some("1") => Ok(()),
-            _ => Err("is not a format this program reads".to_owned()),
+            _ => Err("is not a format this program reads".into()),
         }
     });
     let name = root.required("name", "what is cut over, such as \"checkout\"", short_text);
@@ -74,17 +105,29 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
             one_of(value, &[("manual", Advance::Manual), ("automatic", Advance::Automatic)])
         })
         .unwrap_or(Advance::Manual);
-    let steps: Vec<Option<Step>> = root.tables("steps").into_iter().map(|section| step(section, context)).collect();
+    let steps = placed(root.tables("steps"), "split", |section| step(section, context));
     let watch = root
         .optional("watch", DURATION, duration(Duration::ZERO..=Duration::from_secs(86_400 * 7)))
         .unwrap_or(Duration::from_secs(3600));
-    let checks: Vec<Option<Check>> = root.tables("checks").into_iter().map(|section| check(section, context)).collect();
-    let guardrails: Vec<Option<Guardrail>> =
-        root.tables("guardrails").into_iter().map(|section| guardrail(section, context)).collect();
+    let checks = placed(root.tables("checks"), "name", |section| check(section, context));
+    let guardrails = placed(root.tables("guardrails"), "window", |section| guardrail(section, context));
     let rollback = rollback(root.table("rollback"));
     let access = access(root.table("access"));
 
-    validate::whole(&root, steps.iter().flatten(), &checks, &guardrails, advance, rollback.as_ref());
+    if !root.report().is_broken() {
+        let parts = validate::Parts {
+            environments: environments.as_ref(),
+            sampler: sampler.as_ref().and_then(Option::as_ref),
+            poll: poll.as_ref(),
+            metrics: metrics.as_ref(),
+            steps: &steps,
+            checks: &checks,
+            guardrails: &guardrails,
+            advance,
+            rollback: rollback.as_ref(),
+        };
+        validate::whole(&root, &parts);
+    }
     let source = PlanSource {
         path: path.to_owned(),
         text: text.to_owned(),
@@ -106,23 +149,41 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         metrics: metrics?,
         poll: poll?,
         advance,
-        steps: steps.into_iter().collect::<Option<_>>()?,
+        steps: unplaced(steps)?,
         watch,
-        checks: checks.into_iter().collect::<Option<_>>()?,
-        guardrails: guardrails.into_iter().collect::<Option<_>>()?,
+        checks: unplaced(checks)?,
+        guardrails: unplaced(guardrails)?,
         rollback: rollback?,
         access: access?,
         source,
     })
 }
 
+/// Reads a list of tables, keeping where each one's telling key stands.
+fn placed<'a, T>(sections: Vec<Section<'a>>, key: &str, read: impl Fn(Section<'a>) -> Option<T>) -> Vec<Placed<T>> {
+    sections
+        .into_iter()
+        .map(|section| {
+            let span = section.span_of(key);
+            Placed { span, value: read(section) }
+        })
+        .collect()
+}
+
+fn unplaced<T>(placed: Vec<Placed<T>>) -> Option<Vec<T>> {
+    placed.into_iter().map(|item| item.value).collect()
+}
+
 fn environments(root: &Section<'_>) -> Option<PerRole<Environment>> {
     let both = root.required_table("environments", "[environments.stable] and [environments.candidate]")?;
     let stable = both.required_table("stable", "the environment that serves today").map(environment);
-    let candidate = both.required_table("candidate", "the environment that is to take over").map(environment);
+    let candidate = both.required_table("candidate", "the environment that is to take over");
+    let places =
+        candidate.as_ref().map(|section| ["label", "colour", "url", "metrics"].map(|key| section.span_of(key)));
+    let candidate = candidate.map(environment);
     both.finish();
     let environments = PerRole { stable: stable??, candidate: candidate?? };
-    validate::told_apart(root, &environments);
+    validate::told_apart(root, &environments, &places?);
     Some(environments)
 }
 
@@ -131,18 +192,38 @@ fn environment(section: Section<'_>) -> Option<Environment> {
     let colour = section.required("colour", "a word such as \"blue\", at most 8 letters", |value| {
         let word = text(value)?;
         let fits = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphabetic());
-        if fits { Ok(Clean::new(word.to_lowercase())) } else { Err(format!("{word:?} is not such a word")) }
+        if fits { Ok(Clean::new(word.to_lowercase())) } else { Err(format!("{word:?} is not such a word").into()) }
     });
     let version = section.optional("version", "the version its health answer gives", short_text);
     let url = section.required("url", "its own base URL, not the balancer's", url_text);
     let health = section.optional("health", "a path that starts with /", path_text).unwrap_or_else(|| "/health".into());
-    let metrics = section.required("metrics", "a list of exposition URLs, one an instance", |value| {
-        let urls = list(value, url_text)?;
-        if urls.is_empty() { Err("is empty".into()) } else { Ok(urls) }
-    });
+    let metrics = required_list(&section, "metrics", "a list of exposition URLs, one an instance", url_text);
     let http = http_options(&section);
     section.finish();
     Some(Environment { label: label?, colour: colour?, version, url: url?, health, metrics: metrics?, http })
+}
+
+/// A list that must be there, and must hold something, each once.
+fn required_list<T: PartialEq + std::fmt::Debug>(
+    section: &Section<'_>,
+    key: &'static str,
+    allowed: &str,
+    item: impl Fn(&DeValue<'_>) -> Read<T>,
+) -> Option<Vec<T>> {
+    if !section.has(key) {
+        section.missing(key, allowed);
+        return None;
+    }
+    let items = section.list(key, allowed, item)?;
+    if items.is_empty() {
+        section.problem(key, "is empty", allowed, None);
+        return None;
+    }
+    if let Some(twice) = items.iter().enumerate().find(|(index, item)| items[..*index].contains(item)) {
+        section.problem(key, &format!("{:?} is there twice", twice.1), "each once", None);
+        return None;
+    }
+    Some(items)
 }
 
 fn http_options(section: &Section<'_>) -> Http {
@@ -152,9 +233,9 @@ fn http_options(section: &Section<'_>) -> Http {
         for (name, value) in table.entries() {
             match header_source(&name, value.get_ref()) {
                 Ok(source) => headers.push((name, source)),
-                Err(problem) => table.report().push(
+                Err(wrong) => table.report().push(
                     value.span(),
-                    format!("{}.{name}: {problem}", table.name()),
+                    format!("{}.{name}: {}", table.name(), wrong.problem),
                     "{ env = \"NAME\" }, { file = \"/path\" }, or plain text when it is not secret",
                     None,
                 ),
@@ -164,32 +245,28 @@ fn http_options(section: &Section<'_>) -> Http {
     Http { ca, headers }
 }
 
-fn header_source(name: &str, value: &DeValue<'_>) -> Result<Secret, String> {
-    const SECRET_WORDS: [&str; 6] = ["authorization", "cookie", "token", "key", "secret", "password"];
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
-        return Err("is not a header name".into());
-    }
+fn header_source(name: &str, value: &DeValue<'_>) -> Read<Secret> {
+    const SECRET_WORDS: [&str; 7] = ["auth", "cookie", "token", "key", "secret", "password", "session"];
+    const SECRET_STARTS: [&str; 2] = ["bearer ", "basic "];
+    header_name(name)?;
     if let Some(plain) = value.as_str() {
-        let lower = name.to_ascii_lowercase();
-        return if SECRET_WORDS.iter().any(|word| lower.contains(word)) {
+        let (name, lower) = (name.to_ascii_lowercase(), plain.to_ascii_lowercase());
+        let is_secret = SECRET_WORDS.iter().any(|word| name.contains(word))
+            || SECRET_STARTS.iter().any(|start| lower.starts_with(start));
+        return if is_secret {
             Err("a secret does not belong in a plan".into())
-        } else if plain.chars().any(char::is_control) {
-            Err("has a control character".into())
         } else {
-            Ok(Secret::Plain(plain.to_owned()))
+            plain_text(value).map(Secret::Plain)
         };
     }
     let table = value.as_table().ok_or_else(|| wrong_type(value))?;
     let mut entries = table.iter();
     match (entries.next(), entries.next()) {
-        (Some((key, value)), None) => {
-            let word = text(value.get_ref())?;
-            match key.get_ref().as_ref() {
-                "env" => Ok(Secret::Env(word)),
-                "file" => Ok(Secret::File(word.into())),
-                other => Err(format!("{other:?} is not a source")),
-            }
-        }
+        (Some((key, value)), None) => match key.get_ref().as_ref() {
+            "env" => environment_name(value.get_ref()).map(Secret::Env),
+            "file" => plain_text(value.get_ref()).map(|path| Secret::File(path.into())),
+            other => Err(format!("{other:?} is not a source").into()),
+        },
         _ => Err("needs exactly one source".into()),
     }
 }
@@ -235,8 +312,8 @@ fn http_driver(section: &Section<'_>) -> Option<HttpDriver> {
     let fields = section
         .required_table("fields", "the JSON field of each environment: { stable = \"blue\", candidate = \"green\" }");
     let fields = fields.and_then(|table| {
-        let stable = table.required("stable", "a JSON field", text);
-        let candidate = table.required("candidate", "a JSON field", text);
+        let stable = table.required("stable", "a JSON field", field_name);
+        let candidate = table.required("candidate", "a JSON field", field_name);
         if stable.is_some() && stable == candidate {
             table.problem("candidate", "is the stable environment's field too", "two different fields", None);
         }
@@ -246,14 +323,15 @@ fn http_driver(section: &Section<'_>) -> Option<HttpDriver> {
     let mut extra = Vec::new();
     if let Some(table) = section.table("extra") {
         for (key, value) in table.entries() {
-            match json(value.get_ref()) {
+            let is_share =
+                fields.as_ref().is_some_and(|fields: &PerRole<String>| key == fields.stable || key == fields.candidate);
+            let read = if is_share { Err("is an environment's share".into()) } else { json(value.get_ref()) };
+            match read {
                 Ok(value) => extra.push((key, value.to_string())),
-                Err(problem) => table.report().push(
-                    value.span(),
-                    format!("{}.{key}: {problem}", table.name()),
-                    "text, a number or a boolean",
-                    None,
-                ),
+                Err(wrong) => {
+                    let problem = format!("{}.{key}: {}", table.name(), wrong.problem);
+                    table.report().push(value.span(), problem, "text, a number or a boolean", None);
+                }
             }
         }
     }
@@ -263,18 +341,30 @@ fn http_driver(section: &Section<'_>) -> Option<HttpDriver> {
 
 fn haproxy_driver(section: &Section<'_>) -> Option<HaproxyDriver> {
     const NODES: &str = "[[traffic.nodes]] with name and address, at least one";
-    let sections = section.tables("nodes");
-    if sections.is_empty() {
-        section.problem("nodes", "is missing", NODES, None);
+    if !section.has("nodes") {
+        section.missing("nodes", NODES);
     }
-    let nodes: Option<Vec<HaproxyNode>> = sections.into_iter().map(haproxy_node).collect();
-    if let Some(nodes) = &nodes {
-        for (index, node) in nodes.iter().enumerate() {
-            if nodes[..index].iter().any(|other| other.name == node.name || other.address == node.address) {
-                section.problem("nodes", &format!("{} is there twice", node.name), "each node once", None);
+    let nodes = placed(section.tables("nodes"), "name", haproxy_node);
+    for (index, node) in nodes.iter().enumerate() {
+        let Some(this) = &node.value else { continue };
+        let before = nodes[..index].iter().filter_map(|other| other.value.as_ref());
+        for other in before {
+            let twice = if other.name == this.name {
+                Some(this.name.to_string())
+            } else {
+                (other.address == this.address).then(|| this.address.to_string())
+            };
+            if let Some(twice) = twice {
+                section.report().push(
+                    node.span.clone(),
+                    format!("traffic.nodes: {twice} is there twice"),
+                    "each node once",
+                    None,
+                );
             }
         }
     }
+    let nodes = unplaced(nodes).filter(|nodes| !nodes.is_empty());
     let backend = section.required("backend", "the name of the backend with both environments' servers", haproxy_name);
     let servers =
         section.required_table("servers", "{ stable = [\"blue1\"], candidate = [\"green1\"] }").and_then(|table| {
@@ -288,18 +378,7 @@ fn haproxy_driver(section: &Section<'_>) -> Option<HaproxyDriver> {
 fn haproxy_node(section: Section<'_>) -> Option<HaproxyNode> {
     let name = section.required("name", "what people call the node", short_text);
     let address =
-        section.required("address", "\"host:port\" or \"unix:/run/haproxy.sock\" of its runtime API", |value| {
-            let word = text(value)?;
-            if let Some(path) = word.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
-                return Ok(HaproxyAddress::Unix(path.into()));
-            }
-            match word.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
-                    Ok(HaproxyAddress::Tcp(word))
-                }
-                _ => Err(format!("{word:?} is not such an address")),
-            }
-        });
+        section.required("address", "\"host:port\" or \"unix:/run/haproxy.sock\" of its runtime API", haproxy_address);
     section.finish();
     Some(HaproxyNode { name: name?, address: address? })
 }
@@ -307,14 +386,10 @@ fn haproxy_node(section: Section<'_>) -> Option<HaproxyNode> {
 fn server_lists(
     table: &Section<'_>,
     allowed: &str,
-    item: fn(&DeValue<'_>) -> Result<String, String>,
+    item: fn(&DeValue<'_>) -> Read<String>,
 ) -> Option<PerRole<Vec<String>>> {
-    let names = |value: &DeValue<'_>| {
-        let names = list(value, item)?;
-        if names.is_empty() { Err("is empty".to_owned()) } else { Ok(names) }
-    };
-    let stable = table.required("stable", allowed, names);
-    let candidate = table.required("candidate", allowed, names);
+    let stable = required_list(table, "stable", allowed, item);
+    let candidate = required_list(table, "candidate", allowed, item);
     let (stable, candidate) = (stable?, candidate?);
     if let Some(both) = stable.iter().find(|name| candidate.contains(name)) {
         table.problem("candidate", &format!("{both:?} is the stable environment's too"), "each server once", None);
@@ -325,17 +400,23 @@ fn server_lists(
 
 fn sampler(section: Section<'_>) -> Option<Sampler> {
     let url = section.required("url", "a URL through the balancer", url_text);
-    let header = section.optional("header", "a header name", text).unwrap_or_else(|| "X-Backend-Server".into());
+    let header = section
+        .optional("header", "a header name", |value| {
+            let name = text(value)?;
+            header_name(&name)?;
+            Ok(name)
+        })
+        .unwrap_or_else(|| "X-Backend-Server".into());
     let servers = section
         .required_table("servers", "the header's values: { stable = [\"blue-1\"], candidate = [\"green-1\"] }")
         .and_then(|table| {
-            let servers = server_lists(&table, "values of the header", text);
+            let servers = server_lists(&table, "values of the header", plain_text);
             table.finish();
             servers
         });
     let rate = section.optional("rate", "a rate from \"0.1/s\" to \"50/s\"", |value| {
         let rate = Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())?;
-        if (0.1..=50.0).contains(&rate) { Ok(rate) } else { Err(format!("{rate}/s is out of range")) }
+        if (0.1..=50.0).contains(&rate) { Ok(rate) } else { Err(format!("{rate}/s is out of range").into()) }
     });
     let http = http_options(&section);
     section.finish();
@@ -349,8 +430,10 @@ fn metrics(root: &Section<'_>) -> Option<Metrics> {
         .and_then(|table| {
             let metric = table.required("metric", "the request counter's name", metric_name);
             let status_label =
-                table.optional("status", "the label with the status", text).unwrap_or_else(|| "status".into());
-            let errors = table.optional("errors", "a pattern such as \"5..\"", text).unwrap_or_else(|| "5..".into());
+                table.optional("status", "the label with the status", label_name).unwrap_or_else(|| "status".into());
+            let errors = table
+                .optional("errors", "letters, digits and dots such as \"5..\"", status_pattern)
+                .unwrap_or_else(|| "5..".into());
             table.finish();
             Some(RequestsMetric { metric: metric?, status_label, errors })
         });
@@ -365,10 +448,17 @@ fn metrics(root: &Section<'_>) -> Option<Metrics> {
     let mut labels = Vec::new();
     if let Some(table) = section.table("labels") {
         for (key, value) in table.entries() {
-            match text(value.get_ref()) {
+            let is_status = requests.as_ref().is_some_and(|requests: &RequestsMetric| requests.status_label == key);
+            let read = if is_status {
+                Err("would leave out the other statuses".into())
+            } else {
+                crate::plan::values::label(&key).and_then(|()| plain_text(value.get_ref()))
+            };
+            match read {
                 Ok(word) => labels.push((key, word)),
-                Err(problem) => {
-                    table.report().push(value.span(), format!("{}.{key}: {problem}", table.name()), TEXT, None)
+                Err(wrong) => {
+                    let problem = format!("{}.{key}: {}", table.name(), wrong.problem);
+                    table.report().push(value.span(), problem, "a label's name and its value", None);
                 }
             }
         }
@@ -386,7 +476,7 @@ fn gauge(section: Section<'_>, taken: &[Clean]) -> Option<Gauge> {
     let name = section.required("name", "a name that checks and guardrails use", |value| {
         let name = short_text(value)?;
         if taken.contains(&name) || simple_signal(name.as_str()).is_some() {
-            return Err(format!("{name} is taken"));
+            return Err(format!("{name} is taken").into());
         }
         Ok(name)
     });
@@ -436,10 +526,9 @@ fn step(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Step> {
     let split = section.required("split", "the candidate's share, from \"0.1 %\" to \"100 %\" in tenths", |value| {
         let word = text(value)?;
         let fraction = parse_share(&word).ok_or_else(|| format!("{word:?} is not a share"))?;
-        let split = Split::from_fraction(fraction).filter(|s| s.permille() > 0);
-        split
-            .filter(|s| (s.fraction() - fraction).abs() < 1e-9)
-            .ok_or_else(|| format!("{word:?} is not from 0.1 % to 100 % in tenths of a percent"))
+        let split =
+            Split::from_fraction(fraction).filter(|s| s.permille() > 0 && (s.fraction() - fraction).abs() < 1e-9);
+        Ok(split.ok_or_else(|| format!("{word:?} is not from 0.1 % to 100 % in tenths of a percent"))?)
     });
     let bake = section.required("bake", DURATION, duration(Duration::ZERO..=Duration::from_secs(86_400 * 7)));
     let hold = section.optional("hold", "true or false", boolean).unwrap_or(false);
@@ -449,13 +538,16 @@ fn step(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Step> {
         .tables("gates")
         .into_iter()
         .map(|table| {
+            let told = table.has("minimum_requests");
             let subject = subject(&table, metrics);
-            let below = limit(&table, "below", subject.as_ref(), metrics);
-            if !table.has("below") {
-                table.problem("below", "is missing", "the limit", None);
-            }
+            let below = below(&table, subject.as_ref(), metrics);
             table.finish();
-            Some(Gate { subject: subject?, below: below? })
+            let (mut subject, below) = (subject?, below?);
+            if subject.signal == Signal::ErrorRatio && !told {
+                // A ratio below its limit is shown only by so many requests.
+                subject.minimum_requests = super::needed_requests(below);
+            }
+            Some(Gate { subject, below })
         })
         .collect();
     section.finish();
@@ -480,7 +572,11 @@ fn subject(section: &Section<'_>, metrics: Option<&Metrics>) -> Option<Subject> 
                 let known = metrics.is_none_or(|m| m.gauges.iter().any(|gauge| gauge.name == name));
                 known.then_some(Signal::Gauge(name))
             })
-            .ok_or_else(|| format!("{word:?} is not a reading"))
+            .ok_or_else(|| {
+                let known = signals_allowed(metrics);
+                let meant = nearest(&word, known.split(", ")).map(|word| format!("{word:?}"));
+                Wrong::from(format!("{word:?} is not a reading")).perhaps(meant)
+            })
     });
     if let (Some(Signal::Latency(_)), Some(metrics)) = (&signal, metrics)
         && metrics.latency.is_none()
@@ -508,7 +604,7 @@ fn subject(section: &Section<'_>, metrics: Option<&Metrics>) -> Option<Subject> 
     Some(Subject {
         signal: signal?,
         role,
-        window: window?,
+        window: window.unwrap_or(Duration::from_secs(30)),
         minimum_requests: minimum_requests.unwrap_or(u64::from(counted) * 20),
     })
 }
@@ -531,13 +627,32 @@ fn signals_allowed(metrics: Option<&Metrics>) -> String {
     words.join(", ")
 }
 
+/// A limit that must be there and that a reading can be under.
+fn below(section: &Section<'_>, subject: Option<&Subject>, metrics: Option<&Metrics>) -> Option<f64> {
+    if !section.has("below") {
+        section.missing("below", "the limit");
+        return None;
+    }
+    let below = limit(section, "below", subject, metrics)?;
+    if below <= 0.0 && subject.is_some() {
+        section.problem("below", "nothing is below nothing", "a limit above zero", None);
+        return None;
+    }
+    Some(below)
+}
+
 fn limit(
     section: &Section<'_>,
     key: &'static str,
     subject: Option<&Subject>,
     metrics: Option<&Metrics>,
 ) -> Option<f64> {
-    let unit = subject.and_then(|s| metrics.map(|m| m.unit(&s.signal)));
+    // A simple signal has its unit whatever [metrics] says; a gauge's is only known from there. A limit
+    // whose reading is wrong cannot be judged, and the reading's own error is enough.
+    let unit = match subject.map(|s| &s.signal) {
+        Some(Signal::Gauge(_)) | None => subject.and_then(|s| metrics.map(|m| m.unit(&s.signal))),
+        Some(signal) => Some(super::simple_unit(signal)),
+    };
     let allowed = unit.map_or("a limit", Unit::how_to_write);
     section.optional(key, allowed, |value| {
         let word = match value {
@@ -545,8 +660,17 @@ fn limit(
             DeValue::Float(number) => number.to_string(),
             other => text(other)?,
         };
-        // A limit whose reading is wrong cannot be judged; the reading's own error is enough.
-        unit.map_or(Ok(0.0), |unit| unit.parse(&word).map_err(|error| error.to_string()))
+        let Some(unit) = unit else { return Ok(0.0) };
+        unit.parse(&word).map_err(|error| {
+            let meant = match (unit, word.parse::<f64>()) {
+                (Unit::Ratio, Ok(fraction)) if (0.0..=1.0).contains(&fraction) => {
+                    Some(format!("\"{} %\"", fraction * 100.0))
+                }
+                (Unit::Seconds, Ok(seconds)) => Some(format!("\"{seconds}s\"")),
+                _ => None,
+            };
+            Wrong::from(error.to_string()).perhaps(meant)
+        })
     })
 }
 
@@ -573,10 +697,7 @@ fn check(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Check> {
         Some("http") => http_check(&section).map(CheckKind::Http),
         Some("reading") => {
             let subject = subject(&section, metrics);
-            let below = limit(&section, "below", subject.as_ref(), metrics);
-            if !section.has("below") {
-                section.problem("below", "is missing", "the limit", None);
-            }
+            let below = below(&section, subject.as_ref(), metrics);
             subject.zip(below).map(|(subject, below)| CheckKind::Reading { subject, below })
         }
         Some(_) => Some(CheckKind::Balancer),
@@ -612,10 +733,12 @@ fn check(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Check> {
 fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
     let role = section.required("environment", "\"stable\" or \"candidate\"", role);
     let one = section.optional("path", "a path that starts with /", path_text);
-    let several = section.optional("paths", "a list of paths", |value| list(value, path_text));
+    let several = section.list("paths", "a list of paths", path_text);
     let paths = match (one, several) {
         (Some(path), None) => Some(vec![path]),
         (None, Some(paths)) if !paths.is_empty() => Some(paths),
+        // A path that is there and wrong has its error already.
+        _ if section.has("path") != section.has("paths") => None,
         _ => {
             section.problem(
                 "path",
@@ -626,15 +749,15 @@ fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
             None
         }
     };
-    let status = section.optional("status", "a list of HTTP statuses", |value| {
-        list(value, |item| {
-            whole_number(item)?
-                .try_into()
-                .ok()
-                .filter(|s| (100..600).contains(s))
-                .ok_or_else(|| "is not an HTTP status".to_owned())
-        })
-    });
+    let status = if section.has("status") {
+        Some(required_list(section, "status", "a list of HTTP statuses", |item| {
+            let number = whole_number(item)?;
+            let status = u16::try_from(number).ok().filter(|s| (100..600).contains(s));
+            Ok(status.ok_or_else(|| format!("{number} is not an HTTP status"))?)
+        })?)
+    } else {
+        None
+    };
     let mut json_fields = Vec::new();
     if let Some(table) = section.table("json") {
         for (pointer, value) in table.entries() {
@@ -642,9 +765,9 @@ fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
                 if pointer.starts_with('/') { json(value.get_ref()) } else { Err("is not a JSON pointer".into()) };
             match parsed {
                 Ok(expected) => json_fields.push((pointer, expected)),
-                Err(problem) => table.report().push(
+                Err(wrong) => table.report().push(
                     value.span(),
-                    format!("{}.{pointer}: {problem}", table.name()),
+                    format!("{}.{pointer}: {}", table.name(), wrong.problem),
                     "\"/pointer\" = value",
                     None,
                 ),
@@ -678,7 +801,8 @@ fn guardrail(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Guardrai
         one_of(value, &[("warn", OnAbsent::Warn), ("hold", OnAbsent::Hold), ("roll_back", OnAbsent::RollBack)])
     });
     let limits = [("warn", warn), ("hold", hold), ("roll_back", roll_back)];
-    validate::rising_limits(&section, &limits);
+    let unit = subject.as_ref().and_then(|s| metrics.map(|m| m.unit(&s.signal)));
+    validate::rising_limits(&section, unit, &limits);
     section.finish();
     Some(Guardrail {
         subject: subject?,
@@ -697,12 +821,9 @@ fn rollback(section: Option<Section<'_>>) -> Option<Rollback> {
         rollback.automatic = automatic;
     }
     rollback.floor = section.optional("floor", "a rate such as \"2/s\"", |value| {
-        Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())
+        Ok(Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())?)
     });
-    if let Some(share) = section.optional("stable_ready", SHARE, |value| {
-        let word = text(value)?;
-        parse_share(&word).ok_or_else(|| format!("{word:?} is not a share"))
-    }) {
+    if let Some(share) = section.optional("stable_ready", "a share above \"0 %\"", share) {
         rollback.stable_ready = share;
     }
     rollback.lever = section.table("lever").and_then(|table| {
@@ -718,107 +839,10 @@ fn rollback(section: Option<Section<'_>>) -> Option<Rollback> {
 fn access(section: Option<Section<'_>>) -> Option<Access> {
     let mut access = Access { group: None, approver_is_another_user: false };
     if let Some(section) = section {
-        access.group = section.optional("group", "a Unix group", text);
+        access.group = section.optional("group", "a Unix group", environment_name);
         access.approver_is_another_user =
             section.optional("approver_is_another_user", "true or false", boolean).unwrap_or(false);
         section.finish();
     }
     Some(access)
-}
-
-// The values themselves.
-
-fn text(value: &DeValue<'_>) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| wrong_type(value))
-}
-
-fn short_text(value: &DeValue<'_>) -> Result<Clean, String> {
-    let word = text(value)?;
-    match word.chars().count() {
-        0 => Err("is empty".into()),
-        1..=200 => Ok(Clean::new(word)),
-        count => Err(format!("is {count} characters long, at most 200 fit")),
-    }
-}
-
-fn path_text(value: &DeValue<'_>) -> Result<String, String> {
-    let word = text(value)?;
-    if word.starts_with('/') && !word.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        Ok(word)
-    } else {
-        Err(format!("{word:?} is not a path"))
-    }
-}
-
-fn haproxy_name(value: &DeValue<'_>) -> Result<String, String> {
-    let word = text(value)?;
-    let fits = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
-    // HAProxy's own rule for names (configuration manual 2.4); it also keeps `;` and line ends out of commands.
-    if fits { Ok(word) } else { Err(format!("{word:?} is not a HAProxy name")) }
-}
-
-fn metric_name(value: &DeValue<'_>) -> Result<String, String> {
-    let word = text(value)?;
-    let mut bytes = word.bytes();
-    let fits = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b"_:".contains(&b))
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b));
-    if fits { Ok(word) } else { Err(format!("{word:?} is not a metric name")) }
-}
-
-fn url_text(value: &DeValue<'_>) -> Result<String, String> {
-    let word = text(value)?;
-    let parsed = reqwest::Url::parse(&word).map_err(|error| format!("{word:?} is not a URL: {error}"))?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(format!("{word:?} is not an http or https URL"));
-    }
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err("has a password in it; use headers with env or file".into());
-    }
-    Ok(word.trim_end_matches('/').to_owned())
-}
-
-fn role(value: &DeValue<'_>) -> Result<Role, String> {
-    one_of(value, &[("stable", Role::Stable), ("candidate", Role::Candidate)])
-}
-
-fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
-    value.as_bool().ok_or_else(|| wrong_type(value))
-}
-
-fn whole_number(value: &DeValue<'_>) -> Result<u64, String> {
-    let number = value.as_integer().ok_or_else(|| wrong_type(value))?;
-    u64::from_str_radix(number.as_str(), number.radix()).map_err(|_| format!("{number} is not such a number"))
-}
-
-fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Result<Duration, String> {
-    move |value| {
-        let word =
-            text(value).map_err(|problem| format!("{problem}; a duration is written in quotes with its unit"))?;
-        let parsed = parse_duration(&word).ok_or_else(|| format!("{word:?} is not a duration"))?;
-        if range.contains(&parsed) { Ok(parsed) } else { Err(format!("{word:?} is out of range")) }
-    }
-}
-
-fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Result<T, String> {
-    let word = text(value)?;
-    choices
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map(|(_, choice)| *choice)
-        .ok_or_else(|| format!("{word:?} is not one of them"))
-}
-
-fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let array = value.as_array().ok_or_else(|| wrong_type(value))?;
-    array.iter().map(|entry| item(entry.get_ref())).collect()
-}
-
-fn json(value: &DeValue<'_>) -> Result<serde_json::Value, String> {
-    Ok(match value {
-        DeValue::String(word) => serde_json::Value::from(word.as_ref()),
-        DeValue::Boolean(truth) => serde_json::Value::from(*truth),
-        DeValue::Integer(number) => serde_json::from_str(number.as_str()).map_err(|e| e.to_string())?,
-        DeValue::Float(number) => serde_json::from_str(number.as_str()).map_err(|e| e.to_string())?,
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => return Err(wrong_type(value)),
-    })
 }

@@ -6,6 +6,7 @@ mod rescue;
 mod schedule;
 mod section;
 mod validate;
+mod values;
 
 pub use load::{PLAN_BYTES_MAX, load, load_file};
 pub use rescue::rescue_card;
@@ -219,7 +220,7 @@ impl Traffic {
     /// What makes two plans speak to the same balancer: the host-wide lock is on this.
     pub fn identity(&self) -> String {
         match &self.driver {
-            Driver::Http(http) => format!("http {}{}", http.url, http.write_path),
+            Driver::Http(http) => format!("http {}", canonical(&format!("{}{}", http.url, http.write_path))),
             Driver::Haproxy(haproxy) => {
                 let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
                 nodes.sort();
@@ -281,13 +282,38 @@ impl Metrics {
     /// The unit of a signal.
     pub fn unit(&self, signal: &Signal) -> Unit {
         match signal {
-            Signal::ErrorRatio => Unit::Ratio,
-            Signal::Latency(_) | Signal::UnhealthyFor => Unit::Seconds,
-            Signal::RequestRate => Unit::PerSecond,
+            Signal::ErrorRatio | Signal::Latency(_) | Signal::UnhealthyFor | Signal::RequestRate => simple_unit(signal),
             Signal::Gauge(name) => {
                 self.gauges.iter().find(|gauge| gauge.name == *name).map_or(Unit::Count, |gauge| gauge.unit)
             }
         }
+    }
+}
+
+/// The unit of a signal that every plan has; a gauge's own is in the plan.
+fn simple_unit(signal: &Signal) -> Unit {
+    match signal {
+        Signal::ErrorRatio => Unit::Ratio,
+        Signal::Latency(_) | Signal::UnhealthyFor => Unit::Seconds,
+        Signal::RequestRate => Unit::PerSecond,
+        Signal::Gauge(_) => Unit::Count,
+    }
+}
+
+/// Whether two URLs, however they are spelt, name the same thing.
+fn same_address(a: &str, b: &str) -> bool {
+    canonical(a) == canonical(b)
+}
+
+/// A URL in its one spelling: scheme and host in lower case, no default port, no dot or slash at the end.
+fn canonical(url: &str) -> String {
+    match reqwest::Url::parse(url) {
+        Ok(parsed) => {
+            let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
+            let port = parsed.port_or_known_default().unwrap_or(0);
+            format!("{}://{host}:{port}{}", parsed.scheme(), parsed.path().trim_end_matches('/'))
+        }
+        Err(_) => url.to_owned(),
     }
 }
 

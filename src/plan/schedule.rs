@@ -1,7 +1,7 @@
 //! What a plan will do, printed before anything is contacted.
 
 use super::{Advance, CheckKind, Driver, Guardrail, Plan, Subject};
-use crate::domain::{Role, Signal, Split, duration_words};
+use crate::domain::{Clean, Quantity, Role, Signal, Split, Unit, duration_words};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -39,11 +39,13 @@ fn heading(out: &mut String, plan: &Plan) -> std::fmt::Result {
         Advance::Manual => "a person advances each step",
         Advance::Automatic => "advances by itself once every gate passes, never past a hold point",
     };
-    writeln!(out, "plan {} sha256 {}", plan.source.path.display(), &plan.source.hash[..12])?;
+    writeln!(out, "plan {} sha256 {}", Clean::new(plan.source.path.display().to_string()), &plan.source.hash[..12])?;
     writeln!(out, "advance: {how}\n")
 }
 
 fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
+    // Anything but a number of requests tells nothing.
+    let rate = rate.filter(|rate| rate.is_finite() && *rate >= 0.0);
     writeln!(out, "Schedule")?;
     let mut at = Duration::ZERO;
     for step in &plan.steps {
@@ -58,16 +60,17 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
         for gate in &step.gates {
             let limit = plan.quantity(&gate.subject.signal, gate.below);
             writeln!(out, "                  gate: {} < {limit}", subject_words(&gate.subject))?;
-            if let Some(warning) = rate.and_then(|rate| cannot_open(&gate.subject, gate.below, step.split, rate)) {
-                writeln!(out, "                  ! {warning}")?;
+            if let Some(wait) = rate.and_then(|rate| wait_for(&gate.subject, gate.below, step.split, rate)) {
+                writeln!(out, "                  ! cannot open at {} rps: {wait}", trimmed(rate.unwrap_or(0.0)))?;
             }
         }
         for guardrail in &plan.guardrails {
-            let Some(limit) = guardrail.forward_limit() else { continue };
-            if guardrail.subject.role == Role::Candidate
-                && let Some(warning) = rate.and_then(|rate| too_few(&guardrail.subject, limit, step.split, rate))
-            {
-                writeln!(out, "                  ! {warning}")?;
+            // After the last step nothing goes forward any more.
+            let Some(limit) = guardrail.forward_limit().filter(|_| step.split != Split::ALL_CANDIDATE) else {
+                continue;
+            };
+            if let Some(wait) = rate.and_then(|rate| wait_for(&guardrail.subject, limit, step.split, rate)) {
+                writeln!(out, "                  ! the limit stays unknown and locks forward: {wait}")?;
             }
         }
         at += step.bake;
@@ -79,11 +82,8 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
         duration_words(plan.watch)
     )?;
     let waits = plan.advance == Advance::Manual || plan.steps.iter().any(|step| step.hold || step.approval.is_some());
-    if waits {
-        writeln!(out, "  latest end: none; it waits for people")
-    } else {
-        writeln!(out, "  latest end: none; a closed gate waits")
-    }
+    let why = if waits { "it waits for people" } else { "a closed gate waits" };
+    writeln!(out, "  latest end: none; {why}")
 }
 
 fn t_plus(at: Duration) -> String {
@@ -101,44 +101,33 @@ fn subject_words(subject: &Subject) -> String {
     format!("{} {} over {}{least}", subject.signal, subject.role.word(), duration_words(subject.window))
 }
 
-/// Whether a gate could not open at this rate: `0.1 % errors at 1 % of 12 rps needs 6 h 57 min`.
-fn cannot_open(subject: &Subject, below: f64, split: Split, rate: f64) -> Option<String> {
-    let needed = match subject.signal {
-        Signal::ErrorRatio => subject.minimum_requests.max(needed_requests(below)),
-        Signal::Latency(_) => subject.minimum_requests,
+/// What a subject waits for at this rate, when its window cannot hold enough requests:
+/// `0.1 % errors at 1 % of 12 rps needs 6 h 57 min`.
+fn wait_for(subject: &Subject, limit: f64, split: Split, rate: f64) -> Option<String> {
+    let what = match subject.signal {
+        Signal::ErrorRatio => format!("{}% errors", trimmed(limit * 100.0)),
+        Signal::Latency(_) => format!("{} below {}", subject.signal, Quantity { value: limit, unit: Unit::Seconds }),
         Signal::RequestRate | Signal::UnhealthyFor | Signal::Gauge(_) => return None,
     };
-    waits_too_long(subject, needed, &format!("{}% errors", trimmed(below * 100.0)), split, rate)
-}
-
-fn too_few(subject: &Subject, _limit: f64, split: Split, rate: f64) -> Option<String> {
-    waits_too_long(
-        subject,
-        subject.minimum_requests,
-        &format!("the {} limit's {} requests", subject.signal, subject.minimum_requests),
-        split,
-        rate,
-    )
-}
-
-fn waits_too_long(subject: &Subject, needed: u64, what: &str, split: Split, rate: f64) -> Option<String> {
-    let share = split.seen_from(subject.role).fraction();
-    let arriving = rate * share;
-    if arriving <= 0.0 || arriving * subject.window.as_secs_f64() >= needed as f64 {
+    let share = split.seen_from(subject.role);
+    let arriving = rate * share.fraction();
+    let needed = subject.minimum_requests as f64;
+    if needed <= 0.0 || arriving * subject.window.as_secs_f64() >= needed {
         return None;
     }
-    let needs = Duration::from_secs_f64((needed as f64 / arriving).min(31_536_000.0));
-    Some(format!(
-        "cannot open at {} rps: {what} at {split} of {} rps needs {}, the window is {}",
-        trimmed(rate),
-        trimmed(rate),
-        duration_words(needs),
-        duration_words(subject.window)
-    ))
+    let at = format!("{what} at {share} of {} rps", trimmed(rate));
+    if arriving <= 0.0 {
+        return Some(format!("{at} never has {needed} requests"));
+    }
+    let seconds = (needed / arriving).min(31_536_000.0);
+    // Rounded up to what is shown: a wait is not over before its time.
+    let shown = if seconds > 60.0 { (seconds / 60.0).ceil() * 60.0 } else { seconds.ceil() };
+    let needs = duration_words(Duration::from_secs_f64(shown));
+    Some(format!("{at} needs {needs}, the window is {}", duration_words(subject.window)))
 }
 
 fn trimmed(value: f64) -> String {
-    let text = format!("{value:.2}");
+    let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -222,6 +211,13 @@ fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "  read   {}{}", environment.url, environment.health)?;
         for url in &environment.metrics {
             writeln!(out, "  read   {url}")?;
+        }
+    }
+    for check in &plan.checks {
+        if let CheckKind::Http(http) = &check.kind {
+            for path in &http.paths {
+                writeln!(out, "  read   {}{path}", plan.environments[http.role].url)?;
+            }
         }
     }
     if let Some(sampler) = &plan.sampler {

@@ -53,21 +53,68 @@ impl fmt::Display for PlanErrors {
     }
 }
 
+/// Why a value cannot stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub problem: String,
+    pub hint: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(problem: String) -> Self {
+        Self { problem, hint: None }
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(problem: &str) -> Self {
+        problem.to_owned().into()
+    }
+}
+
+impl Wrong {
+    /// With what was probably meant.
+    pub fn perhaps(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
+    }
+}
+
+/// What a value's reader comes to.
+pub(super) type Read<T> = Result<T, Wrong>;
+
+/// The word among `known` that is nearest to `word`, when it is near enough to have been meant.
+pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|candidate| (edit_distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
 /// Where errors go while a plan is read.
 pub(super) struct Report<'a> {
     file: String,
     text: &'a str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// Lines that are not TOML. What stands on them was guessed by the parser, and what seems to be
+    /// missing elsewhere may only not have been read.
+    broken: Vec<usize>,
     found: RefCell<Vec<(usize, PlanError)>>,
 }
 
 impl<'a> Report<'a> {
     pub fn new(path: &Path, text: &'a str) -> Self {
         let file = crate::domain::Clean::new(path.display().to_string()).to_string();
-        Self { file, text, found: RefCell::default() }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { file, text, lines, broken: Vec::new(), found: RefCell::default() }
     }
 
     pub fn push(&self, span: Range<usize>, problem: String, allowed: &str, hint: Option<String>) {
-        let (line, column) = position(self.text, span.start);
+        let (line, column) = self.position(span.start);
+        if self.broken.contains(&line) {
+            return;
+        }
         let clean = |text: String| crate::domain::Clean::new(text).to_string();
         let error = PlanError {
             file: self.file.clone(),
@@ -78,6 +125,28 @@ impl<'a> Report<'a> {
             hint: hint.map(clean),
         };
         self.found.borrow_mut().push((span.start, error));
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= offset).max(1);
+        let start = self.lines[line - 1];
+        (line, self.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1)
+    }
+
+    /// Reports what is not TOML. Comes before everything else.
+    pub fn syntax(&mut self, errors: &[toml::de::Error]) {
+        let mut lines = Vec::new();
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            lines.push(self.position(span.start).0);
+            self.push(span, error.message().trim().to_owned(), "TOML 1.0", None);
+        }
+        self.broken = lines;
+    }
+
+    /// Whether the text is not TOML somewhere.
+    pub fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -92,12 +161,6 @@ impl<'a> Report<'a> {
         errors.dedup();
         PlanErrors(errors)
     }
-}
-
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 /// One table of the plan. Every key that is asked for counts as known; [`Section::finish`] reports the rest.
@@ -130,6 +193,38 @@ impl<'a> Section<'a> {
         self.report.push(self.span_of(key), problem, allowed, hint);
     }
 
+    /// Reports a key that must be there.
+    pub fn missing(&self, key: &str, allowed: &str) {
+        // What stands behind a syntax error was not read, and may well be there.
+        if !self.report.is_broken() {
+            self.problem(key, "is missing", allowed, None);
+        }
+    }
+
+    /// A list; each wrong entry is an error of its own, at its own place.
+    pub fn list<T>(&self, key: &'static str, allowed: &str, item: impl Fn(&DeValue<'a>) -> Read<T>) -> Option<Vec<T>> {
+        let value = self.get(key)?;
+        let Some(array) = value.get_ref().as_array() else {
+            self.problem(key, &wrong_type(value.get_ref()), allowed, None);
+            return None;
+        };
+        let mut items = Vec::new();
+        for entry in array.iter() {
+            match item(entry.get_ref()) {
+                Ok(item) => items.push(item),
+                Err(wrong) => {
+                    self.report.push(
+                        entry.span(),
+                        format!("{}: {}", self.path(key), wrong.problem),
+                        allowed,
+                        wrong.hint,
+                    );
+                }
+            }
+        }
+        (items.len() == array.len()).then_some(items)
+    }
+
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.borrow_mut().insert(key);
         self.table.get(key)
@@ -144,13 +239,13 @@ impl<'a> Section<'a> {
         &self,
         key: &'static str,
         allowed: &str,
-        parse: impl FnOnce(&DeValue<'a>) -> Result<T, String>,
+        parse: impl FnOnce(&DeValue<'a>) -> Read<T>,
     ) -> Option<T> {
         let value = self.get(key)?;
         match parse(value.get_ref()) {
             Ok(parsed) => Some(parsed),
-            Err(problem) => {
-                self.problem(key, &problem, allowed, None);
+            Err(wrong) => {
+                self.problem(key, &wrong.problem, allowed, wrong.hint);
                 None
             }
         }
@@ -161,10 +256,10 @@ impl<'a> Section<'a> {
         &self,
         key: &'static str,
         allowed: &str,
-        parse: impl FnOnce(&DeValue<'a>) -> Result<T, String>,
+        parse: impl FnOnce(&DeValue<'a>) -> Read<T>,
     ) -> Option<T> {
         if !self.has(key) {
-            self.problem(key, "is missing", allowed, None);
+            self.missing(key, allowed);
             return None;
         }
         self.optional(key, allowed, parse)
@@ -183,7 +278,7 @@ impl<'a> Section<'a> {
     /// A table that must be there.
     pub fn required_table(&self, key: &'static str, holds: &str) -> Option<Section<'a>> {
         if !self.has(key) {
-            self.problem(key, "is missing", holds, None);
+            self.missing(key, holds);
         }
         self.table(key)
     }
@@ -229,18 +324,14 @@ impl<'a> Section<'a> {
             if known.contains(word) {
                 continue;
             }
-            let nearest = known
-                .iter()
-                .map(|candidate| (edit_distance(word, candidate), *candidate))
-                .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
-                .min();
+            let nearest = nearest(word, known.iter().copied());
             let allowed = known.iter().copied().collect::<Vec<_>>().join(", ");
             let span = if key.span().is_empty() { value.span() } else { key.span() };
             self.report.push(
                 span,
                 format!("{}: no such key", self.path(word)),
                 &allowed,
-                nearest.map(|(_, candidate)| format!("{candidate:?}")),
+                nearest.map(|candidate| format!("{candidate:?}")),
             );
         }
     }
@@ -285,6 +376,12 @@ mod tests {
 
     #[test]
     fn positions_count_characters() {
-        assert_eq!(position("a\nbé c", 5), (2, 3));
+        let report = Report::new(
+            Path::new("x"),
+            "a
+bé c",
+        );
+        assert_eq!(report.position(5), (2, 3));
+        assert_eq!(report.position(0), (1, 1));
     }
 }

@@ -1,28 +1,128 @@
 //! What one key alone cannot tell: how the parts of a plan fit together.
 
 use super::section::Section;
-use super::{Advance, Check, Environment, Guardrail, PerRole, Rollback, Step};
-use crate::domain::Split;
+use super::{
+    Advance, Check, CheckKind, Environment, Guardrail, Metrics, PerRole, Poll, Rollback, Sampler, Step, Subject,
+    same_address,
+};
+use crate::domain::{Split, Unit, duration_words};
+use std::ops::Range;
 
-/// Steps rise and end at 100 %; names are told apart; automatic advance has something to stop it.
-pub(super) fn whole<'s>(
-    root: &Section<'_>,
-    steps: impl Iterator<Item = &'s Step>,
-    checks: &[Option<Check>],
-    guardrails: &[Option<Guardrail>],
-    advance: Advance,
-    rollback: Option<&Rollback>,
-) {
-    rising_steps(root, steps);
-    for (index, check) in checks.iter().enumerate() {
-        let Some(check) = check else { continue };
-        if checks[..index].iter().flatten().any(|other| other.name == check.name) {
-            root.problem("checks", &format!("{} is there twice", check.name), "each name once", None);
+/// A part of the plan with the place that an error about it points at; `None` when it could not be read.
+pub(super) struct Placed<T> {
+    pub span: Range<usize>,
+    pub value: Option<T>,
+}
+
+/// What was read, as far as it could be. Nothing is said about what could not: its own error is enough.
+pub(super) struct Parts<'a> {
+    pub environments: Option<&'a PerRole<Environment>>,
+    pub sampler: Option<&'a Sampler>,
+    pub poll: Option<&'a Poll>,
+    pub metrics: Option<&'a Metrics>,
+    pub steps: &'a [Placed<Step>],
+    pub checks: &'a [Placed<Check>],
+    pub guardrails: &'a [Placed<Guardrail>],
+    pub advance: Advance,
+    pub rollback: Option<&'a Rollback>,
+}
+
+/// Looks at everything that concerns more than one key.
+pub(super) fn whole(root: &Section<'_>, parts: &Parts<'_>) {
+    rising_steps(root, parts.steps);
+    check_names(root, parts.checks);
+    versions(root, parts);
+    windows(root, parts);
+    something_goes_back(root, parts);
+    if let (Some(sampler), Some(environments)) = (parts.sampler, parts.environments)
+        && [&environments.stable, &environments.candidate].iter().any(|e| same_address(&sampler.url, &e.url))
+    {
+        let problem = "sampler.url: is an environment's own URL: every sample would be its";
+        root.report().push(root.span_of("sampler"), problem.to_owned(), "a URL through the balancer", None);
+    }
+}
+
+fn rising_steps(root: &Section<'_>, steps: &[Placed<Step>]) {
+    const ALLOWED: &str = "rising shares that end with \"100 %\"";
+    for pair in steps.windows(2) {
+        if let (Some(before), Some(after)) = (&pair[0].value, &pair[1].value)
+            && before.split >= after.split
+        {
+            let problem = format!("steps: {} is followed by {}", before.split, after.split);
+            root.report().push(pair[1].span.clone(), problem, ALLOWED, None);
         }
     }
-    let can_roll_back = guardrails.iter().flatten().any(|guardrail| guardrail.roll_back.is_some());
-    let automatic_rollback = rollback.is_none_or(|rollback| rollback.automatic);
-    if advance == Advance::Automatic && !(can_roll_back && automatic_rollback) {
+    match steps.last() {
+        None => root.missing("steps", "[[steps]] with split and bake"),
+        Some(Placed { value: Some(last), span }) if last.split != Split::ALL_CANDIDATE => {
+            root.report().push(span.clone(), format!("steps: the last is {}", last.split), ALLOWED, None);
+        }
+        Some(_) => {}
+    }
+}
+
+fn check_names(root: &Section<'_>, checks: &[Placed<Check>]) {
+    for (index, check) in checks.iter().enumerate() {
+        let Some(name) = check.value.as_ref().map(|check| &check.name) else { continue };
+        if checks[..index].iter().filter_map(|other| other.value.as_ref()).any(|other| other.name == *name) {
+            root.report().push(check.span.clone(), format!("checks: {name} is there twice"), "each name once", None);
+        }
+    }
+}
+
+/// A check of the version needs a version to compare with.
+fn versions(root: &Section<'_>, parts: &Parts<'_>) {
+    let Some(environments) = parts.environments else { return };
+    for placed in parts.checks {
+        if let Some(CheckKind::Http(http)) = placed.value.as_ref().map(|check| &check.kind)
+            && http.version.is_some()
+            && environments[http.role].version.is_none()
+        {
+            let problem = format!("checks: version: environments.{} has no version to compare with", http.role.key());
+            root.report().push(placed.span.clone(), problem, "environments.… version = \"…\"", None);
+        }
+    }
+}
+
+/// With fewer than two reads in a window no rate can be told.
+fn windows(root: &Section<'_>, parts: &Parts<'_>) {
+    let Some(poll) = parts.poll else { return };
+    let too_short = |span: Range<usize>, window: std::time::Duration| {
+        if window < poll.readings * 2 {
+            let problem = format!("window: {} holds fewer than two readings", duration_words(window));
+            root.report().push(span, problem, &format!("at least {}", duration_words(poll.readings * 2)), None);
+        }
+    };
+    if let Some(metrics) = parts.metrics {
+        too_short(root.span_of("metrics"), metrics.window);
+    }
+    let own = |subject: &Subject| parts.metrics.is_none_or(|metrics| metrics.window != subject.window);
+    for placed in parts.guardrails {
+        if let Some(subject) = placed.value.as_ref().map(|guardrail| &guardrail.subject).filter(|s| own(s)) {
+            too_short(placed.span.clone(), subject.window);
+        }
+    }
+    for placed in parts.checks {
+        if let Some(CheckKind::Reading { subject, .. }) = placed.value.as_ref().map(|check| &check.kind)
+            && own(subject)
+        {
+            too_short(placed.span.clone(), subject.window);
+        }
+    }
+    for placed in parts.steps {
+        for gate in placed.value.iter().flat_map(|step| &step.gates).filter(|gate| own(&gate.subject)) {
+            too_short(placed.span.clone(), gate.subject.window);
+        }
+    }
+}
+
+/// What goes forward by itself must have something that goes back by itself.
+fn something_goes_back(root: &Section<'_>, parts: &Parts<'_>) {
+    let all_read = parts.guardrails.iter().all(|placed| placed.value.is_some()) && parts.metrics.is_some();
+    let can_roll_back =
+        parts.guardrails.iter().filter_map(|placed| placed.value.as_ref()).any(|g| g.roll_back.is_some());
+    let automatic = parts.rollback.is_none_or(|rollback| rollback.automatic);
+    if parts.advance == Advance::Automatic && all_read && !(can_roll_back && automatic) {
         root.problem(
             "advance",
             "moves forward by itself and nothing would move back by itself",
@@ -32,43 +132,38 @@ pub(super) fn whole<'s>(
     }
 }
 
-fn rising_steps<'s>(root: &Section<'_>, steps: impl Iterator<Item = &'s Step>) {
-    const ALLOWED: &str = "rising shares that end with \"100 %\"";
-    let splits: Vec<Split> = steps.map(|step| step.split).collect();
-    if let Some(pair) = splits.windows(2).find(|pair| pair[0] >= pair[1]) {
-        let problem = format!("{} is followed by {}", pair[0], pair[1]);
-        root.problem("steps", &problem, ALLOWED, None);
-    }
-    match splits.last() {
-        None => root.problem("steps", "none is there", "[[steps]] with split and bake", None),
-        Some(last) if *last != Split::ALL_CANDIDATE => {
-            root.problem("steps", &format!("the last is {last}"), ALLOWED, None);
-        }
-        Some(_) => {}
-    }
-}
-
-/// The two environments differ in label, colour and URL.
-pub(super) fn told_apart(root: &Section<'_>, environments: &PerRole<Environment>) {
+/// The two environments differ in label, colour and URL, and share no instance. `places` are the
+/// candidate's label, colour, url and metrics.
+pub(super) fn told_apart(root: &Section<'_>, environments: &PerRole<Environment>, places: &[Range<usize>; 4]) {
     let (stable, candidate) = (&environments.stable, &environments.candidate);
     let same = [
         ("label", stable.label == candidate.label),
         ("colour", stable.colour == candidate.colour),
-        ("url", stable.url == candidate.url),
+        ("url", same_address(&stable.url, &candidate.url)),
     ];
-    for (key, is_same) in same {
+    for ((key, is_same), place) in same.into_iter().zip(places) {
         if is_same {
-            let problem = format!("both environments have the same {key}");
-            root.problem("environments", &problem, "environments that can be told apart", None);
+            let problem = format!("environments: both environments have the same {key}");
+            root.report().push(place.clone(), problem, "environments that can be told apart", None);
         }
+    }
+    let shared = candidate.metrics.iter().find(|url| stable.metrics.iter().any(|other| same_address(url, other)));
+    if let Some(url) = shared {
+        let problem = format!("environments.candidate.metrics: {url} is stable's too");
+        root.report().push(places[3].clone(), problem, "each instance once", None);
     }
 }
 
-/// warn ≤ hold ≤ `roll_back`, and at least one of them.
-pub(super) fn rising_limits(section: &Section<'_>, limits: &[(&'static str, Option<f64>)]) {
+/// warn ≤ hold ≤ `roll_back`, at least one of them, and each of them can be exceeded.
+pub(super) fn rising_limits(section: &Section<'_>, unit: Option<Unit>, limits: &[(&'static str, Option<f64>)]) {
     let given: Vec<(&str, f64)> = limits.iter().filter_map(|(key, limit)| Some((*key, (*limit)?))).collect();
     if given.is_empty() && limits.iter().all(|(key, _)| !section.has(key)) {
         section.problem("hold", "no limit is there", "at least one of warn, hold and roll_back", None);
+    }
+    for (key, limit) in &given {
+        if unit == Some(Unit::Ratio) && *limit >= 1.0 {
+            section.problem(key, "no share is above the whole", "a share below \"100 %\"", None);
+        }
     }
     for pair in given.windows(2) {
         let ((low, low_limit), (high, high_limit)) = (pair[0], pair[1]);

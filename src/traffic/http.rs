@@ -52,14 +52,14 @@ impl HttpTraffic {
 
     fn body_for(&self, setting: &Setting) -> Result<String, Clean> {
         let mut body = Map::new();
+        for (key, value) in &self.plan.extra {
+            body.insert(key.clone(), serde_json::from_str(value).unwrap_or(Value::Null));
+        }
         for role in Role::BOTH {
             let name = self.plan.fields[role].clone();
             let weight = setting.0.get(&Slot { node: 0, name: name.clone() });
             let weight = weight.ok_or_else(|| Clean::new(format!("no weight for {name}")))?;
             body.insert(name, Value::from(f64::from(*weight) / WEIGHTS_PER_PERCENT));
-        }
-        for (key, value) in &self.plan.extra {
-            body.insert(key.clone(), serde_json::from_str(value).unwrap_or(Value::Null));
         }
         Ok(Value::Object(body).to_string())
     }
