@@ -190,38 +190,38 @@ fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
 }
 
 fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
-    writeln!(out, "\nWill be contacted")?;
+    let mut lines = Vec::new();
     match &plan.traffic.driver {
         Driver::Http(http) => {
-            writeln!(out, "  write  POST {}{}", http.url, http.write_path)?;
-            writeln!(out, "  read   GET {}{}", http.url, http.read_path)?;
+            lines.push(format!("  write  POST {}{}", http.url, http.write_path));
+            lines.push(format!("  read   GET {}{}", http.url, http.read_path));
         }
         Driver::Haproxy(haproxy) => {
-            for node in &haproxy.nodes {
-                writeln!(
-                    out,
-                    "  write and read  HAProxy {} at {}, backend {}",
-                    node.name, node.address, haproxy.backend
-                )?;
-            }
+            lines.extend(haproxy.nodes.iter().map(|node| {
+                format!("  write and read  HAProxy {} at {}, backend {}", node.name, node.address, haproxy.backend)
+            }));
         }
     }
     for role in Role::BOTH {
         let environment = &plan.environments[role];
-        writeln!(out, "  read   {}{}", environment.url, environment.health)?;
-        for url in &environment.metrics {
-            writeln!(out, "  read   {url}")?;
-        }
+        lines.push(format!("  read   {}{}", environment.url, environment.health));
+        lines.extend(environment.metrics.iter().map(|url| format!("  read   {url}")));
     }
     for check in &plan.checks {
         if let CheckKind::Http(http) = &check.kind {
-            for path in &http.paths {
-                writeln!(out, "  read   {}{path}", plan.environments[http.role].url)?;
-            }
+            let url = &plan.environments[http.role].url;
+            lines.extend(http.paths.iter().map(|path| format!("  read   {url}{path}")));
         }
     }
     if let Some(sampler) = &plan.sampler {
-        writeln!(out, "  sample {} up to {}/s", sampler.url, trimmed(sampler.rate))?;
+        lines.push(format!("  sample {} up to {}/s", sampler.url, trimmed(sampler.rate)));
+    }
+    writeln!(out, "\nWill be contacted")?;
+    for (index, line) in lines.iter().enumerate() {
+        // Several checks ask one path.
+        if !lines[..index].contains(line) {
+            writeln!(out, "{line}")?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,104 @@
+//! The layers of the house: a lower one never imports a higher one, keeper and console never each other,
+//! and the pure layers read no clock and start nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Each layer with the layers it may import besides itself. What is not named is forbidden.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("plan", &["domain"]),
+    ("engine", &["domain", "plan"]),
+    ("remote", &["domain", "plan"]),
+    ("traffic", &["domain", "plan", "engine", "remote"]),
+    ("probe", &["domain", "plan", "engine", "remote"]),
+    ("journal", &["domain", "engine"]),
+    ("wire", &["domain", "engine"]),
+    ("keeper", &["clock", "domain", "plan", "engine", "remote", "traffic", "probe", "journal", "wire"]),
+    ("direct", &["clock", "domain", "plan", "engine", "traffic", "journal"]),
+    ("console", &["clock", "domain", "engine", "wire"]),
+    ("world", &["clock", "domain", "plan"]),
+    (
+        "cli",
+        &[
+            "clock", "console", "direct", "domain", "engine", "journal", "keeper", "plan", "probe", "remote",
+            "traffic", "wire", "world",
+        ],
+    ),
+];
+
+/// Layers, and the part of a layer, that must be pure.
+const PURE: &[&str] = &["domain", "plan", "engine", "console/desk", "console/screen"];
+const IMPURE_WORDS: &[&str] = &[
+    "Instant::now",
+    "SystemTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "tokio::spawn",
+    "spawn_blocking",
+    "clock::mono",
+    "clock::wall",
+    "println!",
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a source folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// `keeper` for `src/keeper/lanes.rs`, `clock` for `src/clock.rs`.
+fn layer_of(path: &Path) -> String {
+    let relative = path.strip_prefix(source()).expect("below src");
+    let first = relative.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn a_lower_layer_never_imports_a_higher_one() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let mut seen = 0;
+    for path in files(&source()) {
+        let layer = layer_of(&path);
+        if ["main", "lib"].contains(&layer.as_str()) {
+            continue;
+        }
+        let may = allowed.get(layer.as_str()).unwrap_or_else(|| panic!("{layer} is not in the table of layers"));
+        let text = std::fs::read_to_string(&path).expect("readable");
+        for (_, after) in text.match_indices("crate::").map(|(at, word)| (at, &text[at + word.len()..])) {
+            let imported: String = after.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let is_layer = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
+            seen += usize::from(is_layer);
+            assert!(
+                !is_layer || imported == layer || may.contains(&imported.as_str()),
+                "{}: {layer} imports {imported}",
+                path.display()
+            );
+        }
+    }
+    assert!(seen > 100, "the test saw only {seen} imports");
+}
+
+#[test]
+fn the_pure_layers_read_no_clock_and_start_nothing() {
+    for folder in PURE {
+        for path in files(&source().join(folder)) {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            for word in IMPURE_WORDS {
+                assert!(!text.contains(word), "{} has {word}", path.display());
+            }
+        }
+    }
+}
