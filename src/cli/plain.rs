@@ -51,10 +51,8 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcom
 fn exit_of(last: Option<&Status>) -> Exit {
     match last.map(|status| &status.snapshot) {
         None => Exit::Unreachable,
-        Some(snapshot) if snapshot.rollback.is_some() => match snapshot.phase {
-            Phase::RollingBack => Exit::Unconfirmed,
-            _ => Exit::RolledBack,
-        },
+        Some(snapshot) if snapshot.phase == Phase::RollingBack => Exit::Unconfirmed,
+        Some(snapshot) if snapshot.rollback.is_some() => Exit::RolledBack,
         Some(_) => Exit::Done,
     }
 }
@@ -76,9 +74,5 @@ pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
         );
         println!("  warroom attach {run}      warroom rollback {run}      warroom log {run}");
     }
-    match exit_of(last) {
-        Exit::Unconfirmed => Exit::Unconfirmed,
-        Exit::RolledBack => Exit::RolledBack,
-        _ => Exit::Done,
-    }
+    exit_of(last)
 }

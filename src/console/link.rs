@@ -62,11 +62,7 @@ async fn talk(mut client: Client, asked: &mut mpsc::Receiver<(CommandId, Command
         tokio::select! {
             command = asked.recv() => {
                 let Some((id, command)) = command else { return };
-                let message = match command {
-                    Command::Rollback { reason, typed } => ToKeeper::Rollback { id, reason, typed },
-                    command => ToKeeper::Command { id, command },
-                };
-                if client.connection.send(&message).await.is_err() {
+                if client.connection.send(&ToKeeper::command(id, command)).await.is_err() {
                     return;
                 }
             }

@@ -201,7 +201,7 @@ impl Shell {
         let now = clock::mono();
         if self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
             self.rang_at = Some(now);
-            self.screen.bell()?;
+            Screen::bell()?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Screen {
     }
 
     /// Rings.
-    pub fn bell(&mut self) -> io::Result<()> {
+    pub fn bell() -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(b"\x07")?;
         out.flush()

@@ -5,7 +5,7 @@
 //! that wakes up follows instead of going on.
 
 use crate::clock;
-use crate::domain::{Clean, CommandId, Person, Rights, Split};
+use crate::domain::{Clean, CommandId, Epoch, Person, Rights, Split};
 use crate::engine::{
     Answer, Command, Direction, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, Request, Stamped,
 };
@@ -137,13 +137,13 @@ impl Work {
                     tell(entry.text.to_string());
                 }
                 // The journal belongs to the keeper; here the tombstone is the record.
-                let outcome = Outcome { id, epoch: Default::default(), result: OutcomeKind::Journaled(Ok(())) };
+                let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::Journaled(Ok(())) };
                 self.doing.push(Box::pin(std::future::ready(outcome)));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 self.doing.push(Box::pin(async move {
                     Outcome { id, epoch, result: OutcomeKind::Written(traffic.write(setting, None).await) }
-                }))
+                }));
             }
             Effect::ReadSplit { id, epoch } => self.doing.push(Box::pin(async move {
                 let started = clock::mono();

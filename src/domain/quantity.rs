@@ -164,7 +164,7 @@ pub fn duration_words(duration: Duration) -> String {
         0 => format!("{}ms", duration.as_millis()),
         1..60 if duration.subsec_millis() > 0 => format!("{}s", f64::from(duration.as_millis() as u32) / 1000.0),
         1..60 => format!("{seconds}s"),
-        60..3600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         3600..86_400 if seconds % 3600 < 60 => format!("{} h", seconds / 3600),
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),

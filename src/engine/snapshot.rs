@@ -465,7 +465,7 @@ impl Engine {
             );
         }
         match phase {
-            Phase::Preflight => (Severity::Info, self.preflight_words(gates)),
+            Phase::Preflight => (Severity::Info, Self::preflight_words(gates)),
             Phase::Ready => (Severity::Info, format!("every gate is open; press A, then y, for {}", self.next_words())),
             Phase::Shifting => {
                 let going = self.shift.as_ref().map_or(self.current, |shift| self.plan.steps[shift.step].split);
@@ -483,7 +483,7 @@ impl Engine {
         }
     }
 
-    fn preflight_words(&self, gates: &[Gate]) -> String {
+    fn preflight_words(gates: &[Gate]) -> String {
         let closed: Vec<&Gate> = gates.iter().filter(|gate| !gate.is_open()).collect();
         match closed.first() {
             Some(first) => {
@@ -577,7 +577,16 @@ impl Engine {
                 };
                 (Severity::Warn, format!("{left}{lever}"))
             }
-            _ => {
+            // The phases that a rollback in progress has.
+            Phase::RollingBack
+            | Phase::Preflight
+            | Phase::Ready
+            | Phase::Shifting
+            | Phase::Baking
+            | Phase::Held
+            | Phase::Complete
+            | Phase::Observing
+            | Phase::Ended => {
                 let sent = match (rollback.sent, rollback.acknowledged, rollback.read_back) {
                     (_, _, Some(_)) => format!(
                         "0% read back +{}, confirming over {}",

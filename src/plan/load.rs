@@ -658,7 +658,9 @@ fn limit(
         let word = match value {
             DeValue::Integer(number) => number.to_string(),
             DeValue::Float(number) => number.to_string(),
-            other => text(other)?,
+            DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                text(value)?
+            }
         };
         let Some(unit) = unit else { return Ok(0.0) };
         unit.parse(&word).map_err(|error| {

@@ -296,7 +296,7 @@ impl<'a> Section<'a> {
             match item.get_ref().as_table() {
                 Some(table) => sections.push(Section::new(self.report, name, item.span(), table)),
                 None => {
-                    self.report.push(item.span(), format!("{name}: {}", wrong_type(item.get_ref())), "a table", None)
+                    self.report.push(item.span(), format!("{name}: {}", wrong_type(item.get_ref())), "a table", None);
                 }
             }
         }

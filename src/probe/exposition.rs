@@ -246,7 +246,7 @@ mod tests {
     fn all(text: &str) -> Result<Vec<(String, String, f64, Option<i64>)>, ExpositionError> {
         let mut samples = Vec::new();
         read(text.as_bytes(), |s| {
-            samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms))
+            samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms));
         })?;
         Ok(samples)
     }

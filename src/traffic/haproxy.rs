@@ -129,7 +129,7 @@ impl Traffic for HaproxyTraffic {
                 let setting = &setting;
                 async move { (node.name.clone(), self.write_node(index, node, setting).await) }
             });
-            together(join_all(writes).await)
+            together(&join_all(writes).await)
         })
     }
 }

@@ -29,7 +29,7 @@ impl HttpTraffic {
         let url = format!("{}{}", self.plan.url, self.plan.read_path);
         let response = self.client.get(&url).send().await.map_err(|error| match remote::failure(&error) {
             Failure::Refused(host) => Clean::new(format!("{host} refuses connections")),
-            other => other.words().clone(),
+            Failure::NotSent(words) | Failure::NoAnswer(words) => words,
         })?;
         let status = response.status();
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);

@@ -37,7 +37,7 @@ pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, ClientError> {
 }
 
 /// What several nodes' writes come to together.
-fn together(outcomes: Vec<(Clean, WriteResult)>) -> WriteResult {
+fn together(outcomes: &[(Clean, WriteResult)]) -> WriteResult {
     let count = outcomes.len();
     let failed: Vec<&(Clean, WriteResult)> = outcomes.iter().filter(|(_, r)| *r != WriteResult::Accepted).collect();
     if failed.is_empty() {
@@ -77,9 +77,9 @@ mod tests {
         let accepted = || ("a".into(), WriteResult::Accepted);
         let refused = || ("b".into(), WriteResult::Refused("no".into()));
         let unsent = || ("c".into(), WriteResult::NotSent("down".into()));
-        assert_eq!(together(vec![accepted(), accepted()]), WriteResult::Accepted);
-        assert!(matches!(together(vec![accepted(), refused()]), WriteResult::Unknown(_)));
-        assert!(matches!(together(vec![refused(), unsent()]), WriteResult::Refused(_)));
-        assert!(matches!(together(vec![unsent(), unsent()]), WriteResult::NotSent(_)));
+        assert_eq!(together(&[accepted(), accepted()]), WriteResult::Accepted);
+        assert!(matches!(together(&[accepted(), refused()]), WriteResult::Unknown(_)));
+        assert!(matches!(together(&[refused(), unsent()]), WriteResult::Refused(_)));
+        assert!(matches!(together(&[unsent(), unsent()]), WriteResult::NotSent(_)));
     }
 }

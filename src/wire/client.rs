@@ -93,12 +93,7 @@ impl Client {
     /// Sends a command and waits for its answer.
     pub async fn command(&mut self, command: Command) -> Result<Answer, ClientError> {
         let id = new_command();
-        // A rollback goes in the frame that never changes between versions.
-        let message = match command {
-            Command::Rollback { reason, typed } => ToKeeper::Rollback { id, reason, typed },
-            command => ToKeeper::Command { id, command },
-        };
-        self.send(&message).await?;
+        self.send(&ToKeeper::command(id, command)).await?;
         self.answer(|message| match message {
             FromKeeper::Answer { id: answered, answer } if answered == id => Some(answer),
             FromKeeper::Answer { .. }

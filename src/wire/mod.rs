@@ -57,6 +57,17 @@ pub enum ToKeeper {
     Status,
 }
 
+impl ToKeeper {
+    /// The frame that carries a command. A rollback has one of its own, which never changes between versions.
+    pub fn command(id: CommandId, command: Command) -> Self {
+        if let Command::Rollback { reason, typed } = command {
+            Self::Rollback { id, reason, typed }
+        } else {
+            Self::Command { id, command }
+        }
+    }
+}
+
 /// What a keeper says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

@@ -3,7 +3,6 @@
 use super::serve::{self, Answer, json};
 use super::{World, url_of};
 use crate::domain::{PerRole, Role, Split};
-use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH};
@@ -115,7 +114,7 @@ impl Proxy {
         let status = response.status();
         let kind = response.headers().get(CONTENT_TYPE).cloned();
         let Ok(body) = response.bytes().await else { return bad_gateway() };
-        let mut answer = serve::text(status, "text/plain", Bytes::from(body));
+        let mut answer = serve::text(status, "text/plain", body);
         if let Some(kind) = kind {
             answer.headers_mut().insert(CONTENT_TYPE, kind);
         }

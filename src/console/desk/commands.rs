@@ -1,5 +1,7 @@
 //! The `:` command line.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
+
 use super::{Act, Desk};
 use crate::domain::{Clean, Mono, parse_duration};
 use crate::engine::Command;
@@ -87,10 +89,9 @@ impl Desk {
         let Some(line) = &mut self.command_line else { return };
         match key.code {
             KeyCode::Esc => self.command_line = None,
+            KeyCode::Backspace if line.is_empty() => self.command_line = None,
             KeyCode::Backspace => {
-                if line.pop().is_none() {
-                    self.command_line = None;
-                }
+                line.pop();
             }
             KeyCode::Tab => {
                 let mut matching = COMMANDS.iter().filter(|(name, _)| name.starts_with(line.as_str()));

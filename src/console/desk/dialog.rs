@@ -1,5 +1,7 @@
 //! The panels that replace the log: what they show is the screen's business, what keys do is here.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
+
 use crate::domain::{Clean, Mono};
 use crate::engine::{Command, Override, Phase};
 use crate::wire::Status;
@@ -323,11 +325,7 @@ impl Fields {
             KeyCode::Backspace if !self.in_reason => {
                 self.name.pop();
             }
-            KeyCode::Char(c) if !self.in_reason => {
-                if self.name.chars().count() < NAME_CHARS_MAX {
-                    self.name.push(c);
-                }
-            }
+            KeyCode::Char(c) if !self.in_reason && self.name.chars().count() < NAME_CHARS_MAX => self.name.push(c),
             _ if self.in_reason => {
                 self.reason.input(*key);
             }

@@ -1,5 +1,7 @@
 //! What a key means, given what is shown. Pure: time comes with each input, acts go out as values.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
+
 mod commands;
 pub mod dialog;
 pub mod keymap;
@@ -565,7 +567,7 @@ impl Fields {
         if self.in_reason {
             self.reason.insert_str(text);
         } else {
-            self.name.push_str(text)
+            self.name.push_str(text);
         }
     }
 }

@@ -52,10 +52,8 @@ fn title_of(dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
 
 /// `disarms in 7s ███████░░░`.
 fn countdown(dialog: &Dialog, left: Duration) -> String {
-    let (word, whole) = match dialog.kind {
-        Kind::RollBack { .. } => ("disarms", ARMED_FOR),
-        _ => ("closes", ADVANCE_FOR),
-    };
+    let armed = matches!(dialog.kind, Kind::RollBack { .. });
+    let (word, whole) = if armed { ("disarms", ARMED_FOR) } else { ("closes", ADVANCE_FOR) };
     let filled = (left.as_secs_f64() / whole.as_secs_f64() * 10.0).ceil().clamp(0.0, 10.0) as usize;
     format!("{word} in {}s {}{}", left.as_secs_f64().ceil(), "#".repeat(filled), ".".repeat(10 - filled))
 }
