@@ -162,6 +162,8 @@ fn all_that_will_be_contacted_is_listed() {
             "  read   http://10.0.0.2:8080/health",
             "  read   http://10.0.0.2:9100/metrics",
             "  read   http://10.0.0.3:9100/metrics",
+            // The check's own path, asked beside the environment's health.
+            "  read   http://10.0.0.2:8080/health",
             "  sample http://lb.example up to 5/s",
         ]
     );
@@ -250,8 +252,10 @@ fn a_limit_that_has_too_few_requests_is_warned_of() {
     let words =
         schedule_of(HTTP, &[Put("[[steps.gates]]\nreading = \"error_ratio\"\nbelow = \"0.1 %\"\n", "")], Some(100.0));
     let said = warnings(&words);
-    assert_eq!(said.len(), 1, "{said:#?}");
-    assert!(said[0].contains("5xx limit's 50 requests at 1% of 100 rps needs 50s"), "{said:#?}");
+    assert_eq!(
+        said,
+        ["! the limit stays unknown and locks forward: 3% errors at 1% of 100 rps needs 50s, the window is 30s"]
+    );
 }
 
 /// "10% errors" for a latency of 100 ms is a plain untruth.
@@ -266,8 +270,14 @@ fn a_latency_gate_is_not_called_errors() {
         Some(12.0),
     );
     let said = warnings(&words);
-    assert!(said.iter().any(|line| line.contains("P99") && line.contains("300 requests")), "{said:#?}");
-    assert!(!said.iter().any(|line| line.contains("errors")), "{said:#?}");
+    // 300 ÷ (0.01 × 12) = 2500 s, and the limit's 50 ÷ (0.01 × 12) = 416.7 s; a wait is rounded up.
+    assert_eq!(
+        said,
+        [
+            "! cannot open at 12 rps: P99 below 100ms at 1% of 12 rps needs 42 min, the window is 30s",
+            "! the limit stays unknown and locks forward: 3% errors at 1% of 12 rps needs 7 min, the window is 30s",
+        ]
+    );
 }
 
 /// Stable has 99 % at this step; the sum is done with 99 %, so the words must say it.
@@ -276,8 +286,14 @@ fn a_gate_on_stable_is_judged_by_stables_share() {
     let on_stable = Put("below = \"0.1 %\"", "below = \"0.1 %\"\nenvironment = \"stable\"");
     let words = schedule_of(HTTP, &[on_stable], Some(12.0));
     let said = warnings(&words);
-    // 3000 ÷ (0.99 × 12) = 252.5 s
-    assert!(said.iter().any(|line| line.contains("at 99% of 12 rps needs 4 min 1")), "{said:#?}");
+    // 3000 ÷ (0.99 × 12) = 252.5 s, and the limit on the candidate 50 ÷ (0.01 × 12) = 416.7 s; both rounded up.
+    assert_eq!(
+        said,
+        [
+            "! cannot open at 12 rps: 0.1% errors at 99% of 12 rps needs 5 min, the window is 30s",
+            "! the limit stays unknown and locks forward: 3% errors at 1% of 12 rps needs 7 min, the window is 30s",
+        ]
+    );
 }
 
 /// A limit on an environment without traffic is unknown for ever: the strongest case must not be silent.
