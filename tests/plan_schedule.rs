@@ -163,7 +163,6 @@ fn all_that_will_be_contacted_is_listed() {
             "  read   http://10.0.0.2:9100/metrics",
             "  read   http://10.0.0.3:9100/metrics",
             // The check's own path, asked beside the environment's health.
-            "  read   http://10.0.0.2:8080/health",
             "  sample http://lb.example up to 5/s",
         ]
     );

@@ -183,7 +183,7 @@ impl Engine {
     pub(super) fn closed_gates(&self, overridden: bool) -> Vec<Clean> {
         self.gates()
             .iter()
-            .filter(|gate| !gate.is_open() && !(overridden && gate.can_be_overridden))
+            .filter(|gate| !(gate.is_open() || overridden && gate.can_be_overridden))
             .map(|gate| Clean::new(format!("{} {}: {}", verdict_word(gate.verdict), gate.name, gate.detail)))
             .collect()
     }

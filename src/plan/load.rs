@@ -458,7 +458,7 @@ fn metrics(root: &Section<'_>) -> Option<Metrics> {
                 Ok(word) => labels.push((key, word)),
                 Err(wrong) => {
                     let problem = format!("{}.{key}: {}", table.name(), wrong.problem);
-                    table.report().push(value.span(), problem, "a label's name and its value", None);
+                    table.report().push(value.span(), problem, "a label's name and some text", None);
                 }
             }
         }
@@ -665,10 +665,11 @@ fn limit(
         let Some(unit) = unit else { return Ok(0.0) };
         unit.parse(&word).map_err(|error| {
             let meant = match (unit, word.parse::<f64>()) {
-                (Unit::Ratio, Ok(fraction)) if (0.0..=1.0).contains(&fraction) => {
-                    Some(format!("\"{} %\"", fraction * 100.0))
+                (Unit::Ratio, Ok(fraction)) if fraction > 0.0 && fraction < 1.0 => {
+                    let percent = format!("{:.6}", fraction * 100.0);
+                    Some(format!("\"{} %\"", percent.trim_end_matches('0').trim_end_matches('.')))
                 }
-                (Unit::Seconds, Ok(seconds)) => Some(format!("\"{seconds}s\"")),
+                (Unit::Seconds, Ok(seconds)) if seconds.is_finite() && seconds > 0.0 => Some(format!("\"{seconds}s\"")),
                 _ => None,
             };
             Wrong::from(error.to_string()).perhaps(meant)
@@ -752,13 +753,13 @@ fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
         }
     };
     let status = if section.has("status") {
-        Some(required_list(section, "status", "a list of HTTP statuses", |item| {
+        required_list(section, "status", "a list of HTTP statuses", |item| {
             let number = whole_number(item)?;
             let status = u16::try_from(number).ok().filter(|s| (100..600).contains(s));
             Ok(status.ok_or_else(|| format!("{number} is not an HTTP status"))?)
-        })?)
+        })
     } else {
-        None
+        Some(vec![200])
     };
     let mut json_fields = Vec::new();
     if let Some(table) = section.table("json") {
@@ -779,14 +780,7 @@ fn http_check(section: &Section<'_>) -> Option<HttpCheck> {
     let version = section.optional("version", "a JSON pointer such as \"/version\"", path_text);
     let slower_than =
         section.optional("slower_than", DURATION, duration(Duration::from_millis(1)..=Duration::from_secs(60)));
-    Some(HttpCheck {
-        role: role?,
-        paths: paths?,
-        status: status.unwrap_or_else(|| vec![200]),
-        json: json_fields,
-        version,
-        slower_than,
-    })
+    Some(HttpCheck { role: role?, paths: paths?, status: status?, json: json_fields, version, slower_than })
 }
 
 fn guardrail(section: Section<'_>, metrics: Option<&Metrics>) -> Option<Guardrail> {
@@ -825,7 +819,7 @@ fn rollback(section: Option<Section<'_>>) -> Option<Rollback> {
     rollback.floor = section.optional("floor", "a rate such as \"2/s\"", |value| {
         Ok(Unit::PerSecond.parse(&text(value)?).map_err(|e| e.to_string())?)
     });
-    if let Some(share) = section.optional("stable_ready", "a share above \"0 %\"", share) {
+    if let Some(share) = section.optional("stable_ready", "a share above \"0 %\" and up to \"100 %\"", share) {
         rollback.stable_ready = share;
     }
     rollback.lever = section.table("lever").and_then(|table| {

@@ -82,13 +82,19 @@ impl Wrong {
 /// What a value's reader comes to.
 pub(super) type Read<T> = Result<T, Wrong>;
 
-/// The word among `known` that is nearest to `word`, when it is near enough to have been meant.
+/// The word among `known` that is nearest to `word`, when it alone is near enough to have been meant.
 pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    known
+    let mut near: Vec<(usize, &str)> = known
         .map(|candidate| (edit_distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
-        .min()
-        .map(|(_, candidate)| candidate)
+        .collect();
+    near.sort_unstable();
+    match near.as_slice() {
+        // Two that are equally near: a guess could weaken a limit.
+        [(first, _), (second, _), ..] if first == second => None,
+        [(_, candidate), ..] => Some(candidate),
+        [] => None,
+    }
 }
 
 /// Where errors go while a plan is read.

@@ -159,7 +159,12 @@ pub(super) fn share(value: &DeValue<'_>) -> Read<f64> {
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
     move |value| {
         let Some(word) = value.as_str() else {
-            let meant = value.as_integer().map(|number| format!("\"{number}s\""));
+            let plain = value
+                .as_integer()
+                .and_then(|number| number.as_str().parse::<u64>().ok().filter(|_| number.radix() == 10));
+            let meant = plain
+                .filter(|seconds| range.contains(&Duration::from_secs(*seconds)))
+                .map(|seconds| format!("\"{seconds}s\""));
             let problem = format!("{}; a duration is written in quotes with its unit", wrong_type(value));
             return Err(Wrong::from(problem).perhaps(meant));
         };

@@ -243,7 +243,9 @@ fn timestamp(word: &str) -> Result<i64, &'static str> {
 mod tests {
     use super::*;
 
-    fn all(text: &str) -> Result<Vec<(String, String, f64, Option<i64>)>, ExpositionError> {
+    type Seen = (String, String, f64, Option<i64>);
+
+    fn all(text: &str) -> Result<Vec<Seen>, ExpositionError> {
         let mut samples = Vec::new();
         read(text.as_bytes(), |s| {
             samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms));

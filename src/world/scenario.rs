@@ -54,21 +54,14 @@ impl Scenario {
     /// A scenario by name; `random` takes the seed.
     pub fn named(name: &str, seed: u64) -> Option<Self> {
         let (_, scenario, _) = SCENARIOS.iter().find(|(known, _, _)| *known == name)?;
-        Some(match scenario {
-            Self::Random(_) => Self::Random(seed),
-            other => *other,
-        })
+        Some(if matches!(scenario, Self::Random(_)) { Self::Random(seed) } else { *scenario })
     }
 
     /// What a random scenario comes to; any other is itself.
     pub fn resolved(self) -> Self {
-        match self {
-            Self::Random(seed) => {
-                let choices = SCENARIOS.len() as u64 - 1;
-                SCENARIOS[usize::try_from(fastrand::Rng::with_seed(seed).u64(..choices)).unwrap_or(0)].1
-            }
-            other => other,
-        }
+        let Self::Random(seed) = self else { return self };
+        let choices = SCENARIOS.len() as u64 - 1;
+        SCENARIOS[usize::try_from(fastrand::Rng::with_seed(seed).u64(..choices)).unwrap_or(0)].1
     }
 }
 
@@ -129,10 +122,7 @@ impl World {
     }
 
     pub(super) fn write_delay(&self) -> Duration {
-        match self.scenario.resolved() {
-            Scenario::LateWrites => Duration::from_secs(3),
-            _ => Duration::ZERO,
-        }
+        if self.scenario.resolved() == Scenario::LateWrites { Duration::from_secs(3) } else { Duration::ZERO }
     }
 
     /// Somebody else's hand.
