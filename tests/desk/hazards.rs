@@ -28,7 +28,9 @@ fn hazard_03_typing_echo_ryan_into_all_panes_sends_nothing() {
             sitting.after(gap);
         }
         sitting.after(2000);
-        assert_eq!(sitting.sent() + sitting.directs(), 0, "{gap} ms");
+        assert_eq!(sitting.rollbacks() + sitting.advances(), 0, "{gap} ms");
+        // Slower than that a capital H of a text stands alone, and holding is harmless.
+        assert!(gap > 250 || sitting.sent() == 0, "{gap} ms");
     }
 }
 
