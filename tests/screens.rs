@@ -7,8 +7,7 @@ mod shots;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
-use shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, baked, baking, blind, text_of};
-use std::time::Duration;
+use shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, baked, baking, blind, shot, text_of};
 use unicode_width::UnicodeWidthStr;
 use warroom::console::desk::Input;
 use warroom::console::screen::{Ink, Look, Theme};
@@ -17,10 +16,6 @@ use warroom::engine::Answer;
 
 /// Sizes at which the whole screen is drawn.
 const WHOLE: [(u16, u16); 5] = [(80, 22), (80, 23), (80, 24), (120, 40), (200, 60)];
-
-fn shot(name: &str) -> Shot {
-    all().into_iter().find(|shot| shot.name == name).unwrap_or_else(|| panic!("no state {name}"))
-}
 
 fn row(buffer: &Buffer, y: u16) -> String {
     (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect()
@@ -126,10 +121,18 @@ fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
 fn hazard_15_a_frozen_feed_looks_frozen() {
     for (width, height) in WHOLE {
         let text = shot("blind").text(width, height, UNICODE);
-        for words in ["BLIND", "A locked", "0 of 10 ok", "? OLD", "feed STALE", "···"] {
+        for words in ["BLIND", "A locked", "? OLD", "feed STALE", "···"] {
             assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
         }
-        assert!(!text.contains('✓') || !text.contains("✓ ok"), "{width}x{height}\n{text}");
+    }
+}
+
+/// Here even the HTTP checks are silent; only the balancer's own check is of now.
+#[test]
+fn hazard_15_nothing_is_ok_while_blind() {
+    for (width, height) in WHOLE {
+        let text = shot("blind").text(width, height, UNICODE);
+        assert!(text.contains("0 of 10 ok"), "{width}x{height}\n{text}");
     }
 }
 
@@ -139,7 +142,10 @@ fn hazard_15_also_while_held_and_when_complete() {
         for (width, height) in WHOLE {
             let buffer = shot(state).buffer(width, height, UNICODE);
             let band = row(&buffer, 1);
-            assert!(band.contains("BLIND"), "{state} at {width}x{height}: the band does not say that nothing is known: {band}");
+            assert!(
+                band.contains("BLIND"),
+                "{state} at {width}x{height}: the band does not say that nothing is known: {band}"
+            );
         }
     }
 }
@@ -261,12 +267,11 @@ fn hazard_23_no_panel_covers_the_failing_check() {
 
 #[test]
 fn hazard_44_dialogs_never_cover_gauge_signals_or_checks() {
-    let plain = Shot::from_status("plain", auto_held());
     for (width, height) in WHOLE {
-        let bare = plain.buffer(width, height, UNICODE);
+        let bare = Shot::from_status("plain", auto_held()).later(200).buffer(width, height, UNICODE);
         let log = (0..height).find(|y| row(&bare, *y).contains(" LOG ")).expect("a log");
         for keys in ["R", "A", "?", "T", "\t\n"] {
-            let open = Shot::from_status("open", auto_held()).keys(keys);
+            let open = Shot::from_status("open", auto_held()).later(200 - 100 * keys.len() as u64).keys(keys);
             let open = open.buffer(width, height, UNICODE);
             for y in 2..log {
                 let (bare, open) = (row(&bare, y), row(&open, y));
@@ -306,7 +311,7 @@ fn hazard_26_the_chip_keeps_its_own_ink() {
 #[test]
 fn hazard_28_sixteen_colours_write_white_on_blue() {
     let buffer = shot("baking").buffer(80, 23, Look { theme: Theme::Sixteen, ascii: false });
-    let chip = cells(&buffer, " BLUE ");
+    let chip = &cells(&buffer, "STABLE  BLUE ")[7..];
     assert!(chip.iter().all(|cell| cell.fg == Color::White && cell.bg == Color::Blue), "{chip:?}");
 }
 
@@ -323,16 +328,21 @@ fn hazard_25_the_armed_band_is_reversed_in_every_theme() {
 
 #[test]
 fn hazard_27_mono_has_no_colours_and_its_states_differ() {
-    let shots = all();
     let mut pictures = Vec::new();
-    for shot in &shots {
+    for shot in all() {
         for (width, height) in [(80, 23), (120, 40), (40, 8)] {
             let buffer = shot.buffer(width, height, MONO);
             for cell in buffer.content() {
-                assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{} {width}x{height}: {cell:?}", shot.name);
+                assert_eq!(
+                    (cell.fg, cell.bg),
+                    (Color::Reset, Color::Reset),
+                    "{} {width}x{height}: {cell:?}",
+                    shot.name
+                );
             }
             if width == 80 {
-                let band: Vec<_> = (0..80).map(|x| (buffer[(x, 1)].symbol().to_owned(), buffer[(x, 1)].modifier)).collect();
+                let band: Vec<_> =
+                    (0..80).map(|x| (buffer[(x, 1)].symbol().to_owned(), buffer[(x, 1)].modifier)).collect();
                 let rest = text_of(&buffer);
                 pictures.push((shot.name, band, rest));
             }
@@ -380,16 +390,21 @@ fn ascii_draws_nothing_known_as_a_question_mark() {
 
 #[test]
 fn the_whole_sentence_of_the_band_fits_80_columns() {
+    let mut cut = Vec::new();
     for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
         let (narrow, wide) = (shot.buffer(80, 23, UNICODE), shot.buffer(300, 60, UNICODE));
-        let (narrow, wide) = (row(&narrow, 1), row(&wide, 1));
-        assert_eq!(narrow.trim_end(), wide.trim_end(), "{}: the band is cut", shot.name);
+        let (narrow, wide) = (row(&narrow, 1).trim_end().to_owned(), row(&wide, 1).trim_end().to_owned());
+        if narrow != wide {
+            cut.push(format!("{}: {narrow} [cut: {}]", shot.name, &wide[narrow.len()..]));
+        }
     }
+    assert!(cut.is_empty(), "{} bands are cut:\n{}", cut.len(), cut.join("\n"));
 }
 
 /// A number cut in its middle is another number: `<20` is not `<200ms`.
 #[test]
 fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
+    let mut cut = Vec::new();
     for state in ["baking", "auto_held", "preflight", "watching"] {
         let shot = shot(state);
         let checks = &shot.status.as_ref().expect("status").snapshot.checks;
@@ -397,27 +412,36 @@ fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
             let text = shot.text(width, height, UNICODE);
             for check in checks {
                 let line = text.lines().find(|line| line.contains(check.name.as_str())).expect("a row a check");
-                let whole = line.contains(check.detail.as_str());
                 let from = line.find(check.name.as_str()).expect("found") + check.name.as_str().len();
-                let said = line[from..].split(['✓', '✗', '?', '!']).next().unwrap_or_default().contains('…');
-                assert!(whole || said, "{state} at {width}x{height}: {:?} of {line:?}", check.detail.as_str());
+                let shown = line[from..].split(['✓', '✗', '?', '!', '│']).next().unwrap_or_default().trim();
+                if !line.contains(check.detail.as_str()) && !shown.contains('…') {
+                    cut.push(format!(
+                        "{state} at {width}x{height}: {} shows {shown:?} of {:?}",
+                        check.name,
+                        check.detail.as_str()
+                    ));
+                }
             }
         }
     }
+    assert!(cut.is_empty(), "{}", cut.join("\n"));
 }
 
 #[test]
 fn the_header_names_target_driver_and_three_ages_at_80_columns() {
-    for state in ["baking", "read_only", "keeper_silent", "blind"] {
+    let mut missing = Vec::new();
+    for state in ["baking", "read_only", "keeper_silent", "blind", "watching", "rolled_back"] {
         let buffer = shot(state).buffer(80, 23, UNICODE);
         let header = row(&buffer, 0);
-        for words in ["checkout @ demo", "keeper", "balancer", "feed", "Z "] {
-            assert!(header.contains(words), "{state}: {words} is not in {header:?}");
-        }
-        if state == "read_only" {
-            assert!(header.contains("READ-ONLY"), "{header}");
+        let who = if state == "watching" { "no driver" } else { "driver alice" };
+        let readonly = if state == "read_only" { "READ-ONLY" } else { "keeper" };
+        for words in ["checkout @ demo", "keeper", "balancer", "feed", "Z ", who, readonly] {
+            if !header.contains(words) {
+                missing.push(format!("{state}: {words:?} is not in {header:?}"));
+            }
         }
     }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 #[test]
@@ -425,11 +449,14 @@ fn the_last_commands_outcome_stays_on_screen() {
     let words = "approve REFUSED: the driver cannot approve their own step";
     let mut shot = Shot::from_status("outcome", baked()).keys(":approve\n");
     let id = CommandId(2);
-    shot.desk.handle(Input::Answered(id, Answer::Refused(vec![Clean::new("the driver cannot approve their own step")])), shot.now, shot.status.as_ref(), shot.rights);
+    shot.desk.handle(
+        Input::Answered(id, Answer::Refused(vec![Clean::new("the driver cannot approve their own step")])),
+        shot.now,
+        shot.status.as_ref(),
+        shot.rights,
+    );
     assert!(shot.text(80, 23, UNICODE).contains(words), "the flash");
-    let heard = shot.now + Duration::from_secs(30);
-    let mut shot = shot.later(30_000);
-    shot.heard_at = Some(heard);
+    let shot = shot.later(30_000).heard();
     for (width, height) in [(80, 23), (120, 40), (60, 20)] {
         let text = shot.text(width, height, UNICODE);
         assert!(text.contains("REFUSED"), "{width}x{height}: 30 s later nothing is left of it\n{text}");

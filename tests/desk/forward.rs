@@ -22,7 +22,8 @@ fn a_opens_the_panel_and_y_advances_after_the_dwell() {
     assert_eq!((sitting.sent(), sitting.flash().as_str()), (0, "y again"));
     sitting.after(1);
     sitting.press('y');
-    let bound = |act: &Act| matches!(act, Act::Send(_, Command::Advance { generation, over: None }) if *generation == seen);
+    let bound =
+        |act: &Act| matches!(act, Act::Send(_, Command::Advance { generation, over: None }) if *generation == seen);
     assert!(sitting.acts.iter().any(bound), "{:?}", sitting.acts);
     sitting.after(100);
     sitting.press('y');
@@ -131,7 +132,8 @@ fn the_locked_panel_follows_what_locks_it() {
     status.snapshot.generation += 100;
     sitting.status = Some(status);
     sitting.input(Input::Tick);
-    let stale = matches!(kind(&sitting), Kind::Locked { reasons, .. } if reasons.iter().any(|r| r.as_str().contains("bake")));
+    let stale =
+        matches!(kind(&sitting), Kind::Locked { reasons, .. } if reasons.iter().any(|r| r.as_str().contains("bake")));
     assert!(!stale, "the bake is over and the panel still says that it is not");
 }
 

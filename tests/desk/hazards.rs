@@ -153,7 +153,8 @@ fn hazard_11_a_rollback_that_is_sent_again_keeps_its_name() {
         sitting.code(KeyCode::Esc);
         sitting.after(100);
     }
-    let ids: Vec<_> = sitting.acts.iter().filter_map(|act| if let Act::Send(id, _) = act { Some(*id) } else { None }).collect();
+    let ids: Vec<_> =
+        sitting.acts.iter().filter_map(|act| if let Act::Send(id, _) = act { Some(*id) } else { None }).collect();
     assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
 }
 
@@ -308,7 +309,8 @@ fn hazard_43_no_mouse_event_can_reach_the_desk() {
         let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect("readable");
         assert!(!text.contains("EnableMouseCapture"), "{file}");
     }
-    let shell = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/shell.rs")).expect("readable");
+    let shell =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/shell.rs")).expect("readable");
     let arm = shell.lines().find(|line| line.contains("Event::Mouse")).expect("mouse events are named");
     assert!(arm.contains("None"), "{arm}");
     assert_eq!(baking().snapshot.phase, Phase::Baking);

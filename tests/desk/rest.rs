@@ -187,10 +187,7 @@ fn commands_become_what_they_say() {
         (":unsuspend\n", Command::Unsuspend),
         (":sendagain\n", Command::SendAgain),
         (":note  seen it \n", Command::Note { text: "seen it".into() }),
-        (
-            ":suspend 5m batch job\n",
-            Command::Suspend { lasting: Duration::from_secs(300), reason: "batch job".into() },
-        ),
+        (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_secs(300), reason: "batch job".into() }),
     ];
     for (line, command) in expected {
         let mut sitting = Sitting::baking();

@@ -405,7 +405,8 @@ fn a_target_that_is_not_ready_takes_the_typed_name_only() {
     sitting.code(KeyCode::Backspace);
     sitting.type_text("checkout\n");
     assert_eq!(sitting.rollbacks(), 1);
-    let typed = |act: &Act| matches!(act, Act::Send(_, Command::Rollback { typed: Some(name), .. }) if name == "checkout");
+    let typed =
+        |act: &Act| matches!(act, Act::Send(_, Command::Rollback { typed: Some(name), .. }) if name == "checkout");
     assert!(sitting.acts.iter().any(typed));
 }
 

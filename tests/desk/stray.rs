@@ -16,7 +16,8 @@ kubectl get pods -A -o yaml | yq '.items[] | .status' ; ls -R y ; git log --auth
 read -r y; if [ \"$y\" = y ]; then rsync -aHAXy --delete R y; fi\n";
 
 fn sources(folder: &Path, out: &mut Vec<String>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -64,7 +65,12 @@ fn type_all(text: &str, gap: u64) -> Caused {
             sitting.after(gap);
         }
         // Who asked for a rollback is looked at; the rest of the text meets a fresh panel.
-        if sitting.desk.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, warroom::console::desk::dialog::Kind::Progress)) {
+        if sitting
+            .desk
+            .dialog
+            .as_ref()
+            .is_some_and(|dialog| matches!(dialog.kind, warroom::console::desk::dialog::Kind::Progress))
+        {
             sitting.desk.dialog = None;
         }
     }
@@ -76,7 +82,9 @@ fn type_all(text: &str, gap: u64) -> Caused {
         rollbacks: of(|c| matches!(c, Command::Rollback { .. })),
         advances: sitting.advances(),
         holds: sitting.holds(),
-        lines: of(|c| matches!(c, Command::End | Command::Complete | Command::SendAgain | Command::Adopt | Command::Approve)),
+        lines: of(|c| {
+            matches!(c, Command::End | Command::Complete | Command::SendAgain | Command::Adopt | Command::Approve)
+        }),
         quits: sitting.quits(),
     }
 }

@@ -17,7 +17,7 @@ use warroom::plan::{self, CheckKind, Plan};
 use warroom::wire::{KeeperInfo, Status};
 
 /// One turn of the pretended keeper.
-const TURN: Duration = Duration::from_millis(100);
+const TURN: Duration = Duration::from_millis(200);
 /// Requests a second through the balancer.
 const RATE: f64 = 80.0;
 /// Requests a second that reach an environment without the balancer: checks and scrapes.
@@ -123,14 +123,22 @@ impl Scene {
         self.seq += 1;
         let stamped = Stamped { seq: self.seq, mono: self.now, wall: self.wall, event };
         let handled = self.engine.handle(&stamped);
-        self.waiting.extend(handled.effects);
+        for effect in handled.effects {
+            // The disk is quick here; the balancer answers one turn later.
+            if matches!(effect, Effect::Journal { .. }) {
+                self.carry_out(effect);
+            } else {
+                self.waiting.push(effect);
+            }
+        }
         handled.answer
     }
 
     pub fn command(&mut self, by: Person, command: Command) -> Answer {
         self.next_command += 1;
         let id = CommandId(self.next_command);
-        self.event(Event::Commanded(Request { id, by, rights: Rights::Full, command })).expect("every command is answered")
+        self.event(Event::Commanded(Request { id, by, rights: Rights::Full, command }))
+            .expect("every command is answered")
     }
 
     pub fn advance(&mut self) {
@@ -146,7 +154,7 @@ impl Scene {
 
     /// Lets time pass.
     pub fn run(&mut self, seconds: f64) {
-        for _ in 0..(seconds * 10.0).round() as u64 {
+        for _ in 0..(seconds * 5.0).round() as u64 {
             self.turn();
         }
     }
@@ -159,10 +167,10 @@ impl Scene {
         for effect in std::mem::take(&mut self.waiting) {
             self.carry_out(effect);
         }
-        if self.turns.is_multiple_of(10) {
+        if self.turns.is_multiple_of(5) {
             self.second();
         }
-        if self.turns.is_multiple_of(20) && self.checks {
+        if self.turns.is_multiple_of(10) && self.checks {
             self.ask();
         }
         self.event(Event::Woke);
@@ -202,8 +210,8 @@ impl Scene {
             self.event(Event::HealthSeen { role, health });
         }
         if self.sampled {
-            let candidate = (f64::from(self.candidate) / 100_000.0 * 10.0).round() as u32;
-            self.event(Event::Sampled(Samples { stable: 10 - candidate, candidate, unknown: 0, failed: 0 }));
+            let candidate = (f64::from(self.candidate) / 100_000.0 * 20.0).round() as u32;
+            self.event(Event::Sampled(Samples { stable: 20 - candidate, candidate, unknown: 0, failed: 0 }));
         }
     }
 
@@ -213,7 +221,8 @@ impl Scene {
                 continue;
             }
             let answer = if self.failing == Some(check) {
-                let (detail, raw) = (Clean::new("503 /database is \"down\""), Clean::new("503 {\"database\":\"down\"}"));
+                let (detail, raw) =
+                    (Clean::new("503 /database is \"down\""), Clean::new("503 {\"database\":\"down\"}"));
                 CheckAnswer { verdict: Verdict::Fail, detail, raw }
             } else {
                 let (detail, raw) = (Clean::new("200 2.1.0 12ms"), Clean::new("200 {\"status\":\"ok\"}"));

@@ -49,7 +49,12 @@ impl Shot {
                 '\t' => KeyCode::Tab,
                 c => KeyCode::Char(c),
             };
-            self.desk.handle(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)), self.now, self.status.as_ref(), self.rights);
+            self.desk.handle(
+                Input::Key(KeyEvent::new(code, KeyModifiers::NONE)),
+                self.now,
+                self.status.as_ref(),
+                self.rights,
+            );
             self.desk.flushed(self.now);
             self = self.later(100);
         }
@@ -62,6 +67,26 @@ impl Shot {
         self.now = self.now + by;
         self.wall = self.wall.plus(by);
         self.desk.handle(Input::Tick, self.now, self.status.as_ref(), self.rights);
+        self
+    }
+
+    /// The keeper has just spoken, and everything in it is of now.
+    pub fn heard(mut self) -> Self {
+        let now = self.now;
+        self.heard_at = Some(now);
+        if let Some(status) = &mut self.status {
+            let snapshot = &mut status.snapshot;
+            let by = now.since(snapshot.mono);
+            snapshot.balancer_at = snapshot.balancer_at.map(|at| at + by);
+            snapshot.feed_at = snapshot.feed_at.map(|at| at + by);
+            for signal in &mut snapshot.signals {
+                signal.at = signal.at + by;
+            }
+            for check in &mut snapshot.checks {
+                check.at = check.at.map(|at| at + by);
+            }
+            snapshot.mono = now;
+        }
         self
     }
 
@@ -137,8 +162,12 @@ pub fn blind() -> Status {
     static STATUS: OnceLock<Status> = OnceLock::new();
     cached(&STATUS, || {
         let text = demo_text().replace("absent = \"hold\"", "absent = \"warn\"");
-        let text = text.replace("for = \"5s\"\nminimum_requests = 40\n", "for = \"5s\"\nminimum_requests = 40\nabsent = \"warn\"\n");
-        let text = text.replace("roll_back = \"95 %\"\nfor = \"5s\"", "roll_back = \"95 %\"\nfor = \"5s\"\nabsent = \"warn\"");
+        let text = text.replace(
+            "for = \"5s\"\nminimum_requests = 40\n",
+            "for = \"5s\"\nminimum_requests = 40\nabsent = \"warn\"\n",
+        );
+        let text =
+            text.replace("roll_back = \"95 %\"\nfor = \"5s\"", "roll_back = \"95 %\"\nfor = \"5s\"\nabsent = \"warn\"");
         let text = text.replace("for = \"0s\"", "for = \"0s\"\nabsent = \"warn\"");
         let mut scene = Scene::of(plan_of(&text), Mode::Drive);
         scene.run(15.0);
@@ -165,24 +194,67 @@ pub fn rolled_back_scene() -> Scene {
     scene
 }
 
-/// The main states, in the order in which a cutover meets them.
-pub fn all() -> Vec<Shot> {
-    let mut shots = vec![Shot {
-        name: "waiting",
-        status: None,
-        desk: Desk::new(1),
-        rights: Rights::Full,
-        heard_at: None,
-        now: Mono::from_micros(1_000_000_000),
-        wall: Wall::from_millis(1_795_348_800_000),
-    }];
-    shots.extend(forward());
-    shots.extend(troubled());
-    shots.extend(back());
-    shots
+/// How a state is reached: a status, and what is done before it.
+struct Recipe {
+    name: &'static str,
+    status: Option<Status>,
+    then: fn(Shot) -> Shot,
 }
 
-fn forward() -> Vec<Shot> {
+impl Recipe {
+    fn of(name: &'static str, scene: &Scene) -> Self {
+        Self::from_status(name, scene.status())
+    }
+
+    fn from_status(name: &'static str, status: Status) -> Self {
+        Self { name, status: Some(status), then: |shot| shot }
+    }
+
+    fn then(self, then: fn(Shot) -> Shot) -> Self {
+        Self { then, ..self }
+    }
+
+    fn cook(&self) -> Shot {
+        match &self.status {
+            Some(status) => (self.then)(Shot::from_status(self.name, status.clone())),
+            None => Shot {
+                name: self.name,
+                status: None,
+                desk: Desk::new(1),
+                rights: Rights::Full,
+                heard_at: None,
+                now: Mono::from_micros(1_000_000_000),
+                wall: Wall::from_millis(1_795_348_800_000),
+            },
+        }
+    }
+}
+
+fn recipes() -> &'static [Recipe] {
+    static RECIPES: OnceLock<Vec<Recipe>> = OnceLock::new();
+    RECIPES.get_or_init(|| {
+        std::thread::scope(|scope| {
+            let parts = [forward, panels, troubled, unlucky, back].map(|part| scope.spawn(part));
+            let mut recipes = vec![Recipe { name: "waiting", status: None, then: |shot| shot }];
+            for part in parts {
+                recipes.extend(part.join().expect("every state can be reached"));
+            }
+            recipes
+        })
+    })
+}
+
+/// The main states, in the order in which a cutover meets them.
+pub fn all() -> Vec<Shot> {
+    recipes().iter().map(Recipe::cook).collect()
+}
+
+/// One of them.
+pub fn shot(name: &str) -> Shot {
+    recipes().iter().find(|recipe| recipe.name == name).unwrap_or_else(|| panic!("no state {name}")).cook()
+}
+
+fn forward() -> Vec<Recipe> {
     let mut preflight = Scene::new();
     preflight.failing = Some(1);
     preflight.run(14.0);
@@ -190,41 +262,45 @@ fn forward() -> Vec<Shot> {
     shifting.writes_land = false;
     shifting.advance();
     shifting.run(1.2);
-    let mut held = Scene::at_step(2);
-    held.event(Event::ConsoleCame { console: 2, by: bob(), rights: Rights::Full });
-    held.command(alice(), Command::Hold);
-    held.run(30.0);
     let mut complete = Scene::at_step(4);
     complete.run(40.0);
-    let mut locked = Scene::ready();
-    locked.advance();
-    locked.run(4.0);
-    let mut readonly = Shot::from_status("read_only", baking());
-    readonly.rights = Rights::ReadOnly;
     let mut watching = Scene::of(demo_plan(), Mode::Watch);
     watching.candidate = 25_000;
     watching.run(15.0);
     vec![
-        Shot::of("preflight", &preflight),
-        Shot::of("ready", &Scene::ready()),
-        Shot::of("shifting", &shifting),
-        Shot::from_status("baking", baking()),
-        Shot::of("held_by_hand", &held),
-        Shot::of("resume", &held).keys("A").later(700),
-        Shot::from_status("advance", baked()).keys("A").later(1500),
-        Shot::of("locked", &locked).keys("A").later(700),
-        Shot::of("override", &locked).keys("AOcheckout\nINC-7").later(700),
-        Shot::of("take", &held).keys("T").later(700),
-        Shot::of("complete", &complete),
-        Shot::of("help", &Scene::ready()).keys("?"),
-        Shot::from_status("details", baked()).keys("\t\n"),
-        Shot::from_status("command_line", baked()).keys(":note drain"),
-        readonly,
-        Shot::of("watching", &watching),
+        Recipe::of("preflight", &preflight),
+        Recipe::of("ready", &Scene::ready()),
+        Recipe::of("shifting", &shifting),
+        Recipe::from_status("baking", baking()),
+        Recipe::of("complete", &complete),
+        Recipe::of("watching", &watching),
     ]
 }
 
-fn troubled() -> Vec<Shot> {
+fn panels() -> Vec<Recipe> {
+    let mut held = Scene::at_step(2);
+    held.event(Event::ConsoleCame { console: 2, by: bob(), rights: Rights::Full });
+    held.command(alice(), Command::Hold);
+    held.run(30.0);
+    let mut locked = Scene::ready();
+    locked.advance();
+    locked.run(4.0);
+    let readonly = Recipe::from_status("read_only", baking()).then(|shot| Shot { rights: Rights::ReadOnly, ..shot });
+    vec![
+        Recipe::of("held_by_hand", &held),
+        Recipe::of("resume", &held).then(|shot| shot.keys("A").later(700).heard()),
+        Recipe::from_status("advance", baked()).then(|shot| shot.keys("A").later(1500).heard()),
+        Recipe::of("locked", &locked).then(|shot| shot.keys("A").later(700).heard()),
+        Recipe::of("override", &locked).then(|shot| shot.keys("AOcheckout\nINC-7").later(700).heard()),
+        Recipe::of("take", &held).then(|shot| shot.keys("T").later(700).heard()),
+        Recipe::of("help", &locked).then(|shot| shot.keys("?")),
+        Recipe::from_status("details", baked()).then(|shot| shot.keys("\t\n")),
+        Recipe::from_status("command_line", baked()).then(|shot| shot.keys(":note drain").heard()),
+        readonly,
+    ]
+}
+
+fn troubled() -> Vec<Recipe> {
     let mut drift = Scene::at_step(2);
     drift.candidate = 60_000;
     drift.run(3.0);
@@ -243,6 +319,18 @@ fn troubled() -> Vec<Shot> {
     let mut unreadable = Scene::at_step(2);
     unreadable.readable = false;
     unreadable.run(9.0);
+    vec![
+        Recipe::of("drift", &drift),
+        Recipe::from_status("half_applied", half),
+        Recipe::from_status("keeper_silent", baking()).then(|shot| shot.later(74_000)),
+        Recipe::of("balancer_unreadable", &unreadable),
+        Recipe::of("target_not_ready", &not_ready),
+        Recipe::of("armed_target_not_ready", &not_ready).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::of("auto_rollback_off", &suspended),
+    ]
+}
+
+fn unlucky() -> Vec<Recipe> {
     let mut dark_hold = Scene::at_step(2);
     dark_hold.command(alice(), Command::Hold);
     go_dark(&mut dark_hold);
@@ -252,23 +340,16 @@ fn troubled() -> Vec<Shot> {
     go_dark(&mut dark_complete);
     dark_complete.run(14.0);
     vec![
-        Shot::from_status("auto_held", auto_held()),
-        Shot::from_status("armed", auto_held()).keys("R").later(2500),
-        Shot::from_status("armed_blind", blind()).keys("R").later(2500),
-        Shot::from_status("blind", blind()),
-        Shot::of("blind_while_held", &dark_hold),
-        Shot::of("blind_when_complete", &dark_complete),
-        Shot::of("drift", &drift),
-        Shot::from_status("half_applied", half),
-        Shot::from_status("keeper_silent", baking()).later(74_000),
-        Shot::of("balancer_unreadable", &unreadable),
-        Shot::of("target_not_ready", &not_ready),
-        Shot::of("armed_target_not_ready", &not_ready).keys("R").later(2500),
-        Shot::of("auto_rollback_off", &suspended),
+        Recipe::from_status("auto_held", auto_held()),
+        Recipe::from_status("armed", auto_held()).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::from_status("armed_blind", blind()).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::from_status("blind", blind()),
+        Recipe::of("blind_while_held", &dark_hold),
+        Recipe::of("blind_when_complete", &dark_complete),
     ]
 }
 
-fn back() -> Vec<Shot> {
+fn back() -> Vec<Recipe> {
     let mut rolling = auto_held_scene();
     rolling.roll_back();
     rolling.run(2.0);
@@ -286,15 +367,17 @@ fn back() -> Vec<Shot> {
     foreign.candidate = 40_000;
     foreign.run(3.0);
     let rolled = rolled_back_scene();
-    let direct = Shot::from_status("going_direct", auto_held()).keys("R").later(400).keys("y").later(1000);
-    let direct = direct.input(Input::Direct("rolling back to BLUE v2.0.5".to_owned())).later(6000);
+    let direct = Recipe::from_status("going_direct", auto_held()).then(|shot| {
+        let shot = shot.keys("R").later(400).keys("y").later(1000);
+        shot.input(Input::Direct("rolling back to BLUE v2.0.5".to_owned())).later(6000)
+    });
     vec![
-        Shot::of("rolling_back", &rolling),
-        Shot::of("rolling_back_progress", &rolling).keys("R"),
-        Shot::of("rollback_not_landing", &failing).keys("R"),
-        Shot::of("new_traffic_back", &pinned),
-        Shot::of("foreign", &foreign),
-        Shot::of("rolled_back", &rolled),
+        Recipe::of("rolling_back", &rolling),
+        Recipe::of("rolling_back_progress", &rolling).then(|shot| shot.keys("R")),
+        Recipe::of("rollback_not_landing", &failing).then(|shot| shot.keys("R")),
+        Recipe::of("new_traffic_back", &pinned),
+        Recipe::of("foreign", &foreign),
+        Recipe::of("rolled_back", &rolled),
         direct,
     ]
 }
