@@ -521,3 +521,66 @@ fn blind_shows_no_measured_split_as_current() {
     let line = text.lines().find(|line| line.contains("measured")).expect("the numbers");
     assert!(line.contains("measured -") || line.contains('?'), "{line}");
 }
+
+/// "Both environments' error ratio with counts and P99", at every size.
+#[test]
+fn every_whole_screen_has_ratio_limit_and_count_of_both_environments() {
+    for (width, height) in WHOLE.into_iter().chain([(110, 34), (100, 30)]) {
+        let shot = shot("auto_held");
+        let text = shot.text(width, height, UNICODE);
+        let log = text.find(" LOG ").expect("a log");
+        let signals = &text[text.find("5xx").expect("a chart")..log];
+        for words in ["0.21%", "<3.00%", "616", "216", "137ms", "<200ms", "✗"] {
+            assert!(signals.contains(words), "{words} at {width}x{height}\n{signals}");
+        }
+    }
+}
+
+#[test]
+fn the_compact_form_marks_what_is_over_its_limit_without_colour() {
+    for (width, height) in [(60, 20), (40, 8)] {
+        let text = shot("auto_held").text(width, height, MONO);
+        let line = text.lines().find(|line| line.starts_with("5xx GREEN")).expect("the row");
+        assert!(line.contains('✗') && line.contains("3.00%"), "{width}x{height}: {line}");
+    }
+}
+
+/// Accepted, and eight seconds later nothing has changed: that is not "reading back".
+#[test]
+fn hazard_13_a_rollback_that_does_not_land_says_so() {
+    let buffer = shot("rollback_not_landing").buffer(80, 23, UNICODE);
+    let band = row(&buffer, 1);
+    assert!(!shot("rollback_not_landing").text(80, 23, UNICODE).contains("OBSERVED"));
+    let said = ["UNKNOWN", "FAILED", "NOT LANDED", "still"].iter().any(|word| band.contains(word));
+    assert!(said, "8 s after it was accepted the candidate still has 25 %: {band}");
+}
+
+/// `5% > 25%` reads as a limit that is exceeded.
+#[test]
+fn an_ascii_arrow_is_no_comparison() {
+    for state in ["shifting", "armed", "advance", "rolling_back_progress"] {
+        let text = shot(state).text(120, 40, ASCII);
+        for share in ["5% > 25%", "25% > 0%", "25% > 50%"] {
+            assert!(!text.contains(share), "{state}: {share}");
+        }
+    }
+}
+
+/// What names a person is whole, or is not there.
+#[test]
+fn no_name_in_the_header_is_cut_into_another() {
+    let mut cut = Vec::new();
+    for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
+        let buffer = shot.buffer(80, 23, UNICODE);
+        let header = row(&buffer, 0);
+        let before = header.split(" keeper").next().unwrap_or_default().trim_end_matches([' ', '?']).to_owned();
+        let whole = ["checkout @ demo", "driver alice", "no driver", "away", "READ-ONLY"]
+            .iter()
+            .any(|end| before.ends_with(end));
+        let counted = before.chars().last().is_some_and(|c| c.is_ascii_digit() || c == '…');
+        if !whole && !counted {
+            cut.push(format!("{}: {header}", shot.name));
+        }
+    }
+    assert!(cut.is_empty(), "{} headers:\n{}", cut.len(), cut.join("\n"));
+}

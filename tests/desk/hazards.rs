@@ -118,7 +118,7 @@ fn hazard_09_a_forgotten_arm_is_gone() {
     sitting.press('R');
     sitting.after(500);
     // Stopped for minutes: the first thing that comes may be a key and not the signal.
-    sitting.now = sitting.now + Duration::from_secs(300);
+    sitting.now = sitting.now + Duration::from_mins(5);
     sitting.press('y');
     assert_eq!(sitting.rollbacks(), 0, "a key after minutes met the old panel");
 }
@@ -230,7 +230,7 @@ fn hazard_38_minutes_after_ctrl_z_y_is_nothing() {
     sitting.press('R');
     sitting.after(500);
     sitting.with('z', KeyModifiers::CONTROL);
-    sitting.now = sitting.now + Duration::from_secs(240);
+    sitting.now = sitting.now + Duration::from_mins(4);
     sitting.input(Input::Continued);
     sitting.press('y');
     sitting.after(1000);

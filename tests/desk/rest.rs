@@ -53,7 +53,7 @@ fn ctrl_z_disarms_then_suspends_and_coming_back_redraws() {
     sitting.with('z', CTRL);
     assert_eq!(sitting.acts, [Act::Suspend]);
     assert!(!sitting.is_armed());
-    sitting.now = sitting.now + Duration::from_secs(600);
+    sitting.now = sitting.now + Duration::from_mins(10);
     sitting.input(Input::Continued);
     assert_eq!(sitting.acts, [Act::Suspend, Act::Redraw]);
     sitting.press('y');
@@ -187,7 +187,7 @@ fn commands_become_what_they_say() {
         (":unsuspend\n", Command::Unsuspend),
         (":sendagain\n", Command::SendAgain),
         (":note  seen it \n", Command::Note { text: "seen it".into() }),
-        (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_secs(300), reason: "batch job".into() }),
+        (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_mins(5), reason: "batch job".into() }),
     ];
     for (line, command) in expected {
         let mut sitting = Sitting::baking();
@@ -204,7 +204,7 @@ fn rollback_and_advance_from_the_line_only_open_their_panel() {
     assert_eq!(sitting.acts, []);
     sitting.code(KeyCode::Esc);
     sitting.type_text(":advance\n");
-    assert!(sitting.desk.dialog.as_ref().is_some_and(|dialog| dialog.acts()));
+    assert!(sitting.desk.dialog.as_ref().is_some_and(warroom::console::desk::Dialog::acts));
     assert_eq!(sitting.acts, []);
 }
 

@@ -77,9 +77,7 @@ impl Sitting {
         while let Some(wake) = self.desk.next_wake().filter(|wake| *wake <= until) {
             self.now = self.now.max(wake);
             self.input(Input::Tick);
-            if self.desk.next_wake() == Some(wake) {
-                panic!("woken at {wake:?} and asks for the same time again");
-            }
+            assert_ne!(self.desk.next_wake(), Some(wake), "it asks for the same time again");
         }
         self.now = until;
         self.input(Input::Tick);

@@ -314,7 +314,7 @@ fn troubled() -> Vec<Recipe> {
     not_ready.healthy.stable = false;
     not_ready.run(5.0);
     let mut suspended = Scene::at_step(2);
-    suspended.command(alice(), Command::Suspend { lasting: Duration::from_secs(600), reason: Clean::new("load test") });
+    suspended.command(alice(), Command::Suspend { lasting: Duration::from_mins(10), reason: Clean::new("load test") });
     suspended.run(2.0);
     let mut unreadable = Scene::at_step(2);
     unreadable.readable = false;
