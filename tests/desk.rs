@@ -1,0 +1,18 @@
+//! The console's desk: what a key means, driven by key events at exact times.
+
+#[path = "desk/forward.rs"]
+mod forward;
+#[path = "desk/hazards.rs"]
+mod hazards;
+#[path = "desk/hold.rs"]
+mod hold;
+#[path = "desk/rest.rs"]
+mod rest;
+#[path = "desk/rollback.rs"]
+mod rollback;
+#[path = "support/scene.rs"]
+mod scene;
+#[path = "desk/sitting.rs"]
+mod sitting;
+#[path = "desk/stray.rs"]
+mod stray;

@@ -1,0 +1,325 @@
+//! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 26 to 28, 42 and 44 in `tests/screens.rs`.
+
+use crate::scene::Scene;
+use crate::sitting::{Sitting, baking, locked, target_not_ready};
+use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
+use std::time::Duration;
+use warroom::console::desk::{Act, Input};
+use warroom::domain::Rights;
+use warroom::engine::{Answer, Command, Phase};
+
+#[test]
+fn hazard_02_an_unbracketed_paste_of_r_y_and_a_line_end_sends_nothing() {
+    for text in ["Ry\n", "Ry", "RRyy", "R\ny\n", "HRy\n", "Ryyyyyyyyy"] {
+        let mut sitting = Sitting::baking();
+        sitting.type_text(text);
+        sitting.after(1000);
+        assert_eq!((sitting.rollbacks(), sitting.holds()), (0, 0), "{text:?}");
+        assert!(!sitting.flash().is_empty(), "{text:?} was silent");
+    }
+}
+
+#[test]
+fn hazard_03_typing_echo_ryan_into_all_panes_sends_nothing() {
+    for gap in [0, 15, 80, 120, 200, 350] {
+        let mut sitting = Sitting::baking();
+        for c in "echo Ryan\necho Hey Ray, you\n".chars() {
+            sitting.press(c);
+            sitting.after(gap);
+        }
+        sitting.after(2000);
+        assert_eq!(sitting.rollbacks() + sitting.advances(), 0, "{gap} ms");
+        // Slower than that a capital H of a text stands alone, and holding is harmless.
+        assert!(gap > 250 || sitting.sent() == 0, "{gap} ms");
+    }
+}
+
+#[test]
+fn hazard_04_a_bracketed_paste_is_a_flash_and_in_a_field_text() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Paste("R\nA\nH\ny\n".to_owned()));
+    sitting.after(3000);
+    assert_eq!(sitting.acts, []);
+    assert!(sitting.desk.dialog.is_none());
+    sitting.press(':');
+    sitting.input(Input::Paste("R\nA\r\nH".to_owned()));
+    assert_eq!(sitting.desk.command_line.as_deref(), Some("RAH"));
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn hazard_05_double_held_repeated_and_released_r_is_one_arm_and_no_send() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    let opened = sitting.desk.dialog.as_ref().expect("armed").opened_at;
+    for _ in 0..100 {
+        sitting.after(33);
+        sitting.press('R');
+        sitting.event(KeyCode::Char('R'), KeyModifiers::SHIFT, KeyEventKind::Repeat);
+        sitting.event(KeyCode::Char('R'), KeyModifiers::SHIFT, KeyEventKind::Release);
+    }
+    assert_eq!(sitting.desk.dialog.as_ref().expect("armed").opened_at, opened);
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn hazard_06_r_and_y_in_one_burst() {
+    for (gap, sends) in [(0, 0), (399, 0), (400, 1)] {
+        let mut sitting = Sitting::baking();
+        sitting.press('R');
+        sitting.after(gap);
+        sitting.press('y');
+        assert_eq!(sitting.rollbacks(), sends, "+{gap} ms");
+        assert_eq!(sitting.is_armed(), sends == 0);
+    }
+}
+
+#[test]
+fn hazard_07_keys_with_modifiers_are_other_keys() {
+    for modifiers in [KeyModifiers::ALT, KeyModifiers::ALT | KeyModifiers::SHIFT, KeyModifiers::CONTROL] {
+        for c in ['R', 'H', 'A', 'T'] {
+            let mut sitting = Sitting::baking();
+            sitting.with(c, modifiers);
+            sitting.after(1000);
+            assert!(sitting.desk.dialog.is_none(), "{modifiers:?} {c}");
+            assert_eq!(sitting.sent(), 0, "{modifiers:?} {c}");
+        }
+        for c in ['y', 'Y'] {
+            let mut sitting = Sitting::baking();
+            sitting.press('R');
+            sitting.after(500);
+            sitting.with(c, modifiers);
+            assert_eq!(sitting.rollbacks(), 0, "{modifiers:?} {c}");
+        }
+    }
+}
+
+#[test]
+fn hazard_08_enter_and_capital_y_confirm_nothing() {
+    for opens in ['R', 'A', 'T'] {
+        for c in ['\n', 'Y'] {
+            let mut sitting = Sitting::baking();
+            sitting.press(opens);
+            sitting.after(1000);
+            sitting.press(c);
+            assert_eq!(sitting.sent(), 0, "{opens} {c:?}");
+        }
+    }
+}
+
+#[test]
+fn hazard_09_a_forgotten_arm_is_gone() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(10_000);
+    assert!(!sitting.is_armed());
+    sitting.press('y');
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    // Stopped for minutes: the first thing that comes may be a key and not the signal.
+    sitting.now = sitting.now + Duration::from_mins(5);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 0, "a key after minutes met the old panel");
+}
+
+#[test]
+fn hazard_10_two_consoles_advance_one_wins_and_the_other_opens_again() {
+    let mut scene = Scene::at_step(1);
+    let mut loser = Sitting::at(&scene.status());
+    loser.press('A');
+    loser.after(1000);
+    loser.press('y');
+    let Act::Send(id, command @ Command::Advance { .. }) = loser.acts[0].clone() else { panic!("{:?}", loser.acts) };
+    scene.advance();
+    scene.run(0.1);
+    let answer = scene.command(crate::scene::alice(), command);
+    assert!(matches!(answer, Answer::Late(_)), "{answer:?}");
+    loser.status = Some(scene.status());
+    loser.input(Input::Answered(id, Answer::Late(id)));
+    assert!(loser.flash().contains("changed"), "{}", loser.flash());
+    assert_eq!(loser.advances(), 1);
+    assert!(loser.desk.dialog.is_some(), "the panel opens again with what is so now");
+}
+
+#[test]
+fn hazard_11_a_rollback_that_is_sent_again_keeps_its_name() {
+    let mut sitting = Sitting::baking();
+    for _ in 0..2 {
+        sitting.press('R');
+        sitting.after(400);
+        sitting.press('y');
+        sitting.after(100);
+        sitting.code(KeyCode::Esc);
+        sitting.after(100);
+    }
+    let ids: Vec<_> =
+        sitting.acts.iter().filter_map(|act| if let Act::Send(id, _) = act { Some(*id) } else { None }).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
+}
+
+#[test]
+fn hazard_12_nothing_is_queued_over_a_lost_link() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Linked(false));
+    sitting.press('R');
+    sitting.after(400);
+    sitting.press('y');
+    sitting.after(500);
+    sitting.code(KeyCode::Esc);
+    sitting.after(1000);
+    sitting.press('H');
+    sitting.after(1000);
+    sitting.press('A');
+    sitting.input(Input::Linked(true));
+    sitting.after(60_000);
+    assert_eq!(sitting.sent(), 0, "{:?}", sitting.acts);
+    assert_eq!(sitting.directs(), 1);
+}
+
+#[test]
+fn hazard_14_no_y_path_to_a_dead_target() {
+    let mut sitting = Sitting::at(target_not_ready());
+    sitting.press('R');
+    for _ in 0..20 {
+        sitting.after(300);
+        sitting.press('y');
+    }
+    assert_eq!(sitting.rollbacks(), 0);
+}
+
+#[test]
+fn hazard_14_not_even_when_the_keeper_is_not_connected() {
+    for typed in ["", "y", "checkou"] {
+        let mut sitting = Sitting::at(target_not_ready());
+        sitting.input(Input::Linked(false));
+        sitting.press('R');
+        sitting.after(500);
+        sitting.type_text(typed);
+        sitting.code(KeyCode::Enter);
+        assert_eq!(sitting.rollbacks(), 0, "R, {typed:?}, Enter rolled back directly to a target that is down");
+    }
+}
+
+#[test]
+fn hazard_14_nor_when_it_is_silent() {
+    let mut sitting = Sitting::at(target_not_ready());
+    sitting.press('R');
+    sitting.after(500);
+    sitting.type_text("y\n");
+    sitting.after(2000);
+    assert_eq!(sitting.directs(), 0, "the wrong name went direct because the keeper did not answer");
+}
+
+#[test]
+fn hazard_14_a_right_name_reaches_the_direct_rollback() {
+    let mut sitting = Sitting::at(target_not_ready());
+    sitting.input(Input::Linked(false));
+    sitting.press('R');
+    sitting.after(500);
+    sitting.type_text("checkout\n");
+    assert_eq!(sitting.directs(), 1);
+    let act = sitting.acts.iter().find(|act| !matches!(act, Act::Bell)).expect("an act");
+    // Past a point of no return `warroom rollback --direct` needs the typed name as well.
+    assert!(format!("{act:?}").contains("checkout"), "the typed name is lost on the way: {act:?}");
+}
+
+#[test]
+fn hazard_38_minutes_after_ctrl_z_y_is_nothing() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.with('z', KeyModifiers::CONTROL);
+    sitting.now = sitting.now + Duration::from_mins(4);
+    sitting.input(Input::Continued);
+    sitting.press('y');
+    sitting.after(1000);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 0);
+    assert!(sitting.acts.contains(&Act::Redraw));
+}
+
+#[test]
+fn hazard_39_keys_typed_at_a_stalled_picture_confirm_nothing() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(3000);
+    sitting.desk.stalled(Duration::from_secs(3), 2, sitting.now);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 0);
+    assert!(sitting.desk.dialog.is_none());
+}
+
+#[test]
+fn hazard_40_a_read_only_console_acts_on_nothing_by_key() {
+    let mut sitting = Sitting::at(locked());
+    sitting.rights = Rights::ReadOnly;
+    for c in ['R', 'H', 'A', 'T', 'O', 'y', ' '] {
+        sitting.press(c);
+        sitting.after(3000);
+        sitting.press('y');
+        sitting.after(3000);
+    }
+    sitting.with('R', KeyModifiers::ALT);
+    sitting.press('?');
+    sitting.with('R', KeyModifiers::ALT | KeyModifiers::SHIFT);
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn hazard_40_nor_by_command_line() {
+    for (name, _) in warroom::console::desk::COMMANDS.iter().filter(|(name, _)| *name != "q") {
+        let mut sitting = Sitting::baking();
+        sitting.rights = Rights::ReadOnly;
+        sitting.type_text(&format!(":{name} some words\n"));
+        sitting.after(1000);
+        sitting.press('y');
+        sitting.after(3000);
+        assert_eq!(sitting.acts, [], ":{name} on a read-only console");
+    }
+}
+
+#[test]
+fn hazard_40_nor_directly_when_the_keeper_is_away() {
+    let mut sitting = Sitting::baking();
+    sitting.rights = Rights::ReadOnly;
+    sitting.input(Input::Linked(false));
+    sitting.type_text(":rollback\n");
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.directs(), 0, "a read-only console started a rollback of its own");
+}
+
+#[test]
+fn hazard_40_nor_through_a_panel_that_was_open_when_the_rights_went() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.rights = Rights::ReadOnly;
+    sitting.press('y');
+    assert_eq!(sitting.acts, []);
+}
+
+/// There is no mouse input, and the terminal is never asked for mouse events.
+#[test]
+fn hazard_43_no_mouse_event_can_reach_the_desk() {
+    for file in ["src/console/terminal.rs", "src/console/shell.rs"] {
+        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect("readable");
+        assert!(!text.contains("EnableMouseCapture"), "{file}");
+    }
+    let shell =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/shell.rs")).expect("readable");
+    let arm = shell.lines().find(|line| line.contains("Event::Mouse")).expect("mouse events are named");
+    assert!(arm.contains("None"), "{arm}");
+    assert_eq!(baking().snapshot.phase, Phase::Baking);
+}
+
+/// A letter that no mode binds counts wherever it is typed, except into a field.
+#[test]
+fn text_over_a_panel_that_is_only_read_is_still_arriving_text() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text("?abcqR");
+    assert!(!sitting.is_armed());
+}

@@ -1,0 +1,306 @@
+//! Leaving, suspending, drawing, pasting, watching, and the `:` line.
+
+use crate::scene::{Scene, demo_plan};
+use crate::sitting::{Sitting, baking, rolling_back};
+use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
+use std::time::Duration;
+use warroom::console::desk::{Act, Input, Panel};
+use warroom::domain::Rights;
+use warroom::engine::{Command, Mode};
+
+const CTRL: KeyModifiers = KeyModifiers::CONTROL;
+
+#[test]
+fn ctrl_c_cancels_and_twice_in_two_seconds_quits() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.with('c', CTRL);
+    assert!(!sitting.is_armed());
+    assert_eq!(sitting.acts, []);
+    sitting.after(2000);
+    sitting.with('c', CTRL);
+    assert_eq!(sitting.quits(), 0, "2 s later is not twice");
+    sitting.after(1999);
+    sitting.with('c', CTRL);
+    assert_eq!(sitting.quits(), 1);
+    assert_eq!(sitting.sent(), 0);
+}
+
+#[test]
+fn ctrl_c_closes_the_command_line() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":end");
+    sitting.with('c', CTRL);
+    sitting.press('\n');
+    assert_eq!(sitting.sent(), 0);
+}
+
+#[test]
+fn ctrl_l_draws_again_and_changes_nothing() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.with('l', CTRL);
+    assert_eq!(sitting.acts, [Act::Redraw]);
+    assert!(sitting.is_armed());
+}
+
+#[test]
+fn ctrl_z_disarms_then_suspends_and_coming_back_redraws() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.with('z', CTRL);
+    assert_eq!(sitting.acts, [Act::Suspend]);
+    assert!(!sitting.is_armed());
+    sitting.now = sitting.now + Duration::from_mins(10);
+    sitting.input(Input::Continued);
+    assert_eq!(sitting.acts, [Act::Suspend, Act::Redraw]);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 0);
+}
+
+#[test]
+fn esc_never_quits_and_q_does_without_touching_traffic() {
+    let mut sitting = Sitting::baking();
+    for _ in 0..5 {
+        sitting.code(KeyCode::Esc);
+    }
+    assert_eq!(sitting.acts, []);
+    sitting.press('q');
+    assert_eq!(sitting.acts, [Act::Quit]);
+}
+
+#[test]
+fn q_closes_an_overlay_before_it_quits() {
+    let mut sitting = Sitting::baking();
+    sitting.press('?');
+    sitting.press('q');
+    assert!(sitting.desk.dialog.is_none());
+    assert_eq!(sitting.quits(), 0);
+}
+
+/// "no prompt unless a command is unconfirmed".
+#[test]
+fn q_does_not_quit_at_once_while_a_command_is_unconfirmed() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(400);
+    sitting.press('y');
+    sitting.code(KeyCode::Esc);
+    sitting.after(300);
+    sitting.press('q');
+    assert_eq!(sitting.quits(), 0, "the console leaves before it would have gone direct");
+}
+
+#[test]
+fn a_paste_on_the_main_screen_is_a_flash() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Paste("RyHA\n:end\n".to_owned()));
+    assert!(sitting.flash().contains("paste"));
+    sitting.after(1000);
+    assert_eq!(sitting.acts, []);
+    sitting.press('R');
+    assert!(!sitting.is_armed(), "text is still arriving");
+}
+
+#[test]
+fn a_paste_into_the_command_line_is_text_of_bounded_length() {
+    let mut sitting = Sitting::baking();
+    sitting.press(':');
+    sitting.input(Input::Paste("note a\nb\x1b[31m".to_owned()));
+    assert_eq!(sitting.desk.command_line.as_deref(), Some("note ab[31m"));
+    sitting.input(Input::Paste("x".repeat(100_000)));
+    assert!(sitting.desk.command_line.as_ref().expect("open").chars().count() <= 1000);
+    assert_eq!(sitting.sent(), 0);
+}
+
+#[test]
+fn release_events_are_nothing_and_repeats_only_scroll() {
+    let mut sitting = Sitting::baking();
+    for c in ['R', 'A', 'T', 'H', 'q', '?', ':', 'y'] {
+        sitting.event(KeyCode::Char(c), KeyModifiers::NONE, KeyEventKind::Release);
+    }
+    sitting.after(1000);
+    for c in ['R', 'A', 'T', 'q', '?', ':'] {
+        sitting.event(KeyCode::Char(c), KeyModifiers::NONE, KeyEventKind::Repeat);
+        assert!(sitting.desk.dialog.is_none() && sitting.desk.command_line.is_none(), "{c}");
+    }
+    assert_eq!(sitting.acts, []);
+    sitting.event(KeyCode::Up, KeyModifiers::NONE, KeyEventKind::Repeat);
+    assert_eq!(sitting.desk.log_back, 1);
+}
+
+#[test]
+fn a_repeated_y_does_not_confirm() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(1000);
+    sitting.event(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Repeat);
+    assert_eq!(sitting.rollbacks(), 0);
+}
+
+#[test]
+fn too_small_a_terminal_disarms_and_a_smaller_one_that_still_shows_the_panel_does_not() {
+    for (width, height, stays) in [(30, 4, true), (29, 24, false), (80, 3, false), (80, 22, true)] {
+        let mut sitting = Sitting::baking();
+        sitting.press('R');
+        sitting.input(Input::Resized(width, height));
+        assert_eq!(sitting.is_armed(), stays, "{width}x{height}");
+    }
+}
+
+#[test]
+fn a_stalled_display_disarms_and_says_how_many_keys_were_dropped() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.press('H');
+    sitting.press('R');
+    sitting.desk.stalled(Duration::from_millis(14_200), 3, sitting.now);
+    assert_eq!(sitting.flash(), "display stalled 14 s, 3 keys dropped");
+    assert!(!sitting.is_armed());
+    sitting.after(1000);
+    assert_eq!(sitting.sent(), 0);
+}
+
+#[test]
+fn a_watching_keeper_is_never_asked_to_act() {
+    let mut scene = Scene::of(demo_plan(), Mode::Watch);
+    scene.run(15.0);
+    let mut sitting = Sitting::at(&scene.status());
+    for c in ['R', 'H', 'A', 'T'] {
+        sitting.press(c);
+        assert!(sitting.flash().contains("only watches"), "{c}: {}", sitting.flash());
+        sitting.after(1000);
+        sitting.press('y');
+        sitting.after(3000);
+    }
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn commands_become_what_they_say() {
+    let expected: [(&str, Command); 7] = [
+        (":hold\n", Command::Hold),
+        (":approve\n", Command::Approve),
+        (":adopt\n", Command::Adopt),
+        (":unsuspend\n", Command::Unsuspend),
+        (":sendagain\n", Command::SendAgain),
+        (":note  seen it \n", Command::Note { text: "seen it".into() }),
+        (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_mins(5), reason: "batch job".into() }),
+    ];
+    for (line, command) in expected {
+        let mut sitting = Sitting::baking();
+        sitting.type_text(line);
+        assert!(matches!(&sitting.acts[..], [Act::Send(_, sent)] if *sent == command), "{line:?}: {:?}", sitting.acts);
+    }
+}
+
+#[test]
+fn rollback_and_advance_from_the_line_only_open_their_panel() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":rollback\n");
+    assert!(sitting.is_armed());
+    assert_eq!(sitting.acts, []);
+    sitting.code(KeyCode::Esc);
+    sitting.type_text(":advance\n");
+    assert!(sitting.desk.dialog.as_ref().is_some_and(warroom::console::desk::Dialog::acts));
+    assert_eq!(sitting.acts, []);
+}
+
+/// "nothing bypasses it": what moves traffic or ends the run asks for `y`, however it is asked for.
+#[test]
+fn no_line_moves_traffic_or_ends_the_run_without_y() {
+    for line in [":complete\n", ":sendagain\n", ":end\n"] {
+        let mut sitting = Sitting::baking();
+        sitting.type_text(line);
+        assert_eq!(sitting.sent(), 0, "{line:?} went out by Enter alone");
+    }
+}
+
+#[test]
+fn unknown_and_empty_lines_say_so_and_do_nothing() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":rollbakc\n");
+    assert!(sitting.flash().contains("rollbakc") && sitting.flash().contains("rollback"));
+    sitting.type_text(":\n");
+    sitting.type_text(":note\n");
+    assert_eq!(sitting.flash(), ":note needs a text");
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn quit_and_restart_by_line() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":q\n");
+    sitting.type_text(":restart\n");
+    assert_eq!(sitting.acts, [Act::Quit, Act::Restart]);
+}
+
+#[test]
+fn tab_completes_a_command_that_is_the_only_one() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":ro\t");
+    assert_eq!(sitting.desk.command_line.as_deref(), Some("rollback "));
+}
+
+#[test]
+fn link_down_every_command_of_the_line_says_not_sent() {
+    for line in [":hold\n", ":adopt\n", ":complete\n", ":end\n", ":note x\n", ":suspend x\n"] {
+        let mut sitting = Sitting::baking();
+        sitting.input(Input::Linked(false));
+        sitting.type_text(line);
+        assert!(sitting.flash().contains("NOT SENT"), "{line:?}: {}", sitting.flash());
+        sitting.input(Input::Linked(true));
+        sitting.after(5000);
+        assert_eq!(sitting.acts, [], "{line:?}");
+    }
+}
+
+#[test]
+fn space_says_what_holds() {
+    let mut sitting = Sitting::baking();
+    sitting.press(' ');
+    assert_eq!(sitting.flash(), "H holds traffic");
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn scrolling_the_log_pauses_only_the_log() {
+    let mut sitting = Sitting::baking();
+    sitting.press('k');
+    sitting.code(KeyCode::PageUp);
+    assert_eq!(sitting.desk.log_back, 11);
+    sitting.press('G');
+    assert_eq!(sitting.desk.log_back, 0);
+    sitting.press('g');
+    assert_eq!(sitting.desk.log_back, baking().snapshot.log.len() - 1);
+    sitting.press('f');
+    assert_eq!(sitting.desk.log_back, 0);
+    sitting.press('\t');
+    assert_eq!(sitting.desk.focus, Panel::Checks);
+    sitting.press('j');
+    assert_eq!((sitting.desk.check, sitting.desk.log_back), (1, 0));
+}
+
+#[test]
+fn what_a_direct_rollback_says_is_kept() {
+    let mut sitting = Sitting::at(rolling_back());
+    sitting.input(Input::Direct("written\x1b[2J".to_owned()));
+    assert_eq!(sitting.desk.direct.last().expect("a line").as_str(), "written^[[2J");
+}
+
+#[test]
+fn the_desk_is_deterministic() {
+    let run = || {
+        let mut sitting = Sitting::baking();
+        sitting.type_text("RyAqH:x\n");
+        sitting.after(700);
+        sitting.press('R');
+        sitting.after(600);
+        sitting.press('y');
+        format!("{:?} {:?}", sitting.acts, sitting.desk)
+    };
+    assert_eq!(run(), run());
+    assert_eq!(Sitting::baking().rights, Rights::Full);
+}

@@ -1,0 +1,586 @@
+//! What the console shows, state by state and size by size; and the rules that hold for all of them.
+
+#[path = "support/scene.rs"]
+mod scene;
+#[path = "support/shots.rs"]
+mod shots;
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, baked, baking, blind, shot, text_of};
+use unicode_width::UnicodeWidthStr;
+use warroom::console::desk::Input;
+use warroom::console::screen::{Ink, Look, Theme};
+use warroom::domain::{Clean, CommandId};
+use warroom::engine::Answer;
+
+/// Sizes at which the whole screen is drawn.
+const WHOLE: [(u16, u16); 5] = [(80, 22), (80, 23), (80, 24), (120, 40), (200, 60)];
+
+fn row(buffer: &Buffer, y: u16) -> String {
+    (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect()
+}
+
+/// The cells of the first place where a text stands.
+fn cells<'b>(buffer: &'b Buffer, text: &str) -> Vec<&'b Cell> {
+    let wanted: Vec<String> = text.chars().map(String::from).collect();
+    for y in 0..buffer.area.height {
+        for x in 0..buffer.area.width.saturating_sub(wanted.len() as u16 - 1) {
+            if wanted.iter().enumerate().all(|(i, c)| buffer[(x + i as u16, y)].symbol() == c) {
+                return (0..wanted.len() as u16).map(|i| &buffer[(x + i, y)]).collect();
+            }
+        }
+    }
+    panic!("{text:?} is not in\n{}", text_of(buffer));
+}
+
+#[test]
+fn every_state_at_80x23() {
+    for shot in all() {
+        insta::assert_snapshot!(format!("80x23_{}", shot.name), shot.text(80, 23, UNICODE));
+    }
+}
+
+#[test]
+fn every_state_at_120x40() {
+    for shot in all() {
+        insta::assert_snapshot!(format!("120x40_{}", shot.name), shot.text(120, 40, UNICODE));
+    }
+}
+
+#[test]
+fn some_states_at_other_sizes() {
+    for shot in all() {
+        for (width, height, states) in [
+            (80, 22, &["baking", "armed", "help", "locked"][..]),
+            (80, 24, &["baking", "armed", "keeper_silent"][..]),
+            (200, 60, &["auto_held", "armed", "help"][..]),
+            (100, 30, &["auto_held"][..]),
+            (60, 20, &["auto_held", "armed", "keeper_silent"][..]),
+            (40, 8, &["baking", "auto_held", "armed", "blind", "keeper_silent", "rolling_back", "waiting"][..]),
+            (20, 4, &["auto_held", "armed"][..]),
+        ] {
+            if states.contains(&shot.name) {
+                insta::assert_snapshot!(format!("{width}x{height}_{}", shot.name), shot.text(width, height, UNICODE));
+            }
+        }
+        for (kind, look) in [("ascii", ASCII), ("mono", MONO)] {
+            if ["baking", "auto_held", "armed", "blind", "rolling_back"].contains(&shot.name) {
+                insta::assert_snapshot!(format!("80x23_{kind}_{}", shot.name), shot.text(80, 23, look));
+            }
+        }
+    }
+}
+
+#[test]
+fn one_cell_still_says_that_something_is_there() {
+    for shot in all() {
+        let text = shot.text(1, 1, UNICODE);
+        assert_eq!(text.trim().chars().count(), 1, "{}: {text:?}", shot.name);
+    }
+}
+
+#[test]
+fn the_words_that_others_rely_on() {
+    for (state, word) in [
+        ("baking", "RUNNING"),
+        ("shifting", "RUNNING"),
+        ("held_by_hand", "HOLDING"),
+        ("auto_held", "HOLDING"),
+        ("blind", "BLIND"),
+        ("armed", "ARMED"),
+        ("rolling_back", "ROLLING BACK"),
+        ("rolled_back", "ROLLED BACK"),
+        ("complete", "COMPLETE"),
+        ("new_traffic_back", "NEW TRAFFIC BACK"),
+        ("target_not_ready", "TARGET NOT READY"),
+        ("read_only", "READ-ONLY"),
+    ] {
+        for (width, height) in WHOLE {
+            let text = shot(state).text(width, height, UNICODE);
+            assert!(text.contains(word), "{word} at {width}x{height}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
+    for shot in all().into_iter().filter(|shot| shot.desk.dialog.is_none() && shot.desk.command_line.is_none()) {
+        if ["read_only", "watching"].contains(&shot.name) {
+            continue;
+        }
+        for (width, height) in WHOLE.into_iter().chain([(40, 8)]) {
+            let buffer = shot.buffer(width, height, UNICODE);
+            let footer = row(&buffer, height - 1);
+            assert!(footer.contains("R roll back"), "{} at {width}x{height}: {footer}", shot.name);
+        }
+    }
+}
+
+#[test]
+fn hazard_15_a_frozen_feed_looks_frozen() {
+    for (width, height) in WHOLE {
+        let text = shot("blind").text(width, height, UNICODE);
+        for words in ["BLIND", "A locked", "? OLD", "feed STALE", "···"] {
+            assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+        }
+    }
+}
+
+/// Here even the HTTP checks are silent; only the balancer's own check is of now.
+#[test]
+fn hazard_15_nothing_is_ok_while_blind() {
+    for (width, height) in WHOLE {
+        let text = shot("blind").text(width, height, UNICODE);
+        assert!(text.contains("0 of 10 ok"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn hazard_15_also_while_held_and_when_complete() {
+    for state in ["blind_while_held", "blind_when_complete"] {
+        for (width, height) in WHOLE {
+            let buffer = shot(state).buffer(width, height, UNICODE);
+            let band = row(&buffer, 1);
+            assert!(
+                band.contains("BLIND"),
+                "{state} at {width}x{height}: the band does not say that nothing is known: {band}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_silent_keeper_leaves_nothing_that_looks_current() {
+    for (width, height) in WHOLE {
+        let text = shot("keeper_silent").text(width, height, UNICODE);
+        for words in ["KEEPER SILENT", "0 of 10 ok", "keeper STALE", "25.0%?"] {
+            assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+        }
+        for line in text.lines().filter(|line| line.contains("configured")) {
+            assert!(!line.contains("configured 25.0% "), "{width}x{height}: an old split as if it were of now: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_silent_keeper_is_seen_in_the_compact_form_too() {
+    for (width, height) in [(60, 20), (40, 8)] {
+        let text = shot("keeper_silent").text(width, height, UNICODE);
+        assert!(text.contains("KEEPER SILENT"), "{text}");
+        assert!(text.contains("25.0%?"), "{width}x{height}: an old split as if it were of now\n{text}");
+    }
+}
+
+/// "Must be perfect, at every size", as far as 40x8 goes.
+#[test]
+fn the_compact_form_shows_ages_and_target_before_latency() {
+    let text = shot("auto_held").text(40, 8, UNICODE);
+    for words in ["HOLDING", "25.0%", "5xx GREEN", "keeper", "feed"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn hazard_16_one_stale_source_is_only_its_own() {
+    let mut scene = scene::Scene::at_step(2);
+    scene.checks = false;
+    scene.run(14.0);
+    let text = Shot::of("checks_lost", &scene).text(80, 23, UNICODE);
+    assert!(text.contains("4 of 10 ok"), "{text}");
+    assert_eq!(text.matches("? OLD").count(), 6, "{text}");
+}
+
+#[test]
+fn hazard_18_a_gap_is_not_zero_and_nan_is_no_spike() {
+    let mut status = baking();
+    for signal in &mut status.snapshot.signals {
+        signal.points = vec![Some(0.0), None, Some(f32::NAN), Some(f32::INFINITY), Some(0.0)];
+    }
+    let buffer = Shot::from_status("gaps", status.clone()).buffer(80, 23, UNICODE);
+    let line = row(&buffer, 8);
+    assert!(line.contains("▁···▁"), "{line}");
+    let buffer = Shot::from_status("gaps", status).buffer(80, 23, ASCII);
+    let line = row(&buffer, 8);
+    assert!(line.contains("_???_"), "{line}");
+}
+
+#[test]
+fn hazard_19_the_newest_sample_is_in_the_last_column() {
+    let mut status = baking();
+    for signal in &mut status.snapshot.signals {
+        signal.points = vec![Some(0.0); 299];
+        signal.points.push(Some(9.0));
+        signal.limit = Some(0.03);
+    }
+    for (width, height) in WHOLE {
+        let buffer = Shot::from_status("newest", status.clone()).buffer(width, height, UNICODE);
+        let mut tops = Vec::new();
+        for y in 0..height {
+            for x in 0..width {
+                let full = buffer[(x, y)].symbol() == "█" && buffer[(x, y)].fg == Color::Indexed(203);
+                if full && !tops.contains(&x) {
+                    tops.push(x);
+                }
+            }
+        }
+        let last: &[u16] = match width {
+            80 => &[55],
+            120 => &[34, 70],
+            _ => &[63, 128],
+        };
+        assert!(!tops.is_empty() && tops.len() <= 2, "{width}x{height}: {tops:?}");
+        for x in &tops {
+            let right = buffer[(x + 1, 13)].symbol();
+            assert!(width == 80 || right == "│", "{width}x{height}: {tops:?} and not {last:?}");
+        }
+        if width == 80 {
+            assert_eq!(tops, last);
+        }
+    }
+}
+
+#[test]
+fn hazard_22_80x23_and_80x22_are_whole_screens() {
+    for height in [22, 23] {
+        let text = shot("baking").text(80, height, UNICODE);
+        for words in ["TRAFFIC", "SIGNALS", "CHECKS", "LOG", "R roll back"] {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn hazard_23_no_panel_covers_the_failing_check() {
+    let mut scene = shots::auto_held_scene();
+    scene.failing = Some(1);
+    scene.run(4.0);
+    for keys in ["R", "A", "?", "T", ":x"] {
+        let shot = Shot::of("failing", &scene).keys(keys);
+        for (width, height) in WHOLE {
+            let text = shot.text(width, height, UNICODE);
+            assert!(text.contains("✗ FAIL candidate database"), "{keys} at {width}x{height}\n{text}");
+            assert!(text.contains("✗ FAIL candidate 5xx"), "{keys} at {width}x{height}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn hazard_44_dialogs_never_cover_gauge_signals_or_checks() {
+    for (width, height) in WHOLE {
+        let bare = Shot::from_status("plain", auto_held()).later(200).buffer(width, height, UNICODE);
+        let log = (0..height).find(|y| row(&bare, *y).contains(" LOG ")).expect("a log");
+        for keys in ["R", "A", "?", "T", "\t\n"] {
+            let open = Shot::from_status("open", auto_held()).later(200 - 100 * keys.len() as u64).keys(keys);
+            let open = open.buffer(width, height, UNICODE);
+            for y in 2..log {
+                let (bare, open) = (row(&bare, y), row(&open, y));
+                // Frames of the focused panel may be drawn stronger.
+                let thin = |text: &str| text.replace(['═', '╔', '╗', '╚', '╝', '║', '─', '┌', '┐', '└', '┘', '│'], "-");
+                assert_eq!(thin(&bare), thin(&open), "{keys:?} at {width}x{height}, row {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hazard_26_the_chip_keeps_its_own_ink() {
+    for state in ["baking", "auto_held", "armed", "rolling_back", "blind"] {
+        for (width, height) in WHOLE {
+            for theme in [Theme::Dark, Theme::Light, Theme::Sixteen] {
+                let look = Look { theme, ascii: false };
+                let buffer = shot(state).buffer(width, height, look);
+                let critical = look.ink(Ink::Critical).fg;
+                for chip in [" BLUE ", " GREEN "] {
+                    // The first place is the traffic panel's: the band says the label right behind the word.
+                    let traffic = (2..5).find(|y| row(&buffer, *y).contains("STABLE  BLUE")).expect("the traffic row");
+                    let text: Vec<String> = (0..width).map(|x| buffer[(x, traffic)].symbol().to_owned()).collect();
+                    let at = text.windows(chip.len()).position(|part| part.concat() == chip).expect("the chip") as u16;
+                    for x in at..at + chip.len() as u16 {
+                        let cell = &buffer[(x, traffic)];
+                        assert_ne!(Some(cell.fg), critical, "{state} {theme:?}");
+                        assert_ne!(Some(cell.bg), critical, "{state} {theme:?}");
+                        assert_ne!(cell.bg, Color::Reset, "{state} {theme:?} {chip}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn hazard_28_sixteen_colours_write_white_on_blue() {
+    let buffer = shot("baking").buffer(80, 23, Look { theme: Theme::Sixteen, ascii: false });
+    let chip = &cells(&buffer, "STABLE  BLUE ")[7..];
+    assert!(chip.iter().all(|cell| cell.fg == Color::White && cell.bg == Color::Blue), "{chip:?}");
+}
+
+#[test]
+fn hazard_25_the_armed_band_is_reversed_in_every_theme() {
+    for theme in [Theme::Dark, Theme::Light, Theme::Sixteen, Theme::Mono] {
+        for (width, height) in WHOLE.into_iter().chain([(40, 8)]) {
+            let buffer = shot("armed").buffer(width, height, Look { theme, ascii: false });
+            let armed = cells(&buffer, "ARMED");
+            assert!(armed.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED)), "{theme:?} {width}x{height}");
+        }
+    }
+}
+
+#[test]
+fn hazard_27_mono_has_no_colours_and_its_states_differ() {
+    let mut pictures = Vec::new();
+    for shot in all() {
+        for (width, height) in [(80, 23), (120, 40), (40, 8)] {
+            let buffer = shot.buffer(width, height, MONO);
+            for cell in buffer.content() {
+                assert_eq!(
+                    (cell.fg, cell.bg),
+                    (Color::Reset, Color::Reset),
+                    "{} {width}x{height}: {cell:?}",
+                    shot.name
+                );
+            }
+            if width == 80 {
+                let band: Vec<_> =
+                    (0..80).map(|x| (buffer[(x, 1)].symbol().to_owned(), buffer[(x, 1)].modifier)).collect();
+                let rest = text_of(&buffer);
+                pictures.push((shot.name, band, rest));
+            }
+        }
+    }
+    for (index, (name, band, rest)) in pictures.iter().enumerate() {
+        for (other_name, other_band, other_rest) in &pictures[index + 1..] {
+            assert!(band != other_band || rest != other_rest, "{name} and {other_name} look alike without colour");
+        }
+    }
+}
+
+#[test]
+fn healthy_has_no_hue() {
+    let buffer = shot("baking").buffer(80, 23, UNICODE);
+    for cell in cells(&buffer, "✓ ok   candidate health") {
+        assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+    }
+}
+
+#[test]
+fn hazard_42_every_glyph_is_one_cell_wide_and_ascii_is_ascii() {
+    for shot in all() {
+        for (width, height) in WHOLE.into_iter().chain([(40, 8), (60, 20), (1, 1)]) {
+            for cell in shot.buffer(width, height, UNICODE).content() {
+                assert_eq!(cell.symbol().width(), 1, "{} {width}x{height}: {:?}", shot.name, cell.symbol());
+                assert!(!"▶⏸⚠✔✖".contains(cell.symbol()), "{} {:?}", shot.name, cell.symbol());
+            }
+            let text = shot.text(width, height, ASCII);
+            assert!(text.is_ascii(), "{} {width}x{height}\n{text}", shot.name);
+        }
+    }
+}
+
+/// In ASCII `?` means "unknown": nothing that is known may be drawn with it.
+#[test]
+fn ascii_draws_nothing_known_as_a_question_mark() {
+    for state in ["shifting", "advance", "rolling_back_progress", "drift"] {
+        let (unicode, ascii) = (shot(state).text(120, 40, UNICODE), shot(state).text(120, 40, ASCII));
+        for (line, plain) in unicode.lines().zip(ascii.lines()).filter(|(line, _)| !line.contains('·')) {
+            assert_eq!(line.matches('?').count(), plain.matches('?').count(), "{state}\n{line}\n{plain}");
+        }
+    }
+}
+
+#[test]
+fn the_whole_sentence_of_the_band_fits_80_columns() {
+    let mut cut = Vec::new();
+    for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
+        let (narrow, wide) = (shot.buffer(80, 23, UNICODE), shot.buffer(300, 60, UNICODE));
+        let (narrow, wide) = (row(&narrow, 1).trim_end().to_owned(), row(&wide, 1).trim_end().to_owned());
+        if narrow != wide {
+            cut.push(format!("{}: {narrow} [cut: {}]", shot.name, &wide[narrow.len()..]));
+        }
+    }
+    assert!(cut.is_empty(), "{} bands are cut:\n{}", cut.len(), cut.join("\n"));
+}
+
+/// A number cut in its middle is another number: `<20` is not `<200ms`.
+#[test]
+fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
+    let mut cut = Vec::new();
+    for state in ["baking", "auto_held", "preflight", "watching"] {
+        let shot = shot(state);
+        let checks = &shot.status.as_ref().expect("status").snapshot.checks;
+        for (width, height) in WHOLE {
+            let text = shot.text(width, height, UNICODE);
+            for check in checks {
+                let line = text.lines().find(|line| line.contains(check.name.as_str())).expect("a row a check");
+                let from = line.find(check.name.as_str()).expect("found") + check.name.as_str().len();
+                let shown = line[from..].split(['✓', '✗', '?', '!', '│']).next().unwrap_or_default().trim();
+                if !line.contains(check.detail.as_str()) && !shown.contains('…') {
+                    cut.push(format!(
+                        "{state} at {width}x{height}: {} shows {shown:?} of {:?}",
+                        check.name,
+                        check.detail.as_str()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(cut.is_empty(), "{}", cut.join("\n"));
+}
+
+#[test]
+fn the_header_names_target_driver_and_three_ages_at_80_columns() {
+    let mut missing = Vec::new();
+    for state in ["baking", "read_only", "keeper_silent", "blind", "watching", "rolled_back"] {
+        let buffer = shot(state).buffer(80, 23, UNICODE);
+        let header = row(&buffer, 0);
+        let who = if state == "watching" { "no driver" } else { "driver alice" };
+        let readonly = if state == "read_only" { "READ-ONLY" } else { "keeper" };
+        for words in ["checkout @ demo", "keeper", "balancer", "feed", "Z ", who, readonly] {
+            if !header.contains(words) {
+                missing.push(format!("{state}: {words:?} is not in {header:?}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_last_commands_outcome_stays_on_screen() {
+    let words = "approve REFUSED: the driver cannot approve their own step";
+    let mut shot = Shot::from_status("outcome", baked()).keys(":approve\n");
+    let id = CommandId(2);
+    shot.desk.handle(
+        Input::Answered(id, Answer::Refused(vec![Clean::new("the driver cannot approve their own step")])),
+        shot.now,
+        shot.status.as_ref(),
+        shot.rights,
+    );
+    assert!(shot.text(80, 23, UNICODE).contains(words), "the flash");
+    let shot = shot.later(30_000).heard();
+    for (width, height) in [(80, 23), (120, 40), (60, 20)] {
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("REFUSED"), "{width}x{height}: 30 s later nothing is left of it\n{text}");
+    }
+}
+
+#[test]
+fn what_is_still_on_the_candidate_is_shown() {
+    for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
+        let text = shot("new_traffic_back").text(width, height, UNICODE);
+        assert!(text.contains("rps still on candidate"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn a_direct_rollback_shows_the_line_to_run_elsewhere_and_that_it_is_not_confirmed() {
+    for (width, height) in WHOLE {
+        let text = shot("going_direct").text(width, height, UNICODE);
+        assert!(text.contains("UNKNOWN - not confirmed"), "{width}x{height}\n{text}");
+        assert!(text.contains("warroom rollback"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn an_over_limit_stable_is_marked_too() {
+    let mut status = baked();
+    status.snapshot.signals[0].value = Ok(0.3);
+    let text = Shot::from_status("stable_bad", status).text(80, 23, UNICODE);
+    let line = text.lines().find(|line| line.contains("5xx  BLUE")).expect("the row");
+    assert!(line.contains('✗'), "30 % errors on stable look like 0.2 %: {line}");
+}
+
+#[test]
+fn a_failing_check_after_the_rollback_target_is_down_is_in_the_band() {
+    let text = shot("target_not_ready").text(80, 23, UNICODE);
+    let band = text.lines().nth(1).expect("a band");
+    assert!(band.contains("TARGET NOT READY"), "nothing in the band says that there is no way back: {band}");
+}
+
+#[test]
+fn a_watching_console_does_not_offer_keys_that_do_nothing() {
+    let buffer = shot("watching").buffer(80, 23, UNICODE);
+    let footer = row(&buffer, 22);
+    assert!(!footer.contains(" R roll back"), "{footer}");
+}
+
+#[test]
+fn every_armed_panel_names_what_moves_and_how_to_confirm() {
+    for (width, height) in WHOLE.into_iter().chain([(60, 20), (40, 8)]) {
+        let text = shot("armed").text(width, height, UNICODE);
+        assert!(text.contains("y ROLL BACK NOW") || text.contains("y  ROLL BACK NOW"), "{width}x{height}\n{text}");
+        assert!(text.contains("→ 0%"), "{width}x{height}\n{text}");
+        let text = shot("advance").text(width, height, UNICODE);
+        assert!(text.contains("25% → 50%"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn blind_shows_no_measured_split_as_current() {
+    let status = blind();
+    let text = Shot::from_status("blind", status).text(80, 23, UNICODE);
+    let line = text.lines().find(|line| line.contains("measured")).expect("the numbers");
+    assert!(line.contains("measured -") || line.contains('?'), "{line}");
+}
+
+/// "Both environments' error ratio with counts and P99", at every size.
+#[test]
+fn every_whole_screen_has_ratio_limit_and_count_of_both_environments() {
+    for (width, height) in WHOLE.into_iter().chain([(110, 34), (100, 30)]) {
+        let shot = shot("auto_held");
+        let text = shot.text(width, height, UNICODE);
+        let log = text.find(" LOG ").expect("a log");
+        let signals = &text[text.find("5xx").expect("a chart")..log];
+        for words in ["0.21%", "<3.00%", "616", "216", "137ms", "<200ms", "✗"] {
+            assert!(signals.contains(words), "{words} at {width}x{height}\n{signals}");
+        }
+    }
+}
+
+#[test]
+fn the_compact_form_marks_what_is_over_its_limit_without_colour() {
+    for (width, height) in [(60, 20), (40, 8)] {
+        let text = shot("auto_held").text(width, height, MONO);
+        let line = text.lines().find(|line| line.starts_with("5xx GREEN")).expect("the row");
+        assert!(line.contains('✗') && line.contains("3.00%"), "{width}x{height}: {line}");
+    }
+}
+
+/// Accepted, and eight seconds later nothing has changed: that is not "reading back".
+#[test]
+fn hazard_13_a_rollback_that_does_not_land_says_so() {
+    let buffer = shot("rollback_not_landing").buffer(80, 23, UNICODE);
+    let band = row(&buffer, 1);
+    assert!(!shot("rollback_not_landing").text(80, 23, UNICODE).contains("OBSERVED"));
+    let said = ["UNKNOWN", "FAILED", "NOT LANDED", "still"].iter().any(|word| band.contains(word));
+    assert!(said, "8 s after it was accepted the candidate still has 25 %: {band}");
+}
+
+/// `5% > 25%` reads as a limit that is exceeded.
+#[test]
+fn an_ascii_arrow_is_no_comparison() {
+    for state in ["shifting", "armed", "advance", "rolling_back_progress"] {
+        let text = shot(state).text(120, 40, ASCII);
+        for share in ["5% > 25%", "25% > 0%", "25% > 50%"] {
+            assert!(!text.contains(share), "{state}: {share}");
+        }
+    }
+}
+
+/// What names a person is whole, or is not there.
+#[test]
+fn no_name_in_the_header_is_cut_into_another() {
+    let mut cut = Vec::new();
+    for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
+        let buffer = shot.buffer(80, 23, UNICODE);
+        let header = row(&buffer, 0);
+        let before = header.split(" keeper").next().unwrap_or_default().trim_end_matches([' ', '?']).to_owned();
+        let whole = ["checkout @ demo", "driver alice", "no driver", "away", "READ-ONLY"]
+            .iter()
+            .any(|end| before.ends_with(end));
+        let counted = before.chars().last().is_some_and(|c| c.is_ascii_digit() || c == '…');
+        if !whole && !counted {
+            cut.push(format!("{}: {header}", shot.name));
+        }
+    }
+    assert!(cut.is_empty(), "{} headers:\n{}", cut.len(), cut.join("\n"));
+}

@@ -1,0 +1,383 @@
+//! The states an on-call engineer meets, each reached by an engine and by keys.
+
+#![allow(dead_code, reason = "each test program uses its own part of it")]
+
+use crate::scene::{Scene, alice, bob, demo_plan, demo_text, plan_of};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::sync::OnceLock;
+use std::time::Duration;
+use warroom::console::desk::{Desk, Input};
+use warroom::console::screen::{self, Look, Theme, View};
+use warroom::domain::{Clean, Mono, Rights, Wall};
+use warroom::engine::{Command, Event, Mode};
+use warroom::wire::Status;
+
+pub const UNICODE: Look = Look { theme: Theme::Dark, ascii: false };
+pub const ASCII: Look = Look { theme: Theme::Dark, ascii: true };
+pub const MONO: Look = Look { theme: Theme::Mono, ascii: false };
+
+/// What one console shows at one time.
+pub struct Shot {
+    pub name: &'static str,
+    pub status: Option<Status>,
+    pub desk: Desk,
+    pub rights: Rights,
+    pub heard_at: Option<Mono>,
+    pub now: Mono,
+    pub wall: Wall,
+}
+
+impl Shot {
+    pub fn of(name: &'static str, scene: &Scene) -> Self {
+        Self::from_status(name, scene.status())
+    }
+
+    pub fn from_status(name: &'static str, status: Status) -> Self {
+        let (now, wall) = (status.snapshot.mono, status.snapshot.wall);
+        let mut desk = Desk::new(1);
+        desk.handle(Input::Linked(true), now, None, Rights::Full);
+        Self { name, status: Some(status), desk, rights: Rights::Full, heard_at: Some(now), now, wall }
+    }
+
+    /// Keys, each a tenth of a second after the other.
+    pub fn keys(mut self, keys: &str) -> Self {
+        for c in keys.chars() {
+            let code = match c {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                c => KeyCode::Char(c),
+            };
+            self.desk.handle(
+                Input::Key(KeyEvent::new(code, KeyModifiers::NONE)),
+                self.now,
+                self.status.as_ref(),
+                self.rights,
+            );
+            self.desk.flushed(self.now);
+            self = self.later(100);
+        }
+        self
+    }
+
+    /// Time passes here, and nothing is heard.
+    pub fn later(mut self, millis: u64) -> Self {
+        let by = Duration::from_millis(millis);
+        self.now = self.now + by;
+        self.wall = self.wall.plus(by);
+        self.desk.handle(Input::Tick, self.now, self.status.as_ref(), self.rights);
+        self
+    }
+
+    /// The keeper has just spoken, and everything in it is of now.
+    pub fn heard(mut self) -> Self {
+        let now = self.now;
+        self.heard_at = Some(now);
+        if let Some(status) = &mut self.status {
+            let snapshot = &mut status.snapshot;
+            let by = now.since(snapshot.mono);
+            snapshot.balancer_at = snapshot.balancer_at.map(|at| at + by);
+            snapshot.feed_at = snapshot.feed_at.map(|at| at + by);
+            for signal in &mut snapshot.signals {
+                signal.at = signal.at + by;
+            }
+            for check in &mut snapshot.checks {
+                check.at = check.at.map(|at| at + by);
+            }
+            snapshot.mono = now;
+        }
+        self
+    }
+
+    pub fn input(mut self, input: Input) -> Self {
+        self.desk.handle(input, self.now, self.status.as_ref(), self.rights);
+        self
+    }
+
+    pub fn buffer(&self, width: u16, height: u16, look: Look) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        let view = View {
+            status: self.status.as_ref(),
+            heard_at: self.heard_at,
+            desk: &self.desk,
+            rights: self.rights,
+            now: self.now,
+            wall: self.wall,
+            help: None,
+        };
+        screen::render(&mut buffer, &view, look);
+        buffer
+    }
+
+    pub fn text(&self, width: u16, height: u16, look: Look) -> String {
+        text_of(&self.buffer(width, height, look))
+    }
+}
+
+pub fn text_of(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cached(cell: &'static OnceLock<Status>, make: fn() -> Scene) -> Status {
+    cell.get_or_init(|| make().status()).clone()
+}
+
+pub fn baking() -> Status {
+    static STATUS: OnceLock<Status> = OnceLock::new();
+    cached(&STATUS, || {
+        let mut scene = Scene::at_step(1);
+        scene.advance();
+        scene.run(12.0);
+        scene
+    })
+}
+
+/// At 25 %, baked: only a key is missing.
+pub fn baked() -> Status {
+    static STATUS: OnceLock<Status> = OnceLock::new();
+    cached(&STATUS, || Scene::at_step(2))
+}
+
+/// At 25 %, errors over the hold limit for its time.
+pub fn auto_held_scene() -> Scene {
+    let mut scene = Scene::at_step(2);
+    scene.error_ratio.candidate = 0.062;
+    scene.run(14.0);
+    scene
+}
+
+pub fn auto_held() -> Status {
+    static STATUS: OnceLock<Status> = OnceLock::new();
+    cached(&STATUS, auto_held_scene)
+}
+
+pub fn blind() -> Status {
+    static STATUS: OnceLock<Status> = OnceLock::new();
+    cached(&STATUS, || {
+        let text = demo_text().replace("absent = \"hold\"", "absent = \"warn\"");
+        let text = text.replace(
+            "for = \"5s\"\nminimum_requests = 40\n",
+            "for = \"5s\"\nminimum_requests = 40\nabsent = \"warn\"\n",
+        );
+        let text =
+            text.replace("roll_back = \"95 %\"\nfor = \"5s\"", "roll_back = \"95 %\"\nfor = \"5s\"\nabsent = \"warn\"");
+        let text = text.replace("for = \"0s\"", "for = \"0s\"\nabsent = \"warn\"");
+        let mut scene = Scene::of(plan_of(&text), Mode::Drive);
+        scene.run(15.0);
+        scene.advance();
+        scene.run(28.0);
+        go_dark(&mut scene);
+        scene.run(14.0);
+        scene
+    })
+}
+
+/// Every source of readings falls silent; the balancer and the keeper go on.
+pub fn go_dark(scene: &mut Scene) {
+    scene.metrics.stable = false;
+    scene.metrics.candidate = false;
+    scene.checks = false;
+    scene.sampled = false;
+}
+
+pub fn rolled_back_scene() -> Scene {
+    let mut scene = auto_held_scene();
+    scene.roll_back();
+    scene.run(30.0);
+    scene
+}
+
+/// How a state is reached: a status, and what is done before it.
+struct Recipe {
+    name: &'static str,
+    status: Option<Status>,
+    then: fn(Shot) -> Shot,
+}
+
+impl Recipe {
+    fn of(name: &'static str, scene: &Scene) -> Self {
+        Self::from_status(name, scene.status())
+    }
+
+    fn from_status(name: &'static str, status: Status) -> Self {
+        Self { name, status: Some(status), then: |shot| shot }
+    }
+
+    fn then(self, then: fn(Shot) -> Shot) -> Self {
+        Self { then, ..self }
+    }
+
+    fn cook(&self) -> Shot {
+        match &self.status {
+            Some(status) => (self.then)(Shot::from_status(self.name, status.clone())),
+            None => Shot {
+                name: self.name,
+                status: None,
+                desk: Desk::new(1),
+                rights: Rights::Full,
+                heard_at: None,
+                now: Mono::from_micros(1_000_000_000),
+                wall: Wall::from_millis(1_795_348_800_000),
+            },
+        }
+    }
+}
+
+fn recipes() -> &'static [Recipe] {
+    static RECIPES: OnceLock<Vec<Recipe>> = OnceLock::new();
+    RECIPES.get_or_init(|| {
+        std::thread::scope(|scope| {
+            let parts = [forward, panels, troubled, unlucky, back].map(|part| scope.spawn(part));
+            let mut recipes = vec![Recipe { name: "waiting", status: None, then: |shot| shot }];
+            for part in parts {
+                recipes.extend(part.join().expect("every state can be reached"));
+            }
+            recipes
+        })
+    })
+}
+
+/// The main states, in the order in which a cutover meets them.
+pub fn all() -> Vec<Shot> {
+    recipes().iter().map(Recipe::cook).collect()
+}
+
+/// One of them.
+pub fn shot(name: &str) -> Shot {
+    recipes().iter().find(|recipe| recipe.name == name).unwrap_or_else(|| panic!("no state {name}")).cook()
+}
+
+fn forward() -> Vec<Recipe> {
+    let mut preflight = Scene::new();
+    preflight.failing = Some(1);
+    preflight.run(14.0);
+    let mut shifting = Scene::at_step(1);
+    shifting.writes_land = false;
+    shifting.advance();
+    shifting.run(1.2);
+    let mut complete = Scene::at_step(4);
+    complete.run(40.0);
+    let mut watching = Scene::of(demo_plan(), Mode::Watch);
+    watching.candidate = 25_000;
+    watching.run(15.0);
+    vec![
+        Recipe::of("preflight", &preflight),
+        Recipe::of("ready", &Scene::ready()),
+        Recipe::of("shifting", &shifting),
+        Recipe::from_status("baking", baking()),
+        Recipe::of("complete", &complete),
+        Recipe::of("watching", &watching),
+    ]
+}
+
+fn panels() -> Vec<Recipe> {
+    let mut held = Scene::at_step(2);
+    held.event(Event::ConsoleCame { console: 2, by: bob(), rights: Rights::Full });
+    held.command(alice(), Command::Hold);
+    held.run(30.0);
+    let mut locked = Scene::ready();
+    locked.advance();
+    locked.run(4.0);
+    let readonly = Recipe::from_status("read_only", baking()).then(|shot| Shot { rights: Rights::ReadOnly, ..shot });
+    vec![
+        Recipe::of("held_by_hand", &held),
+        Recipe::of("resume", &held).then(|shot| shot.keys("A").later(700).heard()),
+        Recipe::from_status("advance", baked()).then(|shot| shot.keys("A").later(1500).heard()),
+        Recipe::of("locked", &locked).then(|shot| shot.keys("A").later(700).heard()),
+        Recipe::of("override", &locked).then(|shot| shot.keys("AOcheckout\nINC-7").later(700).heard()),
+        Recipe::of("take", &held).then(|shot| shot.keys("T").later(700).heard()),
+        Recipe::of("help", &locked).then(|shot| shot.keys("?")),
+        Recipe::from_status("details", baked()).then(|shot| shot.keys("\t\n")),
+        Recipe::from_status("command_line", baked()).then(|shot| shot.keys(":note drain").heard()),
+        readonly,
+    ]
+}
+
+fn troubled() -> Vec<Recipe> {
+    let mut drift = Scene::at_step(2);
+    drift.candidate = 60_000;
+    drift.run(3.0);
+    let mut half = baked();
+    half.snapshot.split.configured = Some(warroom::engine::ConfiguredView {
+        share: 0.5,
+        nodes: vec![(Clean::new("lb1"), Some(0.5)), (Clean::new("lb2"), Some(0.25))],
+        even: false,
+    });
+    let mut not_ready = Scene::at_step(2);
+    not_ready.healthy.stable = false;
+    not_ready.run(5.0);
+    let mut suspended = Scene::at_step(2);
+    suspended.command(alice(), Command::Suspend { lasting: Duration::from_mins(10), reason: Clean::new("load test") });
+    suspended.run(2.0);
+    let mut unreadable = Scene::at_step(2);
+    unreadable.readable = false;
+    unreadable.run(9.0);
+    vec![
+        Recipe::of("drift", &drift),
+        Recipe::from_status("half_applied", half),
+        Recipe::from_status("keeper_silent", baking()).then(|shot| shot.later(74_000)),
+        Recipe::of("balancer_unreadable", &unreadable),
+        Recipe::of("target_not_ready", &not_ready),
+        Recipe::of("armed_target_not_ready", &not_ready).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::of("auto_rollback_off", &suspended),
+    ]
+}
+
+fn unlucky() -> Vec<Recipe> {
+    let mut dark_hold = Scene::at_step(2);
+    dark_hold.command(alice(), Command::Hold);
+    go_dark(&mut dark_hold);
+    dark_hold.run(14.0);
+    let mut dark_complete = Scene::at_step(4);
+    dark_complete.run(40.0);
+    go_dark(&mut dark_complete);
+    dark_complete.run(14.0);
+    vec![
+        Recipe::from_status("auto_held", auto_held()),
+        Recipe::from_status("armed", auto_held()).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::from_status("armed_blind", blind()).then(|shot| shot.keys("R").later(2500).heard()),
+        Recipe::from_status("blind", blind()),
+        Recipe::of("blind_while_held", &dark_hold),
+        Recipe::of("blind_when_complete", &dark_complete),
+    ]
+}
+
+fn back() -> Vec<Recipe> {
+    let mut rolling = auto_held_scene();
+    rolling.roll_back();
+    rolling.run(2.0);
+    let mut pinned = auto_held_scene();
+    pinned.pinned = 12.0;
+    pinned.roll_back();
+    pinned.run(20.0);
+    let mut failing = auto_held_scene();
+    failing.writes_land = false;
+    failing.roll_back();
+    failing.run(8.0);
+    let mut foreign = auto_held_scene();
+    foreign.roll_back();
+    foreign.run(3.0);
+    foreign.candidate = 40_000;
+    foreign.run(3.0);
+    let rolled = rolled_back_scene();
+    let direct = Recipe::from_status("going_direct", auto_held()).then(|shot| {
+        let shot = shot.keys("R").later(400).keys("y").later(1000);
+        shot.input(Input::Direct("rolling back to BLUE v2.0.5".to_owned())).later(6000)
+    });
+    vec![
+        Recipe::of("rolling_back", &rolling),
+        Recipe::of("rolling_back_progress", &rolling).then(|shot| shot.keys("R")),
+        Recipe::of("rollback_not_landing", &failing).then(|shot| shot.keys("R")),
+        Recipe::of("new_traffic_back", &pinned),
+        Recipe::of("foreign", &foreign),
+        Recipe::of("rolled_back", &rolled),
+        direct,
+    ]
+}
