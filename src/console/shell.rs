@@ -6,7 +6,7 @@ use super::screen::{self, Look, Theme, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions};
 use crate::clock;
-use crate::domain::{Mono, Rights};
+use crate::domain::{Clean, Mono, Rights};
 use crate::wire::Status;
 use crossterm::event::Event;
 use std::io;
@@ -183,7 +183,7 @@ impl Shell {
                     // A full link is a keeper that does not read: the desk sees that no answer comes.
                     let _ = self.commands.try_send((id, command));
                 }
-                Act::RollBackDirectly => self.roll_back_directly(),
+                Act::RollBackDirectly { typed } => self.roll_back_directly(typed),
                 Act::Quit => return Ok(true),
                 Act::Restart => {
                     self.exit.restart = true;
@@ -207,13 +207,14 @@ impl Shell {
     }
 
     /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed.
-    fn roll_back_directly(&self) {
+    fn roll_back_directly(&self, typed: Option<String>) {
         let run = self.options.run.as_str().to_owned();
         let told = self.direct.clone();
         let state_dir = self.options.state_dir.clone();
         let name = self.options.introduction.name.clone();
         tokio::spawn(async move {
-            let words = direct_process(&run, state_dir.as_deref(), name.as_ref().map(|n| n.as_str()), &told).await;
+            let named = name.as_ref().map(Clean::as_str);
+            let words = direct_process(&run, state_dir.as_deref(), named, typed.as_deref(), &told).await;
             if let Err(error) = words {
                 let _ =
                     told.send(format!("cannot be started: {error}; elsewhere: warroom rollback {run} --direct")).await;
@@ -226,6 +227,7 @@ async fn direct_process(
     run: &str,
     state_dir: Option<&std::path::Path>,
     name: Option<&str>,
+    typed: Option<&str>,
     told: &mpsc::Sender<String>,
 ) -> io::Result<()> {
     let mut command = tokio::process::Command::new(std::env::current_exe()?);
@@ -233,14 +235,23 @@ async fn direct_process(
         command.args(["--as", name]);
     }
     command.args(["rollback", run, "--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
+    if let Some(typed) = typed {
+        command.args(["--confirm", typed]);
+    }
     if let Some(state_dir) = state_dir {
         command.env("WARROOM_STATE_DIR", state_dir);
     }
     // A group of its own: closing the terminal must not stop a rollback.
     let mut child =
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let Some(stdout) = child.stdout.take() {
         let mut lines = BufReader::new(stdout).lines();
+        while let Some(line) = lines.next_line().await? {
+            let _ = told.send(line).await;
+        }
+    }
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).lines();
         while let Some(line) = lines.next_line().await? {
             let _ = told.send(line).await;
         }

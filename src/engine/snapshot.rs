@@ -14,6 +14,8 @@ use std::time::Duration;
 pub const SCHEMA_VERSION: u32 = 1;
 /// Points of each chart, one a second.
 pub const SERIES_POINTS: usize = 300;
+/// An accepted rollback that is not read back after this long is said not to have landed.
+const NOT_LANDED_AFTER: Duration = Duration::from_secs(2);
 /// Log lines sent with each snapshot.
 const LOG_LINES_SENT: usize = 60;
 
@@ -153,6 +155,8 @@ pub struct MeasuredView {
     pub low: f64,
     /// Wilson interval at 95 %.
     pub high: f64,
+    /// When the newest of them was sent.
+    pub newest: Mono,
     /// Requests sent.
     pub requests: u32,
     /// Of which failed.
@@ -442,27 +446,41 @@ impl Engine {
 
     fn band(&self, gates: &[Gate]) -> Band {
         let phase = self.phase();
-        let (severity, text) = self.band_text(phase, gates);
-        let blind = self.is_blind() && !phase.is_back() && phase != Phase::Ended;
-        let word = if blind && matches!(phase, Phase::Shifting | Phase::Baking) { "BLIND" } else { phase.word() };
-        let severity = if blind { severity.max(Severity::Warn) } else { severity };
-        let mut text = text;
-        if let Some(suspension) = &self.suspension {
-            text = format!("{text}  AUTO-ROLLBACK OFF until {}", suspension.until_wall.clock());
+        let (severity, mut text) = self.band_text(phase, gates);
+        let mut word = phase.word();
+        let mut severity = severity;
+        let goes_on = !phase.is_back() && !matches!(phase, Phase::Ended | Phase::Preflight | Phase::Ready);
+        // What makes the rest of the sentence doubtful or dangerous comes first, in every phase.
+        if goes_on && self.violation.is_none() && self.drift.is_none() {
+            if self.is_blind() {
+                if matches!(phase, Phase::Shifting | Phase::Baking) {
+                    word = "BLIND";
+                }
+                severity = severity.max(Severity::Warn);
+                if !text.contains("BLIND") {
+                    text = format!("{}  {text}", self.blind_words());
+                }
+            } else if self.stable_is_ready() == Some(false) {
+                severity = Severity::Critical;
+                text = format!("TARGET NOT READY: {}  {text}", self.environment(Role::Stable));
+            }
+        }
+        if self.drift.is_some() && !phase.is_back() {
+            word = "FROZEN";
+        }
+        if let Some(suspension) = self.suspension.as_ref().filter(|_| !phase.is_back()) {
+            text = format!("AUTO-ROLLBACK OFF until {}  {text}", suspension.until_wall.clock());
         }
         Band { severity, word: word.into(), text: text.as_str().into() }
     }
 
     fn band_text(&self, phase: Phase, gates: &[Gate]) -> (Severity, String) {
         if let Some(why) = &self.violation {
-            return (Severity::Critical, format!("forward frozen: {why}; R still rolls back"));
+            return (Severity::Critical, format!("R still rolls back; forward frozen: {why}"));
         }
         if let Some(drift) = self.drift.as_ref().filter(|_| !phase.is_back()) {
-            let offer = if drift.is_towards_stable() { ":adopt  :complete" } else { ":adopt  R rolls back" };
-            return (
-                Severity::Critical,
-                format!("DRIFT candidate {} → {}, not set by this run; forward frozen; {offer}", drift.from, drift.to),
-            );
+            let offer = if drift.is_towards_stable() { ":adopt :complete" } else { ":adopt  R rolls back" };
+            return (Severity::Critical, format!("DRIFT candidate {} → {}  {offer}", drift.from, drift.to));
         }
         match phase {
             Phase::Preflight => (Severity::Info, Self::preflight_words(gates)),
@@ -502,42 +520,32 @@ impl Engine {
     fn baking_words(&self, gates: &[Gate]) -> String {
         let Some(position) = self.position else { return String::new() };
         let step = &self.plan.steps[position];
-        let place = format!("step {}/{} at {}", position + 1, self.plan.steps.len(), self.current);
-        let bake = format!("bake {} of {}", clock_words(self.bake.healthy.min(step.bake)), clock_words(step.bake));
         if self.is_blind() {
             return format!("{}; values OLD; A locked; H R work", self.blind_words());
         }
-        let Some(next) = self.next_step() else { return format!("{place}  {bake}  last step") };
+        let bake = format!("bake {} of {}", clock_words(self.bake.healthy.min(step.bake)), clock_words(step.bake));
+        let Some(next) = self.next_step() else { return format!("at {}  {bake}, the last", self.current) };
+        // What is closed and not merely unfinished says why one cannot go on.
+        if let Some(gate) = gates.iter().find(|gate| !gate.is_open() && gate.name.as_str() != "bake") {
+            let name = if gate.name.as_str() == "limit" { String::new() } else { format!("{}: ", gate.name) };
+            return format!("at {}  A locked: {name}{}", self.current, gate.detail);
+        }
         let how = match (self.plan.advance, step.hold) {
             (_, true) => "hold point: A",
             (Advance::Manual, false) => "A",
             (Advance::Automatic, false) if self.driver_is_here() => "automatic",
             (Advance::Automatic, false) => "automatic, waits for the driver",
         };
-        let closed = gates.iter().find(|gate| !gate.is_open() && gate.name.as_str() != "bake");
-        match closed {
-            Some(gate) => format!("{place}  {bake}  A locked: {} {}", gate.name, gate.detail),
-            None => format!("{place}  {bake}  next: {} ({how})", self.plan.steps[next].split),
-        }
+        format!("at {}  next: {} ({how})  {bake}", self.current, self.plan.steps[next].split)
     }
 
     fn held_words(&self) -> (Severity, String) {
         let Some(held) = &self.held else { return (Severity::Warn, String::new()) };
+        let since = held.wall.clock();
         if held.automatic {
-            (
-                Severity::Critical,
-                format!("{}  auto-hold {} at {}  R = roll back", held.why, held.wall.clock(), self.current),
-            )
+            (Severity::Critical, format!("{}  R rolls back  A resumes  since {since}", held.why))
         } else {
-            (
-                Severity::Warn,
-                format!(
-                    "at {} since {} by {}  A = resume  R = roll back",
-                    self.current,
-                    held.wall.clock(),
-                    held.by.name
-                ),
-            )
+            (Severity::Warn, format!("at {} by {} since {since}  A resumes  R rolls back", self.current, held.by.name))
         }
     }
 
@@ -556,7 +564,7 @@ impl Engine {
         let stable = self.environment(Role::Stable);
         let took = |at: Option<Mono>| at.map(|at| format!("{:.1}s", at.since(rollback.accepted).as_secs_f64()));
         if let Some((_, setting)) = &rollback.foreign {
-            return (Severity::Critical, format!("FOREIGN {setting}: nothing is sent over it; :sendagain or :adopt"));
+            return (Severity::Critical, format!("FOREIGN, not sent over: :sendagain or :adopt  {setting}"));
         }
         match rollback.phase() {
             Phase::RolledBack => {
@@ -653,6 +661,7 @@ impl Engine {
                 value,
                 low,
                 high,
+                newest: self.sampling.newest().unwrap_or(self.now),
                 requests: samples.sent(),
                 failed: samples.failed,
                 unknown: samples.unknown,

@@ -59,6 +59,10 @@ impl Sampling {
         self.batches.clear();
     }
 
+    pub fn newest(&self) -> Option<Mono> {
+        self.batches.back().map(|(at, _)| *at)
+    }
+
     pub fn sum(&self, now: Mono) -> Samples {
         let horizon = now.minus(SAMPLES_WINDOW);
         self.batches.iter().filter(|(at, _)| *at >= horizon).fold(Samples::default(), |sum, (_, s)| Samples {
@@ -224,7 +228,7 @@ impl Engine {
                     Ok(_) => (Verdict::Unknown, Absence::NotANumber.to_string()),
                     Err(absence) => (Verdict::Unknown, absence.to_string()),
                 };
-                (verdict, Clean::new(format!("{words} <{limit}")), Some(reading.at))
+                (verdict, Clean::new(format!("{words}<{limit}")), Some(reading.at))
             }
             CheckKind::Balancer => self.balancer_check(),
         }

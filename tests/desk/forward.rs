@@ -115,7 +115,7 @@ fn enter_capital_y_and_others_do_not_advance() {
 fn locked_says_why_and_y_does_nothing() {
     let mut sitting = Sitting::at(locked());
     sitting.press('A');
-    let Kind::Locked { reasons, can_override } = kind(&sitting) else { panic!("{:?}", kind(&sitting)) };
+    let Kind::Locked { reasons, can_override, .. } = kind(&sitting) else { panic!("{:?}", kind(&sitting)) };
     assert!(*can_override);
     assert!(reasons.iter().any(|reason| reason.as_str().starts_with("bake: ")), "{reasons:?}");
     sitting.after(1000);

@@ -98,7 +98,7 @@ impl Sitting {
     }
 
     pub fn directs(&self) -> usize {
-        self.acts.iter().filter(|act| **act == Act::RollBackDirectly).count()
+        self.acts.iter().filter(|act| matches!(act, Act::RollBackDirectly { .. })).count()
     }
 
     pub fn holds(&self) -> usize {

@@ -2,15 +2,15 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use super::{Act, Desk};
-use crate::domain::{Clean, Mono, parse_duration};
+use super::{Act, Desk, Dialog};
+use crate::domain::{Clean, Mono, Rights, parse_duration};
 use crate::engine::Command;
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent};
 use std::time::Duration;
 
 /// Longest command line.
-const LINE_CHARS_MAX: usize = 300;
+pub(super) const LINE_CHARS_MAX: usize = 300;
 /// How long automatic rollback is suspended when no time is given.
 const SUSPEND_DEFAULT: Duration = Duration::from_secs(600);
 
@@ -36,6 +36,8 @@ pub const COMMANDS: &[(&str, &str)] = &[
 pub enum Parsed {
     /// A command for the keeper.
     Send(Command, &'static str),
+    /// A command for the keeper that moves traffic or ends the run: it needs `y`.
+    Confirm(Command, &'static str, &'static str),
     /// The panel of `R`.
     Rollback,
     /// The panel of `A`.
@@ -58,14 +60,20 @@ pub fn parse(line: &str) -> Parsed {
         "advance" | "resume" => Parsed::Advance,
         "approve" => Parsed::Send(Command::Approve, "approve"),
         "adopt" => Parsed::Send(Command::Adopt, "adopt"),
-        "complete" => Parsed::Send(Command::Complete, "complete"),
-        "sendagain" => Parsed::Send(Command::SendAgain, "send again"),
+        "complete" => Parsed::Confirm(
+            Command::Complete,
+            "complete",
+            "Finishes the move towards stable: everything to stable, and ends this cutover.",
+        ),
+        "sendagain" => {
+            Parsed::Confirm(Command::SendAgain, "send again", "Sends the rollback over what somebody else set.")
+        }
         "suspend" => suspend(rest),
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
         "note" if rest.is_empty() => Parsed::Wrong(":note needs a text".to_owned()),
         "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
         "restart" => Parsed::Restart,
-        "end" => Parsed::Send(Command::End, "end"),
+        "end" => Parsed::Confirm(Command::End, "end", "Ends this run and stops its keeper; the split stays as it is."),
         "q" | "quit" => Parsed::Quit,
         "" => Parsed::Wrong("nothing to do".to_owned()),
         other => {
@@ -85,7 +93,14 @@ fn suspend(rest: &str) -> Parsed {
 }
 
 impl Desk {
-    pub(super) fn type_command(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+    pub(super) fn type_command(
+        &mut self,
+        key: &KeyEvent,
+        now: Mono,
+        status: Option<&Status>,
+        rights: Rights,
+        acts: &mut Vec<Act>,
+    ) {
         let Some(line) = &mut self.command_line else { return };
         match key.code {
             KeyCode::Esc => self.command_line = None,
@@ -102,19 +117,26 @@ impl Desk {
             KeyCode::Char(c) if line.chars().count() < LINE_CHARS_MAX => line.push(c),
             KeyCode::Enter => {
                 let line = self.command_line.take().unwrap_or_default();
-                self.obey_line(&line, now, status, acts);
+                self.obey_line(&line, now, status, rights, acts);
             }
             _ => {}
         }
     }
 
-    fn obey_line(&mut self, line: &str, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
-        let rights = crate::domain::Rights::Full;
-        match parse(line) {
+    fn obey_line(&mut self, line: &str, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
+        let parsed = parse(line);
+        let acting = matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Restart);
+        if acting && self.refused_here(now, status, rights) {
+            return;
+        }
+        match parsed {
             Parsed::Send(command, what) => self.send(command, what, now, acts),
+            Parsed::Confirm(command, what, words) => {
+                self.dialog = Some(Dialog::confirm_command(command, what, words, now));
+            }
             Parsed::Rollback => self.arm(now, status, rights),
             Parsed::Advance => self.open_advance(now, status, rights),
-            Parsed::Quit => acts.push(Act::Quit),
+            Parsed::Quit => self.quit(now, acts),
             Parsed::Restart => acts.push(Act::Restart),
             Parsed::Wrong(words) => self.flash(words, now),
         }

@@ -39,7 +39,7 @@ pub enum Kind {
     /// A rollback is armed. With a field, the service's name must be typed.
     RollBack {
         /// What was typed so far, where typing is needed.
-        typed: Option<String>,
+        typed: Option<Typing>,
     },
     /// An advance, bound to a generation.
     Advance {
@@ -57,6 +57,8 @@ pub enum Kind {
         reasons: Vec<Clean>,
         /// Whether every reason can be overridden.
         can_override: bool,
+        /// What was seen.
+        generation: u64,
     },
     /// Name and reason for an override.
     Override(Box<Fields>),
@@ -65,10 +67,22 @@ pub enum Kind {
         /// From whom.
         from: Clean,
     },
+    /// A typed command that moves traffic or ends the run.
+    Confirm {
+        /// What `y` sends.
+        command: Command,
+        /// What it is called.
+        what: &'static str,
+        /// What it does.
+        words: &'static str,
+    },
     /// A rollback's progress.
     Progress,
     /// All keys.
-    Help,
+    Help {
+        /// The first row shown.
+        from: usize,
+    },
     /// One check.
     Details {
         /// Its name.
@@ -76,6 +90,15 @@ pub enum Kind {
         /// What was received.
         raw: Clean,
     },
+}
+
+/// A name that must be typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// What it must be.
+    pub name: Clean,
+    /// What it is so far.
+    pub so_far: String,
 }
 
 /// The override's two fields.
@@ -101,6 +124,8 @@ pub enum Outcome {
     Close(Option<String>),
     /// The override's fields open.
     Override,
+    /// The panel closes, and the key means what it means on the main screen.
+    MainScreen,
     /// A command goes out.
     Send(Command, &'static str),
 }
@@ -111,7 +136,8 @@ impl Dialog {
     }
 
     pub(super) fn roll_back(status: &Status, now: Mono) -> Self {
-        let typed = status.snapshot.target.needs_typing.then(String::new);
+        let name = status.snapshot.name.clone();
+        let typed = status.snapshot.target.needs_typing.then(|| Typing { name, so_far: String::new() });
         Self::new(Kind::RollBack { typed }, now)
     }
 
@@ -131,6 +157,7 @@ impl Dialog {
                 Kind::Advance { generation }
             }
             Phase::Preflight | Phase::Ready | Phase::Baking => Kind::Locked {
+                generation,
                 can_override: snapshot.next.is_some() && closed.iter().all(|gate| gate.can_be_overridden),
                 reasons: closed.iter().map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect(),
             },
@@ -143,6 +170,7 @@ impl Dialog {
             | Phase::Ended => Kind::Locked {
                 reasons: vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))],
                 can_override: false,
+                generation,
             },
         };
         Self::new(kind, now)
@@ -152,12 +180,16 @@ impl Dialog {
         Self::new(Kind::Take { from: from.clone() }, now)
     }
 
+    pub(super) fn confirm_command(command: Command, what: &'static str, words: &'static str, now: Mono) -> Self {
+        Self::new(Kind::Confirm { command, what, words }, now)
+    }
+
     pub(super) fn progress(now: Mono) -> Self {
         Self::new(Kind::Progress, now)
     }
 
     pub(super) fn help(now: Mono) -> Self {
-        Self::new(Kind::Help, now)
+        Self::new(Kind::Help { from: 0 }, now)
     }
 
     pub(super) fn details(status: &Status, check: usize, now: Mono) -> Option<Self> {
@@ -177,17 +209,7 @@ impl Dialog {
 
     /// The fields, where there are some.
     pub(super) fn fields(&mut self) -> Option<&mut Fields> {
-        match &mut self.kind {
-            Kind::Override(fields) => Some(fields),
-            Kind::RollBack { .. }
-            | Kind::Advance { .. }
-            | Kind::Resume { .. }
-            | Kind::Locked { .. }
-            | Kind::Take { .. }
-            | Kind::Progress
-            | Kind::Help
-            | Kind::Details { .. } => None,
-        }
+        if let Kind::Override(fields) = &mut self.kind { Some(fields) } else { None }
     }
 
     /// Whether confirming it would do something.
@@ -197,35 +219,36 @@ impl Dialog {
             | Kind::Advance { .. }
             | Kind::Resume { .. }
             | Kind::Override(_)
-            | Kind::Take { .. } => true,
-            Kind::Locked { .. } | Kind::Progress | Kind::Help | Kind::Details { .. } => false,
+            | Kind::Take { .. }
+            | Kind::Confirm { .. } => true,
+            Kind::Locked { .. } | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => false,
         }
+    }
+
+    /// Whether it takes text.
+    pub(super) fn is_field(&self) -> bool {
+        matches!(self.kind, Kind::RollBack { typed: Some(_) } | Kind::Override(_))
     }
 
     /// When it closes by itself.
     pub fn expires_at(&self) -> Option<Mono> {
-        match self.kind {
-            Kind::RollBack { typed: None } => Some(self.opened_at + ARMED_FOR),
-            Kind::Advance { .. } | Kind::Resume { .. } | Kind::Take { .. } => Some(self.opened_at + ADVANCE_FOR),
-            Kind::RollBack { typed: Some(_) }
-            | Kind::Locked { .. }
-            | Kind::Override(_)
-            | Kind::Progress
-            | Kind::Help
-            | Kind::Details { .. } => None,
-        }
+        let armed = matches!(self.kind, Kind::RollBack { .. });
+        let lasting = if armed { ARMED_FOR } else { ADVANCE_FOR };
+        (self.acts() && !self.is_field()).then(|| self.opened_at + lasting)
     }
 
     /// Whether what it was opened on has changed.
     pub(super) fn is_outdated(&self, generation: u64) -> bool {
         match self.kind {
-            Kind::Advance { generation: seen } | Kind::Resume { generation: seen } => seen != generation,
+            Kind::Advance { generation: seen }
+            | Kind::Resume { generation: seen }
+            | Kind::Locked { generation: seen, .. } => seen != generation,
             Kind::RollBack { .. }
-            | Kind::Locked { .. }
             | Kind::Override(_)
             | Kind::Take { .. }
+            | Kind::Confirm { .. }
             | Kind::Progress
-            | Kind::Help
+            | Kind::Help { .. }
             | Kind::Details { .. } => false,
         }
     }
@@ -235,16 +258,20 @@ impl Dialog {
             return Outcome::Close(self.acts().then(|| "cancelled".to_owned()));
         }
         match &mut self.kind {
-            Kind::RollBack { typed: Some(typed) } => return typed_rollback(typed, key),
+            Kind::RollBack { typed: Some(typing) } => return typed_rollback(typing, key),
             Kind::Override(fields) => return fields.key(key),
-            Kind::RollBack { typed: None }
-            | Kind::Advance { .. }
-            | Kind::Resume { .. }
-            | Kind::Locked { .. }
-            | Kind::Take { .. }
-            | Kind::Progress
-            | Kind::Help
-            | Kind::Details { .. } => {}
+            Kind::Help { from } => match key.code {
+                KeyCode::Down | KeyCode::Char('j') => {
+                    *from = (*from + 1).min(super::keymap::help_rows().len() - 1);
+                    return Outcome::Stay;
+                }
+                KeyCode::Up | KeyCode::Char('k') => {
+                    *from = from.saturating_sub(1);
+                    return Outcome::Stay;
+                }
+                _ => {}
+            },
+            _ => {}
         }
         if !self.acts() {
             return self.reading_key(key);
@@ -276,7 +303,8 @@ impl Dialog {
             }
             Kind::Resume { generation } => Outcome::Send(Command::Resume { generation: *generation }, "resume"),
             Kind::Take { .. } => Outcome::Send(Command::Take, "take control"),
-            Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help | Kind::Details { .. } => {
+            Kind::Confirm { command, what, .. } => Outcome::Send(command.clone(), what),
+            Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => {
                 Outcome::Stay
             }
         }
@@ -288,22 +316,25 @@ impl Dialog {
             (Kind::Locked { can_override: false, .. }, KeyCode::Char('O')) => {
                 Outcome::Flash("this cannot be overridden")
             }
-            (_, KeyCode::Char('R')) => Outcome::Flash("Esc, then R, rolls back"),
+            // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
+            (_, KeyCode::Char('R' | 'H')) => Outcome::MainScreen,
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
             _ => Outcome::Stay,
         }
     }
 }
 
-fn typed_rollback(typed: &mut String, key: &KeyEvent) -> Outcome {
+fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
     match key.code {
-        KeyCode::Char(c) if typed.chars().count() < NAME_CHARS_MAX => typed.push(c),
+        KeyCode::Char(c) if typing.so_far.chars().count() < NAME_CHARS_MAX => typing.so_far.push(c),
         KeyCode::Backspace => {
-            typed.pop();
+            typing.so_far.pop();
         }
-        KeyCode::Enter => {
-            return Outcome::Send(Command::Rollback { reason: None, typed: Some(typed.clone()) }, "rollback");
+        KeyCode::Enter if typing.so_far.trim() == typing.name.as_str() => {
+            let typed = Some(typing.so_far.trim().to_owned());
+            return Outcome::Send(Command::Rollback { reason: None, typed }, "rollback");
         }
+        KeyCode::Enter => return Outcome::Flash("that is not the name"),
         _ => {}
     }
     Outcome::Stay

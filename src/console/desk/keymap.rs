@@ -153,9 +153,9 @@ pub const KEYS: &[Binding] = &[
 
 /// Keys that mean something only in a panel, for the help.
 pub const PANEL_KEYS: &[(&str, &str)] = &[
-    ("y", "confirm, at the earliest 0.4 s after the panel is shown"),
+    ("y", "confirm, 0.4 s after the panel shows"),
     ("n Esc", "close; Esc never quits"),
-    ("O", "in the locked panel: override, by name and reason"),
+    ("O", "when locked: override, typed"),
     ("Ctrl-C", "cancel; twice in 2 s quits"),
     ("Ctrl-L", "draw everything again"),
     ("Ctrl-Z", "suspend"),
@@ -184,4 +184,13 @@ pub fn is_bound_anywhere(key: &KeyEvent) -> bool {
 /// Whether a key prints something: the mark of text that arrives from elsewhere.
 pub fn is_printable(key: &KeyEvent) -> bool {
     matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
+}
+
+/// Every row of the help: keys, and what they do.
+pub fn help_rows() -> Vec<(String, &'static str)> {
+    let bound = KEYS.iter().map(|binding| {
+        let keys: Vec<String> = binding.keys.iter().map(|key| key.label()).collect();
+        (keys.join(" "), binding.help)
+    });
+    bound.chain(PANEL_KEYS.iter().map(|(keys, help)| ((*keys).to_owned(), *help))).collect()
 }

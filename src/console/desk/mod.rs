@@ -57,7 +57,10 @@ pub enum Act {
     /// Send a command to the keeper.
     Send(CommandId, Command),
     /// Start a direct rollback from this host.
-    RollBackDirectly,
+    RollBackDirectly {
+        /// The service's name, where it had to be typed.
+        typed: Option<String>,
+    },
     /// Leave.
     Quit,
     /// Leave, end the run and begin a new one.
@@ -88,8 +91,14 @@ pub struct Sent {
     pub what: &'static str,
     /// When it was sent.
     pub at: Mono,
-    /// Whether it is a rollback: then silence makes it go direct.
-    is_rollback: bool,
+}
+
+/// A rollback that the keeper has not acknowledged: silence makes it go direct.
+#[derive(Debug, Clone, PartialEq)]
+struct Unacknowledged {
+    id: CommandId,
+    at: Mono,
+    typed: Option<String>,
 }
 
 /// Local state: focus, scroll, dialogs, and how keys have been coming.
@@ -115,7 +124,17 @@ pub struct Desk {
     pub linked: bool,
     /// The newest command's outcome, for the log's title.
     pub last_outcome: Option<Clean>,
+    /// When a direct rollback was started from here.
+    pub direct_since: Option<Mono>,
     sent: Option<Sent>,
+    rollback_sent: Option<Unacknowledged>,
+    /// The newest rollback's name: sent again it keeps it, so that it is done once.
+    rollback_id: Option<CommandId>,
+    /// Whether the rollback under way was begun here: then the bell rings only at its end.
+    rollback_is_own: bool,
+    quit_at: Option<Mono>,
+    /// An advance lost a race: its panel opens again on what is so now.
+    reopen_advance: bool,
     hold_pressed: Option<Mono>,
     other_key_at: Option<Mono>,
     unbound_at: Option<Mono>,
@@ -139,7 +158,13 @@ impl Desk {
             direct: Vec::new(),
             linked: false,
             last_outcome: None,
+            direct_since: None,
             sent: None,
+            rollback_sent: None,
+            rollback_id: None,
+            rollback_is_own: false,
+            quit_at: None,
+            reopen_advance: false,
             hold_pressed: None,
             other_key_at: None,
             unbound_at: None,
@@ -153,6 +178,8 @@ impl Desk {
     /// Takes one input in.
     pub fn handle(&mut self, input: Input, now: Mono, status: Option<&Status>, rights: Rights) -> Vec<Act> {
         let mut acts = Vec::new();
+        // What time has closed must not take the key that comes after.
+        self.expire(now);
         match input {
             Input::Key(key) => {
                 if key.kind == KeyEventKind::Release {
@@ -193,33 +220,41 @@ impl Desk {
     pub fn next_wake(&self) -> Option<Mono> {
         let dialog = self.dialog.as_ref().and_then(Dialog::expires_at);
         let hold = self.hold_pressed.map(|at| at + HOLD_AFTER);
-        let sent = self.sent.as_ref().map(|sent| sent.at + crate::wire::ACKNOWLEDGE_WAIT);
+        let sent = [self.sent.as_ref().map(|sent| sent.at), self.rollback_sent.as_ref().map(|sent| sent.at)];
+        let sent = sent.into_iter().flatten().min().map(|at| at + crate::wire::ACKNOWLEDGE_WAIT);
         let flash = self.flash.as_ref().map(|(_, until)| *until);
         [dialog, hold, sent, flash].into_iter().flatten().min()
     }
 
     fn key(&mut self, key: KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
+        self.isolate_hold(&key, now);
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return self.control(&key, now, acts);
         }
-        self.isolate_hold(&key, now);
         if self.escape_rollback(&key, now, status, rights) {
             return;
         }
         if self.command_line.is_some() {
-            return self.type_command(&key, now, status, acts);
+            return self.type_command(&key, now, status, rights, acts);
         }
         if self.dialog.is_some() {
-            return self.dialog_key(&key, now, status, acts);
+            return self.dialog_key(&key, now, status, rights, acts);
         }
         match action_of(&key) {
             Some(action) => self.act(action, &key, now, status, rights, acts),
-            None if is_printable(&key) => {
-                self.unbound_at = Some(now);
-                self.other_key_at = Some(now);
-            }
-            None => {}
+            None => self.note_unbound(&key, now),
         }
+    }
+
+    /// A printable key that is bound in no mode is the mark of text that was meant for somewhere else.
+    fn note_unbound(&mut self, key: &KeyEvent, now: Mono) {
+        if is_printable(key) && !is_bound_anywhere(key) {
+            self.unbound_at = Some(now);
+        }
+    }
+
+    fn text_is_arriving(&self, now: Mono) -> bool {
+        self.unbound_at.is_some_and(|at| now.since(at) < TEXT_ARRIVING)
     }
 
     /// `Alt+R`, or `Esc` and `R` in one read, arms from inside any dialog or field; elsewhere it is nothing.
@@ -290,7 +325,8 @@ impl Desk {
             Action::Advance => self.open_advance(now, status, rights),
             Action::Take => self.open_take(now, status, rights),
             Action::Help => self.dialog = Some(Dialog::help(now)),
-            Action::Quit => acts.push(Act::Quit),
+            Action::Quit if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s to quit", now),
+            Action::Quit => self.quit(now, acts),
             Action::NextPanel | Action::PreviousPanel => {
                 self.focus = if self.focus == Panel::Log { Panel::Checks } else { Panel::Log };
             }
@@ -307,6 +343,7 @@ impl Desk {
                     self.dialog = Dialog::details(status, self.check, now);
                 }
             }
+            Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
             Action::CommandLine => self.command_line = Some(String::new()),
             Action::Space => self.flash("H holds traffic", now),
         }
@@ -316,15 +353,33 @@ impl Desk {
         if self.refused_here(now, status, rights) {
             return;
         }
-        if self.unbound_at.is_some_and(|at| now.since(at) < TEXT_ARRIVING) {
+        if self.text_is_arriving(now) {
             self.flash("text arriving - wait 2 s", now);
             return;
         }
         match status {
-            Some(status) if status.snapshot.rollback.is_some() => self.dialog = Some(Dialog::progress(now)),
+            // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
+            Some(status) if self.is_being_done(status) => self.dialog = Some(Dialog::progress(now)),
             Some(status) => self.dialog = Some(Dialog::roll_back(status, now)),
             None => self.dialog = Some(Dialog::roll_back_blindly(now)),
         }
+    }
+
+    fn is_being_done(&self, status: &Status) -> bool {
+        let rollback = status.snapshot.rollback.as_ref();
+        rollback.is_some_and(|rollback| self.linked || rollback.confirmed.is_some()) || self.direct_since.is_some()
+    }
+
+    /// Leaves; but not while a command that was just sent is unanswered, unless it is asked for twice.
+    fn quit(&mut self, now: Mono, acts: &mut Vec<Act>) {
+        let pending = self.sent.is_some() || self.rollback_sent.is_some();
+        let again = self.quit_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
+        if pending && !again {
+            self.quit_at = Some(now);
+            self.flash("a command is not acknowledged yet; q again quits", now);
+            return;
+        }
+        acts.push(Act::Quit);
     }
 
     /// Says why this console cannot act at all, if it cannot.
@@ -399,15 +454,28 @@ impl Desk {
         }
     }
 
-    fn dialog_key(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+    fn dialog_key(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         let Some(dialog) = &mut self.dialog else { return };
-        match dialog.key(key, now) {
+        if dialog.acts() && self.refused_here(now, status, rights) {
+            self.dialog = None;
+            return;
+        }
+        let Some(dialog) = &mut self.dialog else { return };
+        let takes_text = dialog.is_field();
+        let outcome = dialog.key(key, now);
+        if !takes_text {
+            self.note_unbound(key, now);
+        }
+        match outcome {
             Outcome::Stay => {}
             Outcome::Flash(words) => self.flash(words, now),
-            Outcome::Close(words) => {
-                if is_printable(key) && !is_bound_anywhere(key) {
-                    self.unbound_at = Some(now);
+            Outcome::MainScreen => {
+                self.dialog = None;
+                if let Some(action) = action_of(key) {
+                    self.act(action, key, now, status, rights, acts);
                 }
+            }
+            Outcome::Close(words) => {
                 self.dialog = None;
                 if let Some(words) = words {
                     self.flash(words, now);
@@ -426,48 +494,75 @@ impl Desk {
     }
 
     fn send(&mut self, command: Command, what: &'static str, now: Mono, acts: &mut Vec<Act>) {
-        let is_rollback = matches!(command, Command::Rollback { .. });
-        if is_rollback {
-            self.dialog = Some(Dialog::progress(now));
+        if let Command::Rollback { typed, .. } = &command {
+            let typed = typed.clone();
+            return self.send_rollback(command, typed, now, acts);
         }
         if !self.linked {
-            if is_rollback {
-                self.direct_rollback("the keeper is not connected", now, acts);
-            } else {
-                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
-            }
+            self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
             return;
         }
-        self.next_command = self.next_command.wrapping_add(1);
-        let id = CommandId(self.next_command);
-        self.sent = Some(Sent { id, what, at: now, is_rollback });
+        let id = self.new_command();
+        self.sent = Some(Sent { id, what, at: now });
         acts.push(Act::Send(id, command));
     }
 
-    fn direct_rollback(&mut self, why: &str, now: Mono, acts: &mut Vec<Act>) {
+    fn send_rollback(&mut self, command: Command, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
+        self.dialog = Some(Dialog::progress(now));
+        self.rollback_is_own = true;
+        if !self.linked {
+            self.direct_rollback("the keeper is not connected", typed, now, acts);
+            return;
+        }
+        let id = self.rollback_id.unwrap_or_else(|| self.new_command());
+        self.rollback_id = Some(id);
+        self.rollback_sent = Some(Unacknowledged { id, at: now, typed });
+        acts.push(Act::Send(id, command));
+    }
+
+    fn new_command(&mut self) -> CommandId {
+        self.next_command = self.next_command.wrapping_add(1);
+        CommandId(self.next_command)
+    }
+
+    fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
+        self.direct_since = Some(now);
         self.direct.push(Clean::new(format!("{why}: rolling back directly from this host")));
         self.flash(format!("{why}: rolling back DIRECTLY"), now);
-        acts.push(Act::RollBackDirectly);
+        acts.push(Act::RollBackDirectly { typed });
     }
 
     fn answered(&mut self, id: CommandId, answer: &Answer, now: Mono, acts: &mut Vec<Act>) {
-        let Some(sent) = self.sent.take_if(|sent| sent.id == id) else { return };
+        let is_rollback = self.rollback_id == Some(id);
+        if is_rollback {
+            self.rollback_sent = None;
+        }
+        // An answer after its time is still the truth about what happened.
+        let what = match self.sent.take_if(|sent| sent.id == id) {
+            Some(sent) => sent.what,
+            None if is_rollback => "rollback",
+            None => "an earlier command",
+        };
         let words = match answer {
             Answer::Applied(words) => words.to_string(),
             Answer::Refused(reasons) => {
-                if sent.is_rollback {
+                if is_rollback {
                     self.dialog = None;
+                    // A refused rollback is over; the next one is another.
+                    self.rollback_id = None;
+                    self.rollback_is_own = false;
                 }
+                acts.push(Act::Bell);
                 let reasons: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
-                format!("{} REFUSED: {}", sent.what, reasons.join("; "))
+                format!("{what} REFUSED: {}", reasons.join("; "))
             }
-            Answer::Late(_) => format!("{}: things changed meanwhile; look again", sent.what),
+            Answer::Late(_) => {
+                self.reopen_advance = true;
+                format!("{what}: things changed meanwhile; look again")
+            }
         };
         self.last_outcome = Some(Clean::new(&words));
         self.flash(words, now);
-        if matches!(answer, Answer::Refused(_)) {
-            acts.push(Act::Bell);
-        }
     }
 
     fn link(&mut self, linked: bool, now: Mono) {
@@ -483,12 +578,13 @@ impl Desk {
         self.hold_pressed = None;
         let flat: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(line) = &mut self.command_line {
-            line.push_str(&flat);
+            let room = commands::LINE_CHARS_MAX.saturating_sub(line.chars().count());
+            line.extend(flat.chars().take(room));
         } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
             fields.insert(&flat);
         } else {
-            self.disarm("pasted text is ignored", now);
             self.flash("pasted text is ignored", now);
+            self.disarm("pasted text is ignored", now);
         }
     }
 
@@ -512,23 +608,26 @@ impl Desk {
         self.flash = Some((Clean::new(words), now + FLASH));
     }
 
-    fn pass_time(&mut self, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+    fn expire(&mut self, now: Mono) {
         if self.flash.as_ref().is_some_and(|(_, until)| now >= *until) {
             self.flash = None;
         }
         if self.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| now >= at) {
             self.disarm("time is up", now);
         }
+    }
+
+    fn pass_time(&mut self, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
         if self.hold_pressed.is_some_and(|at| now.since(at) >= HOLD_AFTER) {
             self.hold_pressed = None;
             self.send(Command::Hold, "hold", now, acts);
         }
-        if let Some(sent) = self.sent.take_if(|sent| now.since(sent.at) >= crate::wire::ACKNOWLEDGE_WAIT) {
-            if sent.is_rollback {
-                self.direct_rollback("the keeper did not acknowledge in 1 s", now, acts);
-            } else {
-                self.flash(format!("{}: UNKNOWN, the keeper does not answer; not repeated by itself", sent.what), now);
-            }
+        let wait = crate::wire::ACKNOWLEDGE_WAIT;
+        if let Some(sent) = self.sent.take_if(|sent| now.since(sent.at) >= wait) {
+            self.flash(format!("{}: UNKNOWN, the keeper does not answer; not repeated by itself", sent.what), now);
+        }
+        if let Some(sent) = self.rollback_sent.take_if(|sent| now.since(sent.at) >= wait) {
+            self.direct_rollback("the keeper did not acknowledge in 1 s", sent.typed, now, acts);
         }
         if let Some(status) = status {
             self.follow(status, now, acts);
@@ -539,7 +638,7 @@ impl Desk {
     fn follow(&mut self, status: &Status, now: Mono, acts: &mut Vec<Act>) {
         let snapshot = &status.snapshot;
         let rolling = snapshot.rollback.is_some();
-        if rolling && !self.rollback_seen {
+        if rolling && !self.rollback_seen && !self.rollback_is_own {
             let by = snapshot.rollback.as_ref().map_or_else(String::new, |r| r.by.to_string());
             if self.dialog.as_ref().is_some_and(Dialog::acts) {
                 self.dialog = Some(Dialog::progress(now));
@@ -548,14 +647,17 @@ impl Desk {
             acts.push(Act::Bell);
         }
         self.rollback_seen = rolling;
-        let is_final = matches!(snapshot.phase, Phase::RolledBack | Phase::Complete);
+        let is_final = matches!(snapshot.phase, Phase::RolledBack | Phase::Complete | Phase::Ended);
         if is_final && !self.final_seen {
             acts.push(Act::Bell);
+            if snapshot.phase == Phase::Ended && self.dialog.as_ref().is_some_and(Dialog::acts) {
+                self.dialog = None;
+                self.flash("the run has ended", now);
+            }
         }
         self.final_seen = is_final;
-        if let Some(dialog) = &mut self.dialog
-            && dialog.is_outdated(snapshot.generation)
-        {
+        let outdated = self.dialog.as_ref().is_some_and(|dialog| dialog.is_outdated(snapshot.generation));
+        if outdated || std::mem::take(&mut self.reopen_advance) {
             self.dialog = Some(Dialog::advance(status, now));
             self.flash("things changed: the panel was opened again", now);
         }

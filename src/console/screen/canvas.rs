@@ -27,6 +27,9 @@ impl<'b> Canvas<'b> {
             return 0;
         }
         let mut column = 0;
+        // In ASCII an arrow is two characters: alone, `>` would read as a comparison.
+        let spelt = if self.look.ascii { text.replace('→', "->").replace('±', "+-") } else { String::new() };
+        let text = if self.look.ascii { spelt.as_str() } else { text };
         for c in text.chars() {
             let Some(cells @ 1..) = c.width().and_then(|w| u16::try_from(w).ok()) else { continue };
             if column + cells > width || x + column + cells > area.right() {
@@ -71,7 +74,8 @@ impl<'b> Canvas<'b> {
         pieces.push((" ".to_owned(), dim));
         let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
         let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
-        if length > 0 && used + length + 3 < area.width {
+        let length = length.min(area.width.saturating_sub(used + 4));
+        if length > 0 {
             let x = area.right() - length - 3;
             self.text(x, y, 1, " ", dim);
             self.pieces(x + 1, y, length, tail);
@@ -108,7 +112,8 @@ impl<'b> Canvas<'b> {
         pieces.push((" ".to_owned(), style));
         let used = self.pieces(area.x + 1, area.y, area.width - 2, &pieces);
         let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
-        if length > 0 && used + length + 4 < area.width {
+        let length = length.min(area.width.saturating_sub(used + 5));
+        if length > 0 {
             let x = right - length - 2;
             self.text(x, area.y, 1, " ", style);
             self.pieces(x + 1, area.y, length, tail);
@@ -129,8 +134,6 @@ impl<'b> Canvas<'b> {
 
 fn ascii_of(c: char) -> char {
     match c {
-        '→' => '>',
-        '±' => '~',
         '─' | '━' | '═' | '–' => '-',
         '│' => '|',
         '…' => '.',

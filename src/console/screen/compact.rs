@@ -4,6 +4,7 @@ use super::canvas::{Canvas, Piece, wrap};
 use super::look::Ink;
 use super::{View, footer, header, panel, piece};
 use crate::domain::Verdict;
+use crate::engine::{SignalView, Snapshot};
 use crate::wire::Status;
 use ratatui::layout::Rect;
 
@@ -44,34 +45,54 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, status: &Status) -> Vec<Vec<Piece
     let look = canvas.look;
     let snapshot = &status.snapshot;
     let plain = look.ink(Ink::Plain);
+    let old = if view.is_cut_off() { "?" } else { "" };
     let share =
-        snapshot.split.configured.as_ref().map_or_else(|| "?".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+        snapshot.split.configured.as_ref().map_or_else(|| "?".to_owned(), |c| format!("{:.1}%{old}", c.share * 100.0));
     let measured =
-        snapshot.split.measured.as_ref().map_or_else(|| "-".to_owned(), |m| format!("{:.1}%", m.value * 100.0));
+        snapshot.split.measured.as_ref().map_or_else(|| "-".to_owned(), |m| format!("{:.1}%{old}", m.value * 100.0));
+    let ink = if view.is_cut_off() { Ink::Stale } else { Ink::Bold };
     let mut lines = vec![vec![piece(
-        format!("candidate {share} (wanted {}, measured {measured})", snapshot.split.wanted),
-        look.ink(Ink::Bold),
+        format!("candidate {share} wanted {} measured {measured}", snapshot.split.wanted),
+        look.ink(ink),
     )]];
-    for signal in &snapshot.signals {
-        let environment = &snapshot.environments[signal.role];
-        let (value, ink) = match &signal.value {
-            Ok(value) if !view.is_cut_off() => {
-                let over = signal.limit.is_some_and(|limit| *value > limit);
-                (signal.quantity(*value).to_string(), if over { Ink::Critical } else { Ink::Plain })
-            }
-            Ok(_) | Err(_) => ("?".to_owned(), Ink::Stale),
-        };
-        lines.push(vec![piece(format!("{} {} {value}", signal.signal, environment.chip), look.ink(ink))]);
-    }
+    let mut signals = snapshot.signals.chunks(2).map(|pair| signal_line(canvas, view, snapshot, pair));
+    lines.extend(signals.next());
+    lines.push(header::ages(canvas, view, snapshot));
+    lines.push(vec![piece(format!("rollback target: {}", snapshot.target.words), plain)]);
+    lines.extend(signals);
     let good = snapshot.checks.iter().filter(|check| check.verdict == Verdict::Pass && !view.is_cut_off()).count();
     lines.push(vec![piece(format!("checks {good} of {} ok", snapshot.checks.len()), plain)]);
-    let age =
-        |at: Option<crate::domain::Mono>| at.map_or_else(|| "--".to_owned(), |at| header::age_words(view.age(at)));
-    lines.push(vec![piece(
-        format!("keeper {} balancer {} feed {}", age(view.heard_at), age(snapshot.balancer_at), age(snapshot.feed_at)),
-        plain,
-    )]);
-    lines.push(vec![piece(format!("rollback target: {}", snapshot.target.words), plain)]);
-    lines.push(vec![piece(format!("{} {}", snapshot.title, view.wall.clock()), plain)]);
+    if let Some(outcome) = &view.desk.last_outcome {
+        lines.push(vec![piece(format!("last: {outcome}"), plain)]);
+    }
+    lines.push(vec![piece(snapshot.title.to_string(), plain)]);
     lines
+}
+
+/// `5xx BLUE 0.21% GREEN ✗6.20% <3.00%`: both environments of one signal.
+fn signal_line(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, pair: &[SignalView]) -> Vec<Piece> {
+    let look = canvas.look;
+    let mut pieces = Vec::new();
+    for signal in pair {
+        if pieces.is_empty() {
+            pieces.push(piece(format!("{}", signal.signal), look.ink(Ink::Plain)));
+        }
+        let chip = &snapshot.environments[signal.role].chip;
+        let (value, ink) = match &signal.value {
+            Ok(value) if !view.is_blind(snapshot) => {
+                let over = signal.limit.is_some_and(|limit| *value > limit);
+                let mark = if over { look.glyph("✗", "X") } else { "" };
+                (format!("{mark}{}", signal.quantity(*value)), if over { Ink::Critical } else { Ink::Plain })
+            }
+            Ok(_) | Err(_) => (
+                signal.last_known.map_or_else(|| "?".to_owned(), |value| format!("{}?", signal.quantity(value))),
+                Ink::Stale,
+            ),
+        };
+        pieces.push(piece(format!(" {chip} {value}"), look.ink(ink)));
+    }
+    if let Some((limit, signal)) = pair.last().and_then(|signal| Some((signal.limit?, signal))) {
+        pieces.push(piece(format!(" <{}", signal.quantity(limit)), look.ink(Ink::Plain)));
+    }
+    pieces
 }

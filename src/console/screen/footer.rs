@@ -6,6 +6,7 @@ use super::{View, piece};
 use crate::console::desk::dialog::Kind;
 use crate::console::desk::keymap::{Action, KEYS};
 use crate::domain::Rights;
+use crate::engine::Phase;
 use ratatui::layout::Rect;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
@@ -35,9 +36,12 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         Some(Kind::Advance { .. }) => panel("y ADVANCE  Esc stay  any other key cancels"),
         Some(Kind::Resume { .. }) => panel("y RESUME  Esc stay held  any other key cancels"),
         Some(Kind::Take { .. }) => panel("y TAKE CONTROL  Esc cancel  any other key cancels"),
+        Some(Kind::Confirm { what, .. }) => {
+            panel(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
+        }
         Some(Kind::Locked { can_override: true, .. }) => panel("Esc close  O override (typed)"),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
-        Some(Kind::Locked { can_override: false, .. } | Kind::Progress | Kind::Help | Kind::Details { .. }) => {
+        Some(Kind::Locked { can_override: false, .. } | Kind::Progress | Kind::Help { .. } | Kind::Details { .. }) => {
             panel("Esc close")
         }
     }
@@ -54,6 +58,10 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         if traffic && !is_traffic {
             traffic = false;
             pieces.push(piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim)));
+        }
+        let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+        if is_traffic && watches {
+            continue;
         }
         let struck = is_traffic && view.rights == Rights::ReadOnly;
         let label = binding.keys.first().map_or_else(String::new, |key| key.label());

@@ -47,11 +47,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status:
     if status.keeper.dropped > 0 {
         left.push(piece(format!("  dropped {}", status.keeper.dropped), look.ink(Ink::Warn)));
     }
+    // A name cut in two is another name: what does not fit is left out whole, the last first.
+    while left.iter().map(|(text, _)| width_of(text)).sum::<u16>() > room && left.len() > 1 {
+        left.pop();
+    }
     canvas.pieces(area.x, area.y, room, &left);
 }
 
 /// `keeper 0.3s  balancer 0.8s  feed 0.8s  12:04:31Z |`.
-fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Piece> {
+pub(super) fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Piece> {
     let balancer_late = snapshot.balancer_every * 2;
     let balancer_stale = (snapshot.balancer_every * 5).max(Duration::from_secs(5));
     let feed_late = snapshot.feed_every * 2;
@@ -81,7 +85,7 @@ fn age_piece(
     let look = canvas.look;
     match at.map(|at| view.age(at)) {
         None => piece(format!("{word} -- "), look.ink(Ink::Stale)),
-        Some(age) if age > stale => piece(format!("? {word} STALE {} ", age_words(age)), look.ink(Ink::Stale)),
+        Some(age) if age > stale => piece(format!("?{word} {} ", age_words(age)), look.ink(Ink::Stale)),
         // The boundary is drawn a little later than it locks, so that a tick's jitter does not flicker.
         Some(age) if age > late + Duration::from_millis(500) => {
             piece(format!("{word} LATE {} ", age_words(age)), look.ink(Ink::Warn))
@@ -120,16 +124,13 @@ pub(super) fn band_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapsh
         let left = ARMED_FOR.saturating_sub(view.now.since(dialog.opened_at)).as_secs();
         let how = match typed {
             None => format!("y = do it   Esc = cancel   {left}s"),
-            Some(_) => format!("TARGET NOT READY or no way back: type {} and Enter   Esc = cancel", snapshot.name),
+            Some(_) => format!("NOT READY: type {}, Enter   Esc = cancel", snapshot.name),
         };
         return (Severity::Critical, format!("ARMED: ROLL BACK to {} {} ?   {how}", stable.chip, stable.label));
     }
     if view.is_cut_off() {
-        let age = view.heard_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age_words(view.age(at))));
-        return (
-            Severity::Critical,
-            format!("KEEPER SILENT, last heard {age}: values OLD; R y rolls back directly from this host"),
-        );
+        let age = view.heard_at.map_or_else(|| "always".to_owned(), |at| age_words(view.age(at)));
+        return (Severity::Critical, format!("KEEPER SILENT {age}: values OLD; R y rolls back directly from here"));
     }
     let band = &snapshot.band;
     let mark = match band.severity {

@@ -10,7 +10,10 @@ use ratatui::layout::Rect;
 fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
     let look = canvas.look;
     if view.desk.log_back == 0 {
-        return piece("follow", look.ink(Ink::Dim));
+        return match &view.desk.last_outcome {
+            Some(outcome) => piece(format!("last: {outcome}"), look.ink(Ink::Plain)),
+            None => piece("follow", look.ink(Ink::Dim)),
+        };
     }
     let newest = snapshot.log.last().map_or(0, |entry| entry.number);
     piece(format!("PAUSED +{} new", newest.saturating_sub(view.desk.log_paused_at)), look.ink(Ink::Warn))

@@ -4,11 +4,14 @@ use super::canvas::{Canvas, Piece, wrap};
 use super::look::Ink;
 use super::{View, piece, traffic};
 use crate::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, Dialog, Fields, Kind};
-use crate::console::desk::keymap::{KEYS, PANEL_KEYS};
+use crate::console::desk::keymap::help_rows;
 use crate::domain::{Clean, Split, Verdict};
 use crate::engine::{RollbackState, Snapshot};
 use ratatui::layout::Rect;
 use std::time::Duration;
+
+/// A direct rollback that is not confirmed after this is called unknown.
+const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: Option<&Snapshot>) {
     let Some(dialog) = &view.desk.dialog else { return };
@@ -44,8 +47,9 @@ fn title_of(dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
         Kind::Locked { .. } => "ADVANCE is locked".to_owned(),
         Kind::Override(_) => format!("OVERRIDE{target}"),
         Kind::Take { .. } => format!("TAKE CONTROL{target}"),
+        Kind::Confirm { what, .. } => format!("{}{target}", what.to_uppercase()),
         Kind::Progress => format!("ROLLBACK{target}"),
-        Kind::Help => "KEYS".to_owned(),
+        Kind::Help { .. } => "KEYS".to_owned(),
         Kind::Details { name, .. } => format!("CHECK {name}"),
     }
 }
@@ -68,12 +72,19 @@ fn lines_of(
     let look = canvas.look;
     let plain = |text: String| vec![piece(text, look.ink(Ink::Plain))];
     match (&dialog.kind, snapshot) {
-        (Kind::Help, _) => help(canvas, width),
+        (Kind::Help { from }, _) => help(canvas, width, *from),
         (Kind::Details { raw, .. }, _) => wrap(raw.as_str(), width).into_iter().map(plain).collect(),
         (Kind::Locked { reasons, .. }, _) => locked(canvas, reasons, width),
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot),
         (Kind::Take { from }, _) => vec![plain(format!("{from} drives now and will see that you took control."))],
-        (Kind::RollBack { typed }, Some(snapshot)) => roll_back(canvas, view, snapshot, typed.as_deref()),
+        (Kind::Confirm { words, .. }, snapshot) => {
+            let now =
+                snapshot.map_or_else(String::new, |snapshot| format!("{}: {}", snapshot.band.word, snapshot.band.text));
+            vec![plain((*words).to_owned()), plain(now)]
+        }
+        (Kind::RollBack { typed }, Some(snapshot)) => {
+            roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()))
+        }
         (Kind::RollBack { .. }, None) => {
             vec![plain("The keeper has not been heard: y rolls back directly from this host.".to_owned())]
         }
@@ -269,6 +280,16 @@ fn progress(canvas: &Canvas<'_>, view: &View<'_>, snapshot: Option<&Snapshot>) -
         }
         None => {}
     }
+    if let Some(since) = view.desk.direct_since {
+        let lasting = view.now.since(since);
+        let confirmed = view.desk.direct.last().is_some_and(|line| line.as_str() == "done");
+        if !confirmed && lasting >= UNCONFIRMED_AFTER {
+            let words = format!("UNKNOWN - not confirmed after {} s; it goes on trying", lasting.as_secs());
+            lines.push(vec![piece(words, look.ink(Ink::Critical))]);
+        }
+        let run = view.status.map_or("RUN", |status| status.run.as_str());
+        lines.push(vec![piece(format!("elsewhere: warroom rollback {run} --direct"), look.ink(Ink::Plain))]);
+    }
     let newest = view.desk.direct.len().saturating_sub(4);
     for line in &view.desk.direct[newest..] {
         lines.push(vec![piece(format!("direct: {line}"), look.ink(Ink::Bold))]);
@@ -276,22 +297,18 @@ fn progress(canvas: &Canvas<'_>, view: &View<'_>, snapshot: Option<&Snapshot>) -
     lines
 }
 
-fn help(canvas: &Canvas<'_>, width: u16) -> Vec<Vec<Piece>> {
+fn help(canvas: &Canvas<'_>, width: u16, from: usize) -> Vec<Vec<Piece>> {
     let look = canvas.look;
-    let mut cells: Vec<String> = KEYS
-        .iter()
-        .map(|binding| {
-            let keys: Vec<String> = binding.keys.iter().map(|key| key.label()).collect();
-            format!("{:<9} {}", keys.join(" "), binding.help)
-        })
-        .collect();
-    cells.extend(PANEL_KEYS.iter().map(|(keys, help)| format!("{keys:<9} {help}")));
+    let cells: Vec<String> = help_rows().into_iter().map(|(keys, help)| format!("{keys:<9} {help}")).collect();
     let columns = if width >= 110 { 2 } else { 1 };
     let column_width = usize::from(width) / columns;
-    cells
-        .chunks(columns)
+    let rows = cells.len().div_ceil(columns);
+    (from.min(rows.saturating_sub(1))..rows)
         .map(|row| {
-            let text: String = row.iter().map(|cell| format!("{cell:<column_width$}")).collect();
+            let text: String = (0..columns)
+                .filter_map(|column| cells.get(column * rows + row))
+                .map(|cell| format!("{cell:<column_width$}"))
+                .collect();
             vec![piece(text, look.ink(Ink::Plain))]
         })
         .collect()

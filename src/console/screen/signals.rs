@@ -4,7 +4,6 @@ use super::canvas::{Canvas, Piece};
 use super::look::Ink;
 use super::spark::{self, Scale};
 use super::{View, piece};
-use crate::domain::Role;
 use crate::engine::{SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -49,7 +48,8 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
         };
         let environment = &snapshot.environments[signal.role];
         let title = [piece(format!("{} {}", signal.signal, environment.chip), look.ink(Ink::Bold))];
-        let inside = canvas.frame(chart, &title, &value_pieces(canvas, view, snapshot, signal), false);
+        let tail = tight(value_pieces(canvas, view, snapshot, signal));
+        let inside = canvas.frame(chart, &title, &tail, false);
         if inside.height < 2 {
             continue;
         }
@@ -89,11 +89,22 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
     ]
 }
 
+/// Without the blanks that line up rows: a frame has one value.
+fn tight(pieces: Vec<Piece>) -> Vec<Piece> {
+    let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
+    let mut tight: Vec<Piece> = Vec::new();
+    for (text, style) in words.filter(|(text, _)| !text.is_empty()) {
+        let gap = if tight.is_empty() { "" } else { " " };
+        tight.push((format!("{gap}{text}"), style));
+    }
+    tight
+}
+
 fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -> (&'static str, String, Style) {
     let look = canvas.look;
     match (&signal.value, signal.last_known) {
         (Ok(value), _) if !old => {
-            let over = signal.limit.is_some_and(|limit| *value > limit) && signal.role == Role::Candidate;
+            let over = signal.limit.is_some_and(|limit| *value > limit);
             let (mark, ink) = if over { (look.glyph("✗", "X"), Ink::Critical) } else { (" ", Ink::Plain) };
             (mark, signal.quantity(*value).to_string(), look.ink(ink))
         }

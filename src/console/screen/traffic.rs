@@ -8,6 +8,9 @@ use crate::engine::Snapshot;
 use ratatui::layout::Rect;
 use std::time::Duration;
 
+/// Samples come several a second; without one for this long the measured split is not of now.
+const MEASURED_STALE: Duration = Duration::from_secs(5);
+
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let target = target_pieces(canvas, snapshot, area.width.saturating_sub(14));
@@ -69,8 +72,7 @@ fn environment_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, 
 /// The configured share of one environment: what the balancer says, and `?` when that is old.
 fn share_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: Role) -> Piece {
     let look = canvas.look;
-    let stale = (snapshot.balancer_every * 5).max(Duration::from_secs(5));
-    let old = view.is_cut_off() || snapshot.balancer_at.is_none_or(|at| view.age(at) > stale);
+    let old = is_old(view, snapshot);
     match &snapshot.split.configured {
         None => piece("?", look.ink(Ink::Stale)),
         Some(configured) => {
@@ -82,6 +84,12 @@ fn share_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: 
             piece(format!("{:.1}%{mark}", share * 100.0), if old { look.ink(Ink::Stale) } else { look.ink(Ink::Bold) })
         }
     }
+}
+
+/// Whether the balancer's answer is too old to be of now.
+fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
+    let stale = (snapshot.balancer_every * 5).max(Duration::from_secs(5));
+    view.is_cut_off() || snapshot.balancer_at.is_none_or(|at| view.age(at) > stale)
 }
 
 /// Stable solid from the left, candidate hatched to the right edge, a mark at the wanted split.
@@ -125,7 +133,9 @@ fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapsho
     match &split.configured {
         None => pieces.push(piece("  configured ?", look.ink(Ink::Stale))),
         Some(configured) => {
-            pieces.push(piece(format!("  configured {:.1}%", configured.share * 100.0), plain));
+            let old = is_old(view, snapshot);
+            let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
+            pieces.push(piece(format!("  configured {:.1}%{mark}", configured.share * 100.0), look.ink(ink)));
             if !configured.even {
                 let nodes: Vec<String> = configured
                     .nodes
@@ -142,10 +152,10 @@ fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapsho
         None => pieces.push(piece("  measured -", look.ink(Ink::Dim))),
         Some(m) => {
             let spread = (m.high - m.low) / 2.0 * 100.0;
-            pieces.push(piece(
-                format!("  measured {:.1}% {}{spread:.1} ({})", m.value * 100.0, look.glyph("±", "~"), m.requests),
-                plain,
-            ));
+            let old = view.is_cut_off() || view.age(m.newest) > MEASURED_STALE;
+            let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
+            let words = format!("  measured {:.1}%{mark} ±{spread:.1} ({})", m.value * 100.0, m.requests);
+            pieces.push(piece(words, look.ink(ink)));
             if m.failed > 0 {
                 pieces.push(piece(format!(" {} failed", m.failed), look.ink(Ink::Warn)));
             }
