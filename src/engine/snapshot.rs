@@ -601,6 +601,11 @@ impl Engine {
                         took(rollback.read_back).unwrap_or_default(),
                         duration_words(self.plan.traffic.lateness)
                     ),
+                    (Some(sent), Some(_), None) if self.now.since(sent) > NOT_LANDED_AFTER => {
+                        let holds = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
+                        let lasting = self.now.since(sent).as_secs();
+                        format!("NOT LANDED: still {holds} on candidate, attempt {}, {lasting} s", rollback.attempts)
+                    }
                     (_, Some(_), None) => format!(
                         "accepted by the balancer +{}, reading back",
                         took(rollback.acknowledged).unwrap_or_default()
