@@ -1,0 +1,803 @@
+//! Console, keeper and command line as processes: killed, frozen, doubled, refused.
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use support::{App, Balancer, Home, PlanText, Running, is_running, number, signal, steps, wait_until};
+
+/// Two apps, a balancer that remembers its writes, and a state folder.
+struct Site {
+    home: Home,
+    blue: App,
+    green: App,
+    balancer: Balancer,
+}
+
+impl Site {
+    #[track_caller]
+    fn new() -> Self {
+        Self { home: Home::new(), blue: App::start(), green: App::start(), balancer: Balancer::start() }
+    }
+
+    fn plan(&self) -> PlanText {
+        PlanText::http(&self.blue, &self.green, &self.balancer.address(), "1s")
+    }
+
+    #[track_caller]
+    fn write(&self, plan: &PlanText) -> PathBuf {
+        self.home.write("plan.toml", &plan.text())
+    }
+
+    /// A site with a run of a plan, driven by alice.
+    #[track_caller]
+    fn running(change: impl FnOnce(&mut PlanText)) -> (Self, PathBuf, Running) {
+        let site = Self::new();
+        let mut plan = site.plan();
+        change(&mut plan);
+        let path = site.write(&plan);
+        let console = site.home.run_plan(&path, "alice");
+        (site, path, console)
+    }
+
+    /// The writes that gave the candidate something.
+    fn forward_posts(&self) -> usize {
+        self.balancer.posts().iter().filter(|(_, green)| *green > 0.0).count()
+    }
+
+    #[track_caller]
+    fn run_id(&self) -> String {
+        self.home.runs().pop().expect("a run")
+    }
+
+    /// Steps forward and waits until it is read back.
+    #[track_caller]
+    fn advance_to(&self, green: f64) {
+        self.home.advance("alice").exits(0);
+        assert!((self.balancer.green() - green).abs() < 0.01, "{}", self.balancer.green());
+    }
+}
+
+fn plain(_: &mut PlanText) {}
+
+fn args<'a>(words: &[&'a str], path: &'a Path) -> Vec<&'a std::ffi::OsStr> {
+    words.iter().map(|word| if *word == "PLAN" { path.as_os_str() } else { (*word).as_ref() }).collect()
+}
+
+// Killed, frozen, doubled.
+
+#[test]
+fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.kill_keeper();
+    console.finish();
+    site.home.run(["status", "--json"]).exits(3);
+    let posts = site.balancer.posts().len();
+    let again = site.home.run_plan(&plan, "alice");
+    let status = site.home.phase("held");
+    assert_eq!(status["step"], 1);
+    assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
+    assert_eq!(status["driver"]["name"], "alice", "the seat belongs to the name");
+    assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("restarted")), "{status:#?}");
+    assert_eq!(site.balancer.posts().len(), posts, "coming back writes nothing");
+    assert_eq!(site.home.runs().len(), 1);
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("resume");
+    site.home.ready();
+    site.home.run(["resume", "--as", "alice"]).exits(0);
+    site.advance_to(50.0);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    again.finish().exits(4).says("not finished: going on with it, held");
+}
+
+#[test]
+fn a_keeper_ended_by_sigterm_leaves_a_run_that_goes_on() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::TERM);
+    wait_until("the keeper ends", || !is_running(pid));
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    let _again = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.phase("held")["step"], 1);
+}
+
+#[test]
+fn a_rollback_that_was_killed_goes_on_by_itself() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob", "--reason", "smoke"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.home.kill_keeper();
+    rolling.finish().exits(5);
+    site.balancer.refuse_writes(None);
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    let _again = site.home.run_plan(&plan, "alice");
+    let status = site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!((&status["rollback"]["by"], &status["rollback"]["reason"]), (&"bob".into(), &"smoke".into()));
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("nothing moves forward");
+    assert_eq!(site.forward_posts(), 1);
+}
+
+#[test]
+fn a_rollback_after_the_watch_was_over_is_not_forgotten_either() {
+    let (site, plan, _console) = Site::running(|plan| {
+        plan.steps = steps(&["100 %"]);
+        plan.watch = "0s";
+    });
+    site.advance_to(100.0);
+    site.home.status_when("the watch is over", |status| {
+        status["band"].as_str().is_some_and(|band| band.contains("watch over"))
+    });
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    let run = site.run_id();
+    site.home.kill_keeper();
+    drop(rolling);
+    site.balancer.refuse_writes(None);
+    let _again = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.runs(), [run], "the unfinished rollback's run goes on");
+    site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_step_whose_outcome_nobody_knew_is_found_out_after_a_restart() {
+    let (site, plan, _console) = Site::running(plain);
+    site.home.ready();
+    let advancing = site.home.start(["advance", "--as", "alice"]);
+    // The write lands; the keeper dies as soon as the balancer has it, before or after it was read back.
+    wait_until("the write lands", || site.balancer.green() > 0.0);
+    site.home.kill_keeper();
+    drop(advancing);
+    let _again = site.home.run_plan(&plan, "alice");
+    let status = site.home.status_when("it is held at the step that landed", |status| {
+        status["phase"] == "held" && status["step"] == 1 && status["drift"].is_null()
+    });
+    assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
+    assert_eq!(site.forward_posts(), 1, "nothing was sent again");
+}
+
+#[test]
+fn a_frozen_keeper_is_gone_around_within_a_second_and_follows_when_it_thaws() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    let asked = Instant::now();
+    let rolling = site.home.start(["rollback", &run, "--yes", "--reason", "frozen"]);
+    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
+    let (at, _) = site.balancer.posts().pop().expect("a write");
+    assert!(at.duration_since(asked) < Duration::from_millis(2500), "{:?}", at.duration_since(asked));
+    rolling.finish().exits(0).says("directly").says("confirmed");
+    signal(pid, Signal::CONT);
+    let status = site.home.phase("rolled_back");
+    assert_eq!(status["keeper"]["pid"], pid);
+    assert!(status["rollback"]["reason"].as_str().is_some_and(|reason| reason.contains("frozen")), "{status:#?}");
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!(site.forward_posts(), 1, "never forward again");
+}
+
+#[test]
+fn a_command_to_a_frozen_keeper_says_so_and_how_to_roll_back() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.home.ready();
+    let run = site.run_id();
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    let ran = site.home.run(["advance", &run, "--as", "alice"]).exits(3).says("does not answer").says("--direct");
+    assert!(ran.took < Duration::from_secs(5), "{:?}", ran.took);
+    signal(pid, Signal::CONT);
+    site.home.status();
+    assert_eq!(site.forward_posts(), 0, "a command that was given up is not carried out later");
+}
+
+#[test]
+fn the_keeper_outlives_its_console() {
+    let (site, _plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    console.signal(Signal::HUP);
+    console.finish();
+    let status = site.home.status_when("the driver is not here", |status| status["driver"]["here"] == false);
+    assert_eq!((&status["keeper"]["pid"], &status["driver"]["name"]), (&pid.into(), &"alice".into()));
+    site.advance_to(50.0);
+}
+
+#[test]
+fn a_second_run_of_the_same_plan_attaches() {
+    let (site, plan, _console) = Site::running(plain);
+    let pid = site.home.keeper_pid();
+    let second = site.home.start(args(&["run", "PLAN", "--as", "bob"], &plan));
+    wait_until("bob is attached", || site.home.history().contains("bob"));
+    let status = site.home.status();
+    assert_eq!((&status["keeper"]["pid"], &status["driver"]["name"]), (&pid.into(), &"alice".into()));
+    assert_eq!(site.home.runs().len(), 1);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    second.finish().says("attaching").says(&format!("process {pid}"));
+}
+
+#[test]
+fn another_state_folder_on_the_same_balancer_hears_who_holds_it() {
+    let (site, plan, _console) = Site::running(plain);
+    let pid = site.home.keeper_pid();
+    let other = Home::new();
+    let attached = other.start(args(&["run", "PLAN", "--as", "bob"], &plan));
+    wait_until("bob is attached", || site.home.history().contains("bob"));
+    assert_eq!(other.runs(), Vec::<String>::new(), "no second run begins");
+    // A frozen holder cannot say who it is, and is not gone around.
+    signal(pid, Signal::STOP);
+    other.run(args(&["run", "PLAN"], &plan)).exits(1).says("holds this balancer");
+    signal(pid, Signal::CONT);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    attached.finish().says("is held by").says(&format!("process {pid}"));
+}
+
+#[test]
+fn a_direct_rollback_from_another_state_folder_works_while_the_keeper_lives() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let other = Home::new();
+    other.run(args(&["rollback", "PLAN", "--direct", "--yes", "--to", "v1"], &plan)).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+// Who may do what.
+
+#[test]
+fn a_claimed_name_is_shown_as_unverified_and_only_the_driver_advances() {
+    let (site, _plan, _console) = Site::running(plain);
+    let status = site.home.ready();
+    assert_eq!((&status["driver"]["name"], &status["driver"]["verified"]), (&"alice".into(), &false.into()));
+    assert_eq!(status["driver"]["here"], true);
+    site.home.run(["advance", "--as", "bob"]).exits(1).says("only the driver").says("alice");
+    site.home.run(["advance"]).exits(1).says("only the driver");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    site.home.run(["resume", "--as", "bob"]).exits(1);
+    site.home.run(["take", "--as", "bob"]).exits(0).says("takes control from");
+    site.home.run(["resume", "--as", "bob"]).exits(0);
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("only the driver");
+    site.home.advance("bob").exits(0);
+    // Anyone may roll back.
+    site.home.run(["rollback", "--yes", "--as", "carol"]).exits(0);
+    assert_eq!(site.home.status()["rollback"]["by"], "carol");
+}
+
+#[test]
+fn without_a_claimed_name_the_login_is_the_identity() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let _console = site.home.start(args(&["run", "PLAN"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let status = site.home.status_when("somebody drives", |status| !status["driver"].is_null());
+    assert_eq!(status["driver"]["verified"], true);
+    assert_eq!(status["driver"]["name"], status["driver"]["user"]);
+}
+
+#[test]
+fn an_approval_needs_another_name_than_the_drivers() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.steps = "[[steps]]\nsplit = \"10 %\"\nbake = \"0s\"\napproval = \"decision authority\"\n".to_owned()
+            + &steps(&["100 %"]);
+    });
+    site.home.status_when("only the approval is missing", |status| {
+        let gates = status["gates"].as_array().expect("gates");
+        gates
+            .iter()
+            .all(|gate| (gate["name"] == "approval") != matches!(gate["verdict"].as_str(), Some("pass" | "warn")))
+    });
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("decision authority");
+    site.home
+        .run(["advance", "--as", "alice", "--override", "hurry", "--confirm", "checkout"])
+        .exits(1)
+        .says("decision authority");
+    site.home.run(["approve", "--as", "alice"]).exits(1).says("driver cannot approve");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["approve", "--as", "carol"]).exits(0);
+    site.advance_to(10.0);
+    site.home.run(["approve", "--as", "carol"]).exits(1).says("needs no approval");
+}
+
+#[test]
+fn an_approval_may_need_another_login() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\napproval = \"decision authority\"\n".into();
+        plan.more = "[access]\napprover_is_another_user = true\n".into();
+    });
+    site.home.run(["approve", "--as", "carol"]).exits(1).says("another user");
+}
+
+#[test]
+fn an_override_needs_the_name_and_a_reason_and_is_recorded() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.more = "[[checks]]\nname = \"never\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/x\"\nstatus = [418]\ninterval = \"500ms\"\n".into();
+    let _console = site.home.run_plan(&site.write(&plan), "alice");
+    site.home.status_when("only the check is closed", |status| {
+        let gates = status["gates"].as_array().expect("gates");
+        gates.iter().all(|gate| (gate["name"] == "never") == (gate["verdict"] == "fail"))
+            && gates.iter().all(|g| g["verdict"] != "unknown")
+    });
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("never");
+    site.home.run(["advance", "--as", "alice", "--override", "why"]).exits(2);
+    site.home
+        .run(["advance", "--as", "alice", "--override", "why", "--confirm", "chekout"])
+        .exits(1)
+        .says("typed name");
+    site.home.run(["advance", "--as", "alice", "--override", " ", "--confirm", "checkout"]).exits(1).says("reason");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["advance", "--as", "alice", "--override", "known teapot", "--confirm", "checkout"]).exits(0);
+    let history = site.home.history();
+    assert!(
+        history.contains("OVERRIDES") && history.contains("known teapot") && history.contains("never"),
+        "{history}"
+    );
+}
+
+#[test]
+fn a_readonly_console_takes_no_seat() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let _console = site.home.start(args(&["run", "PLAN", "--readonly", "--as", "mallory"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    wait_until("mallory is attached", || site.home.history().contains("mallory"));
+    assert_eq!(site.home.status()["driver"], Value::Null);
+    assert!(site.home.history().contains("read-only"));
+    site.home.advance("alice").exits(0);
+    assert_eq!(site.home.status()["driver"]["name"], "alice");
+}
+
+#[test]
+fn a_watching_keeper_never_writes() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(25.0);
+    let _console = site.home.start(args(&["watch", "PLAN", "--as", "alice"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let status = site.home.status_when("it sees the split", |status| status["split"]["configured_percent"].is_number());
+    assert_eq!(status["phase"], "observing");
+    assert_eq!(number(&status["split"]["configured_percent"]), 25.0);
+    let commands: [&[&str]; 9] = [
+        &["advance"],
+        &["advance", "--override", "x", "--confirm", "checkout"],
+        &["hold"],
+        &["resume"],
+        &["rollback", "--yes"],
+        &["take"],
+        &["approve"],
+        &["adopt"],
+        &["complete"],
+    ];
+    for command in commands {
+        let ran = site.home.run(command.iter().copied().chain(["--as", "alice"]));
+        assert_eq!(ran.code, 1, "{command:?}: {}", ran.all());
+        assert!(ran.all().contains("only watches"), "{command:?}: {}", ran.all());
+    }
+    // It holds no lock either: a run may go beside it.
+    let driving = Home::new();
+    let _driver = driving.run_plan(&plan, "bob");
+    assert_eq!(site.balancer.posts().len(), 0);
+}
+
+// Rolling back from the command line.
+
+#[test]
+fn a_rollback_without_yes_and_without_a_terminal_is_refused() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let posts = site.balancer.posts().len();
+    site.home.run(["rollback"]).exits(2).says("--yes");
+    site.home.run(["rollback", "--direct"]).exits(2).says("--yes");
+    site.home.run(args(&["rollback", "PLAN"], &plan)).exits(2).says("--yes");
+    site.home.run(["end"]).exits(2).says("--yes");
+    assert_eq!(site.balancer.posts().len(), posts);
+    assert_eq!(site.home.status()["rollback"], Value::Null);
+}
+
+#[test]
+fn with_no_keeper_and_no_run_a_rollback_shows_the_split_and_asks_where_to() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(40.0);
+    site.home.run(args(&["rollback", "PLAN", "--yes"], &plan)).exits(2).says("40%").says("--to v1");
+    site.home.run(args(&["rollback", "PLAN", "--yes", "--to", "v2"], &plan)).exits(2);
+    assert_eq!(site.balancer.posts().len(), 0);
+    site.home.run(args(&["rollback", "PLAN", "--yes", "--to", "v1"], &plan)).exits(0).says("confirmed");
+    assert_eq!(site.balancer.green(), 0.0);
+    site.home.run(["rollback", "--yes"]).exits(3);
+}
+
+#[test]
+fn a_rollback_without_a_run_needs_yes_as_well() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(40.0);
+    site.home.run(args(&["rollback", "PLAN", "--to", "v1"], &plan)).exits(2).says("--yes");
+    assert_eq!(site.balancer.posts().len(), 0);
+}
+
+#[test]
+fn with_nothing_to_roll_back_it_says_so() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.home.ready();
+    site.home.run(["rollback", "--yes"]).exits(0).says("nothing to roll back");
+    assert_eq!(site.home.status()["rollback"], Value::Null);
+    assert_eq!(site.balancer.posts().len(), 0);
+    site.advance_to(10.0);
+}
+
+#[test]
+fn a_rollback_to_a_stable_that_is_down_needs_the_typed_name() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    site.home.status_when("stable is not ready", |status| {
+        status["gates"]
+            .as_array()
+            .is_some_and(|g| g.iter().any(|g| g["name"] == "rollback target" && g["verdict"] == "fail"))
+    });
+    site.home.run(["rollback", "--yes"]).exits(1).says("TARGET NOT READY");
+    site.home.run(["rollback", "--yes", "--confirm", "chekout"]).exits(1);
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    site.home.run(["rollback", "--yes", "--confirm", "checkout"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn past_the_point_of_no_return_a_rollback_needs_the_typed_name_with_what_breaks() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.steps =
+            "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\npoint_of_no_return = \"old clients lose orders\"\n".into();
+    });
+    site.advance_to(100.0);
+    site.home.run(["rollback", "--yes"]).exits(1).says("old clients lose orders");
+    let run = site.run_id();
+    site.home.run(["rollback", &run, "--yes", "--direct"]).exits(1).says("old clients lose orders");
+    assert_eq!(site.balancer.green(), 100.0);
+    assert_eq!(site.home.status()["rollback"], Value::Null, "a refused direct rollback leaves nothing to follow");
+    site.home.run(["rollback", "--yes", "--confirm", "checkout"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_direct_rollback_stopped_before_it_was_confirmed_exits_5() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let run = site.run_id();
+    let mut rolling = site.home.start(["rollback", &run, "--yes", "--direct"]);
+    rolling.says("failed");
+    rolling.signal(Signal::INT);
+    rolling.finish().exits(5);
+}
+
+// Commands and what they leave.
+
+#[test]
+fn nobody_there_is_exit_3() {
+    let home = Home::new();
+    for command in
+        [&["status"][..], &["advance"], &["hold"], &["take"], &["end", "--yes"], &["rollback", "--yes"], &["attach"]]
+    {
+        home.run(command).exits(3);
+    }
+    home.run(["status", "nosuch"]).exits(2);
+    home.run(["nosuch"]).exits(2);
+    home.run(["run", "nosuch.toml"]).exits(2).says("cannot be read");
+}
+
+#[test]
+fn end_leaves_the_split_and_stops_the_keeper() {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    site.home.run(["end", "--yes", "--as", "bob"]).exits(1).says("only the driver");
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0).says("10%");
+    wait_until("the keeper is gone", || !is_running(pid));
+    console.finish().exits(0);
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    site.home.run(["status"]).exits(3);
+    // What was ended is not gone on with: the next run is a new one and sees what is there.
+    let _next = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.runs().len(), 2);
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    wait_until("it asks to adopt", || site.home.run(["advance", "--as", "alice"]).all().contains("already has 10%"));
+    site.home.run(["adopt", "--as", "alice"]).exits(0);
+    site.advance_to(50.0);
+}
+
+#[test]
+fn restart_begins_a_new_run_after_a_finished_one_only() {
+    let (site, _plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["restart", "--as", "alice"]).exits(1).says("end it first");
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    site.home.phase("rolled_back");
+    let old = site.run_id();
+    let _again = site.home.start(["restart", "--as", "alice"]);
+    console.finish().exits(4);
+    let status = site.home.status_when("a new run", |status| status["run"] != old.as_str());
+    assert_eq!((&status["rollback"], &status["step"]), (&Value::Null, &Value::Null));
+    assert_eq!(site.home.runs().len(), 2);
+    site.advance_to(10.0);
+}
+
+#[test]
+fn the_history_is_told_as_lines_json_and_markdown() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    let json = site.home.run(["log", "--json"]).exits(0).out;
+    let entries: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let numbers: Vec<u64> = entries.iter().filter_map(|entry| entry["number"].as_u64()).collect();
+    assert_eq!(numbers, (1..=entries.len() as u64).collect::<Vec<_>>());
+    let texts: BTreeSet<String> = entries.iter().map(|entry| entry["text"].to_string()).collect();
+    assert!(texts.iter().any(|text| text.contains("advances 0% → 10%")), "{texts:#?}");
+    let markdown = site.home.run(["log", "--markdown"]).exits(0).out;
+    assert!(markdown.starts_with("# checkout @ test\n"), "{markdown}");
+    let rows = markdown
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| time") && !line.starts_with("| ---"));
+    assert!(rows.clone().count() >= entries.len(), "{markdown}");
+    assert!(rows.clone().all(|row| row.replace("\\|", "").matches('|').count() == 4), "{markdown}");
+    let plain = site.home.history();
+    assert!(plain.lines().count() >= entries.len() && plain.contains("bob"), "{plain}");
+    // Of a run whose keeper is gone too.
+    let run = site.run_id();
+    site.home.kill_keeper();
+    assert!(site.home.run(["log", &run]).exits(0).out.lines().count() >= entries.len());
+}
+
+#[test]
+fn check_says_go_or_no_go_once() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    let check = |name: &str, role: &str| {
+        format!(
+            "[[checks]]\nname = \"{name}\"\nkind = \"http\"\nenvironment = \"{role}\"\npath = \"/health\"\njson = {{ \"/status\" = \"ok\" }}\n"
+        )
+    };
+    plan.more =
+        check("blue", "stable") + &check("green", "candidate") + "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\n";
+    let path = site.write(&plan);
+    site.home.run(args(&["check", "PLAN"], &path)).exits(0).says("GO checkout @ test");
+    let answer: Value =
+        serde_json::from_str(&site.home.run(args(&["check", "PLAN", "--json"], &path)).exits(0).out).expect("JSON");
+    assert_eq!((&answer["go"], answer["checks"].as_array().map(Vec::len)), (&true.into(), Some(3)));
+    site.green.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    let ran = site.home.run(args(&["check", "PLAN"], &path)).exits(1).says("NO-GO");
+    assert!(ran.out.lines().any(|line| line.starts_with("FAIL") && line.contains("green")), "{}", ran.out);
+    let answer: Value =
+        serde_json::from_str(&site.home.run(args(&["check", "PLAN", "--json"], &path)).exits(1).out).expect("JSON");
+    assert_eq!(answer["go"], false);
+    let wrong = site.home.write("wrong.toml", "version = 1\nnam = \"x\"\n");
+    site.home.run(args(&["check", "PLAN"], &wrong)).exits(2);
+    assert_eq!(site.balancer.posts().len(), 0, "asking writes nothing");
+}
+
+#[test]
+fn a_wrong_plan_lists_all_its_errors_and_contacts_nobody() {
+    let site = Site::new();
+    let text = site.plan().text().replace("bake = \"0s\"", "bakes = \"0s\"").replace("colour = \"blue\"", "colour = 7");
+    let path = site.home.write("plan.toml", &text);
+    for command in ["plan", "check", "run", "watch", "rollback"] {
+        let ran = site.home.run(args(&[command, "PLAN"], &path)).exits(2);
+        for words in ["bakes", "bake", "colour", "nothing was contacted", "plan.toml:"] {
+            assert!(ran.all().contains(words), "{command}: {words:?} is not in {}", ran.all());
+        }
+    }
+    assert_eq!(site.home.runs(), Vec::<String>::new());
+}
+
+#[test]
+fn plan_prints_the_schedule_and_init_writes_one_to_begin_with() {
+    let site = Site::new();
+    let path = site.write(&site.plan());
+    let printed = site.home.run(args(&["plan", "PLAN"], &path)).exits(0).out;
+    for words in ["checkout @ test", "T+", "10%", "100%", "Rescue card", "curl", &site.balancer.address()] {
+        assert!(printed.contains(words), "{words:?} is not in {printed}");
+    }
+    assert_eq!(site.balancer.posts().len(), 0);
+    site.home.run(["init"]).exits(0).says("warroom.toml");
+    site.home.run(["plan", "warroom.toml"]).exits(0).says("Rescue card");
+    site.home.run(["init"]).exits(1);
+    site.home.run(["init", "mine.toml"]).exits(0);
+}
+
+#[test]
+fn the_rescue_cards_commands_work_without_us() {
+    let site = Site::new();
+    if !support::need("curl") {
+        return;
+    }
+    site.balancer.set(60.0);
+    let path = site.write(&site.plan());
+    let printed = site.home.run(args(&["plan", "PLAN"], &path)).exits(0).out;
+    let (_, card) = printed.split_once("Rescue card").expect("a rescue card");
+    let script: String = card.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
+    let ran = Running::start(std::process::Command::new("bash").args(["-ec", &script])).finish().exits(0);
+    assert!(ran.out.contains("100"), "{}", ran.all());
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn the_status_has_every_field_that_it_promises() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.more = "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\n[[guardrails]]\nreading = \"error_ratio\"\nhold = \"3 %\"\n".into();
+    });
+    site.advance_to(10.0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    site.balancer.set(5.0);
+    let status = site.home.status_when("held, drifted and read", |s| !s["held"].is_null() && !s["drift"].is_null());
+    let has = |path: &str| assert!(status.pointer(path).is_some(), "{path} is missing: {status:#?}");
+    for path in [
+        "/schema",
+        "/run",
+        "/title",
+        "/time",
+        "/phase",
+        "/step",
+        "/split/wanted_percent",
+        "/split/configured_percent",
+        "/split/measured",
+        "/split/still_on_candidate_per_second",
+        "/checks/0/name",
+        "/checks/0/verdict",
+        "/checks/0/age_seconds",
+        "/guardrails/0/level",
+        "/guardrails/0/verdict",
+        "/guardrails/0/age_seconds",
+        "/readings/0/signal",
+        "/readings/0/value",
+        "/readings/0/age_seconds",
+        "/driver/name",
+        "/keeper/pid",
+        "/keeper/since",
+        "/keeper/version",
+        "/drift/from_percent",
+        "/drift/to_percent",
+        "/held/by",
+        "/held/why",
+    ] {
+        has(path);
+    }
+    assert_eq!(status["schema"], 1);
+    assert_eq!(status["held"]["by"].as_str(), Some("bob"), "{}", status["held"]);
+    site.home.run(["rollback", "--yes"]).exits(0);
+    let status = site.home.status();
+    for path in
+        ["/rollback/state", "/rollback/accepted", "/rollback/read_back", "/rollback/confirmed", "/rollback/seconds"]
+    {
+        assert!(status.pointer(path).is_some(), "{path} is missing: {status:#?}");
+    }
+    let line = site.home.run(["status", "--oneline"]).exits(0).out;
+    assert_eq!(line.lines().count(), 1);
+    assert!(line.starts_with("checkout @ test"), "{line}");
+    site.home.run(["status"]).exits(0).says("checkout @ test");
+}
+
+#[test]
+fn everything_on_disk_belongs_to_its_owner_alone() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let mut seen = 0;
+    let mut folders = vec![site.home.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if entry.file_type().expect("a type").is_dir() {
+                assert_eq!(mode(&path) & 0o077, 0, "{} is {:o}", path.display(), mode(&path));
+                folders.push(path);
+            } else {
+                let is_plain = path.extension().is_some_and(|e| e == "sock" || e == "db")
+                    || path.to_string_lossy().contains("keeper.log");
+                if is_plain {
+                    assert_eq!(mode(&path) & 0o777, 0o600, "{} is {:o}", path.display(), mode(&path));
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen >= 3, "socket, journal and log");
+}
+
+#[test]
+fn a_plan_file_that_changes_is_shown_and_has_no_effect() {
+    let (site, path, _console) = Site::running(plain);
+    assert_eq!(site.home.ready()["keeper"]["plan_changed"], false);
+    let text = std::fs::read_to_string(&path).expect("the plan");
+    std::fs::write(&path, text.replace("10 %", "20 %")).expect("written");
+    site.home.status_when("plan_changed", |status| status["keeper"]["plan_changed"] == true);
+    site.advance_to(10.0);
+    std::fs::write(&path, text).expect("written");
+    site.home.status_when("as it was", |status| status["keeper"]["plan_changed"] == false);
+}
+
+#[test]
+fn a_killed_keepers_run_keeps_its_frozen_plan() {
+    let (site, path, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.kill_keeper();
+    let text = std::fs::read_to_string(&path).expect("the plan");
+    std::fs::write(&path, text.replace("50 %", "60 %")).expect("written");
+    let _again = site.home.run_plan(&path, "alice");
+    site.home.phase("held");
+    site.home.ready();
+    site.home.run(["resume", "--as", "alice"]).exits(0);
+    site.advance_to(50.0);
+}
+
+#[test]
+fn automatic_advance_stops_for_a_hold_point_and_without_its_driver() {
+    let (site, _plan, console) = Site::running(|plan| {
+        plan.advance = "automatic";
+        plan.steps =
+            "[[steps]]\nsplit = \"10 %\"\nbake = \"3s\"\n[[steps]]\nsplit = \"50 %\"\nbake = \"0s\"\nhold = true\n"
+                .to_owned()
+                + &steps(&["100 %"]);
+        plan.more = "[[guardrails]]\nreading = \"unhealthy_for\"\nroll_back = \"60s\"\n".into();
+    });
+    site.advance_to(10.0);
+    console.signal(Signal::KILL);
+    console.finish();
+    site.home.status_when("every gate is open, and the driver is away", |status| {
+        status["driver"]["here"] == false
+            && status["gates"].as_array().is_some_and(|gates| gates.iter().all(|gate| gate["verdict"] == "pass"))
+    });
+    assert_eq!(site.forward_posts(), 1, "nobody drives");
+    let _back = site.home.start(["attach", "--as", "alice"]);
+    wait_until("it goes on when the driver is back", || (site.balancer.green() - 50.0).abs() < 0.01);
+    site.home.status_when("the hold point is baked", |status| {
+        status["step"] == 2
+            && status["gates"].as_array().is_some_and(|gates| gates.iter().all(|gate| gate["verdict"] == "pass"))
+    });
+    assert_eq!(site.forward_posts(), 2, "a hold point is a person's");
+    site.advance_to(100.0);
+    site.home.phase("complete");
+}
+
+#[test]
+fn a_balancer_that_refuses_the_step_leaves_the_run_held_where_it_was() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.home.ready();
+    site.balancer.refuse_writes(Some(403));
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("403");
+    let status = site.home.phase("held");
+    assert_eq!(number(&status["split"]["wanted_percent"]), 0.0);
+    site.balancer.refuse_writes(None);
+    site.home.run(["resume", "--as", "alice"]).exits(0);
+    site.advance_to(10.0);
+}
+
+#[test]
+fn a_foreign_move_towards_the_candidate_cannot_be_completed() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.set(30.0);
+    site.home.status_when("drift", |status| !status["drift"].is_null());
+    site.home.run(["complete", "--as", "alice"]).exits(1).says("towards the candidate");
+    assert_eq!(site.balancer.green(), 30.0, "never fought");
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_state_folder_whose_socket_path_is_too_long_says_so() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let long = site.home.path().join("x".repeat(100));
+    let ran = Running::start(site.home.command(args(&["run", "PLAN"], &plan)).env("WARROOM_STATE_DIR", &long)).finish();
+    ran.exits(2).says("107").says("WARROOM_STATE_DIR");
+}
