@@ -1,0 +1,273 @@
+//! The demo as a person sees it: a real terminal, real keys, and nothing left behind.
+
+mod support;
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use support::{BINARY, is_running, processes_with, signal, wait_for, wait_until};
+use tempfile::TempDir;
+
+/// How long a screen may take: two bakes and a rollback's lateness window, on a slow machine.
+const SCREEN_WAIT: Duration = Duration::from_secs(60);
+/// The console takes `y` only after a panel has stood this long (`DWELL`), so that stray text does nothing.
+const DWELL: Duration = Duration::from_millis(500);
+
+/// What the terminal got.
+struct Seen {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+/// A demo on a pseudo-terminal. Its temporary folder is below one of ours.
+struct Demo {
+    child: Box<dyn Child + Send + Sync>,
+    master: Option<Box<dyn MasterPty + Send>>,
+    keys: Option<Box<dyn Write + Send>>,
+    seen: Arc<Mutex<Seen>>,
+    folder: TempDir,
+    mark: String,
+}
+
+impl Demo {
+    #[track_caller]
+    fn start(columns: u16, rows: u16, more: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("wrd-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(BINARY);
+        command.args(["demo", "--speed", "20"]);
+        command.args(more);
+        command.cwd(folder.path());
+        command.env("TMPDIR", folder.path());
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR", "WARROOM_STATE_DIR"] {
+            command.env_remove(name);
+        }
+        let child = pair.slave.spawn_command(command).expect("the demo starts");
+        drop(pair.slave);
+        let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new() }));
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let writing = seen.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                let mut seen = writing.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.parser.process(&buffer[..count]);
+                seen.raw.extend_from_slice(&buffer[..count]);
+            }
+        });
+        let keys = pair.master.take_writer().expect("a writer");
+        let mark = format!("TMPDIR={}", folder.path().display());
+        Self { child, master: Some(pair.master), keys: Some(keys), seen, folder, mark }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.process_id().expect("a pid")
+    }
+
+    fn screen(&self) -> String {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).parser.screen().contents()
+    }
+
+    fn raw(&self) -> Vec<u8> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).raw.clone()
+    }
+
+    #[track_caller]
+    fn shows(&self, words: &str) {
+        let began = std::time::Instant::now();
+        while !self.screen().contains(words) {
+            assert!(began.elapsed() < SCREEN_WAIT, "{words:?} is not on the screen:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[track_caller]
+    fn press(&mut self, key: &str) {
+        let keys = self.keys.as_mut().expect("the terminal is there");
+        keys.write_all(key.as_bytes()).and_then(|()| keys.flush()).expect("a key");
+    }
+
+    /// A key that opens a panel, and `y` once the panel has stood long enough to be read.
+    #[track_caller]
+    fn confirm(&mut self, key: &str, panel: &str) {
+        self.press(key);
+        self.shows(panel);
+        // Not synchronisation: the console itself asks for this pause.
+        std::thread::sleep(DWELL);
+        self.press("y");
+    }
+
+    /// Waits for the demo's end and that nothing of it is left.
+    #[track_caller]
+    fn leaves_nothing(&mut self) -> u32 {
+        let code = wait_for("the demo ends", SCREEN_WAIT, || self.child.try_wait().expect("a child")).exit_code();
+        wait_until("no process is left", || processes_with(&self.mark).is_empty());
+        let left: Vec<_> =
+            std::fs::read_dir(self.folder.path()).expect("the folder").flatten().map(|e| e.path()).collect();
+        assert_eq!(left, Vec::<std::path::PathBuf>::new(), "the demo's temporary folder is gone");
+        code
+    }
+
+    /// Each mode that was switched on is off at the end.
+    #[track_caller]
+    fn restored(&self) {
+        let raw = self.raw();
+        let last = |wanted: &str| raw.windows(wanted.len()).rposition(|window| window == wanted.as_bytes());
+        for (on, off) in [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?2004h", "\x1b[?2004l"), ("\x1b[?25l", "\x1b[?25h")] {
+            let was_on = last(on).unwrap_or_else(|| panic!("{on:?} was never sent"));
+            assert!(last(off).is_some_and(|at| at > was_on), "{off:?} does not follow the last {on:?}");
+        }
+        for mode in ["\x1b[?1000h", "\x1b[?1004h"] {
+            assert_eq!(last(mode), None, "{mode:?} is nothing that we use");
+        }
+    }
+
+    /// Whether the terminal is in its usual line mode again.
+    #[track_caller]
+    fn is_cooked(&self) -> bool {
+        let master = self.master.as_ref().expect("the terminal is there");
+        let termios = master.get_termios().expect("the terminal's modes");
+        let text = format!("{:?}", termios.local_flags);
+        text.contains("ICANON") && text.contains("ECHO")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        for pid in processes_with(&self.mark) {
+            signal(pid, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn the_story(columns: u16, rows: u16) {
+    let mut demo = Demo::start(columns, rows, &[]);
+    demo.shows("READY");
+    demo.shows("R roll back");
+    demo.shows("press A");
+    demo.confirm("A", "ADVANCE");
+    demo.shows("RUNNING");
+    demo.shows("step 1/4");
+    demo.shows("(A)");
+    demo.confirm("A", "ADVANCE");
+    // Nobody presses H: the errors of the second step do.
+    demo.shows("HOLDING");
+    demo.shows("auto-hold");
+    demo.confirm("R", "ARMED");
+    demo.shows("ROLLED BACK");
+    demo.shows("measured 0");
+    demo.press("q");
+    let code = demo.leaves_nothing();
+    assert_eq!(code, 4, "the run ended rolled back");
+    demo.restored();
+    assert!(demo.is_cooked());
+    let raw = String::from_utf8_lossy(&demo.raw()).into_owned();
+    let (_, after) = raw.rsplit_once("\x1b[?1049l").expect("left the alternate screen");
+    assert!(after.contains("warroom watch your.toml"), "what to try next: {after:?}");
+    assert!(after.contains("ROLLED BACK"), "where it ended: {after:?}");
+}
+
+#[test]
+fn the_first_minute_at_80x24() {
+    the_story(80, 24);
+}
+
+#[test]
+fn the_first_minute_at_120x40() {
+    the_story(120, 40);
+}
+
+#[track_caller]
+fn ended_by(which: Signal) {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    signal(demo.pid(), which);
+    demo.leaves_nothing();
+    demo.restored();
+    assert!(demo.is_cooked());
+}
+
+#[test]
+fn sigterm_gives_the_terminal_back() {
+    ended_by(Signal::TERM);
+}
+
+#[test]
+fn sighup_gives_the_terminal_back() {
+    ended_by(Signal::HUP);
+}
+
+#[test]
+fn sigint_gives_the_terminal_back() {
+    ended_by(Signal::INT);
+}
+
+#[test]
+fn ctrl_c_leaves_and_changes_nothing() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    demo.press("\x03");
+    // Ctrl-C twice where once only asks.
+    if demo.child.try_wait().expect("a child").is_none() {
+        demo.press("\x03");
+    }
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn a_terminal_that_goes_away_takes_the_console_with_it() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    let pid = demo.pid();
+    demo.keys = None;
+    demo.master = None;
+    wait_until("the console sees that nobody is there", || !is_running(pid));
+    demo.leaves_nothing();
+}
+
+#[test]
+fn a_demo_that_is_left_at_once_leaves_nothing() {
+    let mut demo = Demo::start(80, 24, &[]);
+    demo.shows("R roll back");
+    demo.press("q");
+    let code = demo.leaves_nothing();
+    assert_eq!(code, 0);
+    demo.restored();
+}
+
+#[test]
+fn a_demo_that_is_left_in_the_middle_leaves_nothing() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("READY");
+    demo.confirm("A", "ADVANCE");
+    demo.shows("step 1/4");
+    demo.press("q");
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn a_demo_that_is_left_while_it_rolls_back_leaves_nothing() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("READY");
+    demo.confirm("A", "ADVANCE");
+    demo.shows("step 1/4");
+    demo.confirm("R", "ARMED");
+    demo.shows("ROLLING BACK");
+    demo.press("q");
+    // Leaving in mid-rollback asks for a second q.
+    if demo.screen().contains("R roll back") && demo.child.try_wait().expect("a child").is_none() {
+        demo.press("q");
+    }
+    demo.leaves_nothing();
+    demo.restored();
+}
