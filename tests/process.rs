@@ -428,6 +428,47 @@ fn a_rollback_without_a_run_needs_yes_as_well() {
 }
 
 #[test]
+fn a_rollback_without_a_run_is_sent_again_when_the_first_write_failed() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(40.0);
+    site.balancer.refuse_writes(Some(503));
+    let mut rolling = site.home.start(args(&["rollback", "PLAN", "--yes", "--to", "v1"], &plan));
+    rolling.says("failed");
+    wait_until("it was tried", || !site.balancer.posts().is_empty());
+    site.balancer.refuse_writes(None);
+    wait_until("it is sent again over what was there before", || site.balancer.green() == 0.0);
+    let ran = rolling.finish().exits(0);
+    assert!(!ran.all().contains("FOREIGN"), "what was there before us is not somebody else's: {}", ran.all());
+}
+
+#[test]
+fn a_rollback_before_the_balancer_was_ever_read_is_sent_again_too() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(30.0);
+    site.balancer.refuse_reads(Some(503));
+    site.balancer.refuse_writes(Some(503));
+    let _console = site.home.run_plan(&plan, "alice");
+    let rolling = site.home.start(["rollback", "--yes", "--as", "alice"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.balancer.refuse_reads(None);
+    site.home.status_when("it can be read again", |status| status["split"]["configured_percent"].is_number());
+    site.balancer.refuse_writes(None);
+    wait_until("it is sent over what was there before the run", || site.balancer.green() == 0.0);
+    rolling.finish().exits(0);
+}
+
+#[test]
+fn a_run_that_cannot_write_its_frozen_plan_begins_nothing() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    std::fs::write(site.home.state(), "a file where the folder should be").expect("written");
+    site.home.run(args(&["run", "PLAN"], &plan)).exits(2);
+    assert_eq!(site.balancer.posts().len(), 0);
+}
+
+#[test]
 fn with_nothing_to_roll_back_it_says_so() {
     let (site, _plan, _console) = Site::running(plain);
     site.home.ready();
@@ -687,30 +728,43 @@ fn the_status_has_every_field_that_it_promises() {
     site.home.run(["status"]).exits(0).says("checkout @ test");
 }
 
-#[test]
-fn everything_on_disk_belongs_to_its_owner_alone() {
-    let (site, _plan, _console) = Site::running(plain);
-    site.advance_to(10.0);
-    let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
-    let mut seen = 0;
+/// Every file and folder below the state folder with its mode.
+fn modes(site: &Site) -> Vec<(PathBuf, u32)> {
+    let mut found = Vec::new();
     let mut folders = vec![site.home.state()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
-            let path = entry.path();
-            if entry.file_type().expect("a type").is_dir() {
-                assert_eq!(mode(&path) & 0o077, 0, "{} is {:o}", path.display(), mode(&path));
-                folders.push(path);
-            } else {
-                let is_plain = path.extension().is_some_and(|e| e == "sock" || e == "db")
-                    || path.to_string_lossy().contains("keeper.log");
-                if is_plain {
-                    assert_eq!(mode(&path) & 0o777, 0o600, "{} is {:o}", path.display(), mode(&path));
-                    seen += 1;
-                }
+            let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
+            if entry.path().is_dir() {
+                folders.push(entry.path());
             }
+            found.push((entry.path(), mode));
         }
     }
-    assert!(seen >= 3, "socket, journal and log");
+    found
+}
+
+#[test]
+fn folders_are_their_owners_and_socket_and_logs_are_0600() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let modes = modes(&site);
+    for (path, mode) in modes.iter().filter(|(path, _)| path.is_dir()) {
+        assert_eq!(mode & 0o077, 0, "{} is {mode:o}", path.display());
+    }
+    let is_named = |path: &Path, word: &str| path.file_name().is_some_and(|name| name.to_string_lossy().contains(word));
+    for word in [".sock", "keeper.log"] {
+        let (path, mode) =
+            modes.iter().find(|(path, _)| is_named(path, word)).unwrap_or_else(|| panic!("no {word}: {modes:?}"));
+        assert_eq!(*mode, 0o600, "{} is {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn journal_and_frozen_plan_are_their_owners_alone() {
+    let (site, _plan, _console) = Site::running(plain);
+    let wide: Vec<_> = modes(&site).into_iter().filter(|(path, mode)| path.is_file() && mode & 0o077 != 0).collect();
+    assert!(wide.is_empty(), "{wide:?}");
 }
 
 #[test]
