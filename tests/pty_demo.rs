@@ -49,7 +49,8 @@ impl Demo {
         }
         let child = pair.slave.spawn_command(command).expect("the demo starts");
         drop(pair.slave);
-        let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(rows, columns, 0), raw: Vec::new() }));
+        let [height, width] = [rows, columns].map(|cells| cells.try_into().expect("a size above zero"));
+        let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(height, width, 0), raw: Vec::new() }));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let writing = seen.clone();
         std::thread::spawn(move || {
