@@ -21,11 +21,21 @@ struct Seen {
     raw: Vec<u8>,
 }
 
+/// The keyboard's end of the terminal, until it is taken away.
+type Keys = Arc<Mutex<Option<Box<dyn Write + Send>>>>;
+
+fn write_keys(keys: &Keys, text: &str) {
+    if let Some(keys) = keys.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        // A program that has left reads nothing any more.
+        let _ = keys.write_all(text.as_bytes()).and_then(|()| keys.flush());
+    }
+}
+
 /// A demo on a pseudo-terminal. Its temporary folder is below one of ours.
 struct Demo {
     child: Box<dyn Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
-    keys: Option<Box<dyn Write + Send>>,
+    keys: Keys,
     seen: Arc<Mutex<Seen>>,
     folder: TempDir,
     mark: String,
@@ -34,6 +44,12 @@ struct Demo {
 impl Demo {
     #[track_caller]
     fn start(columns: u16, rows: u16, more: &[&str]) -> Self {
+        Self::start_on(columns, rows, more, true)
+    }
+
+    /// `answers`: whether the terminal tells where its cursor is when it is asked, as most do.
+    #[track_caller]
+    fn start_on(columns: u16, rows: u16, more: &[&str], answers: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("wrd-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
@@ -53,17 +69,23 @@ impl Demo {
         let seen = Arc::new(Mutex::new(Seen { parser: vt100::Parser::new(height, width, 0), raw: Vec::new() }));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let writing = seen.clone();
+        let keys = Arc::new(Mutex::new(Some(pair.master.take_writer().expect("a writer"))));
+        let answering = keys.clone();
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 let mut seen = writing.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.parser.process(&buffer[..count]);
                 seen.raw.extend_from_slice(&buffer[..count]);
+                drop(seen);
+                let asked = buffer[..count].windows(4).any(|window| window == b"\x1b[6n");
+                if asked && answers {
+                    write_keys(&answering, "\x1b[1;1R");
+                }
             }
         });
-        let keys = pair.master.take_writer().expect("a writer");
         let mark = format!("TMPDIR={}", folder.path().display());
-        Self { child, master: Some(pair.master), keys: Some(keys), seen, folder, mark }
+        Self { child, master: Some(pair.master), keys, seen, folder, mark }
     }
 
     fn pid(&self) -> u32 {
@@ -87,15 +109,13 @@ impl Demo {
         }
     }
 
-    #[track_caller]
-    fn press(&mut self, key: &str) {
-        let keys = self.keys.as_mut().expect("the terminal is there");
-        keys.write_all(key.as_bytes()).and_then(|()| keys.flush()).expect("a key");
+    fn press(&self, key: &str) {
+        write_keys(&self.keys, key);
     }
 
     /// A key that opens a panel, and `y` once the panel has stood long enough to be read.
     #[track_caller]
-    fn confirm(&mut self, key: &str, panel: &str) {
+    fn confirm(&self, key: &str, panel: &str) {
         self.press(key);
         self.shows(panel);
         // Not synchronisation: the console itself asks for this pause.
@@ -229,7 +249,7 @@ fn a_terminal_that_goes_away_takes_the_console_with_it() {
     let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
     demo.shows("PREFLIGHT");
     let pid = demo.pid();
-    demo.keys = None;
+    *demo.keys.lock().unwrap_or_else(PoisonError::into_inner) = None;
     demo.master = None;
     wait_until("the console sees that nobody is there", || !is_running(pid));
     demo.leaves_nothing();
@@ -269,6 +289,61 @@ fn a_demo_that_is_left_while_it_rolls_back_leaves_nothing() {
     if demo.screen().contains("R roll back") && demo.child.try_wait().expect("a child").is_none() {
         demo.press("q");
     }
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn a_terminal_that_answers_no_questions_is_served_too() {
+    let mut demo = Demo::start_on(80, 24, &["--scenario", "healthy"], false);
+    demo.shows("PREFLIGHT");
+    demo.press("q");
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn ctrl_l_draws_everything_again() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    let before = demo.raw().len();
+    demo.press("\x0c");
+    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.shows("R roll back");
+    demo.press("q");
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn a_console_that_was_stopped_draws_everything_again() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    signal(demo.pid(), Signal::STOP);
+    let before = demo.raw().len();
+    signal(demo.pid(), Signal::CONT);
+    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.press("q");
+    demo.leaves_nothing();
+    demo.restored();
+}
+
+#[test]
+fn another_size_is_drawn_at_once() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("PREFLIGHT");
+    let before = demo.raw().len();
+    demo.seen
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .parser
+        .screen_mut()
+        .set_size(40.try_into().expect("rows"), 120.try_into().expect("columns"));
+    let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
+    demo.master.as_ref().expect("the terminal is there").resize(size).expect("a size");
+    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.shows("R roll back");
+    demo.press("q");
     demo.leaves_nothing();
     demo.restored();
 }
