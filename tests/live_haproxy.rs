@@ -4,9 +4,12 @@ mod support;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use support::{App, Haproxy, Home, PlanText, need, number, steps, wait_until};
 
@@ -507,4 +510,86 @@ fn a_keeper_killed_in_mid_run_stands_where_it_stood_and_goes_on() {
     assert!((site.nodes[1].measure("green", REQUESTS) - 50.0).abs() <= MEASURED_WITHIN);
     site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
     assert_eq!(site.weights(0), own_weights(), "stable's own weights survive the crash of the keeper");
+}
+
+/// Stands before a node's runtime API and writes down every `set server … weight`.
+struct Recorder {
+    address: String,
+    sets: Arc<Mutex<Vec<(String, u32)>>>,
+}
+
+impl Recorder {
+    fn start(socket: std::path::PathBuf) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let sets = Arc::new(Mutex::new(Vec::new()));
+        let seen = sets.clone();
+        std::thread::spawn(move || {
+            while let Ok((mut client, _)) = listener.accept() {
+                let mut line = String::new();
+                if BufReader::new(&client).read_line(&mut line).is_err() {
+                    continue;
+                }
+                let words: Vec<&str> = line.split_whitespace().collect();
+                if let ["set", "server", server, "weight", weight] = words[..] {
+                    let name = server.trim_start_matches("app/").to_owned();
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).push((name, weight.parse().unwrap_or(0)));
+                }
+                let mut answer = String::new();
+                let exchange = UnixStream::connect(&socket).and_then(|mut node| {
+                    node.write_all(line.as_bytes())?;
+                    node.read_to_string(&mut answer)
+                });
+                if exchange.is_ok() {
+                    let _ = client.write_all(answer.as_bytes());
+                }
+            }
+        });
+        Self { address, sets }
+    }
+
+    /// The candidate's share after each command, from these weights on; forgets what it saw.
+    fn shares(&self, mut weights: BTreeMap<String, u32>) -> Vec<f64> {
+        let sets = std::mem::take(&mut *self.sets.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut shares = vec![share(&weights)];
+        for (name, weight) in sets {
+            weights.insert(name, weight);
+            shares.push(share(&weights));
+        }
+        shares
+    }
+}
+
+fn share(weights: &BTreeMap<String, u32>) -> f64 {
+    let sum =
+        |prefix: &str| -> u32 { weights.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, w)| w).sum() };
+    f64::from(sum("green")) / f64::from(sum("green") + sum("blue"))
+}
+
+#[test]
+fn no_command_of_a_write_leads_away_from_where_it_goes() {
+    if !need("haproxy") {
+        return;
+    }
+    let site = Site::new(&["admin"]);
+    let recorder = Recorder::start(site.nodes[0].socket());
+    let plan = site.plan_on(
+        &[recorder.address.clone()],
+        "app",
+        ["green1", "green2"],
+        &["25 %", "50 %", "75 %", "100 %"],
+        "1s",
+    );
+    let _console = site.run(&plan);
+    for step in [25, 50, 75] {
+        let before = site.weights(0);
+        site.home.advance("alice").exits(0);
+        let shares = recorder.shares(before);
+        assert!(shares.is_sorted(), "each command of the way to {step} % gives the candidate more: {shares:.2?}");
+    }
+    let before = site.weights(0);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    let shares = recorder.shares(before);
+    // A connection that dies in between leaves the weights as they are after that command.
+    assert!(shares.iter().rev().is_sorted(), "each command of a rollback gives the candidate less: {shares:.2?}");
 }

@@ -495,20 +495,34 @@ fn a_rollback_to_a_stable_that_is_down_needs_the_typed_name() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
-#[test]
-fn past_the_point_of_no_return_a_rollback_needs_the_typed_name_with_what_breaks() {
-    let (site, _plan, _console) = Site::running(|plan| {
+/// A site at a step past the point of no return.
+#[track_caller]
+fn past_no_return() -> (Site, PathBuf, Running) {
+    let (site, path, console) = Site::running(|plan| {
         plan.steps =
             "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\npoint_of_no_return = \"old clients lose orders\"\n".into();
     });
     site.advance_to(100.0);
+    (site, path, console)
+}
+
+#[test]
+fn past_the_point_of_no_return_a_rollback_needs_the_typed_name_with_what_breaks() {
+    let (site, _plan, _console) = past_no_return();
     site.home.run(["rollback", "--yes"]).exits(1).says("old clients lose orders");
-    let run = site.run_id();
-    site.home.run(["rollback", &run, "--yes", "--direct"]).exits(1).says("old clients lose orders");
-    assert_eq!(site.balancer.green(), 100.0);
-    assert_eq!(site.home.status()["rollback"], Value::Null, "a refused direct rollback leaves nothing to follow");
+    assert_eq!((site.balancer.green(), &site.home.status()["rollback"]), (100.0, &Value::Null));
     site.home.run(["rollback", "--yes", "--confirm", "checkout"]).exits(0);
     assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_refused_direct_rollback_leaves_nothing_for_the_keeper_to_follow() {
+    let (site, _plan, _console) = past_no_return();
+    let run = site.run_id();
+    site.home.run(["rollback", &run, "--yes", "--direct"]).exits(1).says("old clients lose orders");
+    let stones = modes(&site).into_iter().filter(|(path, _)| path.to_string_lossy().contains("rolled-back-directly"));
+    assert_eq!(stones.count(), 0, "a keeper that finds this rolls back, refused or not");
+    assert_eq!(site.balancer.green(), 100.0);
 }
 
 #[test]
@@ -556,6 +570,16 @@ fn end_leaves_the_split_and_stops_the_keeper() {
     wait_until("it asks to adopt", || site.home.run(["advance", "--as", "alice"]).all().contains("already has 10%"));
     site.home.run(["adopt", "--as", "alice"]).exits(0);
     site.advance_to(50.0);
+}
+
+#[test]
+fn what_an_ended_run_left_on_the_candidate_can_still_be_rolled_back() {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    console.finish();
+    site.home.run(args(&["rollback", "PLAN", "--yes", "--to", "v1"], &plan)).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
 }
 
 #[test]
