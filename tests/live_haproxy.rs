@@ -586,7 +586,7 @@ fn no_command_of_a_write_leads_away_from_where_it_goes() {
         "1s",
     );
     let _console = site.run(&plan);
-    for step in [25, 50, 75] {
+    for step in [25, 50] {
         let before = site.weights(0);
         site.home.advance("alice").exits(0);
         let shares = recorder.shares(before);
