@@ -5,9 +5,10 @@ mod support;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::Signal;
 use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use support::{BINARY, is_running, processes_with, signal, wait_for, wait_until};
+use support::{BINARY, Process, SOON, need, processes_with, signal, wait_for, wait_until};
 use tempfile::TempDir;
 
 /// How long a screen may take: two bakes and a rollback's lateness window, on a slow machine.
@@ -109,6 +110,16 @@ impl Demo {
         }
     }
 
+    /// Waits until it draws these words again.
+    #[track_caller]
+    fn sends_after(&self, before: usize, words: &str) {
+        let began = std::time::Instant::now();
+        while !String::from_utf8_lossy(&self.raw()[before..]).contains(words) {
+            assert!(began.elapsed() < SOON, "{words:?} is not drawn again:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn press(&self, key: &str) {
         write_keys(&self.keys, key);
     }
@@ -171,9 +182,9 @@ impl Drop for Demo {
 #[track_caller]
 fn the_story(columns: u16, rows: u16) {
     let mut demo = Demo::start(columns, rows, &[]);
-    demo.shows("READY");
-    demo.shows("R roll back");
     demo.shows("press A");
+    demo.shows("R roll back");
+    demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
     demo.shows("RUNNING");
     demo.shows("step 1/4");
@@ -246,13 +257,33 @@ fn ctrl_c_leaves_and_changes_nothing() {
 
 #[test]
 fn a_terminal_that_goes_away_takes_the_console_with_it() {
-    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
-    demo.shows("PREFLIGHT");
-    let pid = demo.pid();
-    *demo.keys.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    demo.master = None;
-    wait_until("the console sees that nobody is there", || !is_running(pid));
-    demo.leaves_nothing();
+    if !need("script") {
+        return;
+    }
+    let folder = tempfile::Builder::new().prefix("wrd-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
+    let mark = format!("TMPDIR={}", folder.path().display());
+    // The terminal belongs to `script`, and goes when it is killed.
+    let mut command = Command::new("script");
+    command.args(["-qfc", &format!("exec {BINARY} demo --scenario healthy"), "/dev/null"]);
+    command.env("TMPDIR", folder.path()).env("TERM", "xterm-256color").env_remove("WARROOM_STATE_DIR");
+    let child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("script starts");
+    let mut script = Process(child);
+    let mut keys = script.0.stdin.take().expect("piped");
+    let mut screen = script.0.stdout.take().expect("piped");
+    let (mut seen, mut buffer) = (Vec::new(), [0; 8192]);
+    while !String::from_utf8_lossy(&seen).contains("PREFLIGHT") {
+        let count = screen.read(&mut buffer).expect("the screen");
+        assert!(count > 0, "it ended: {}", String::from_utf8_lossy(&seen));
+        if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+            keys.write_all(b"\x1b[1;1R").expect("an answer");
+        }
+        seen.extend_from_slice(&buffer[..count]);
+    }
+    script.kill();
+    wait_until("everything of the demo is gone", || processes_with(&mark).is_empty());
+    let left = std::fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 0, "the demo's temporary folder is gone");
 }
 
 #[test]
@@ -260,15 +291,14 @@ fn a_demo_that_is_left_at_once_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &[]);
     demo.shows("R roll back");
     demo.press("q");
-    let code = demo.leaves_nothing();
-    assert_eq!(code, 0);
+    demo.leaves_nothing();
     demo.restored();
 }
 
 #[test]
 fn a_demo_that_is_left_in_the_middle_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
-    demo.shows("READY");
+    demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
     demo.shows("step 1/4");
     demo.press("q");
@@ -279,7 +309,7 @@ fn a_demo_that_is_left_in_the_middle_leaves_nothing() {
 #[test]
 fn a_demo_that_is_left_while_it_rolls_back_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
-    demo.shows("READY");
+    demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
     demo.shows("step 1/4");
     demo.confirm("R", "ARMED");
@@ -308,7 +338,7 @@ fn ctrl_l_draws_everything_again() {
     demo.shows("PREFLIGHT");
     let before = demo.raw().len();
     demo.press("\x0c");
-    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.sends_after(before, "checkout");
     demo.shows("R roll back");
     demo.press("q");
     demo.leaves_nothing();
@@ -322,7 +352,7 @@ fn a_console_that_was_stopped_draws_everything_again() {
     signal(demo.pid(), Signal::STOP);
     let before = demo.raw().len();
     signal(demo.pid(), Signal::CONT);
-    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.sends_after(before, "checkout");
     demo.press("q");
     demo.leaves_nothing();
     demo.restored();
@@ -341,7 +371,7 @@ fn another_size_is_drawn_at_once() {
         .set_size(40.try_into().expect("rows"), 120.try_into().expect("columns"));
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     demo.master.as_ref().expect("the terminal is there").resize(size).expect("a size");
-    wait_until("the header is sent again", || String::from_utf8_lossy(&demo.raw()[before..]).contains("checkout"));
+    demo.sends_after(before, "checkout");
     demo.shows("R roll back");
     demo.press("q");
     demo.leaves_nothing();
