@@ -1,9 +1,12 @@
 //! A cutover on a real HAProxy, driven by the real binary: every step measured, every trouble seen.
 
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
 mod support;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -50,12 +53,13 @@ impl Site {
         let mut traffic =
             format!("driver = \"haproxy\"\nbackend = \"{backend}\"\nlateness = \"{lateness}\"\ntimeout = \"1s\"\n");
         for (index, address) in nodes.iter().enumerate() {
-            traffic.push_str(&format!("[[traffic.nodes]]\nname = \"lb{}\"\naddress = \"{address}\"\n", index + 1));
+            let _ = write!(traffic, "[[traffic.nodes]]\nname = \"lb{}\"\naddress = \"{address}\"\n", index + 1);
         }
-        traffic.push_str(&format!(
+        let _ = write!(
+            traffic,
             "[traffic.servers]\nstable = [\"blue1\", \"blue2\"]\ncandidate = [\"{}\", \"{}\"]\n",
             green[0], green[1]
-        ));
+        );
         let mut plan = PlanText::new(&self.blue[0], &self.green[0], traffic);
         plan.steps = steps(splits);
         plan.more = format!(
@@ -579,7 +583,7 @@ fn no_command_of_a_write_leads_away_from_where_it_goes() {
     let site = Site::new(&["admin"]);
     let recorder = Recorder::start(site.nodes[0].socket());
     let plan = site.plan_on(
-        &[recorder.address.clone()],
+        std::slice::from_ref(&recorder.address),
         "app",
         ["green1", "green2"],
         &["25 %", "50 %", "75 %", "100 %"],

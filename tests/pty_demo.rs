@@ -12,7 +12,7 @@ use support::{BINARY, Process, SOON, need, processes_with, signal, wait_for, wai
 use tempfile::TempDir;
 
 /// How long a screen may take: two bakes and a rollback's lateness window, on a slow machine.
-const SCREEN_WAIT: Duration = Duration::from_secs(60);
+const SCREEN_WAIT: Duration = Duration::from_mins(1);
 /// The console takes `y` only after a panel has stood this long (`DWELL`), so that stray text does nothing.
 const DWELL: Duration = Duration::from_millis(500);
 

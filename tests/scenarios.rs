@@ -1,5 +1,7 @@
 //! What goes wrong in the embedded world, and that the limits answer rightly each time.
 
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
 mod support;
 
 use serde_json::Value;

@@ -4,6 +4,7 @@ use super::net::{free_port, get};
 use super::{Process, SOON, wait_for, wait_until};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -46,7 +47,7 @@ impl Haproxy {
             self.front
         );
         for (name, address, weight) in servers {
-            text.push_str(&format!("  server {name} {address} weight {weight} check inter 200 fall 1 rise 1\n"));
+            let _ = writeln!(text, "  server {name} {address} weight {weight} check inter 200 fall 1 rise 1");
         }
         std::fs::write(self.config(), text).expect("the configuration");
     }

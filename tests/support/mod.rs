@@ -7,10 +7,12 @@
 mod balancer;
 mod haproxy;
 mod net;
+mod site;
 
 pub use balancer::Balancer;
 pub use haproxy::Haproxy;
 pub use net::{App, free_port, get};
+pub use site::{Site, args, modes, plain};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -25,7 +27,7 @@ use tempfile::TempDir;
 /// How long a condition may take to come about: far beyond what it takes, for machines with other work.
 pub const SOON: Duration = Duration::from_secs(30);
 /// How long any command may run before the test fails.
-pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+pub const COMMAND_LIMIT: Duration = Duration::from_mins(1);
 /// Time between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// The binary under test.
@@ -459,7 +461,7 @@ impl PlanText {
 
 /// Steps without a bake.
 pub fn steps(splits: &[&str]) -> String {
-    splits.iter().map(|split| format!("[[steps]]\nsplit = \"{split}\"\nbake = \"0s\"\n")).collect()
+    splits.iter().fold(String::new(), |all, split| all + "[[steps]]\nsplit = \"" + split + "\"\nbake = \"0s\"\n")
 }
 
 /// A number of the status.
