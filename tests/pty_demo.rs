@@ -264,22 +264,26 @@ fn a_terminal_that_goes_away_takes_the_console_with_it() {
     let mark = format!("TMPDIR={}", folder.path().display());
     // The terminal belongs to `script`, and goes when it is killed.
     let mut command = Command::new("script");
-    command.args(["-qfc", &format!("exec {BINARY} demo --scenario healthy"), "/dev/null"]);
+    command.args(["-qfc", &format!("stty rows 24 cols 80; exec {BINARY} demo --scenario healthy"), "/dev/null"]);
     command.env("TMPDIR", folder.path()).env("TERM", "xterm-256color").env_remove("WARROOM_STATE_DIR");
     let child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("script starts");
     let mut script = Process(child);
     let mut keys = script.0.stdin.take().expect("piped");
     let mut screen = script.0.stdout.take().expect("piped");
-    let (mut seen, mut buffer) = (Vec::new(), [0; 8192]);
-    while !String::from_utf8_lossy(&seen).contains("PREFLIGHT") {
-        let count = screen.read(&mut buffer).expect("the screen");
-        assert!(count > 0, "it ended: {}", String::from_utf8_lossy(&seen));
-        if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
-            keys.write_all(b"\x1b[1;1R").expect("an answer");
+    let seen = Arc::new(Mutex::new(vt100::Parser::default()));
+    let writing = seen.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(count @ 1..) = screen.read(&mut buffer) {
+            if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+                let _ = keys.write_all(b"\x1b[1;1R");
+            }
+            writing.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..count]);
         }
-        seen.extend_from_slice(&buffer[..count]);
-    }
+    });
+    let shows = |words: &str| seen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents().contains(words);
+    wait_until("the console is there", || shows("PREFLIGHT"));
     script.kill();
     wait_until("everything of the demo is gone", || processes_with(&mark).is_empty());
     let left = std::fs::read_dir(folder.path()).expect("the folder").count();
