@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use support::{BINARY, Process, SOON, need, processes_with, signal, wait_for, wait_until};
+use support::{BINARY, Process, SOON, need, processes_with, signal, wait_until};
 use tempfile::TempDir;
 
 /// How long a screen may take: two bakes and a rollback's lateness window, on a slow machine.
@@ -115,7 +115,8 @@ impl Demo {
     fn sends_after(&self, before: usize, words: &str) {
         let began = std::time::Instant::now();
         while !String::from_utf8_lossy(&self.raw()[before..]).contains(words) {
-            assert!(began.elapsed() < SOON, "{words:?} is not drawn again:\n{}", self.screen());
+            let drawn = String::from_utf8_lossy(&self.raw()[before..]).into_owned();
+            assert!(began.elapsed() < SOON, "{words:?} is not drawn again:\n{}\nsent since: {drawn:?}", self.screen());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -137,7 +138,14 @@ impl Demo {
     /// Waits for the demo's end and that nothing of it is left.
     #[track_caller]
     fn leaves_nothing(&mut self) -> u32 {
-        let code = wait_for("the demo ends", SCREEN_WAIT, || self.child.try_wait().expect("a child")).exit_code();
+        let began = std::time::Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status.exit_code();
+            }
+            assert!(began.elapsed() < SOON, "the demo does not end; the screen:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        };
         wait_until("no process is left", || processes_with(&self.mark).is_empty());
         let left: Vec<_> =
             std::fs::read_dir(self.folder.path()).expect("the folder").flatten().map(|e| e.path()).collect();
