@@ -186,11 +186,20 @@ impl Demo {
     }
 }
 
-impl Drop for Demo {
+/// Ends every process that carries this mark in its environment, which is a test's own.
+struct Ends(String);
+
+impl Drop for Ends {
     fn drop(&mut self) {
-        for pid in processes_with(&self.mark) {
+        for pid in processes_with(&self.0) {
             signal(pid, Signal::KILL);
         }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        drop(Ends(self.mark.clone()));
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -279,6 +288,7 @@ fn a_terminal_that_goes_away_takes_the_console_with_it() {
     }
     let folder = tempfile::Builder::new().prefix("wrd-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
     let mark = format!("TMPDIR={}", folder.path().display());
+    let _ends = Ends(mark.clone());
     // The terminal belongs to `script`, and goes when it is killed.
     let mut command = Command::new("script");
     command.args(["-qfc", &format!("stty rows 24 cols 80; exec {BINARY} demo --scenario healthy"), "/dev/null"]);
