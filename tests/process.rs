@@ -1,0 +1,330 @@
+//! Keeper and console as processes: killed, frozen, doubled; and who may do what.
+
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use support::{Home, Site, args, is_running, number, plain, signal, steps, wait_until};
+
+#[test]
+fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.kill_keeper();
+    console.finish();
+    site.home.run(["status", "--json"]).exits(3);
+    let posts = site.balancer.posts().len();
+    let again = site.home.run_plan(&plan, "alice");
+    let status = site.home.phase("held");
+    assert_eq!(status["step"], 1);
+    assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
+    assert_eq!(status["driver"]["name"], "alice", "the seat belongs to the name");
+    assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("restarted")), "{status:#?}");
+    assert_eq!(site.balancer.posts().len(), posts, "coming back writes nothing");
+    assert_eq!(site.home.runs().len(), 1);
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("resume");
+    site.home.ready();
+    site.home.run(["resume", "--as", "alice"]).exits(0);
+    site.advance_to(50.0);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    again.finish().exits(4).says("not finished: going on with it, held");
+}
+
+#[test]
+fn a_keeper_ended_by_sigterm_leaves_a_run_that_goes_on() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::TERM);
+    wait_until("the keeper ends", || !is_running(pid));
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    let _again = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.phase("held")["step"], 1);
+}
+
+#[test]
+fn a_rollback_that_was_killed_goes_on_by_itself() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob", "--reason", "smoke"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.home.kill_keeper();
+    rolling.finish().exits(5);
+    site.balancer.refuse_writes(None);
+    assert!((site.balancer.green() - 10.0).abs() < 0.01);
+    let _again = site.home.run_plan(&plan, "alice");
+    let status = site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!((&status["rollback"]["by"], &status["rollback"]["reason"]), (&"bob".into(), &"smoke".into()));
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("nothing moves forward");
+    assert_eq!(site.forward_posts(), 1);
+}
+
+#[test]
+fn a_rollback_after_the_watch_was_over_is_not_forgotten_either() {
+    let (site, plan, _console) = Site::running(|plan| {
+        plan.steps = steps(&["100 %"]);
+        plan.watch = "0s";
+    });
+    site.advance_to(100.0);
+    site.home.status_when("the watch is over", |status| {
+        status["band"].as_str().is_some_and(|band| band.contains("watch over"))
+    });
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    let run = site.run_id();
+    site.home.kill_keeper();
+    drop(rolling);
+    site.balancer.refuse_writes(None);
+    let _again = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.runs(), [run], "the unfinished rollback's run goes on");
+    site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_step_whose_outcome_nobody_knew_is_found_out_after_a_restart() {
+    let (site, plan, _console) = Site::running(plain);
+    site.home.ready();
+    let advancing = site.home.start(["advance", "--as", "alice"]);
+    // The write lands; the keeper dies as soon as the balancer has it, before or after it was read back.
+    wait_until("the write lands", || site.balancer.green() > 0.0);
+    site.home.kill_keeper();
+    drop(advancing);
+    let _again = site.home.run_plan(&plan, "alice");
+    let status = site.home.status_when("it is held at the step that landed", |status| {
+        status["phase"] == "held" && status["step"] == 1 && status["drift"].is_null()
+    });
+    assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
+    assert_eq!(site.forward_posts(), 1, "nothing was sent again");
+}
+
+#[test]
+fn a_frozen_keeper_is_gone_around_within_a_second_and_follows_when_it_thaws() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    let asked = Instant::now();
+    let rolling = site.home.start(["rollback", &run, "--yes", "--reason", "frozen"]);
+    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
+    let (at, _) = site.balancer.posts().pop().expect("a write");
+    assert!(at.duration_since(asked) < Duration::from_millis(2500), "{:?}", at.duration_since(asked));
+    rolling.finish().exits(0).says("directly").says("confirmed");
+    signal(pid, Signal::CONT);
+    let status = site.home.phase("rolled_back");
+    assert_eq!(status["keeper"]["pid"], pid);
+    assert!(status["rollback"]["reason"].as_str().is_some_and(|reason| reason.contains("frozen")), "{status:#?}");
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!(site.forward_posts(), 1, "never forward again");
+}
+
+#[test]
+fn a_command_to_a_frozen_keeper_says_so_and_how_to_roll_back() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.home.ready();
+    let run = site.run_id();
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    let ran = site.home.run(["advance", &run, "--as", "alice"]).exits(3).says("does not answer").says("--direct");
+    assert!(ran.took < Duration::from_secs(5), "{:?}", ran.took);
+    signal(pid, Signal::CONT);
+    site.home.status();
+    assert_eq!(site.forward_posts(), 0, "a command that was given up is not carried out later");
+}
+
+#[test]
+fn the_keeper_outlives_its_console() {
+    let (site, _plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    console.signal(Signal::HUP);
+    console.finish();
+    let status = site.home.status_when("the driver is not here", |status| status["driver"]["here"] == false);
+    assert_eq!((&status["keeper"]["pid"], &status["driver"]["name"]), (&pid.into(), &"alice".into()));
+    site.advance_to(50.0);
+}
+
+#[test]
+fn a_second_run_of_the_same_plan_attaches() {
+    let (site, plan, _console) = Site::running(plain);
+    let pid = site.home.keeper_pid();
+    let second = site.home.start(args(&["run", "PLAN", "--as", "bob"], &plan));
+    wait_until("bob is attached", || site.home.history().contains("bob"));
+    let status = site.home.status();
+    assert_eq!((&status["keeper"]["pid"], &status["driver"]["name"]), (&pid.into(), &"alice".into()));
+    assert_eq!(site.home.runs().len(), 1);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    second.finish().says("attaching").says(&format!("process {pid}"));
+}
+
+#[test]
+fn another_state_folder_on_the_same_balancer_hears_who_holds_it() {
+    let (site, plan, _console) = Site::running(plain);
+    let pid = site.home.keeper_pid();
+    let other = Home::new();
+    let attached = other.start(args(&["run", "PLAN", "--as", "bob"], &plan));
+    wait_until("bob is attached", || site.home.history().contains("bob"));
+    assert_eq!(other.runs(), Vec::<String>::new(), "no second run begins");
+    // A frozen holder cannot say who it is, and is not gone around.
+    signal(pid, Signal::STOP);
+    other.run(args(&["run", "PLAN"], &plan)).exits(1).says("holds this balancer");
+    signal(pid, Signal::CONT);
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    attached.finish().says("is held by").says(&format!("process {pid}"));
+}
+
+#[test]
+fn a_direct_rollback_from_another_state_folder_works_while_the_keeper_lives() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let other = Home::new();
+    other.run(args(&["rollback", "PLAN", "--direct", "--yes", "--to", "v1"], &plan)).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+// Who may do what.
+
+#[test]
+fn a_claimed_name_is_shown_as_unverified_and_only_the_driver_advances() {
+    let (site, _plan, _console) = Site::running(plain);
+    let status = site.home.ready();
+    assert_eq!((&status["driver"]["name"], &status["driver"]["verified"]), (&"alice".into(), &false.into()));
+    assert_eq!(status["driver"]["here"], true);
+    site.home.run(["advance", "--as", "bob"]).exits(1).says("only the driver").says("alice");
+    site.home.run(["advance"]).exits(1).says("only the driver");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    site.home.run(["resume", "--as", "bob"]).exits(1);
+    site.home.run(["take", "--as", "bob"]).exits(0).says("takes control from");
+    site.home.run(["resume", "--as", "bob"]).exits(0);
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("only the driver");
+    site.home.advance("bob").exits(0);
+    // Anyone may roll back.
+    site.home.run(["rollback", "--yes", "--as", "carol"]).exits(0);
+    assert_eq!(site.home.status()["rollback"]["by"], "carol");
+}
+
+#[test]
+fn without_a_claimed_name_the_login_is_the_identity() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let _console = site.home.start(args(&["run", "PLAN"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let status = site.home.status_when("somebody drives", |status| !status["driver"].is_null());
+    assert_eq!(status["driver"]["verified"], true);
+    assert_eq!(status["driver"]["name"], status["driver"]["user"]);
+}
+
+#[test]
+fn an_approval_needs_another_name_than_the_drivers() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.steps = "[[steps]]\nsplit = \"10 %\"\nbake = \"0s\"\napproval = \"decision authority\"\n".to_owned()
+            + &steps(&["100 %"]);
+    });
+    site.home.status_when("only the approval is missing", |status| {
+        let gates = status["gates"].as_array().expect("gates");
+        gates
+            .iter()
+            .all(|gate| (gate["name"] == "approval") != matches!(gate["verdict"].as_str(), Some("pass" | "warn")))
+    });
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("decision authority");
+    site.home
+        .run(["advance", "--as", "alice", "--override", "hurry", "--confirm", "checkout"])
+        .exits(1)
+        .says("decision authority");
+    site.home.run(["approve", "--as", "alice"]).exits(1).says("driver cannot approve");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["approve", "--as", "carol"]).exits(0);
+    site.advance_to(10.0);
+    site.home.run(["approve", "--as", "carol"]).exits(1).says("needs no approval");
+}
+
+#[test]
+fn an_approval_may_need_another_login() {
+    let (site, _plan, _console) = Site::running(|plan| {
+        plan.steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\napproval = \"decision authority\"\n".into();
+        plan.more = "[access]\napprover_is_another_user = true\n".into();
+    });
+    site.home.run(["approve", "--as", "carol"]).exits(1).says("another user");
+}
+
+#[test]
+fn an_override_needs_the_name_and_a_reason_and_is_recorded() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.more = "[[checks]]\nname = \"never\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/x\"\nstatus = [418]\ninterval = \"500ms\"\n".into();
+    let _console = site.home.run_plan(&site.write(&plan), "alice");
+    site.home.status_when("only the check is closed", |status| {
+        let gates = status["gates"].as_array().expect("gates");
+        gates.iter().all(|gate| (gate["name"] == "never") == (gate["verdict"] == "fail"))
+            && gates.iter().all(|g| g["verdict"] != "unknown")
+    });
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("never");
+    site.home.run(["advance", "--as", "alice", "--override", "why"]).exits(2);
+    site.home
+        .run(["advance", "--as", "alice", "--override", "why", "--confirm", "chekout"])
+        .exits(1)
+        .says("typed name");
+    site.home.run(["advance", "--as", "alice", "--override", " ", "--confirm", "checkout"]).exits(1).says("reason");
+    assert_eq!(site.forward_posts(), 0);
+    site.home.run(["advance", "--as", "alice", "--override", "known teapot", "--confirm", "checkout"]).exits(0);
+    let history = site.home.history();
+    assert!(
+        history.contains("OVERRIDES") && history.contains("known teapot") && history.contains("never"),
+        "{history}"
+    );
+}
+
+#[test]
+fn a_readonly_console_takes_no_seat() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let _console = site.home.start(args(&["run", "PLAN", "--readonly", "--as", "mallory"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    wait_until("mallory is attached", || site.home.history().contains("mallory"));
+    assert_eq!(site.home.status()["driver"], Value::Null);
+    assert!(site.home.history().contains("read-only"));
+    site.home.advance("alice").exits(0);
+    assert_eq!(site.home.status()["driver"]["name"], "alice");
+}
+
+#[test]
+fn a_watching_keeper_never_writes() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    site.balancer.set(25.0);
+    let _console = site.home.start(args(&["watch", "PLAN", "--as", "alice"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let status = site.home.status_when("it sees the split", |status| status["split"]["configured_percent"].is_number());
+    assert_eq!(status["phase"], "observing");
+    assert_eq!(number(&status["split"]["configured_percent"]), 25.0);
+    let commands: [&[&str]; 9] = [
+        &["advance"],
+        &["advance", "--override", "x", "--confirm", "checkout"],
+        &["hold"],
+        &["resume"],
+        &["rollback", "--yes"],
+        &["take"],
+        &["approve"],
+        &["adopt"],
+        &["complete"],
+    ];
+    for command in commands {
+        let ran = site.home.run(command.iter().copied().chain(["--as", "alice"]));
+        assert_eq!(ran.code, 1, "{command:?}: {}", ran.all());
+        assert!(ran.all().contains("only watches"), "{command:?}: {}", ran.all());
+    }
+    // It holds no lock either: a run may go beside it.
+    let driving = Home::new();
+    let _driver = driving.run_plan(&plan, "bob");
+    assert_eq!(site.balancer.posts().len(), 0);
+}
