@@ -7,6 +7,7 @@ use crate::domain::Clean;
 use crate::engine::{Command, Mode};
 use crate::journal::Places;
 use crate::wire::{Client, Introduction};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -26,8 +27,12 @@ pub(super) fn run(args: &WorldArgs, name: Option<Clean>) -> Outcome {
     let _ = world.kill();
     let _ = world.wait();
     if shown.is_ok() {
-        println!(
-            "\nThat was the embedded world. Next, your own, without any write path:\n  warroom init your.toml\n  warroom watch your.toml"
+        let _ = writeln!(
+            std::io::stdout(),
+            "
+That was the embedded world. Next, your own, without any write path:
+  warroom init your.toml
+  warroom watch your.toml"
         );
     }
     shown

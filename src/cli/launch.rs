@@ -58,11 +58,12 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Found, F
 
 /// Whether a run moved traffic and neither came back, nor was completed and watched, nor was ended.
 fn is_unfinished(entries: &[Entry]) -> bool {
-    let moved = entries
-        .iter()
-        .any(|e| matches!(e.fact, Fact::Intent { .. } | Fact::RollbackAccepted { .. } | Fact::Adopted { .. }));
-    let over = entries.iter().any(|e| matches!(e.fact, Fact::Ended | Fact::RolledBack | Fact::WatchOver));
-    moved && !over
+    let moves =
+        |fact: &Fact| matches!(fact, Fact::Intent { .. } | Fact::RollbackAccepted { .. } | Fact::Adopted { .. });
+    // Only what came after the last move says that this move is over.
+    let Some(last) = entries.iter().rposition(|entry| moves(&entry.fact)) else { return false };
+    let over = entries[last..].iter().any(|e| matches!(e.fact, Fact::Ended | Fact::RolledBack | Fact::WatchOver));
+    !over
 }
 
 /// Freezes the plan in a new run's folder and starts its keeper.
@@ -74,6 +75,8 @@ pub(super) fn begin(
     alone: Option<Duration>,
 ) -> Result<Found, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
+    // Plan and journal are their owner's alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
     let socket = places.socket(&run).map_err(|error| wrong(&error))?;
     places.create(&run).map_err(|error| wrong(&error))?;

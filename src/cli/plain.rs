@@ -59,20 +59,23 @@ fn exit_of(last: Option<&Status>) -> Exit {
 
 /// What is said after the console is closed: where the run stands and what to type next.
 pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
+    // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
+    let mut out = std::io::stdout().lock();
     let Some(status) = last else {
-        println!("run {run}: nothing was heard of its keeper");
+        let _ = writeln!(out, "run {run}: nothing was heard of its keeper");
         return Exit::Unreachable;
     };
     let snapshot = &status.snapshot;
-    println!("{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
+    let _ = writeln!(out, "{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
     let split =
         snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
     if !demo {
-        println!(
+        let _ = writeln!(
+            out,
             "candidate {split} at the balancer; quitting changed nothing; the keeper goes on (process {})",
             status.keeper.pid
         );
-        println!("  warroom attach {run}      warroom rollback {run}      warroom log {run}");
+        let _ = writeln!(out, "  warroom attach {run}      warroom rollback {run}      warroom log {run}");
     }
     exit_of(last)
 }

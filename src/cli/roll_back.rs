@@ -5,7 +5,7 @@ use super::places::{self, Found};
 use super::{Exit, Failure, Outcome, RollbackArgs};
 use crate::direct::{self, Direct, Ended};
 use crate::domain::{Clean, Person, Role};
-use crate::engine::{Answer, Command, Phase};
+use crate::engine::{Answer, Command, Fact, Phase};
 use crate::journal::{Places, Reader};
 use crate::keeper::current_user;
 use crate::plan::{self, Plan};
@@ -24,12 +24,28 @@ const FOLLOW_BEYOND_LATENESS: Duration = Duration::from_secs(30);
 pub(super) async fn run(args: RollbackArgs, name: Option<Clean>) -> Outcome {
     let places = places::places()?;
     match places::find(&places, args.run.as_deref()) {
+        // What an ended run left is nobody's: the plan file alone tells where it could go.
+        Ok(found) if has_ended(&places, &found) => match plan_file(&args) {
+            Some(path) => without_run(path, &args, name).await,
+            None => {
+                Err(Failure::new(Exit::Refused, format!("run {} has ended; name its plan file instead", found.run)))
+            }
+        },
         Ok(found) => of_run(&places, &found, &args, name).await,
-        Err(failure) => match args.run.as_deref().map(Path::new).filter(|path| path.is_file()) {
+        Err(failure) => match plan_file(&args) {
             Some(path) => without_run(path, &args, name).await,
             None => Err(failure),
         },
     }
+}
+
+fn plan_file(args: &RollbackArgs) -> Option<&Path> {
+    args.run.as_deref().map(Path::new).filter(|path| path.is_file())
+}
+
+fn has_ended(places: &Places, found: &Found) -> bool {
+    let entries = Reader::open(&places.journal(&found.run)).and_then(|reader| reader.entries());
+    entries.is_ok_and(|entries| entries.iter().any(|entry| entry.fact == Fact::Ended))
 }
 
 async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
@@ -93,8 +109,17 @@ async fn follow(mut client: Client, plan: &Path) -> Outcome {
 }
 
 async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+    // The holder of a balancer may have its state elsewhere: beside its socket.
+    let elsewhere = found.socket.parent().and_then(Path::parent).map(|state| Places::at(state.to_owned()));
+    let places = match elsewhere {
+        Some(elsewhere) if !places.plan(&found.run).exists() && elsewhere.plan(&found.run).exists() => elsewhere,
+        _ => places.clone(),
+    };
     let frozen = places.plan(&found.run);
-    let plan = Arc::new(places::load(&frozen)?);
+    let plan = match plan_file(args) {
+        Some(path) if !frozen.exists() => Arc::new(places::load(path)?),
+        _ => Arc::new(places::load(&frozen)?),
+    };
     // A journal that cannot be read must not stop a rollback: then the balancer alone tells.
     let entries = match Reader::open(&places.journal(&found.run)).and_then(|reader| reader.entries()) {
         Ok(entries) => entries,
@@ -145,6 +170,10 @@ async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> O
             Exit::Usage,
             format!("{label:?} is not the stable environment's label, {}", plan.environments.stable.label),
         ));
+    }
+    let to = format!("All traffic to {label}?");
+    if !args.yes && !ask(&to)? {
+        return Ok(Exit::Refused);
     }
     roll_back(Direct {
         traffic,

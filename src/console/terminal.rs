@@ -1,12 +1,14 @@
 //! The terminal, taken and given back on every way out.
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use crossterm::{cursor, execute};
-use ratatui::Terminal;
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,8 +40,12 @@ impl Write for OneWrite {
 }
 
 /// The terminal while it is ours. Dropping it gives it back.
+///
+/// It is asked nothing: a question's answer would come as keys, and a terminal that does not answer
+/// would have no console.
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<OneWrite>>,
+    size: (u16, u16),
     last: Option<Buffer>,
 }
 
@@ -48,16 +54,24 @@ impl Screen {
     pub fn take() -> io::Result<Self> {
         install_panic_hook();
         enter()?;
-        let terminal = Terminal::new(CrosstermBackend::new(OneWrite::default()))?;
-        let mut screen = Self { terminal, last: None };
-        screen.clear()?;
-        Ok(screen)
+        let size = crossterm::terminal::size()?;
+        match fresh(size) {
+            Ok(terminal) => Ok(Self { terminal, size, last: None }),
+            Err(error) => {
+                leave();
+                Err(error)
+            }
+        }
     }
 
     /// Draws a frame; writes nothing at all when it is the one before.
     pub fn draw(&mut self, render: impl FnOnce(&mut Buffer)) -> io::Result<bool> {
-        let size = self.terminal.size()?;
-        let area = Rect::new(0, 0, size.width, size.height);
+        let size = crossterm::terminal::size()?;
+        if size != self.size {
+            self.size = size;
+            self.clear()?;
+        }
+        let area = Rect::new(0, 0, size.0, size.1);
         let mut buffer = Buffer::empty(area);
         if area.width > 0 && area.height > 0 {
             render(&mut buffer);
@@ -65,20 +79,16 @@ impl Screen {
         if self.last.as_ref() == Some(&buffer) {
             return Ok(false);
         }
-        self.terminal.draw(|frame| {
-            // A resize in between: the next frame has the new size.
-            if frame.area() == area {
-                frame.buffer_mut().clone_from(&buffer);
-            }
-        })?;
+        self.terminal.draw(|frame| frame.buffer_mut().clone_from(&buffer))?;
         self.last = Some(buffer);
         Ok(true)
     }
 
-    /// Forgets what is on the terminal, so that the next frame is drawn whole.
+    /// Forgets what is on the terminal: the next frame empties it and is drawn whole.
     pub fn clear(&mut self) -> io::Result<()> {
         self.last = None;
-        self.terminal.clear()
+        self.terminal = fresh(self.size)?;
+        Ok(())
     }
 
     /// Rings.
@@ -95,6 +105,14 @@ impl Screen {
         enter()?;
         self.clear()
     }
+}
+
+/// A terminal that knows nothing of what is on it, with the order to empty it in front of its first frame.
+fn fresh((width, height): (u16, u16)) -> io::Result<Terminal<CrosstermBackend<OneWrite>>> {
+    let mut out = OneWrite::default();
+    queue!(out, Clear(ClearType::All))?;
+    let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+    Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
 }
 
 impl Drop for Screen {

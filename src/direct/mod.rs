@@ -52,14 +52,6 @@ pub enum Ended {
 
 /// Rolls back and tells each step in words. Never gives up by itself: drop the future to stop it.
 pub async fn roll_back(direct: Direct, mut tell: impl FnMut(String)) -> Ended {
-    let reason = direct.reason.clone().unwrap_or_else(|| "no reason given yet".into());
-    if let Some(folder) = &direct.folder {
-        let stone = Tombstone { by: direct.by.clone(), at: clock::wall(), reason };
-        match stone.leave(folder) {
-            Ok(()) => tell(format!("tombstone left in {}: the keeper will follow", folder.display())),
-            Err(error) => tell(format!("no tombstone in {}: {error}; going on", folder.display())),
-        }
-    }
     Work::new(direct).run(&mut tell).await
 }
 
@@ -96,7 +88,11 @@ impl Work {
             Some(Answer::Refused(reasons)) => return Ended::Refused(reasons),
             Some(Answer::Late(_)) | None => return Ended::Refused(vec!["the engine gave no answer".into()]),
             Some(Answer::Applied(words)) if !self.engine.phase().is_back() => return Ended::Nothing(words),
-            Some(Answer::Applied(words)) => tell(words.to_string()),
+            Some(Answer::Applied(words)) => {
+                // Accepted: from here on a keeper that wakes up must follow. What was refused leaves nothing.
+                self.leave_tombstone(tell);
+                tell(words.to_string());
+            }
         }
         let began = clock::mono();
         let mut reminded = began;
@@ -116,6 +112,16 @@ impl Work {
             }
         }
         Ended::Confirmed
+    }
+
+    fn leave_tombstone(&self, tell: &mut impl FnMut(String)) {
+        let Some(folder) = &self.direct.folder else { return };
+        let reason = self.direct.reason.clone().unwrap_or_else(|| "no reason given yet".into());
+        let stone = Tombstone { by: self.direct.by.clone(), at: clock::wall(), reason };
+        match stone.leave(folder) {
+            Ok(()) => tell(format!("tombstone left in {}: the keeper will follow", folder.display())),
+            Err(error) => tell(format!("no tombstone in {}: {error}; going on", folder.display())),
+        }
     }
 
     fn handle(&mut self, event: Event, tell: &mut impl FnMut(String)) -> Option<Answer> {

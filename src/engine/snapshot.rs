@@ -480,7 +480,8 @@ impl Engine {
         }
         if let Some(drift) = self.drift.as_ref().filter(|_| !phase.is_back()) {
             let offer = if drift.is_towards_stable() { ":adopt :complete" } else { ":adopt  R rolls back" };
-            return (Severity::Critical, format!("DRIFT candidate {} → {}  {offer}", drift.from, drift.to));
+            let whose = if drift.own { "an earlier or half-applied write" } else { "not set by this run" };
+            return (Severity::Critical, format!("DRIFT candidate {} → {}  {offer}  {whose}", drift.from, drift.to));
         }
         match phase {
             Phase::Preflight => (Severity::Info, Self::preflight_words(gates)),

@@ -6,7 +6,7 @@
 use super::{Pending, Traffic, together};
 use crate::domain::{BalancerState, Clean, NodeState, Readiness, Setting, SlotState};
 use crate::engine::WriteResult;
-use crate::plan::{HaproxyAddress, HaproxyDriver, HaproxyNode};
+use crate::plan::{HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode};
 use futures_util::future::join_all;
 use std::io;
 use std::time::Duration;
@@ -78,15 +78,34 @@ impl HaproxyTraffic {
             .collect()
     }
 
-    async fn write_node(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
-        let mut weights: Vec<(&str, u32)> = setting
+    /// Every server's weight on one node, in an order in which no command leads away from where all go,
+    /// so that a connection that dies in between leaves nothing worse than there was.
+    ///
+    /// A way back first raises stable to the full, whatever it had, then empties the candidate, then gives
+    /// stable its own weights. A way forward raises before it lowers. Either way no side meets the other at
+    /// 0, when HAProxy would answer 503 to everybody.
+    fn commands<'s>(&self, index: usize, setting: &'s Setting) -> Vec<(&'s str, u32)> {
+        let mut own: Vec<(&str, u32)> = setting
             .0
             .iter()
             .filter(|(slot, _)| slot.node == index)
             .map(|(slot, weight)| (slot.name.as_str(), *weight))
             .collect();
-        // Zeros last: with both sides at 0 HAProxy answers 503 to everybody.
-        weights.sort_by_key(|(_, weight)| *weight == 0);
+        let is_candidate = |name: &str| self.plan.servers.candidate.iter().any(|server| server == name);
+        let goes_back = own.iter().all(|(name, weight)| !is_candidate(name) || *weight == 0);
+        if !goes_back {
+            own.sort_by_key(|(name, weight)| (*weight == 0, !is_candidate(name)));
+            return own;
+        }
+        own.sort_by_key(|(name, _)| is_candidate(name));
+        let (stable, candidate): (Vec<_>, Vec<_>) = own.into_iter().partition(|(name, _)| !is_candidate(name));
+        let full = stable.iter().filter(|(_, weight)| *weight > 0).map(|(name, _)| (*name, HAPROXY_WEIGHT_MAX));
+        let lowered = stable.iter().filter(|(_, weight)| *weight < HAPROXY_WEIGHT_MAX);
+        full.chain(candidate).chain(lowered.copied()).collect()
+    }
+
+    async fn write_node(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
+        let weights = self.commands(index, setting);
         let mut applied = 0;
         for (server, weight) in weights {
             let command = format!("set server {}/{server} weight {weight}", self.plan.backend);
@@ -117,8 +136,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Traffic for HaproxyTraffic {
     fn read(&self) -> Pending<'_, BalancerState> {
-        Box::pin(async {
-            let nodes = join_all(self.plan.nodes.iter().map(|node| self.read_node(node))).await;
+        Box::pin(async move {
+            let reads = self.plan.nodes.iter().map(|node| async move {
+                let read = self.read_node(node).await;
+                // With several nodes the words must say which one.
+                read.map_err(|why| Clean::new(format!("{}: {why}", node.name)))
+            });
+            let nodes = join_all(reads).await;
             BalancerState { nodes: nodes.into_iter().map(|slots| NodeState { slots }).collect(), tag: None }
         })
     }

@@ -317,7 +317,7 @@ impl Dialog {
                 Outcome::Flash("this cannot be overridden")
             }
             // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
-            (_, KeyCode::Char('R' | 'H')) => Outcome::MainScreen,
+            (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Outcome::MainScreen,
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
             _ => Outcome::Stay,
         }
