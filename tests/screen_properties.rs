@@ -76,7 +76,7 @@ proptest! {
             share, nodes: vec![("a".into(), Some(values[0])), ("b".into(), None)], even: values[1] > 0.5,
         });
         snapshot.split.measured = Some(MeasuredView {
-            value: values[2], low: values[3], high: values[4], requests: u32::MAX, failed: 3, unknown: u32::MAX,
+            value: values[2], low: values[3], high: values[4], newest: snapshot.mono, requests: u32::MAX, failed: 3, unknown: u32::MAX,
         });
         snapshot.split.still_on_candidate = Some(values[5]);
         snapshot.environments.stable.rate = Some(values[6]);

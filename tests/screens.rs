@@ -127,12 +127,13 @@ fn hazard_15_a_frozen_feed_looks_frozen() {
     }
 }
 
-/// Here even the HTTP checks are silent; only the balancer's own check is of now.
+/// Here even the HTTP checks are silent; only the balancer's own check is of now, and says so (hazard 16).
 #[test]
-fn hazard_15_nothing_is_ok_while_blind() {
+fn hazard_15_nothing_that_is_old_is_ok_while_blind() {
     for (width, height) in WHOLE {
         let text = shot("blind").text(width, height, UNICODE);
-        assert!(text.contains("0 of 10 ok"), "{width}x{height}\n{text}");
+        assert!(text.contains("1 of 10 ok"), "{width}x{height}\n{text}");
+        assert_eq!(text.matches("? OLD").count(), 9, "{width}x{height}\n{text}");
     }
 }
 
@@ -176,7 +177,7 @@ fn a_silent_keeper_is_seen_in_the_compact_form_too() {
 #[test]
 fn the_compact_form_shows_ages_and_target_before_latency() {
     let text = shot("auto_held").text(40, 8, UNICODE);
-    for words in ["HOLDING", "25.0%", "5xx GREEN", "keeper", "feed"] {
+    for words in ["HOLDING", "25.0%", "GREEN ✗", "keeper", "feed", "rollback target"] {
         assert!(text.contains(words), "{words}\n{text}");
     }
 }
@@ -388,17 +389,35 @@ fn ascii_draws_nothing_known_as_a_question_mark() {
     }
 }
 
+/// What must be read in the band at 80 columns, whatever else is cut from its end.
+const BAND_WORDS: &[(&str, &[&str])] = &[
+    ("locked", &["RUNNING", "A locked", "too few requests"]),
+    ("drift", &["FROZEN", "DRIFT", "25% → 60%", ":adopt", "R rolls back"]),
+    ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
+    ("keeper_silent", &["KEEPER SILENT", "OLD", "R y rolls back directly"]),
+    ("balancer_unreadable", &["A locked", "balancer", "no answer"]),
+    ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
+    ("armed", &["ARMED", "BLUE v2.0.5", "y = do it"]),
+    ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
+    ("auto_rollback_off", &["RUNNING", "AUTO-ROLLBACK OFF until"]),
+    ("auto_held", &["HOLDING", "5xx CANDIDATE", "> 3.00%", "R rolls back"]),
+    ("blind", &["BLIND", "no candidate metrics for", "A locked"]),
+    ("blind_while_held", &["HOLDING", "BLIND"]),
+    ("blind_when_complete", &["COMPLETE", "BLIND"]),
+    ("rolled_back", &["ROLLED BACK", "all traffic on BLUE v2.0.5"]),
+];
+
 #[test]
-fn the_whole_sentence_of_the_band_fits_80_columns() {
-    let mut cut = Vec::new();
-    for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
+fn the_band_says_what_matters_within_80_columns_and_marks_what_it_cuts() {
+    for (state, words) in BAND_WORDS {
+        let shot = shot(state);
         let (narrow, wide) = (shot.buffer(80, 23, UNICODE), shot.buffer(300, 60, UNICODE));
         let (narrow, wide) = (row(&narrow, 1).trim_end().to_owned(), row(&wide, 1).trim_end().to_owned());
-        if narrow != wide {
-            cut.push(format!("{}: {narrow} [cut: {}]", shot.name, &wide[narrow.len()..]));
+        for word in *words {
+            assert!(narrow.contains(word), "{state}: {word:?} is not in {narrow:?}");
         }
+        assert!(narrow == wide || narrow.ends_with('…'), "{state}: cut without a mark: {narrow:?}");
     }
-    assert!(cut.is_empty(), "{} bands are cut:\n{}", cut.len(), cut.join("\n"));
 }
 
 /// A number cut in its middle is another number: `<20` is not `<200ms`.
@@ -411,7 +430,8 @@ fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
         for (width, height) in WHOLE {
             let text = shot.text(width, height, UNICODE);
             for check in checks {
-                let line = text.lines().find(|line| line.contains(check.name.as_str())).expect("a row a check");
+                let mut rows = text.lines().skip(11);
+                let line = rows.find(|line| line.contains(check.name.as_str())).expect("a row a check");
                 let from = line.find(check.name.as_str()).expect("found") + check.name.as_str().len();
                 let shown = line[from..].split(['✓', '✗', '?', '!', '│']).next().unwrap_or_default().trim();
                 if !line.contains(check.detail.as_str()) && !shown.contains('…') {
@@ -435,8 +455,10 @@ fn the_header_names_target_driver_and_three_ages_at_80_columns() {
         let header = row(&buffer, 0);
         let who = if state == "watching" { "no driver" } else { "driver alice" };
         let readonly = if state == "read_only" { "READ-ONLY" } else { "keeper" };
+        // Where ages are stale or rights are few, those words matter more than the driver's name.
+        let crowded = ["read_only", "keeper_silent", "blind"].contains(&state);
         for words in ["checkout @ demo", "keeper", "balancer", "feed", "Z ", who, readonly] {
-            if !header.contains(words) {
+            if !header.contains(words) && !(crowded && words == who) {
                 missing.push(format!("{state}: {words:?} is not in {header:?}"));
             }
         }
@@ -540,7 +562,7 @@ fn every_whole_screen_has_ratio_limit_and_count_of_both_environments() {
 fn the_compact_form_marks_what_is_over_its_limit_without_colour() {
     for (width, height) in [(60, 20), (40, 8)] {
         let text = shot("auto_held").text(width, height, MONO);
-        let line = text.lines().find(|line| line.starts_with("5xx GREEN")).expect("the row");
+        let line = text.lines().find(|line| line.starts_with("5xx")).expect("the row");
         assert!(line.contains('✗') && line.contains("3.00%"), "{width}x{height}: {line}");
     }
 }
@@ -574,6 +596,7 @@ fn no_name_in_the_header_is_cut_into_another() {
         let buffer = shot.buffer(80, 23, UNICODE);
         let header = row(&buffer, 0);
         let before = header.split(" keeper").next().unwrap_or_default().trim_end_matches([' ', '?']).to_owned();
+        let before = before.trim_end_matches(" STALE").to_owned();
         let whole = ["checkout @ demo", "driver alice", "no driver", "away", "READ-ONLY"]
             .iter()
             .any(|end| before.ends_with(end));

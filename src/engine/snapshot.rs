@@ -457,7 +457,7 @@ impl Engine {
                     word = "BLIND";
                 }
                 severity = severity.max(Severity::Warn);
-                if !text.contains("BLIND") {
+                if word != "BLIND" && !text.contains("BLIND") {
                     text = format!("{}  {text}", self.blind_words());
                 }
             } else if self.stable_is_ready() == Some(false) {
@@ -522,7 +522,8 @@ impl Engine {
         let Some(position) = self.position else { return String::new() };
         let step = &self.plan.steps[position];
         if self.is_blind() {
-            return format!("{}; values OLD; A locked; H R work", self.blind_words());
+            let words = self.blind_words();
+            return format!("{}; values OLD; A locked; H R work", words.trim_start_matches("BLIND: "));
         }
         let bake = format!("bake {} of {}", clock_words(self.bake.healthy.min(step.bake)), clock_words(step.bake));
         let Some(next) = self.next_step() else { return format!("at {}  {bake}, the last", self.current) };

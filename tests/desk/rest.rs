@@ -180,12 +180,11 @@ fn a_watching_keeper_is_never_asked_to_act() {
 
 #[test]
 fn commands_become_what_they_say() {
-    let expected: [(&str, Command); 7] = [
+    let expected: [(&str, Command); 6] = [
         (":hold\n", Command::Hold),
         (":approve\n", Command::Approve),
         (":adopt\n", Command::Adopt),
         (":unsuspend\n", Command::Unsuspend),
-        (":sendagain\n", Command::SendAgain),
         (":note  seen it \n", Command::Note { text: "seen it".into() }),
         (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_mins(5), reason: "batch job".into() }),
     ];
@@ -215,6 +214,7 @@ fn no_line_moves_traffic_or_ends_the_run_without_y() {
         let mut sitting = Sitting::baking();
         sitting.type_text(line);
         assert_eq!(sitting.sent(), 0, "{line:?} went out by Enter alone");
+        assert!(sitting.desk.dialog.as_ref().is_some_and(warroom::console::desk::Dialog::acts), "{line:?}");
     }
 }
 

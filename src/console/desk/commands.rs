@@ -131,6 +131,9 @@ impl Desk {
         }
         match parsed {
             Parsed::Send(command, what) => self.send(command, what, now, acts),
+            Parsed::Confirm(_, what, _) if !self.linked => {
+                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            }
             Parsed::Confirm(command, what, words) => {
                 self.dialog = Some(Dialog::confirm_command(command, what, words, now));
             }

@@ -85,13 +85,18 @@ fn age_piece(
     let look = canvas.look;
     match at.map(|at| view.age(at)) {
         None => piece(format!("{word} -- "), look.ink(Ink::Stale)),
-        Some(age) if age > stale => piece(format!("?{word} {} ", age_words(age)), look.ink(Ink::Stale)),
+        Some(age) if age > stale => piece(format!("{word} STALE {} ", whole_words(age)), look.ink(Ink::Stale)),
         // The boundary is drawn a little later than it locks, so that a tick's jitter does not flicker.
         Some(age) if age > late + Duration::from_millis(500) => {
             piece(format!("{word} LATE {} ", age_words(age)), look.ink(Ink::Warn))
         }
         Some(age) => piece(format!("{word} {} ", age_words(age)), look.ink(Ink::Plain)),
     }
+}
+
+/// `8s`, `12m`: what is stale needs no tenths.
+fn whole_words(age: Duration) -> String {
+    if age.as_secs() < 120 { format!("{}s", age.as_secs()) } else { format!("{}m", age.as_secs() / 60) }
 }
 
 /// `0.8s`, `74s`, `12m`.
@@ -112,7 +117,11 @@ pub(super) fn band(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     let (severity, text) = band_words(canvas, view, snapshot);
     let style = look.band(severity);
     canvas.text(area.x, area.y, area.width, &" ".repeat(area.width.into()), style);
-    canvas.text(area.x + 1, area.y, area.width.saturating_sub(1), &text, style);
+    let room = area.width.saturating_sub(1);
+    canvas.text(area.x + 1, area.y, room, &text, style);
+    if width_of(&text) > room && area.width > 0 {
+        canvas.text(area.right() - 1, area.y, 1, look.glyph("…", "~"), style);
+    }
 }
 
 pub(super) fn band_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (Severity, String) {
