@@ -213,7 +213,7 @@ fn the_story(columns: u16, rows: u16) {
     demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
     demo.shows("RUNNING");
-    demo.shows("step 1/4");
+    demo.shows("at 5%");
     demo.shows("(A)");
     demo.confirm("A", "ADVANCE");
     // Nobody presses H: the errors of the second step do.
@@ -331,7 +331,7 @@ fn a_demo_that_is_left_in_the_middle_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
     demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
-    demo.shows("step 1/4");
+    demo.shows("at 5%");
     demo.press("q");
     demo.leaves_nothing();
     demo.restored();
@@ -358,7 +358,7 @@ fn rolling_back() -> Demo {
     let demo = Demo::start(80, 24, &["--scenario", "healthy"]);
     demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE");
-    demo.shows("step 1/4");
+    demo.shows("at 5%");
     demo.confirm("R", "ARMED");
     demo.shows("ROLLING BACK");
     demo

@@ -14,6 +14,7 @@ mod world_command;
 
 use crate::domain::Clean;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -324,7 +325,9 @@ pub fn main() -> ExitCode {
     match dispatch(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("warroom: {}", Clean::new(&failure.words).as_str().replace("  ", "\n  "));
+            // Where the terminal is gone nobody reads this, and the exit code still says it.
+            let words = Clean::new(&failure.words);
+            let _ = writeln!(std::io::stderr(), "warroom: {}", words.as_str().replace("  ", "\n  "));
             failure.exit.into()
         }
     }

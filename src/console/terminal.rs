@@ -16,6 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether the terminal is ours now; the panic hook and the way out both ask.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether a write to the terminal has failed. Told here and not as the write's own result: ratatui's
+/// terminal would print an error when it is dropped, and panic when that cannot be printed either.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
 /// Collects a whole frame and writes it at once: on a slow link half a frame is never seen.
 #[derive(Debug, Default)]
 struct OneWrite {
@@ -35,7 +39,10 @@ impl Write for OneWrite {
         let mut out = io::stdout().lock();
         let written = out.write_all(&self.frame).and_then(|()| out.flush());
         self.frame.clear();
-        written
+        if written.is_err() {
+            BROKEN.store(true, Ordering::SeqCst);
+        }
+        Ok(())
     }
 }
 
@@ -80,6 +87,9 @@ impl Screen {
             return Ok(false);
         }
         self.terminal.draw(|frame| frame.buffer_mut().clone_from(&buffer))?;
+        if BROKEN.load(Ordering::SeqCst) {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "it is gone"));
+        }
         self.last = Some(buffer);
         Ok(true)
     }

@@ -545,7 +545,7 @@ impl Engine {
         let Some(held) = &self.held else { return (Severity::Warn, String::new()) };
         let since = held.wall.clock();
         if held.automatic {
-            (Severity::Critical, format!("{}  R rolls back  A resumes  since {since}", held.why))
+            (Severity::Critical, format!("{}  auto-hold  R rolls back  A resumes  since {since}", held.why))
         } else {
             (Severity::Warn, format!("at {} by {} since {since}  A resumes  R rolls back", self.current, held.by.name))
         }

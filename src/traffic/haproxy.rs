@@ -82,7 +82,8 @@ impl HaproxyTraffic {
     /// so that a connection that dies in between leaves nothing worse than there was.
     ///
     /// A way back first raises stable to the full, whatever it had, then empties the candidate, then gives
-    /// stable its own weights. A way forward raises before it lowers. Either way no side meets the other at
+    /// stable its own weights. A way forward sets stable first: raised it only waits for the candidate, and it is
+    /// lowered only once the candidate has its full weight; zeros come last. Either way no side meets the other at
     /// 0, when HAProxy would answer 503 to everybody.
     fn commands<'s>(&self, index: usize, setting: &'s Setting) -> Vec<(&'s str, u32)> {
         let mut own: Vec<(&str, u32)> = setting
@@ -94,7 +95,7 @@ impl HaproxyTraffic {
         let is_candidate = |name: &str| self.plan.servers.candidate.iter().any(|server| server == name);
         let goes_back = own.iter().all(|(name, weight)| !is_candidate(name) || *weight == 0);
         if !goes_back {
-            own.sort_by_key(|(name, weight)| (*weight == 0, !is_candidate(name)));
+            own.sort_by_key(|(name, weight)| (*weight == 0, is_candidate(name)));
             return own;
         }
         own.sort_by_key(|(name, _)| is_candidate(name));
