@@ -1,4 +1,4 @@
-//! The operator's file. [`load`] reads TOML into a [`Plan`], which is valid by construction: a function
+//! The operator's file. [`load()`] reads TOML into a [`Plan`], which is valid by construction: a function
 //! that is handed a `Plan` never has to check it again.
 
 mod load;
