@@ -244,7 +244,7 @@ impl Engine {
             }
             (None, Some(_)) => match &self.drift {
                 Some(drift) => (Verdict::Fail, format!("drift to {}", drift.to)),
-                None => (Verdict::Pass, self.balancer.split().map_or_else(String::new, |s| format!("candidate {s}"))),
+                None => (Verdict::Pass, self.balancer.split().map_or_else(String::new, |s| format!("at {s}"))),
             },
         };
         (verdict, Clean::new(words), at)

@@ -357,6 +357,8 @@ impl Desk {
             self.flash("text arriving - wait 2 s", now);
             return;
         }
+        // An older message beside an armed panel would read as being about it.
+        self.flash = None;
         match status {
             // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
             Some(status) if self.is_being_done(status) => self.dialog = Some(Dialog::progress(now)),

@@ -16,11 +16,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
         canvas.text(area.x, area.y, area.width, &shown, look.ink(Ink::Bold));
         return;
     }
+    // What R and y do is never hidden by a message: it stands behind them.
     let mut pieces = keys(canvas, view);
     if let Some((flash, _)) = &view.desk.flash {
-        // The keys of a panel stay: what y does must never be hidden by a message.
-        let keep = if view.desk.dialog.as_ref().is_some_and(|dialog| dialog.acts()) { pieces } else { Vec::new() };
-        pieces = keep;
         pieces.push(piece(format!(" {flash}"), look.ink(Ink::Warn)));
     }
     canvas.pieces(area.x, area.y, area.width, &pieces);
@@ -55,6 +53,9 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     for binding in KEYS {
         let Some(word) = binding.footer else { continue };
         let is_traffic = matches!(binding.action, Action::Rollback | Action::Hold | Action::Advance);
+        if !is_traffic && view.desk.flash.is_some() {
+            continue;
+        }
         if traffic && !is_traffic {
             traffic = false;
             pieces.push(piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim)));
