@@ -16,6 +16,7 @@
 
 mod back;
 mod balancer;
+mod band;
 mod command;
 mod effect;
 mod event;
