@@ -9,9 +9,9 @@ mod haproxy;
 mod net;
 mod site;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, Tags};
 pub use haproxy::Haproxy;
-pub use net::{App, free_port, get};
+pub use net::{App, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 
 use rustix::process::{Pid, Signal, kill_process};
