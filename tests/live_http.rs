@@ -5,16 +5,24 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use support::{
-    Door, Guarded, HOST, Home, Ran, Running, Site, Tags, World, args, need, number, plain, post, wait_until,
-};
+use std::process::Command;
+use support::{Door, Guarded, HOST, Home, Ran, Running, Site, Tags, World, args, need, number, post, wait_until};
 
 // Somebody else between our read and our write.
 
+/// A run on a balancer whose answers carry a tag.
+#[track_caller]
+fn tagged(tags: Tags) -> (Site, Running) {
+    let site = Site::new();
+    site.balancer.tag(tags);
+    let plan = site.write(&site.plan());
+    let console = site.home.run_plan(&plan, "alice");
+    (site, console)
+}
+
 #[test]
 fn a_lost_race_does_not_land_and_is_said_read_again_and_frozen() {
-    let (site, _plan, mut console) = Site::running(plain);
-    site.balancer.tag(Tags::Strong);
+    let (site, mut console) = tagged(Tags::Strong);
     site.home.ready();
     site.balancer.overtake(30.0);
     site.home.run(["advance", "--as", "alice"]).exits(1).says("412").says("somebody changed it since it was read");
@@ -37,13 +45,7 @@ fn a_lost_race_does_not_land_and_is_said_read_again_and_frozen() {
 
 #[test]
 fn every_step_carries_the_tag_of_its_own_read_and_a_direct_rollback_none() {
-    let (site, _plan, _console) = Site::running(plain);
-    site.balancer.tag(Tags::Strong);
-    site.home.ready();
-    let read = site.home.status();
-    site.home.status_when("a read with a tag", |status| {
-        number(&status["split"]["configured_age_seconds"]) < number(&read["split"]["configured_age_seconds"])
-    });
+    let (site, _console) = tagged(Tags::Strong);
     site.advance_to(10.0);
     site.advance_to(50.0);
     let matched = site.balancer.matched();
@@ -57,8 +59,7 @@ fn every_step_carries_the_tag_of_its_own_read_and_a_direct_rollback_none() {
 
 #[test]
 fn a_weak_tag_forbids_nothing() {
-    let (site, _plan, _console) = Site::running(plain);
-    site.balancer.tag(Tags::Weak);
+    let (site, _console) = tagged(Tags::Weak);
     site.advance_to(10.0);
     site.home.run(["rollback", "--yes"]).exits(0);
     assert!(site.balancer.matched().iter().all(Option::is_none), "{:?}", site.balancer.matched());
@@ -295,4 +296,18 @@ fn a_machine_that_trusts_nobody_still_rolls_back_over_plain_http() {
     command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
     Running::start(&mut command).finish().exits(0).says("confirmed");
     assert_eq!(site.balancer.green(), 0.0);
+}
+
+// On a machine without the servers.
+
+#[test]
+fn without_haproxy_the_live_tests_say_that_they_did_not_run() {
+    let test = "a_cutover_behind_tls_with_secret_headers_tells_nobody";
+    let run = |required: Option<&str>| {
+        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        command.args(["--exact", test]).env("PATH", "/nonexistent").env_remove("WARROOM_REQUIRE_SERVERS");
+        Running::start(command.envs(required.map(|value| ("WARROOM_REQUIRE_SERVERS", value)))).finish()
+    };
+    run(None).exits(0).says("1 passed").says(&format!("NOT RUN: {test} needs haproxy"));
+    run(Some("1")).exits(101).says(&format!("{test} needs haproxy, which is not on PATH"));
 }

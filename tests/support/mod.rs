@@ -35,15 +35,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_warroom");
 
+/// Where a program is on `PATH`; `tests/run` puts the folders of servers there.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
 /// Whether a server's program is here. Without it a test says so, or fails where that is asked for.
 pub fn need(server: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&paths).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    if folders.map(|folder| folder.join(server)).any(|path| path.is_file()) {
+    if find(server).is_some() {
         return true;
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    assert!(std::env::var_os("WARROOM_REQUIRE_SERVERS").is_none(), "{test} needs {server}, which is not installed");
+    assert!(std::env::var_os("WARROOM_REQUIRE_SERVERS").is_none(), "{test} needs {server}, which is not on PATH");
     // Past the test harness' capture: what did not run must be seen.
     let _ = writeln!(std::io::stderr(), "NOT RUN: {test} needs {server}");
     false
@@ -215,6 +219,8 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
 /// A state folder of a test's own. Dropping it ends every process that works in it.
 pub struct Home {
     folder: TempDir,
+    /// Time between two looks at the status.
+    pub look_every: Duration,
 }
 
 impl Home {
@@ -222,7 +228,7 @@ impl Home {
     #[track_caller]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("wr-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
-        Self { folder }
+        Self { folder, look_every: LOOK_EVERY }
     }
 
     pub fn path(&self) -> &Path {
@@ -298,7 +304,7 @@ impl Home {
             }
             let band = status.as_ref().map(|s| s["band"].to_string());
             assert!(began.elapsed() < within, "not within {within:?}: {what}; band {band:?}; status {status:#?}");
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(self.look_every);
         }
     }
 
@@ -378,9 +384,14 @@ pub struct World {
 impl World {
     #[track_caller]
     pub fn start(home: &Home, scenario: &str, speed: &str, load: &str) -> Self {
+        Self::start_with(home, &["--scenario", scenario], speed, load)
+    }
+
+    #[track_caller]
+    pub fn start_with(home: &Home, scenario: &[&str], speed: &str, load: &str) -> Self {
         let path = home.path().join("world.toml");
-        let mut command = home.command(["world", "--listen", "127.0.0.1:0", "--scenario", scenario, "--speed", speed]);
-        command.args(["--load", load, "--write-plan"]).arg(&path);
+        let mut command = home.command(["world", "--listen", "127.0.0.1:0", "--speed", speed]);
+        command.args(scenario).args(["--load", load, "--write-plan"]).arg(&path);
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the world starts");
         let process = Process(child);
@@ -464,6 +475,13 @@ impl PlanText {
 /// Steps without a bake.
 pub fn steps(splits: &[&str]) -> String {
     splits.iter().fold(String::new(), |all, split| all + "[[steps]]\nsplit = \"" + split + "\"\nbake = \"0s\"\n")
+}
+
+/// A gate of the status.
+#[track_caller]
+pub fn gate<'a>(status: &'a Value, name: &str) -> &'a Value {
+    let gates = status["gates"].as_array().expect("gates");
+    gates.iter().find(|gate| gate["name"] == name).unwrap_or_else(|| panic!("no gate {name}: {gates:#?}"))
 }
 
 /// A number of the status.
