@@ -293,16 +293,14 @@ fn the_worlds_api_is_as_documented() {
     assert_eq!(answer.body, "{\"blue\":100.0,\"green\":0.0}");
     let page = support::get(&world.proxy, "/orders").expect("an answer");
     assert_eq!(page.header("X-Backend-Server"), Some("blue-1"));
-    let stable =
-        world.plan.split("url = \"http://").nth(1).and_then(|rest| rest.split('"').next()).expect("stable's url");
     for path in
         ["/health", "/health/detailed", "/metrics", "/api/agents", "/api/messages", "/api/status", "/api/feature-flags"]
     {
-        let answer = support::get(stable, path).expect("an answer");
+        let answer = support::get(&world.stable, path).expect("an answer");
         assert_eq!(answer.status, 200, "{path}");
     }
     wait_until("its users are there", || {
-        let metrics = support::get(stable, "/metrics").expect("metrics").body;
+        let metrics = support::get(&world.stable, "/metrics").expect("metrics").body;
         let count = metrics.lines().find_map(|line| line.strip_prefix("http_requests_total{status=\"200\"} "));
         count.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 20)
     });

@@ -317,10 +317,7 @@ impl Home {
     /// Waits until every gate is open.
     #[track_caller]
     pub fn ready(&self) -> Value {
-        self.status_when("every gate is open", |status| {
-            let gates = status["gates"].as_array().expect("gates");
-            gates.iter().all(|gate| matches!(gate["verdict"].as_str(), Some("pass" | "warn")))
-        })
+        self.status_when("every gate is open", |status| status["gates"].as_array().expect("gates").iter().all(is_open))
     }
 
     /// Advances once the gates allow it.
@@ -377,8 +374,10 @@ pub struct World {
     process: Process,
     /// The plan's text.
     pub plan: String,
-    /// The proxy's address.
+    /// The addresses of the proxy and of the two apps.
     pub proxy: String,
+    pub stable: String,
+    pub candidate: String,
 }
 
 impl World {
@@ -397,10 +396,12 @@ impl World {
         let process = Process(child);
         wait_until("the world writes its plan", || path.exists());
         let plan = std::fs::read_to_string(&path).expect("the written plan");
-        let traffic = plan.split("[traffic]").nth(1).expect("a traffic section");
-        let proxy =
-            traffic.split("url = \"http://").nth(1).and_then(|rest| rest.split('"').next()).expect("a url").to_owned();
-        Self { process, plan, proxy }
+        let url_in = |section: &str| {
+            let rest = plan.split(section).nth(1).expect("the section");
+            rest.split("url = \"http://").nth(1).and_then(|rest| rest.split('"').next()).expect("a url").to_owned()
+        };
+        let [proxy, stable, candidate] = ["[traffic]", "[environments.stable]", "[environments.candidate]"].map(url_in);
+        Self { process, plan, proxy, stable, candidate }
     }
 
     pub fn pid(&self) -> u32 {
@@ -482,6 +483,28 @@ pub fn steps(splits: &[&str]) -> String {
 pub fn gate<'a>(status: &'a Value, name: &str) -> &'a Value {
     let gates = status["gates"].as_array().expect("gates");
     gates.iter().find(|gate| gate["name"] == name).unwrap_or_else(|| panic!("no gate {name}: {gates:#?}"))
+}
+
+/// Whether a gate lets a step through.
+pub fn is_open(gate: &Value) -> bool {
+    matches!(gate["verdict"].as_str(), Some("pass" | "warn"))
+}
+
+/// Whether one gate is closed and every other is open.
+pub fn only_closed(status: &Value, name: &str) -> bool {
+    let gates = status["gates"].as_array().expect("gates");
+    gates.iter().all(|gate| (gate["name"] == name) != is_open(gate))
+}
+
+/// Every file below a folder, and every folder.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| {
+            let inside = if path.is_dir() { below(&path) } else { Vec::new() };
+            std::iter::once(path).chain(inside)
+        })
+        .collect()
 }
 
 /// A number of the status.
