@@ -35,6 +35,9 @@ fn a_lost_race_does_not_land_and_is_said_read_again_and_frozen() {
     assert_eq!(status["phase"], "held");
     assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("412")), "{status:#?}");
     assert_eq!((number(&status["drift"]["from_percent"]), number(&status["drift"]["to_percent"])), (0.0, 30.0));
+    site.home.run(["advance", "--as", "alice"]).exits(1).says("held");
+    // Who resumes has taken note of the lost step; the drift still locks the next one.
+    site.home.run(["resume", "--as", "alice"]).exits(0);
     site.home.run(["advance", "--as", "alice"]).exits(1).says("drift");
     assert_eq!(site.forward_posts(), 1, "frozen");
     site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
