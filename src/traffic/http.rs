@@ -3,6 +3,7 @@
 use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
+use crate::failpoint;
 use crate::plan::{HttpDriver, PERCENT_WHOLE};
 use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
@@ -74,6 +75,7 @@ impl HttpTraffic {
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);
         }
+        failpoint::pass("http due");
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
@@ -84,6 +86,7 @@ impl HttpTraffic {
                 };
             }
         };
+        failpoint::pass("http answered");
         let status = response.status();
         let answer = remote::body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
         let path = &self.plan.write_path;
