@@ -14,7 +14,7 @@ pub use host_lock::{Holder, HostLock, LockError, current_user};
 
 use crate::clock;
 use crate::domain::{Clean, RunId, Wall};
-use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
+use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
@@ -27,7 +27,7 @@ use lanes::{Lanes, Operator, Senders as Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How long a keeper stays after a final state with nobody looking.
 const LINGER: Duration = Duration::from_secs(3600);
@@ -139,6 +139,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         since: clock::wall(),
         plan_changed,
         alone_at_most: options.alone_at_most,
+        unanswered: Vec::new(),
     };
     keeper.turn().await;
     let _ = std::fs::remove_file(&socket);
@@ -182,6 +183,8 @@ struct Loop {
     since: Wall,
     plan_changed: Arc<AtomicBool>,
     alone_at_most: Option<Duration>,
+    /// Answers to a rollback that is neither on disk nor on its way yet.
+    unanswered: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 impl Loop {
@@ -255,6 +258,8 @@ impl Loop {
         failpoint::pass("event taken");
         let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
         let handled = self.engine.handle(&stamped);
+        let accepts = handled.effects.iter().any(is_acceptance);
+        let sends = handled.effects.iter().any(is_way_back);
         for effect in handled.effects {
             failpoint::pass("effect due");
             self.hands.carry_out(effect);
@@ -262,7 +267,18 @@ impl Loop {
         failpoint::pass("event handled");
         let urgent = reply.is_some();
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {
-            let _ = reply.send(answer);
+            // Who hears that a rollback is accepted looks away: a keeper killed now must not have forgotten it. The
+            // engine sends it once it is on disk, and within 20 ms in any case.
+            if accepts && !sends {
+                self.unanswered.push((reply, answer));
+            } else {
+                let _ = reply.send(answer);
+            }
+        }
+        if sends {
+            for (reply, answer) in self.unanswered.drain(..) {
+                let _ = reply.send(answer);
+            }
         }
         urgent
     }
@@ -280,6 +296,14 @@ impl Loop {
             snapshot: self.engine.snapshot(),
         })))
     }
+}
+
+fn is_acceptance(effect: &Effect) -> bool {
+    matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+}
+
+fn is_way_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::WriteSplit { direction: Direction::Back, .. })
 }
 
 fn signal(kind: tokio::signal::unix::SignalKind) -> Option<tokio::signal::unix::Signal> {
