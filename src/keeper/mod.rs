@@ -13,7 +13,7 @@ mod sources;
 pub use host_lock::{Holder, HostLock, LockError, current_user};
 
 use crate::clock;
-use crate::domain::{Clean, RunId, Wall};
+use crate::domain::{Clean, Mono, RunId, Wall};
 use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
@@ -194,6 +194,7 @@ impl Loop {
         let mut published = turned;
         let mut seen = None;
         let mut alone_since = turned;
+        let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         while !self.engine.is_ended() {
             let pause = self.pause(published);
@@ -214,6 +215,14 @@ impl Loop {
             if gap > CLOCK_GAP {
                 seq += 1;
                 self.handle(seq, Operator::from(Event::ClockJumped { by: gap }));
+            }
+            // Somebody set the wall clock: what came with a time of its own is of no known age.
+            let set = clocks_apart(mono).abs_diff(apart);
+            apart = clocks_apart(mono);
+            if u128::from(set) > CLOCK_GAP.as_millis() {
+                tracing::warn!(millis = set, "the wall clock was set");
+                seq += 1;
+                self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
             }
             seq += 1;
             let urgent = self.handle(seq, operator);
@@ -240,7 +249,7 @@ impl Loop {
     }
 
     /// How long the loop may sleep: until the engine's own wake or the next snapshot.
-    fn pause(&self, published: crate::domain::Mono) -> Duration {
+    fn pause(&self, published: Mono) -> Duration {
         let now = clock::mono();
         let publish = (published + PUBLISH_MOST).since(now);
         self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
@@ -296,6 +305,11 @@ impl Loop {
             snapshot: self.engine.snapshot(),
         })))
     }
+}
+
+/// How far the wall clock is ahead of the other one, in milliseconds: it changes only when somebody sets it.
+fn clocks_apart(mono: Mono) -> i64 {
+    clock::wall().millis() - (mono.micros() / 1000).cast_signed()
 }
 
 fn is_acceptance(effect: &Effect) -> bool {

@@ -8,11 +8,13 @@ mod balancer;
 mod haproxy;
 mod net;
 mod site;
+mod terminal;
 
 pub use balancer::Balancer;
 pub use haproxy::Haproxy;
 pub use net::{App, free_port, get};
 pub use site::{Site, args, modes, plain};
+pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
