@@ -9,12 +9,14 @@ mod door;
 mod haproxy;
 mod net;
 mod site;
+mod terminal;
 
 pub use balancer::{Balancer, Tags};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
 pub use net::{App, free_port, get, post};
 pub use site::{Site, args, modes, plain};
+pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
