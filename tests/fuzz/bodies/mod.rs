@@ -1,0 +1,1 @@
+pub mod exposition { pub fn body(_: &[u8]) {} }
