@@ -184,7 +184,7 @@ impl<'a, 'p> Collector<'a, 'p> {
         }
     }
 
-    fn finish(mut self) -> Result<Scrape, Absence> {
+    fn finish(self) -> Result<Scrape, Absence> {
         if let Some(trouble) = self.trouble {
             return Err(trouble);
         }

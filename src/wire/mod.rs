@@ -20,11 +20,11 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 /// Grows when a frame changes in a way that an older side would misread.
 pub const PROTOCOL: u32 = 1;
-/// Largest frame, in bytes: a snapshot of 40 checks and full charts is 60 KB.
-pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Largest frame that a keeper takes, in bytes: the longest command is a note of 900 characters. The room for a whole
-/// frame is made when its length has come, and a keeper has many visitors.
-pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Largest frame, in bytes: a snapshot of 40 checks and full charts is 60 KB. Reading one may take thirty times as much.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Largest frame that a keeper takes, in bytes: the longest command is a note of 900 characters, each at most six bytes
+/// of JSON. The room for a whole frame is made when its length has come, and a keeper has many visitors.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
 
 /// What a console says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

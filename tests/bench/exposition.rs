@@ -29,10 +29,10 @@ fn main() {
             };
         }
         for code in ["200", "404", "503"] {
-            let _ = writeln!(text, "http_requests_total{{instance=\"{instance}\",code=\"{code}\"}} {instance}7");
+            let _ = writeln!(text, "http_requests_total{{instance=\"{instance}\",status=\"{code}\"}} {instance}7");
             for (at, le) in ["0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"].iter().enumerate() {
                 let bucket = "http_request_duration_seconds_bucket";
-                let _ = writeln!(text, "{bucket}{{instance=\"{instance}\",code=\"{code}\",le=\"{le}\"}} {at}");
+                let _ = writeln!(text, "{bucket}{{instance=\"{instance}\",status=\"{code}\",le=\"{le}\"}} {at}");
             }
         }
     }

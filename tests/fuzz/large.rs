@@ -39,11 +39,18 @@ fn expositions() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> 
         EXPOSITION_BYTES_MAX,
         &[
             ("series of a wanted family", |n| {
-                pieces(n, |i| format!("http_requests_total{{a=\"{i:x}\",code=\"200\"}} 1\n")).into()
+                pieces(n, |i| format!("http_requests_total{{a=\"{i:x}\",status=\"200\"}} 1\n")).into()
             }),
             ("shortest series of a wanted gauge", |n| {
                 pieces(n, |i| format!("process_resident_memory_bytes{{a=\"{i:x}\"}} 1\n")).into()
             }),
+        ],
+    )
+    .chain(of(
+        "exposition",
+        // A quarter is enough to see a shape that costs more than its size.
+        EXPOSITION_BYTES_MAX / 4,
+        &[
             ("buckets of endless bounds", |n| {
                 pieces(n, |i| format!("http_request_duration_seconds_bucket{{le=\"{i}\"}} {i}\n")).into()
             }),
@@ -54,7 +61,7 @@ fn expositions() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> 
             ("blank lines", |n| vec![b'\n'; n]),
             ("not UTF-8 at its end", |n| [vec![b'#'; n - 1], vec![0xff]].concat()),
         ],
-    )
+    ))
 }
 
 fn haproxy() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {

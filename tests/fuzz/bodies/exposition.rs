@@ -11,7 +11,7 @@ pub fn body(data: &[u8]) {
     let read = exposition::read(data, |sample| {
         samples += 1;
         assert!(!sample.name.is_empty());
-        for (name, value) in sample.labels.iter() {
+        for (name, value) in sample.labels.iter().take(50) {
             assert!(!name.is_empty());
             assert!(sample.labels.get(name).is_some(), "{name} = {value}");
         }
