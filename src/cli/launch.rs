@@ -142,7 +142,9 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>) ->
     let (writer, _guard) = tracing_appender::non_blocking(log);
     let filter = tracing_subscriber::EnvFilter::try_from_env("WARROOM_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(writer).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: what is due at one time is done in one waking. Whatever may hang (disks, large expositions) has a
+    // thread of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mode = if watch { Mode::Watch } else { Mode::Drive };
     let options = KeeperOptions { run, mode, alone_at_most: alone };
@@ -151,6 +153,8 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>) ->
         let _ = std::io::stdout().flush();
         close_standard_streams();
     }));
+    // What hangs on a thread of its own must not keep the keeper from ending.
+    runtime.shutdown_background();
     kept.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Unreachable, error))
 }
 

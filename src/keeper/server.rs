@@ -93,7 +93,9 @@ struct Visitor {
 
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
-        let user = user_name(stream.peer_cred()?.uid());
+        let uid = stream.peer_cred()?.uid();
+        // The machine's names may come over a network.
+        let user = tokio::task::spawn_blocking(move || user_name(uid)).await.map_err(io::Error::other)?;
         let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Largest exposition, in bytes: ten times the largest we have met.
 pub const EXPOSITION_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// From this size on an exposition is read on a thread of its own: a millisecond of CPU, which a rollback may wait.
+const ELSEWHERE_BYTES_MIN: usize = 128 * 1024;
 /// Most buckets of one histogram: ten times the finest we have met. The engine keeps a window of scrapes.
 const BUCKETS_MAX: usize = 500;
 /// A sample's own time may differ from now by this much.
@@ -44,7 +46,13 @@ impl MetricsProbe {
         if is_html {
             return Err(Absence::Unreadable("an HTML page, not an exposition".into()));
         }
-        collect(&body, &self.plan, now())
+        let now = now();
+        if body.len() < ELSEWHERE_BYTES_MIN {
+            return collect(&body, &self.plan, now);
+        }
+        let plan = self.plan.clone();
+        let collected = tokio::task::spawn_blocking(move || collect(&body, &plan, now)).await;
+        collected.unwrap_or_else(|error| Err(Absence::Lost(Clean::new(error.to_string()))))
     }
 }
 
