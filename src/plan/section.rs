@@ -1,6 +1,6 @@
 //! Reads TOML tables key by key, remembers every error with its place, and goes on to the next key.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -97,9 +97,6 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     }
 }
 
-/// Most errors that are listed: two screens of a large terminal. A file of another kind has one for each of its lines.
-const ERRORS_MAX: usize = 100;
-
 /// Where errors go while a plan is read.
 pub(super) struct Report<'a> {
     file: String,
@@ -110,26 +107,20 @@ pub(super) struct Report<'a> {
     /// missing elsewhere may only not have been read.
     broken: BTreeSet<usize>,
     found: RefCell<Vec<(usize, PlanError)>>,
-    /// How many more there were than are listed.
-    unlisted: Cell<usize>,
 }
 
 impl<'a> Report<'a> {
     pub fn new(path: &Path, text: &'a str) -> Self {
         let file = crate::domain::Clean::new(path.display().to_string()).to_string();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, text, lines, broken: BTreeSet::new(), found: RefCell::default(), unlisted: Cell::new(0) }
+        Self { file, text, lines, broken: BTreeSet::new(), found: RefCell::default() }
     }
 
     pub fn push(&self, span: Range<usize>, problem: String, allowed: &str, hint: Option<String>) {
-        if self.broken.contains(&self.line(span.start)) {
-            return;
-        }
-        if self.is_full() {
-            self.unlisted.set(self.unlisted.get() + 1);
-            return;
-        }
         let (line, column) = self.position(span.start);
+        if self.broken.contains(&line) {
+            return;
+        }
         let clean = |text: String| crate::domain::Clean::new(text).to_string();
         let error = PlanError {
             file: self.file.clone(),
@@ -142,17 +133,8 @@ impl<'a> Report<'a> {
         self.found.borrow_mut().push((span.start, error));
     }
 
-    /// Whether further errors are only counted: then nobody need think of words for them.
-    pub fn is_full(&self) -> bool {
-        self.found.borrow().len() >= ERRORS_MAX
-    }
-
-    fn line(&self, offset: usize) -> usize {
-        self.lines.partition_point(|start| *start <= offset).max(1)
-    }
-
     fn position(&self, offset: usize) -> (usize, usize) {
-        let line = self.line(offset);
+        let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines[line - 1];
         (line, self.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1)
     }
@@ -162,7 +144,7 @@ impl<'a> Report<'a> {
         let mut lines = BTreeSet::new();
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            lines.insert(self.line(span.start));
+            lines.insert(self.position(span.start).0);
             self.push(span, error.message().trim().to_owned(), "TOML 1.0", None);
         }
         self.broken = lines;
@@ -183,10 +165,6 @@ impl<'a> Report<'a> {
         found.sort_by_key(|(offset, _)| *offset);
         let mut errors: Vec<PlanError> = found.into_iter().map(|(_, error)| error).collect();
         errors.dedup();
-        if let (unlisted @ 1.., Some(last)) = (self.unlisted.get(), errors.last().cloned()) {
-            let problem = format!("and {unlisted} more errors; these are mended first");
-            errors.push(PlanError { problem, allowed: String::new(), hint: None, ..last });
-        }
         PlanErrors(errors)
     }
 }
@@ -350,10 +328,6 @@ impl<'a> Section<'a> {
         for (key, value) in self.table.iter() {
             let word: &str = key.get_ref().as_ref();
             if known.contains(word) {
-                continue;
-            }
-            if self.report.is_full() {
-                self.report.push(key.span(), String::new(), "", None);
                 continue;
             }
             let nearest = nearest(word, known.iter().copied());

@@ -73,9 +73,9 @@ fn measure(sampler: bool, lasting: Duration) {
     );
     let _ = keys.write_all(b"q");
     let _ = console.wait();
-    // The keeper is ours, by its own pid; the world ends with its input.
+    // Keeper and world are ours, by their own pids.
     let _ = Command::new("kill").arg(keeper.to_string()).status();
-    drop(world.stdin.take());
+    let _ = world.kill();
     let _ = world.wait();
 }
 
@@ -83,9 +83,9 @@ fn measure(sampler: bool, lasting: Duration) {
 fn world(home: &Path, sampler: bool) -> (Child, PathBuf) {
     let plan = home.join("demo.toml");
     let world = Command::new(WARROOM)
-        .args(["world", "--listen", "127.0.0.1:0", "--until-eof", "--scenario", "healthy", "--write-plan"])
+        .args(["world", "--listen", "127.0.0.1:0", "--scenario", "healthy", "--write-plan"])
         .arg(&plan)
-        .stdin(Stdio::piped())
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .expect("a world");
