@@ -140,7 +140,11 @@ impl Usage {
             *wakes.entry(line(&status, "Name:")).or_default() +=
                 line(&status, "voluntary_ctxt_switches:").parse::<f64>().unwrap_or(0.0);
         }
-        Self { cpu: (ticks(11) + ticks(12)) / TICKS_PER_SECOND, wakes, memory: line(&read(folder.join("status")), "VmRSS:") }
+        Self {
+            cpu: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
+            wakes,
+            memory: line(&read(folder.join("status")), "VmRSS:"),
+        }
     }
 
     /// CPU seconds a minute and wake-ups a second since then.

@@ -133,7 +133,10 @@ fn wire() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
             ("a note without end", |n| {
                 frame(
                     0,
-                    &format!("{{\"ask\":\"command\",\"id\":1,\"command\":{{\"note\":{{\"text\":\"{}\"}}}}}}", "x".repeat(n - 99)),
+                    &format!(
+                        "{{\"ask\":\"command\",\"id\":1,\"command\":{{\"note\":{{\"text\":\"{}\"}}}}}}",
+                        "x".repeat(n - 99)
+                    ),
                 )
             }),
             ("requests without end", |n| frame(0, "{\"ask\":\"status\"}").repeat(n / 22)),
@@ -150,7 +153,13 @@ fn wire() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
                 frame(1, &format!("{{\"is\":\"status\",\"x\":[{}0]}}", "0,".repeat(n / 2 - 40)))
             }),
             ("an answer of endless reasons", |n| {
-                frame(1, &format!("{{\"is\":\"answer\",\"id\":1,\"answer\":{{\"refused\":[{}\"\"]}}}}", "\"\",".repeat(n / 3 - 40)))
+                frame(
+                    1,
+                    &format!(
+                        "{{\"is\":\"answer\",\"id\":1,\"answer\":{{\"refused\":[{}\"\"]}}}}",
+                        "\"\",".repeat(n / 3 - 40)
+                    ),
+                )
             }),
         ],
     ))

@@ -6,13 +6,10 @@ use fastrand::Rng;
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Words that the readers know, or that readers are known to stumble over.
-const WORDS: [&[u8]; 40] = [
-    b"\n", b"\n\n", b"\r\n", b"\0", b"\xff", b"\xe2\x80\xae", b"\x1b[31m", b" ", b"\t", b"\"", b"\\", b"\\\"", b"{",
-    b"}", b"[", b"]", b"[[", b"]]", b",", b":", b"=", b"# EOF", b" # {} 1", b"NaN", b"+Inf", b"-1", b"0", b"1e308",
-    b"1e-400", b"18446744073709551615", b"-9223372036854775808", b"9007199254740993", b"null", b"true", b"\"100 %\"",
-    b"\"10m\"", b"{\"secs\":18446744073709551615,\"nanos\":999999999}", b"\xf0\x9f\x91\xa9\xe2\x80\x8d", b"'''",
-    b"1979-05-27",
-];
+const WORDS: &str = r##"{ } [ ] [[ ]] " \ \" , : = ''' -1 0 1e308 1e-400 18446744073709551615 -9223372036854775808
+    9007199254740993 NaN +Inf null true "100_%" "10m" 1979-05-27 #_EOF #_{}_1 {"secs":18446744073709551615,"nanos":999999999}"##;
+/// And what is no word.
+const MARKS: [&[u8]; 8] = [b"\n", b"\n\n", b"\r\n", b"\t", b"\0", b"\xff", b"\xe2\x80\xae", b"\x1b[31m"];
 
 /// One to eight changes of one input of the corpus.
 pub fn mutated(corpus: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
@@ -40,7 +37,11 @@ fn change(data: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
         }
         2 => drop(data.drain(at..until)),
         3 => data.truncate(at),
-        4 | 5 => drop(data.splice(at..at, WORDS[rng.usize(..WORDS.len())].iter().copied())),
+        4 => drop(data.splice(at..at, MARKS[rng.usize(..MARKS.len())].iter().copied())),
+        5 => {
+            let words: Vec<&str> = WORDS.split_whitespace().collect();
+            data.splice(at..at, words[rng.usize(..words.len())].replace('_', " ").into_bytes());
+        }
         6 => {
             let block = data[at..until].repeat(rng.usize(1..20));
             data.splice(at..at, block);

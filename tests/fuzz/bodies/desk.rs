@@ -206,7 +206,8 @@ impl Sitting {
                     }
                 }
                 Act::RollBackDirectly { .. } => {
-                    let unanswered = self.rollback.take().is_some_and(|(_, at)| self.now.since(at) >= ACKNOWLEDGE_WAIT);
+                    let late = |sent: &mut (CommandId, Mono)| self.now.since(sent.1) >= ACKNOWLEDGE_WAIT;
+                    let unanswered = self.rollback.take_if(late).is_some();
                     let confirmed = !before.linked && self.confirms_rollback(&before, key);
                     assert!(unanswered || confirmed, "a direct rollback that nobody confirmed");
                     self.may_act();
