@@ -45,7 +45,7 @@ fn measure(sampler: bool, lasting: Duration) {
     std::thread::spawn({
         let (bytes, reads) = (bytes.clone(), reads.clone());
         move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 bytes.fetch_add(count as u64, Ordering::Relaxed);
                 reads.fetch_add(1, Ordering::Relaxed);
