@@ -1,6 +1,7 @@
 //! Reads TOML tables key by key, remembers every error with its place, and goes on to the next key.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -97,6 +98,9 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     }
 }
 
+/// Most places that are listed as not TOML: a file of another kind has one on each of its lines.
+const SYNTAX_ERRORS_MAX: usize = 100;
+
 /// Where errors go while a plan is read.
 pub(super) struct Report<'a> {
     file: String,
@@ -142,10 +146,15 @@ impl<'a> Report<'a> {
     /// Reports what is not TOML. Comes before everything else.
     pub fn syntax(&mut self, errors: &[toml::de::Error]) {
         let mut lines = BTreeSet::new();
-        for error in errors {
+        for (number, error) in errors.iter().enumerate() {
             let span = error.span().unwrap_or(0..0);
             lines.insert(self.position(span.start).0);
-            self.push(span, error.message().trim().to_owned(), "TOML 1.0", None);
+            let problem = match number.cmp(&SYNTAX_ERRORS_MAX) {
+                Ordering::Less => error.message().trim().to_owned(),
+                Ordering::Equal => format!("and {} more places that are not TOML", errors.len() - number),
+                Ordering::Greater => continue,
+            };
+            self.push(span, problem, "TOML 1.0", None);
         }
         self.broken = lines;
     }
