@@ -10,10 +10,10 @@ use crate::journal::Tombstone;
 use crate::plan::Plan;
 use crate::traffic::Traffic;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 
 /// What a driver may take beyond its own timeouts before its task is given up.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ impl Hands {
     fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
         self.run(id, epoch, lost_write, async move {
-            if let Some(words) = Tombstone::find(&folder) {
+            if let Some(words) = tombstone(&folder).await {
                 let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                 return OutcomeKind::Written(why);
@@ -95,7 +95,7 @@ impl Hands {
             failpoint::pass("forward due");
             let result = traffic.write(setting, tag).await;
             failpoint::pass("forward written");
-            if let Some(words) = Tombstone::find(&folder) {
+            if let Some(words) = tombstone(&folder).await {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
             OutcomeKind::Written(result)
@@ -132,8 +132,16 @@ impl Hands {
 
     /// Waits until the journal is written.
     pub async fn finish(self) {
-        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
+        let _ = spawn_blocking(move || self.journal.finish()).await;
     }
+}
+
+/// Looks for a tombstone on a thread of its own: a disk that hangs must not hold up the loop. A look that fails counts
+/// as one found.
+async fn tombstone(folder: &Path) -> Option<Clean> {
+    let folder = folder.to_owned();
+    let found = spawn_blocking(move || Tombstone::find(&folder)).await;
+    found.unwrap_or_else(|error| Some(lost_words(error)))
 }
 
 /// A write whose task ended without a result may have gone out.
