@@ -393,6 +393,11 @@ impl Engine {
         self.entry_number
     }
 
+    /// What an advance is bound to: it grows whenever what one was decided on may have changed.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Whether any console is here.
     pub fn has_consoles(&self) -> bool {
         !self.consoles.is_empty()
