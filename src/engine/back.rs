@@ -1,5 +1,6 @@
 //! The way back. Accepted once, it supersedes everything and never gives up by itself.
 
+use super::planted::{Bug, planted};
 use super::{Direction, Effect, Engine, Fact, Mode, Phase, Severity, WakeReason, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Role, Setting, Split, Wall};
 use std::time::Duration;
@@ -177,7 +178,8 @@ impl Engine {
                 // Half fixed, half spread, so that several keepers do not beat in step.
                 let wait = doubled.min(RETRY_MAX).mul_f64(0.5 + spread * 0.5);
                 // Under a foreign setting nothing is sent until somebody asks for it.
-                if rollback.foreign.is_none() {
+                let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
+                if rollback.foreign.is_none() && !gives_up {
                     rollback.retry_at = Some(self.now + wait);
                 }
                 let is_new = rollback.last_error.as_ref() != Some(why);
@@ -194,13 +196,13 @@ impl Engine {
 
     /// A whole read of the balancer after a rollback was accepted.
     pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
-        let explained = self.ledger.explains(setting);
+        let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
         if *setting == rollback.setting {
             rollback.foreign = None;
             // A read that began before the newest attempt can only repeat what was there then.
-            if rollback.newest_send.is_some_and(|sent| started >= sent) {
+            if rollback.newest_send.is_some_and(|sent| started >= sent || planted(Bug::OldReadConfirms)) {
                 rollback.retry_at = None;
                 self.rollback_agrees(started, out);
             }
@@ -214,7 +216,7 @@ impl Engine {
             if rollback.writing.is_none() && rollback.journal.is_none() && rollback.retry_at.is_none() {
                 // What was written before the acknowledgement is expected to differ in reads begun before it.
                 let is_after = rollback.acknowledged.is_none_or(|at| started >= at);
-                if is_after {
+                if is_after && !planted(Bug::NotSentAgain) {
                     rollback.retry_at = Some(now);
                     if was_confirmed || rollback.read_back.is_some() {
                         let text = format!(
@@ -244,6 +246,9 @@ impl Engine {
         let lateness = self.plan.traffic.lateness;
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
+        if planted(Bug::ConfirmationRestarts) {
+            rollback.agreeing_since = None;
+        }
         let since = *rollback.agreeing_since.get_or_insert(now);
         let is_first = rollback.read_back.is_none();
         if is_first {
@@ -258,7 +263,7 @@ impl Engine {
         // From the end of the first agreeing read to the beginning of this one nothing else can have been there
         // at either end; an older write lands at the latest one window after the acceptance.
         let spans = started.since(since) >= lateness && started.since(rollback.accepted) >= lateness;
-        if spans && rollback.confirmed.is_none() {
+        if (spans || planted(Bug::OneReadConfirms)) && rollback.confirmed.is_none() {
             rollback.confirmed = Some(now);
             self.tempo.confirmed = Some(now.since(rollback.accepted));
             let after = now.since(rollback.accepted).as_secs_f64();
@@ -282,9 +287,11 @@ impl Engine {
 
     fn pass_rollback_writes(&mut self, out: &mut Vec<Effect>) {
         let now = self.now;
+        let some_down = planted(Bug::WaitsForUnready) && self.slots_up(Role::Stable).is_some_and(|(up, all)| up < all);
         let Some(rollback) = &mut self.rollback else { return };
         if let Some((_, until)) = rollback.journal
             && now >= until
+            && !planted(Bug::WaitsForDisk)
         {
             rollback.journal = None;
             rollback.ahead_of_journal = true;
@@ -293,6 +300,9 @@ impl Engine {
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
+        if some_down {
+            return;
+        }
         let is_due = rollback.writing.is_none() && rollback.retry_at.is_some_and(|at| now >= at);
         if !is_due {
             return;
@@ -351,7 +361,8 @@ impl Engine {
 
     /// Somebody rolled back without this keeper. It follows.
     pub(super) fn tombstone_found(&mut self, words: &Clean, out: &mut Vec<Effect>) {
-        if self.rollback.is_none() && !self.ended && self.mode == Mode::Drive {
+        let follows = self.rollback.is_none() && !self.ended && self.mode == Mode::Drive;
+        if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
             self.accept_rollback(&Person::keeper(), reason, false, out);
         }

@@ -1,6 +1,7 @@
 //! Why not yet: everything that must hold before traffic moves forward, each with its reason.
 
 use super::Engine;
+use super::planted::{Bug, planted};
 use super::watching::verdict_word;
 use super::window::Freshness;
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
@@ -54,7 +55,13 @@ impl Engine {
                 let plan = &self.plan.checks[index];
                 let late = Freshness::of(plan.interval).late + plan.timeout;
                 let is_late = matches!(plan.kind, CheckKind::Http(_)) && at.is_none_or(|at| self.now.since(at) > late);
-                let verdict = if is_late { verdict.max(Verdict::Unknown) } else { verdict };
+                let verdict = if planted(Bug::OldCheckPasses) && at.is_some() {
+                    Verdict::Pass
+                } else if is_late {
+                    verdict.max(Verdict::Unknown)
+                } else {
+                    verdict
+                };
                 gates.push(Gate::new(self.plan.checks[index].name.clone(), verdict, detail.as_str(), SOFT));
             }
         }
@@ -74,11 +81,13 @@ impl Engine {
             gates.push(Gate::new(name, verdict, detail, HARD));
         };
         hard("engine", self.violation.as_ref().map(|why| (Verdict::Fail, format!("frozen: {why}"))));
-        hard("journal", self.journal_trouble.as_ref().map(|why| (Verdict::Fail, format!("cannot be written: {why}"))));
+        let trouble = self.journal_trouble.as_ref().filter(|_| !planted(Bug::DiskIgnored));
+        hard("journal", trouble.map(|why| (Verdict::Fail, format!("cannot be written: {why}"))));
         let fresh = Freshness::of(self.plan.poll.balancer).late;
         hard(
             "balancer",
             match (&self.balancer.failure, self.balancer.at()) {
+                (_, Some(_)) if planted(Bug::UnreadBalancerPasses) => None,
                 (Some(why), _) => Some((Verdict::Unknown, why.to_string())),
                 (None, Some(at)) if self.now.since(at) <= fresh => None,
                 (None, Some(at)) => Some((Verdict::Unknown, format!("read {} s ago", self.now.since(at).as_secs()))),
@@ -87,7 +96,10 @@ impl Engine {
         );
         hard(
             "drift",
-            self.drift.as_ref().map(|drift| (Verdict::Fail, format!("{}; :adopt or :complete", drift.words()))),
+            self.drift
+                .as_ref()
+                .filter(|_| !planted(Bug::DriftIgnored))
+                .map(|drift| (Verdict::Fail, format!("{}; :adopt or :complete", drift.words()))),
         );
         let start = self.baseline.as_ref().filter(|b| !self.forward_began && b.split != Split::ALL_STABLE);
         hard(
@@ -96,6 +108,7 @@ impl Engine {
         );
         let stable = self.environment(Role::Stable);
         let ready = match self.stable_is_ready() {
+            None if planted(Bug::UnknownTargetPasses) => (Verdict::Pass, String::new()),
             Some(true) => (Verdict::Pass, "ok".to_owned()),
             Some(false) => (Verdict::Fail, format!("{stable} is not ready to take traffic back")),
             None => (Verdict::Unknown, format!("nobody knows whether {stable} could take traffic back")),
@@ -108,7 +121,7 @@ impl Engine {
         for role in Role::BOTH {
             let read_at = self.instances[role].read_at();
             let (verdict, detail) = match read_at {
-                Some(at) if self.now.since(at) <= late => (Verdict::Pass, "ok".to_owned()),
+                Some(at) if self.now.since(at) <= late || planted(Bug::StalePasses) => (Verdict::Pass, "ok".to_owned()),
                 Some(at) => (Verdict::Unknown, format!("last metrics {} s old", self.now.since(at).as_secs())),
                 None => {
                     let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
@@ -168,7 +181,8 @@ impl Engine {
         if let Some(next) = self.next_step()
             && let Some(role) = &self.plan.steps[next].approval
         {
-            let approved = self.approvals.get(&next).map(|by| (by, self.approver_refused(by)));
+            let leaked = self.approvals.values().next().filter(|_| planted(Bug::ApprovalLeaks));
+            let approved = self.approvals.get(&next).or(leaked).map(|by| (by, self.approver_refused(by)));
             let (verdict, detail) = match approved {
                 Some((by, None)) => (Verdict::Pass, format!("{role}: {by}")),
                 // The approver took the seat since: nobody approves their own step.

@@ -27,6 +27,7 @@ pub mod guardrail;
 mod invariant;
 mod ledger;
 mod phase;
+pub(crate) mod planted;
 mod recover;
 pub mod share;
 mod snapshot;

@@ -1,5 +1,6 @@
 //! After a crash: the journal's facts folded back into an engine that shows where it stands, and holds.
 
+use super::planted::{Bug, planted};
 use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, Shift, Suspension};
 use crate::domain::{Mono, Person, Split, Wall};
 use crate::plan::Plan;
@@ -42,7 +43,8 @@ impl Engine {
                 self.ledger.record(setting);
                 self.forward_began = true;
                 let lateness = self.plan.traffic.lateness.max(self.plan.traffic.timeout);
-                self.shift = Some(Shift::recovered(*step, setting.clone(), self.now, lateness));
+                let shift = Shift::recovered(*step, setting.clone(), self.now, lateness);
+                self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
             Fact::Missed { .. } => self.shift = None,
@@ -57,6 +59,7 @@ impl Engine {
                     self.adopted(setting.clone(), *split);
                 }
             }
+            Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
             Fact::RollbackAccepted { reason, from, setting, automatic } => {
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
             }

@@ -1,5 +1,6 @@
 //! From a split to weights, and from weights to a split.
 
+use super::planted::{Bug, planted};
 use crate::domain::{BalancerState, Layout, Readiness, Role, Setting, Slot, Split, Weights};
 use crate::plan::PERCENT_WHOLE;
 
@@ -93,7 +94,8 @@ pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
             baseline.0.get(slot).copied().filter(|weight| *weight > 0).unwrap_or(full)
         }
     };
-    Setting(layout.slots.iter().map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
+    let named = |(slot, role): &&(Slot, Role)| weight(slot, *role) > 0 || !planted(Bug::ZeroOmitted);
+    Setting(layout.slots.iter().filter(named).map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
 }
 
 /// Whether a setting leaves the candidate nothing and every node somebody to serve, whoever is up now.

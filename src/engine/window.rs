@@ -6,6 +6,7 @@
 //! edges, and a percentile beyond the last finite bucket has no value.
 
 use super::event::Scrape;
+use super::planted::{Bug, planted};
 use crate::domain::{Absence, Clean, Mono, Percentile, Reading, Signal};
 use crate::plan::{Combine, Metrics, Subject};
 use std::collections::VecDeque;
@@ -27,7 +28,8 @@ pub struct Instance {
 struct Increase {
     from: Mono,
     to: Mono,
-    requests: f64,
+    /// `None` when the counter was not there at either end: what it counted is not known.
+    requests: Option<f64>,
     errors: f64,
     /// Cumulative, as the exposition has them; empty when there is no histogram.
     buckets: Vec<(f64, f64)>,
@@ -68,6 +70,11 @@ impl Instance {
     fn within(&self, since: Mono) -> impl Iterator<Item = &Increase> {
         self.increases.iter().filter(move |increase| increase.from >= since)
     }
+
+    /// Those in which requests were counted.
+    fn counting(&self, since: Mono) -> impl Iterator<Item = &Increase> {
+        self.within(since).filter(|increase| increase.requests.is_some())
+    }
 }
 
 fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape) -> Increase {
@@ -98,7 +105,7 @@ fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape) -> Increase {
     Increase {
         from,
         to,
-        requests: grown(before.requests.unwrap_or(0.0), now.requests.unwrap_or(0.0)),
+        requests: before.requests.zip(now.requests).map(|(before, now)| grown(before, now)),
         errors: grown(before.errors, now.errors),
         buckets,
         gauges,
@@ -144,8 +151,8 @@ impl Instances {
         let was_read = scrape.is_ok() && instance.last.is_some();
         instance.push(at, scrape, keep);
         if let (true, Some(newest)) = (was_read, instance.increases.back()) {
-            self.errors_total += newest.errors;
-            self.requests_total += newest.requests;
+            self.errors_total += newest.requests.map_or(0.0, |_| newest.errors);
+            self.requests_total += newest.requests.unwrap_or(0.0);
         }
     }
 
@@ -184,17 +191,21 @@ impl Instances {
         let mut rate = 0.0;
         for instance in &self.each {
             let Some((_, last)) = &instance.last else { return Reading::absent(Absence::NotYet, at) };
-            let covered: Duration = instance.within(since).map(|i| i.to.since(i.from)).sum();
+            let covered: Duration = instance.counting(since).map(|i| i.to.since(i.from)).sum();
             if last.requests.is_none() {
                 return Reading::absent(Absence::Missing(Clean::new("the request counter")), at);
             }
             if covered.is_zero() {
                 return Reading::absent(Absence::NotYet, at);
             }
-            let counted: f64 = instance.within(since).map(|i| i.requests).sum();
+            let counted: f64 = instance.counting(since).filter_map(|i| i.requests).sum();
             requests += counted;
-            errors += instance.within(since).map(|i| i.errors).sum::<f64>();
+            errors += instance.counting(since).map(|i| i.errors).sum::<f64>();
             rate += counted / covered.as_secs_f64();
+        }
+        // A counter that is not a number counts nothing: neither no requests nor too few of them.
+        if !(requests.is_finite() && errors.is_finite() || planted(Bug::NanIsWithin)) {
+            return Reading::absent(Absence::NotANumber, at);
         }
         let rounded = requests.round() as u64;
         let absent = |why| Reading { value: Err(why), at, requests: Some(rounded) };
@@ -210,7 +221,9 @@ impl Instances {
             Signal::Gauge(_) | Signal::UnhealthyFor => Err(Absence::NotYet),
         };
         match value {
-            Ok(value) if value.is_finite() => Reading { value: Ok(value), at, requests: Some(rounded) },
+            Ok(value) if value.is_finite() || planted(Bug::NanIsWithin) => {
+                Reading { value: Ok(value), at, requests: Some(rounded) }
+            }
             Ok(_) => absent(Absence::NotANumber),
             Err(why) => absent(why),
         }
@@ -218,7 +231,7 @@ impl Instances {
 
     fn percentile(&self, percentile: Percentile, since: Mono) -> Result<f64, Absence> {
         let mut sum: Vec<(f64, f64)> = Vec::new();
-        for increase in self.each.iter().flat_map(|instance| instance.within(since)) {
+        for increase in self.each.iter().flat_map(|instance| instance.counting(since)) {
             if sum.is_empty() {
                 sum.clone_from(&increase.buckets);
                 continue;
@@ -304,7 +317,7 @@ pub enum Compared {
 pub fn compare(value: &Result<f64, Absence>, limit: f64) -> Compared {
     match value {
         Ok(value) if *value > limit => Compared::Over,
-        Ok(value) if *value <= limit => Compared::Within,
+        Ok(value) if *value <= limit || planted(Bug::NanIsWithin) => Compared::Within,
         Err(Absence::AboveBuckets(bound)) if *bound >= limit => Compared::Over,
         Ok(_) | Err(_) => Compared::Unknown,
     }

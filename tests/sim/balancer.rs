@@ -96,9 +96,7 @@ impl Balancer {
         match weather.write_fault(chance) {
             Some(Fault::WriteLost) => answer(stage.timeout, silence()),
             Some(Fault::Ignored) => answer(soon, WriteResult::Accepted),
-            Some(Fault::AnswerLost) => {
-                Course { lands: whole(soon), answered_after: stage.timeout, result: silence() }
-            }
+            Some(Fault::AnswerLost) => Course { lands: whole(soon), answered_after: stage.timeout, result: silence() },
             Some(Fault::Late) if chance.coin() => {
                 Course { lands: whole(late), answered_after: soon, result: WriteResult::Accepted }
             }
@@ -132,9 +130,8 @@ impl Balancer {
         if weather.strikes(Fault::Throttled) {
             return Seen { state: unreadable(stage), is_true: false, takes: 5_000 };
         }
-        let lags = weather.strikes(Fault::ReadStale) || weather.is(Fault::ReadFlips) && chance.coin() && {
-            weather.strikes(Fault::ReadFlips)
-        };
+        let lags = weather.strikes(Fault::ReadStale)
+            || weather.is(Fault::ReadFlips) && chance.coin() && { weather.strikes(Fault::ReadFlips) };
         let then = now.saturating_sub(chance.between(100_000, LAGS - 1_000_000));
         let old = self.past.iter().find(|(until, _)| *until > then).map(|(_, row)| row);
         let row = if lags { old.unwrap_or(&self.row) } else { &self.row };

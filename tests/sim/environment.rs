@@ -9,7 +9,7 @@ use warroom::engine::{CheckAnswer, Health, Scrape};
 /// Requests a second through the balancer.
 const TRAFFIC: f64 = 100.0;
 /// Requests a second that each environment has besides.
-const OWN: f64 = 0.5;
+const OWN: f64 = 0.4;
 
 #[derive(Debug, Default)]
 pub struct Instance {

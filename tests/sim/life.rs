@@ -14,7 +14,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 use warroom::domain::{Clean, EffectId, Epoch, Mono, PerRole, Role, Setting, Wall};
 use warroom::engine::{
-    Answer, Ask, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase,
+    Answer, Ask, CLOCK_GAP, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase,
     RollbackState, Stamped, WriteResult, share,
 };
 
@@ -147,7 +147,13 @@ const SECOND: u64 = 1_000_000;
 
 impl<'s> Life<'s> {
     /// Lives one life; gives what was broken, if anything was.
-    pub fn live(seed: u64, stages: &'s Stages, hands: Hands, counters: &'s mut Counters, trace: bool) -> Option<Broken> {
+    pub fn live(
+        seed: u64,
+        stages: &'s Stages,
+        hands: Hands,
+        counters: &'s mut Counters,
+        trace: bool,
+    ) -> Option<Broken> {
         let mut chance = Chance::new(seed);
         let stage = stages.of(chance.next());
         let faults = Faults::draw(&mut chance);
@@ -245,9 +251,8 @@ impl<'s> Life<'s> {
         self.weather.clears();
         self.crash_after = None;
         self.people.meddles = false;
-        if !self.is_alive || self.still_until > self.clock {
-            let wait = self.still_until.saturating_sub(self.clock) + 2 * SECOND;
-            self.pass(wait.min(400 * SECOND));
+        while !self.is_over() && !self.is_awake() {
+            self.pass(2 * SECOND);
         }
     }
 
@@ -259,6 +264,15 @@ impl<'s> Life<'s> {
     fn ends_by_itself(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.pass(self.stage.lateness + 15 * SECOND);
+        // The keeper may have gone on by itself a moment ago.
+        for _ in self.stage.plan.steps.iter() {
+            if self.engine.phase() == Phase::Shifting {
+                self.pass(self.stage.lateness + 4 * SECOND);
+            }
+        }
+        if self.engine.phase().is_back() {
+            return self.waits_for_confirmation();
+        }
         self.verdict()
     }
 
@@ -299,7 +313,8 @@ impl<'s> Life<'s> {
     fn waits_for_confirmation(&mut self) -> Result<Ending, String> {
         self.people.rest();
         let turns = if self.flickers { 200 } else { 6 };
-        for _ in 0..turns + self.stage.lateness / (10 * SECOND) {
+        // A late write may begin the window anew.
+        for _ in 0..turns + 3 * self.stage.lateness / (10 * SECOND) {
             self.pass(10 * SECOND);
             if self.is_over() || matches!(self.engine.phase(), Phase::NewTrafficBack | Phase::RolledBack) {
                 break;
@@ -314,6 +329,12 @@ impl<'s> Life<'s> {
         if self.flickers {
             self.flickers = false;
             self.pass(15 * SECOND);
+        }
+        // The candidate's own requests fall out of their window.
+        for _ in 0..6 {
+            if self.engine.phase() == Phase::NewTrafficBack {
+                self.pass(10 * SECOND);
+            }
         }
         self.verdict()
     }
@@ -435,10 +456,12 @@ impl<'s> Life<'s> {
         self.seq += 1;
         self.counters.events += 1;
         let stamped = Stamped { seq: self.seq, mono: self.now(), wall: wall(self.clock, self.wall_offset), event };
+        let picture = self.engine.generation();
         if let Event::Commanded(request) = &stamped.event {
             self.counters.pair(self.engine.phase(), Ask::of(&request.command));
         }
         let handled = self.engine.handle(&stamped);
+        self.look_at_picture(&stamped.event, picture, handled.answer.as_ref());
         if self.trace {
             self.tell(&stamped, &handled.effects, handled.answer.as_ref());
         }
@@ -451,6 +474,9 @@ impl<'s> Life<'s> {
         self.witness.turn(self.now(), &stamped.event, (&handled.effects, handled.answer.as_ref()), truth);
         if !handled.effects.is_empty() {
             self.witness.look_at_phase(self.engine.phase());
+        }
+        if self.witness.broken.is_some() {
+            return handled.answer;
         }
         let crashes = self.crash_after.is_some_and(|seq| self.seq >= seq);
         // Killed either before anything that follows was begun, or after all of it was.
@@ -466,6 +492,17 @@ impl<'s> Life<'s> {
         handled.answer
     }
 
+    /// 9: what was decided on an old picture is not done.
+    fn look_at_picture(&mut self, event: &Event, picture: u64, answer: Option<&Answer>) {
+        if let Event::Commanded(request) = event
+            && let Command::Advance { generation, .. } | Command::Resume { generation } = &request.command
+            && *generation != picture
+            && matches!(answer, Some(Answer::Applied(_)))
+        {
+            self.witness.breaks(Rule::Answers, "done on an old picture");
+        }
+    }
+
     fn tell(&self, stamped: &Stamped, effects: &[Effect], answer: Option<&Answer>) {
         let at = (self.clock - START) as f64 / 1e6;
         println!("{at:10.6} {:?} -> {:?}  {}", stamped.event, self.engine.phase(), self.balancer.share(self.stage));
@@ -474,8 +511,12 @@ impl<'s> Life<'s> {
         }
         for effect in effects {
             match effect {
-                Effect::Journal { id, entry } => println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact),
-                Effect::WriteSplit { .. } | Effect::ReadSplit { .. } | Effect::Stop => println!("           {effect:?}"),
+                Effect::Journal { id, entry } => {
+                    println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact)
+                }
+                Effect::WriteSplit { .. } | Effect::ReadSplit { .. } | Effect::Stop => {
+                    println!("           {effect:?}")
+                }
             }
         }
     }
@@ -547,8 +588,7 @@ impl<'s> Life<'s> {
         let share = self.balancer.share(self.stage) as f64 / 1000.0;
         let share = if role == Role::Candidate { share } else { 1.0 - share };
         let part = share / self.instances[role].len() as f64;
-        let scrape =
-            self.instances[role][instance].scrape(self.clock, role, part, &mut self.weather, &mut self.chance);
+        let scrape = self.instances[role][instance].scrape(self.clock, role, part, &mut self.weather, &mut self.chance);
         if let Some(scrape) = scrape {
             self.feed(Event::Scraped { role, instance, scrape });
         }

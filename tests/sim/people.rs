@@ -132,7 +132,8 @@ impl Life<'_> {
             return;
         }
         if !drives {
-            if self.engine.phase() == Phase::Baking && self.stage.plan.steps.iter().any(|step| step.approval.is_some()) {
+            if self.engine.phase() == Phase::Baking && self.stage.plan.steps.iter().any(|step| step.approval.is_some())
+            {
                 self.ask(who, Ask::Approve);
             }
             return;

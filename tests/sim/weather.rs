@@ -16,8 +16,7 @@ pub struct Weather {
     which: u64,
 }
 
-const OF_WRITES: [Fault; 5] =
-    [Fault::WriteLost, Fault::AnswerLost, Fault::Late, Fault::HalfApplied, Fault::Ignored];
+const OF_WRITES: [Fault; 5] = [Fault::WriteLost, Fault::AnswerLost, Fault::Late, Fault::HalfApplied, Fault::Ignored];
 
 impl Weather {
     pub fn new(faults: Faults) -> Self {

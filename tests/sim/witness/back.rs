@@ -20,6 +20,7 @@ pub struct Back {
     newest_send: Option<Mono>,
     writing: Option<EffectId>,
     failed_at: Option<Mono>,
+    answered_at: Mono,
     acknowledged: bool,
     /// Since when every whole read has agreed.
     agrees: Option<Mono>,
@@ -39,6 +40,7 @@ impl Back {
             newest_send: None,
             writing: None,
             failed_at: None,
+            answered_at: accepted,
             acknowledged: false,
             agrees: None,
             differs: None,
@@ -68,6 +70,7 @@ impl Back {
             return;
         }
         self.writing = None;
+        self.answered_at = now;
         let accepted = *result == WriteResult::Accepted;
         self.acknowledged |= accepted;
         self.failed_at = (!accepted).then_some(now);
@@ -100,7 +103,7 @@ impl Witness<'_> {
         back.confirmed = false;
         if is_own {
             back.foreign = false;
-            let at_rest = is_after && back.writing.is_none() && back.failed_at.is_none();
+            let at_rest = is_after && started >= back.answered_at && back.writing.is_none() && back.failed_at.is_none();
             back.differs = at_rest.then(|| back.differs.unwrap_or(now));
         } else if is_after {
             back.foreign = true;

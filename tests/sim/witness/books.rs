@@ -10,9 +10,6 @@ impl Witness<'_> {
             Event::Commanded(request) => {
                 let may = request.rights == Rights::Full;
                 self.asked = may && matches!(request.command, Command::SendAgain | Command::Adopt);
-                if let Command::Advance { over, .. } = &request.command {
-                    self.over = over.is_some();
-                }
             }
             Event::ConsoleCame { console, by, rights } => self.consoles.push((*console, by.clone(), *rights)),
             Event::ConsoleWent { console } => self.consoles.retain(|(number, ..)| number != console),

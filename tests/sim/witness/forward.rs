@@ -69,9 +69,10 @@ impl Witness<'_> {
     fn balancer_allows(&mut self) {
         let every = self.stage.plan.poll.balancer;
         let good = self.is_whole
-            && self.read.as_ref().is_some_and(|read| {
-                self.is_fresh(read.ended, every) && Some(&read.row) == self.expected.as_ref()
-            });
+            && self
+                .read
+                .as_ref()
+                .is_some_and(|read| self.is_fresh(read.ended, every) && Some(&read.row) == self.expected.as_ref());
         if !good {
             let what = format!("the balancer was last read as {:?}, expected {:?}", self.read, self.expected);
             self.breaks(Rule::Drift, what);

@@ -16,7 +16,7 @@ const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 2_600);
 /// One environment's scrapes, instance by instance: when, requests, errors.
 #[derive(Debug, Default)]
 pub struct Feed {
-    each: Vec<VecDeque<(Mono, f64, f64)>>,
+    each: Vec<VecDeque<(Mono, Option<f64>, f64)>>,
 }
 
 /// What the error ratio is.
@@ -39,7 +39,7 @@ impl Feed {
 
     fn push(&mut self, instance: usize, now: Mono, scrape: &Scrape) {
         let scrapes = &mut self.each[instance];
-        scrapes.push_back((now, scrape.requests.unwrap_or(f64::NAN), scrape.errors));
+        scrapes.push_back((now, scrape.requests, scrape.errors));
         while scrapes.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW * 3) && scrapes.len() > 1 {
             scrapes.pop_front();
         }
@@ -52,12 +52,14 @@ impl Feed {
         for scrapes in &self.each {
             let mut covered = false;
             for (before, after) in scrapes.iter().zip(scrapes.iter().skip(1)).filter(|(before, _)| before.0 >= since) {
+                // Without the counter at both ends nothing was counted.
+                let (Some(from), Some(to)) = (before.1, after.1) else { continue };
                 covered = true;
-                let reset = after.1 < before.1 || after.2 < before.2;
-                requests += if reset { after.1 } else { after.1 - before.1 };
+                let reset = to < from || after.2 < before.2;
+                requests += if reset { to } else { to - from };
                 errors += if reset { after.2 } else { after.2 - before.2 };
             }
-            if !covered {
+            if !covered || scrapes.back().is_some_and(|last| last.1.is_none()) {
                 return Errors::Unknown;
             }
         }
@@ -92,7 +94,10 @@ impl Witness<'_> {
             // Before the first step the candidate has too few requests by nature.
             Errors::TooFew => !self.began,
             Errors::Unknown => {
-                !self.began && self.feeds[Role::Candidate].each.iter().all(|s| s.back().is_some_and(|s| s.1.is_nan()))
+                let no_series = |scrapes: &VecDeque<_>| {
+                    scrapes.back().is_some_and(|(_, requests, _): &(_, Option<f64>, _)| requests.is_none())
+                };
+                !self.began && self.feeds[Role::Candidate].each.iter().any(no_series)
             }
         };
         if !allows {

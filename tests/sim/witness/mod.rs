@@ -14,9 +14,7 @@ use back::Back;
 use metrics::Feed;
 use std::collections::BTreeMap;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict};
-use warroom::engine::{
-    Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request,
-};
+use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
 /// Which rule was broken. The numbers are those of `docs/architecture.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,7 +207,9 @@ impl<'s> Witness<'s> {
 
     /// What the people can see: the balancer holds something else than this run set.
     pub fn sees_drift(&self) -> bool {
-        self.back.is_none() && self.expected.is_some() && self.read.as_ref().map(|read| &read.row) != self.expected.as_ref()
+        self.back.is_none()
+            && self.expected.is_some()
+            && self.read.as_ref().map(|read| &read.row) != self.expected.as_ref()
     }
 
     /// What the people can see: somebody else's setting during a rollback.
@@ -217,22 +217,12 @@ impl<'s> Witness<'s> {
         self.back.as_ref().is_some_and(|back| back.foreign)
     }
 
-    pub fn is_rolling_back(&self) -> bool {
-        self.back.is_some()
-    }
-
     pub fn driver(&self) -> Option<&Person> {
         self.driver.as_ref()
     }
 
     /// One turn of the engine: what went in, and what came out.
-    pub fn turn(
-        &mut self,
-        now: Mono,
-        event: &Event,
-        (effects, answer): (&[Effect], Option<&Answer>),
-        truth: Truth,
-    ) {
+    pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
         self.asked = false;
         self.heard(event);
@@ -308,11 +298,11 @@ impl<'s> Witness<'s> {
         if matches!(answer, Answer::Refused(why) if why.is_empty()) {
             self.breaks(Rule::Answers, "refused without a reason");
         }
-        if let Command::Advance { over: Some(Override { typed, .. }), .. } = &request.command
-            && applied
-            && typed != "checkout"
-        {
-            self.breaks(Rule::People, "an override without the typed name");
+        if let (Command::Advance { over, .. }, true) = (&request.command, applied) {
+            self.over = over.is_some();
+            if over.as_ref().is_some_and(|over: &Override| over.typed != "checkout") {
+                self.breaks(Rule::People, "an override without the typed name");
+            }
         }
         self.rollback_answered(request, answer, truth);
     }
