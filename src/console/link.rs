@@ -1,6 +1,6 @@
 //! The console's connection to its keeper: kept up, and never a queue.
 
-use crate::domain::{CommandId, Rights};
+use crate::domain::{CommandId, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::{Client, FromKeeper, Introduction, Status, ToKeeper};
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ const WAITING_MAX: usize = 16;
 /// What comes from the keeper.
 #[derive(Debug)]
 pub enum FromLink {
-    /// Connected, with these rights.
-    Up(Rights),
+    /// Connected: who the keeper takes this console for, and what it may do.
+    Up(Person, Rights),
     /// Not connected.
     Down,
     /// A snapshot.
@@ -44,7 +44,7 @@ async fn keep_up(
 ) {
     loop {
         if let Ok(client) = Client::connect(&socket, &introduction).await {
-            if told.send(FromLink::Up(client.rights)).await.is_err() {
+            if told.send(FromLink::Up(client.person.clone(), client.rights)).await.is_err() {
                 return;
             }
             talk(client, &mut asked, &told).await;

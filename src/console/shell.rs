@@ -159,8 +159,9 @@ impl Shell {
 
     fn heard(&mut self, message: FromLink) -> Option<Input> {
         match message {
-            FromLink::Up(rights) => {
+            FromLink::Up(person, rights) => {
                 self.rights = rights;
+                self.desk.me = Some(person);
                 Some(Input::Linked(true))
             }
             FromLink::Down => Some(Input::Linked(false)),

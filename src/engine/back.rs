@@ -275,9 +275,9 @@ impl Engine {
 
     pub(super) fn pass_rollback(&mut self, out: &mut Vec<Effect>) {
         self.pass_rollback_writes(out);
-        let floor = self.candidate_is_at_floor();
-        let Some(rollback) = &mut self.rollback else { return };
-        if rollback.confirmed.is_some() && rollback.rolled_back.is_none() && floor {
+        let is_new = |rollback: &Rollback| rollback.confirmed.is_some() && rollback.rolled_back.is_none();
+        let ends = self.rollback.as_ref().is_some_and(is_new) && self.candidate_is_at_floor();
+        if let Some(rollback) = self.rollback.as_mut().filter(|_| ends) {
             rollback.rolled_back = Some(self.now);
             let after = self.now.since(rollback.accepted).as_secs_f64();
             let text = format!("ROLLED BACK +{after:.1} s: all traffic is on {}", self.environment(Role::Stable));

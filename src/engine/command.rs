@@ -117,17 +117,18 @@ impl Engine {
             }
         }
         self.look_at_limits();
-        let closed = self.closed_gates(over.is_some());
+        let how = if over.is_some() { How::Overridden } else { How::Pressed };
+        let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
         if !closed.is_empty() {
             return Err(closed);
         }
         if let Some(over) = over {
-            let gone_over = self.closed_gates(false);
-            let words: Vec<&str> = gone_over.iter().map(Clean::as_str).collect();
+            let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
+            let gates = self.closed_gates(How::Pressed).map(|gate| gate.words().to_string());
+            let words: Vec<String> = held.into_iter().chain(gates).collect();
             let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
             self.say(Severity::Critical, Some(by), text, Fact::Line, out);
         }
-        let how = if over.is_some() { How::Overridden } else { How::Pressed };
         self.begin_shift(step, by, how, out).map_err(|why| vec![why])
     }
 
@@ -139,17 +140,18 @@ impl Engine {
         }
     }
 
-    fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
-        let mut still: Vec<Clean> = (0..self.watches.len())
-            .filter(|index| self.watches[*index].level >= Level::Hold)
-            .map(|index| Clean::new(self.guardrail_words(index)))
-            .collect();
+    /// What would stop the run again at once: limits that ask for it, and no reading at all.
+    pub(super) fn resume_refused(&self) -> Vec<Clean> {
         if !self.forward_began {
-            still.clear();
+            return Vec::new();
         }
-        if self.is_blind() && self.forward_began {
-            still.push(Clean::new(self.blind_words()));
-        }
+        let asks_for_hold = |index: &usize| self.watches[*index].level >= Level::Hold;
+        let limits = (0..self.watches.len()).filter(asks_for_hold).map(|index| Clean::new(self.guardrail_words(index)));
+        limits.chain(self.is_blind().then(|| Clean::new(self.blind_words()))).collect()
+    }
+
+    fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+        let still = self.resume_refused();
         if !still.is_empty() {
             return Err(still);
         }
@@ -246,6 +248,9 @@ impl Engine {
         };
         if !super::share::serves_everywhere(&self.layout, &setting) {
             return refuse("it leaves a node with nobody to serve: R rolls back");
+        }
+        if split == Split::ALL_CANDIDATE && !super::share::is_all_candidate(&self.layout, &setting) {
+            return refuse("it leaves some traffic on stable, so that it is not 100 %: R rolls back");
         }
         let text = format!("{by} adopts candidate {split} ({setting})");
         self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);

@@ -1,7 +1,7 @@
 //! One step towards the candidate: intent on disk, write, read back; then the bake.
 
 use super::planted::{Bug, planted};
-use super::{Direction, Effect, Engine, Fact, Gate, Held, Phase, Severity, WriteResult, share};
+use super::{Direction, Effect, Engine, Fact, Held, Phase, Severity, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Setting, Split};
 use crate::plan::Advance;
 use std::time::Duration;
@@ -43,10 +43,7 @@ pub(super) enum How {
 pub(super) struct Shift {
     pub step: usize,
     pub setting: Setting,
-    /// Whether gates were overridden for it.
-    overridden: bool,
-    /// Whether the keeper began it by itself.
-    pub automatic: bool,
+    pub how: How,
     stage: ShiftStage,
 }
 
@@ -64,7 +61,7 @@ impl Shift {
     /// A shift whose write may have gone out before the keeper was restarted.
     pub fn recovered(step: usize, setting: Setting, now: Mono, lateness: Duration) -> Self {
         let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness };
-        Self { step, setting, overridden: false, automatic: false, stage }
+        Self { step, setting, how: How::Pressed, stage }
     }
 
     /// When an unconfirmed write can no longer land.
@@ -109,13 +106,7 @@ impl Engine {
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
         let journal = self.say(Severity::Info, Some(by), &text, fact, out);
-        self.shift = Some(Shift {
-            step,
-            setting,
-            overridden: how == How::Overridden,
-            automatic: how == How::Automatic,
-            stage: ShiftStage::Intended { journal },
-        });
+        self.shift = Some(Shift { step, setting, how, stage: ShiftStage::Intended { journal } });
         Ok(text.into())
     }
 
@@ -131,12 +122,9 @@ impl Engine {
             return;
         }
         // Time has passed since the key: every gate is asked again at the moment of sending.
-        let (overridden, automatic) = (shift.overridden, shift.automatic);
+        let how = shift.how;
         self.look_at_limits();
-        let may = |gate: &Gate| {
-            if automatic { gate.passes() } else { gate.is_open() || overridden && gate.can_be_overridden }
-        };
-        let closed = self.gates().into_iter().find(|gate| !may(gate));
+        let closed = self.closed_gates(how).next();
         if let Some(gate) = closed {
             self.miss(&format!("{} closed before it was sent: {}", gate.name, gate.detail), out);
             return;
@@ -203,6 +191,7 @@ impl Engine {
         let took = seconds.map_or_else(String::new, |s| format!(" after {s:.1} s"));
         let text = format!("candidate {} read back{took}", self.current);
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);
+        self.look_at_limits();
         if let Some(breaks) = self.plan.steps[step].point_of_no_return.clone() {
             let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
             self.say(Severity::Warn, None, text, Fact::Line, out);
@@ -306,8 +295,7 @@ impl Engine {
             && (!self.plan.steps[position].hold || planted(Bug::HoldPointPassed))
             && (self.driver_is_here() || planted(Bug::GoesOnAlone));
         let (true, Some(step), Some(driver)) = (may, self.next_step(), self.driver.clone()) else { return };
-        // A warning is for a person to judge, so it keeps the keeper from going on by itself.
-        if !self.gates().iter().all(Gate::passes) {
+        if !self.lets_through(How::Automatic) {
             return;
         }
         let keeper = Person::claimed(format!("automatic for {}", driver.name), Person::keeper().user);

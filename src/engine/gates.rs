@@ -1,6 +1,7 @@
 //! Why not yet: everything that must hold before traffic moves forward, each with its reason.
 
 use super::Engine;
+use super::forward::How;
 use super::planted::{Bug, planted};
 use super::watching::verdict_word;
 use super::window::Freshness;
@@ -22,119 +23,226 @@ pub struct Gate {
 }
 
 impl Gate {
-    fn new(name: impl Into<Clean>, verdict: Verdict, detail: impl AsRef<str>, can_be_overridden: bool) -> Self {
-        Self { name: name.into(), verdict, detail: Clean::new(detail), can_be_overridden }
-    }
-
     /// Whether a person may go through.
     pub fn is_open(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Warn)
+        is_open(self.verdict)
     }
 
-    /// Whether the keeper may go through by itself.
-    pub fn passes(&self) -> bool {
-        self.verdict == Verdict::Pass
+    /// `FAIL drift: candidate 5% → 0%, …`.
+    pub(super) fn words(&self) -> Clean {
+        Clean::new(format!("{} {}: {}", verdict_word(self.verdict), self.name, self.detail))
     }
 }
 
-/// Never to be overridden: without these the engine would not know what it does.
-const HARD: bool = false;
-/// A person may know better.
-const SOFT: bool = true;
+fn is_open(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Pass | Verdict::Warn)
+}
+
+/// What a gate looks at. Its verdict is asked after every event, its words only when somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Engine,
+    Journal,
+    Balancer,
+    Drift,
+    InitialSplit,
+    RollbackTarget,
+    Feed(Role),
+    /// A required check, by its index in the plan.
+    Check(usize),
+    /// A guardrail, by its index in the plan.
+    Limit(usize),
+    Bake,
+    /// A gate of the present step, by its index there.
+    OfStep(usize),
+    Approval,
+}
+
+impl Condition {
+    /// A person may know better, except where the engine would not know what it does.
+    pub fn can_be_overridden(self) -> bool {
+        match self {
+            Self::Engine | Self::Journal | Self::Balancer | Self::Drift | Self::InitialSplit | Self::Approval => false,
+            Self::RollbackTarget | Self::Feed(_) | Self::Check(_) | Self::Limit(_) | Self::Bake | Self::OfStep(_) => {
+                true
+            }
+        }
+    }
+}
 
 impl Engine {
     /// All gates for the next step, as of now.
     pub fn gates(&self) -> Vec<Gate> {
-        let mut gates = Vec::with_capacity(self.watches.len() + self.checks.len() + 10);
-        self.hard_gates(&mut gates);
-        self.feed_gates(&mut gates);
-        for index in 0..self.plan.checks.len() {
-            if self.plan.checks[index].required {
-                let (verdict, detail, at) = self.check(index);
-                // For going forward an answer must be fresh, not only not yet old.
-                let plan = &self.plan.checks[index];
-                let late = Freshness::of(plan.interval).late + plan.timeout;
-                let is_late = matches!(plan.kind, CheckKind::Http(_)) && at.is_none_or(|at| self.now.since(at) > late);
-                let verdict = if planted(Bug::OldCheckPasses) && at.is_some() {
-                    Verdict::Pass
-                } else if is_late {
-                    verdict.max(Verdict::Unknown)
-                } else {
-                    verdict
-                };
-                gates.push(Gate::new(self.plan.checks[index].name.clone(), verdict, detail.as_str(), SOFT));
+        self.conditions().map(|condition| self.gate(condition)).collect()
+    }
+
+    /// Whether nothing keeps out whoever goes forward in this way.
+    pub(super) fn lets_through(&self, how: How) -> bool {
+        !self.conditions().any(|condition| self.keeps_out(condition, how))
+    }
+
+    /// The gates that keep out whoever goes forward in this way, hardest first.
+    pub(super) fn closed_gates(&self, how: How) -> impl Iterator<Item = Gate> {
+        self.conditions().filter(move |condition| self.keeps_out(*condition, how)).map(|condition| self.gate(condition))
+    }
+
+    fn keeps_out(&self, condition: Condition, how: How) -> bool {
+        let verdict = self.verdict(condition);
+        match how {
+            How::Pressed => !is_open(verdict),
+            How::Overridden => !is_open(verdict) && !condition.can_be_overridden(),
+            // A warning is for a person to judge.
+            How::Automatic => verdict != Verdict::Pass,
+        }
+    }
+
+    /// Everything that must hold before the next step, hardest first.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        use Condition::*;
+        let hard = [Engine, Journal, Balancer, Drift, InitialSplit, RollbackTarget];
+        let checks = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required).map(Check);
+        let of_step = self.position.map_or(0, |position| self.plan.steps[position].gates.len());
+        let approval = self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Approval);
+        hard.into_iter()
+            .chain(Role::BOTH.map(Feed))
+            .chain(checks)
+            .chain((0..self.plan.guardrails.len()).map(Limit))
+            .chain(self.position.map(|_| Bake))
+            .chain((0..of_step).map(OfStep))
+            .chain(approval)
+    }
+
+    fn gate(&self, condition: Condition) -> Gate {
+        let (name, detail) = self.gate_words(condition);
+        Gate {
+            name,
+            verdict: self.verdict(condition),
+            detail: Clean::new(detail),
+            can_be_overridden: condition.can_be_overridden(),
+        }
+    }
+
+    /// What a gate says as of now.
+    pub(super) fn verdict(&self, condition: Condition) -> Verdict {
+        let pass_or = |holds: bool, otherwise| if holds { Verdict::Pass } else { otherwise };
+        match condition {
+            Condition::Engine => pass_or(self.violation.is_none(), Verdict::Fail),
+            Condition::Journal => pass_or(self.journal_trouble.is_none() || planted(Bug::DiskIgnored), Verdict::Fail),
+            Condition::Balancer => {
+                let late = Freshness::of(self.plan.poll.balancer).late;
+                let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
+                let seen = fresh && self.balancer.failure.is_none();
+                pass_or(seen || planted(Bug::UnreadBalancerPasses), Verdict::Unknown)
+            }
+            Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
+            Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
+            Condition::RollbackTarget => match self.stable_is_ready() {
+                Some(ready) => pass_or(ready, Verdict::Fail),
+                None => pass_or(planted(Bug::UnknownTargetPasses), Verdict::Unknown),
+            },
+            Condition::Feed(role) => {
+                let late = self.freshness().late;
+                let fresh = self.instances[role].read_at().is_some_and(|at| self.now.since(at) <= late);
+                pass_or(fresh || planted(Bug::StalePasses), Verdict::Unknown)
+            }
+            Condition::Check(_) if planted(Bug::OldCheckPasses) => Verdict::Pass,
+            Condition::Check(check) => self.check_gate(check),
+            Condition::Limit(limit) if self.is_idle(limit) => Verdict::Pass,
+            Condition::Limit(limit) => self.watches[limit].verdict(&self.plan.guardrails[limit]),
+            Condition::Bake => pass_or(self.bake_left().is_zero(), Verdict::Unknown),
+            Condition::OfStep(gate) => self.step_gate(gate),
+            Condition::Approval => pass_or(matches!(self.approval(), Some((_, None))), Verdict::Fail),
+        }
+    }
+
+    /// For going forward a check's answer must be fresh, not only not yet old.
+    fn check_gate(&self, index: usize) -> Verdict {
+        let plan = &self.plan.checks[index];
+        let (verdict, at) = self.check(index);
+        let late = Freshness::of(plan.interval).late + plan.timeout;
+        let is_late = matches!(plan.kind, CheckKind::Http(_)) && at.is_none_or(|at| self.now.since(at) > late);
+        if is_late { verdict.max(Verdict::Unknown) } else { verdict }
+    }
+
+    /// What the candidate had before the run, where the plan starts from nothing.
+    fn split_before(&self) -> Option<Split> {
+        let before = self.baseline.as_ref().map(|baseline| baseline.split);
+        before.filter(|split| !self.forward_began && *split != Split::ALL_STABLE)
+    }
+
+    /// Who approved the next step, and why that does not count any more.
+    fn approval(&self) -> Option<(&crate::domain::Person, Option<String>)> {
+        let leaked = self.approvals.values().next().filter(|_| planted(Bug::ApprovalLeaks));
+        let by = self.approvals.get(&self.next_step()?).or(leaked)?;
+        // The approver may have taken the seat since: nobody approves their own step.
+        Some((by, self.approver_refused(by)))
+    }
+
+    fn gate_words(&self, condition: Condition) -> (Clean, String) {
+        let ok = || "ok".to_owned();
+        let (name, detail) = match condition {
+            Condition::Engine => ("engine", self.violation.as_ref().map_or_else(ok, |why| format!("frozen: {why}"))),
+            Condition::Journal => {
+                ("journal", self.journal_trouble.as_ref().map_or_else(ok, |why| format!("cannot be written: {why}")))
+            }
+            Condition::Balancer => ("balancer", self.balancer_words()),
+            Condition::Drift => {
+                let words = self.drift.as_ref().map(|drift| format!("{}; :adopt or :complete", drift.words()));
+                ("drift", words.unwrap_or_else(ok))
+            }
+            Condition::InitialSplit => {
+                let words = |split| format!("candidate already has {split}; the plan starts at 0%; :adopt");
+                ("initial split", self.split_before().map_or_else(ok, words))
+            }
+            Condition::RollbackTarget => ("rollback target", self.target_words()),
+            Condition::Feed(role) => return (format!("feed {}", role.key()).into(), self.feed_words(role)),
+            Condition::Check(check) => {
+                return (self.plan.checks[check].name.clone(), self.check_words(check).as_str().to_owned());
+            }
+            Condition::Limit(limit) => ("limit", self.limit_words(limit)),
+            Condition::Bake => ("bake", self.bake_words()),
+            Condition::OfStep(gate) => return self.step_gate_words(gate),
+            Condition::Approval => ("approval", self.approval_words()),
+        };
+        (name.into(), detail)
+    }
+
+    fn balancer_words(&self) -> String {
+        match (&self.balancer.failure, self.balancer.at()) {
+            (Some(why), _) => why.to_string(),
+            (None, Some(_)) if self.verdict(Condition::Balancer) == Verdict::Pass => "ok".to_owned(),
+            (None, Some(at)) => format!("read {} s ago", self.now.since(at).as_secs()),
+            (None, None) => "not read yet".to_owned(),
+        }
+    }
+
+    fn target_words(&self) -> String {
+        let stable = self.environment(Role::Stable);
+        match self.stable_is_ready() {
+            Some(true) => "ok".to_owned(),
+            Some(false) => format!("{stable} is not ready to take traffic back"),
+            None => format!("nobody knows whether {stable} could take traffic back"),
+        }
+    }
+
+    fn feed_words(&self, role: Role) -> String {
+        match self.instances[role].read_at() {
+            Some(_) if self.verdict(Condition::Feed(role)) == Verdict::Pass => "ok".to_owned(),
+            Some(at) => format!("last metrics {} s old", self.now.since(at).as_secs()),
+            None => {
+                let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
+                why.unwrap_or_else(|| Absence::NotYet.to_string())
             }
         }
-        for (index, plan) in self.plan.guardrails.iter().enumerate() {
-            // Before the first step the candidate is idle: limits on it can only be unknown then.
-            let idle = !self.forward_began && plan.subject.role == Role::Candidate && self.is_idle(index);
-            let verdict = if idle { Verdict::Pass } else { self.watches[index].verdict(plan) };
-            gates.push(Gate::new("limit", verdict, self.limit_words(index, idle), SOFT));
-        }
-        self.step_gates(&mut gates);
-        gates
     }
 
-    fn hard_gates(&self, gates: &mut Vec<Gate>) {
-        let mut hard = |name: &str, trouble: Option<(Verdict, String)>| {
-            let (verdict, detail) = trouble.unwrap_or((Verdict::Pass, "ok".into()));
-            gates.push(Gate::new(name, verdict, detail, HARD));
-        };
-        hard("engine", self.violation.as_ref().map(|why| (Verdict::Fail, format!("frozen: {why}"))));
-        let trouble = self.journal_trouble.as_ref().filter(|_| !planted(Bug::DiskIgnored));
-        hard("journal", trouble.map(|why| (Verdict::Fail, format!("cannot be written: {why}"))));
-        let fresh = Freshness::of(self.plan.poll.balancer).late;
-        hard(
-            "balancer",
-            match (&self.balancer.failure, self.balancer.at()) {
-                (_, Some(_)) if planted(Bug::UnreadBalancerPasses) => None,
-                (Some(why), _) => Some((Verdict::Unknown, why.to_string())),
-                (None, Some(at)) if self.now.since(at) <= fresh => None,
-                (None, Some(at)) => Some((Verdict::Unknown, format!("read {} s ago", self.now.since(at).as_secs()))),
-                (None, None) => Some((Verdict::Unknown, "not read yet".into())),
-            },
-        );
-        hard(
-            "drift",
-            self.drift
-                .as_ref()
-                .filter(|_| !planted(Bug::DriftIgnored))
-                .map(|drift| (Verdict::Fail, format!("{}; :adopt or :complete", drift.words()))),
-        );
-        let start = self.baseline.as_ref().filter(|b| !self.forward_began && b.split != Split::ALL_STABLE);
-        hard(
-            "initial split",
-            start.map(|b| (Verdict::Fail, format!("candidate already has {}; the plan starts at 0%; :adopt", b.split))),
-        );
-        let stable = self.environment(Role::Stable);
-        let ready = match self.stable_is_ready() {
-            None if planted(Bug::UnknownTargetPasses) => (Verdict::Pass, String::new()),
-            Some(true) => (Verdict::Pass, "ok".to_owned()),
-            Some(false) => (Verdict::Fail, format!("{stable} is not ready to take traffic back")),
-            None => (Verdict::Unknown, format!("nobody knows whether {stable} could take traffic back")),
-        };
-        gates.push(Gate::new("rollback target", ready.0, ready.1, SOFT));
-    }
-
-    fn feed_gates(&self, gates: &mut Vec<Gate>) {
-        let late = self.freshness().late;
-        for role in Role::BOTH {
-            let read_at = self.instances[role].read_at();
-            let (verdict, detail) = match read_at {
-                Some(at) if self.now.since(at) <= late || planted(Bug::StalePasses) => (Verdict::Pass, "ok".to_owned()),
-                Some(at) => (Verdict::Unknown, format!("last metrics {} s old", self.now.since(at).as_secs())),
-                None => {
-                    let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
-                    (Verdict::Unknown, why.unwrap_or_else(|| Absence::NotYet.to_string()))
-                }
-            };
-            gates.push(Gate::new(format!("feed {}", role.key()).as_str(), verdict, detail, SOFT));
-        }
-    }
-
-    /// Whether a limit is unknown only because its environment has no traffic.
+    /// Whether a limit is unknown only because the candidate has no traffic before the first step.
     fn is_idle(&self, index: usize) -> bool {
-        let counted = matches!(self.plan.guardrails[index].subject.signal, Signal::ErrorRatio | Signal::Latency(_));
+        let subject = &self.plan.guardrails[index].subject;
+        if self.forward_began || subject.role != Role::Candidate {
+            return false;
+        }
+        let counted = matches!(subject.signal, Signal::ErrorRatio | Signal::Latency(_));
         let why = &self.watches[index].reading.value;
         // A process that has answered nothing yet has no request series at all: its exposition was read.
         let series_missing =
@@ -142,63 +250,35 @@ impl Engine {
         counted && (series_missing || matches!(why, Err(Absence::NoRequests | Absence::TooFew { .. })))
     }
 
-    fn limit_words(&self, index: usize, idle: bool) -> String {
-        let plan = &self.plan.guardrails[index];
-        if idle {
-            return format!("{} {}: idle before the first step", plan.subject.signal, plan.subject.role.word());
+    fn limit_words(&self, index: usize) -> String {
+        let subject = &self.plan.guardrails[index].subject;
+        if self.is_idle(index) {
+            return format!("{} {}: idle before the first step", subject.signal, subject.role.word());
         }
         match &self.watches[index].reading.value {
             Err(Absence::TooFew { have, need }) => {
-                format!(
-                    "{} {}: {}",
-                    plan.subject.signal,
-                    plan.subject.role.word(),
-                    self.too_few_words(&plan.subject, *have, *need)
-                )
+                format!("{} {}: {}", subject.signal, subject.role.word(), self.too_few_words(subject, *have, *need))
             }
             _ => self.guardrail_words(index),
         }
     }
 
-    fn step_gates(&self, gates: &mut Vec<Gate>) {
-        if let Some(position) = self.position {
-            let left = self.bake_left();
-            let (verdict, detail) = if left.is_zero() {
-                (Verdict::Pass, format!("{} met", duration_words(self.plan.steps[position].bake)))
-            } else {
-                (
-                    Verdict::Unknown,
-                    format!("{} of {} to go", duration_words(left), duration_words(self.plan.steps[position].bake)),
-                )
-            };
-            gates.push(Gate::new("bake", verdict, detail, SOFT));
-            for gate in &self.plan.steps[position].gates {
-                let (verdict, detail) = self.step_gate(&gate.subject, gate.below);
-                let name = format!("{} {}", gate.subject.signal, gate.subject.role.word());
-                gates.push(Gate::new(name.as_str(), verdict, detail, SOFT));
-            }
-        }
-        if let Some(next) = self.next_step()
-            && let Some(role) = &self.plan.steps[next].approval
-        {
-            let leaked = self.approvals.values().next().filter(|_| planted(Bug::ApprovalLeaks));
-            let approved = self.approvals.get(&next).or(leaked).map(|by| (by, self.approver_refused(by)));
-            let (verdict, detail) = match approved {
-                Some((by, None)) => (Verdict::Pass, format!("{role}: {by}")),
-                // The approver took the seat since: nobody approves their own step.
-                Some((_, Some(why))) => (Verdict::Fail, format!("{role}: {why}")),
-                None => (Verdict::Fail, format!("{role} must approve {}: :approve", self.plan.steps[next].split)),
-            };
-            gates.push(Gate::new("approval", verdict, detail, HARD));
-        }
+    fn bake_words(&self) -> String {
+        let Some(position) = self.position else { return String::new() };
+        let (left, whole) = (self.bake_left(), duration_words(self.plan.steps[position].bake));
+        if left.is_zero() { format!("{whole} met") } else { format!("{} of {whole} to go", duration_words(left)) }
     }
 
-    /// The closed gates in words, hardest first.
-    pub(super) fn closed_gates(&self, overridden: bool) -> Vec<Clean> {
-        self.gates()
-            .iter()
-            .filter(|gate| !(gate.is_open() || overridden && gate.can_be_overridden))
-            .map(|gate| Clean::new(format!("{} {}: {}", verdict_word(gate.verdict), gate.name, gate.detail)))
-            .collect()
+    fn approval_words(&self) -> String {
+        let Some((next, role)) =
+            self.next_step().and_then(|next| Some((next, self.plan.steps[next].approval.as_ref()?)))
+        else {
+            return String::new();
+        };
+        match self.approval() {
+            Some((by, None)) => format!("{role}: {by}"),
+            Some((_, Some(why))) => format!("{role}: {why}"),
+            None => format!("{role} must approve {}: :approve", self.plan.steps[next].split),
+        }
     }
 }

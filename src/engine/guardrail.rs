@@ -94,10 +94,10 @@ impl Watch {
     /// As a gate: may traffic move forward under it?
     pub fn verdict(&self, plan: &Guardrail) -> Verdict {
         let Some(limit) = plan.forward_limit() else {
-            // A guardrail that only warns locks nothing.
+            // A guardrail that only warns locks nothing; what nobody knows is not good either.
             return match plan.warn.map(|warn| compare(&self.reading.value, warn)) {
-                Some(Compared::Over) => Verdict::Warn,
-                _ => Verdict::Pass,
+                Some(Compared::Over | Compared::Unknown) => Verdict::Warn,
+                Some(Compared::Within) | None => Verdict::Pass,
             };
         };
         match compare(&self.reading.value, limit) {

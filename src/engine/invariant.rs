@@ -3,6 +3,7 @@
 //! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the
 //! rest of the run, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
+use super::forward::How;
 use super::{Direction, Effect, Engine, Fact, Mode, Severity};
 use crate::domain::{Role, Setting, Split, Weights};
 use crate::plan::PERCENT_WHOLE;
@@ -107,7 +108,8 @@ impl Engine {
             return Some("2: a forward write of more than one step".into());
         }
         let steps = self.position.map_or(0, |position| position + 1)..=shift.step;
-        let past_hold = shift.automatic && self.position.is_some_and(|position| self.plan.steps[position].hold);
+        let past_hold =
+            shift.how == How::Automatic && self.position.is_some_and(|position| self.plan.steps[position].hold);
         if past_hold {
             return Some(format!("7: the keeper went past a hold point by itself ({steps:?})"));
         }

@@ -48,13 +48,13 @@ pub use snapshot::{
 };
 
 use crate::domain::{
-    Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Rights, Role, Setting, Split, Wall,
+    Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,
 };
 use crate::plan::Plan;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
 use facts::Facts;
-use forward::{Bake, Shift};
+use forward::{Bake, How, Shift};
 use guardrail::Watch;
 use ledger::Ledger;
 use std::collections::{BTreeMap, VecDeque};
@@ -171,10 +171,13 @@ pub struct Engine {
     instances: PerRole<Instances>,
     watches: Vec<Watch>,
     checks: Vec<CheckState>,
+    /// What the present step's own gates were judged on.
+    step_readings: Vec<Reading>,
     health: PerRole<HealthState>,
     sampling: Sampling,
     series: Series,
-    watched_at: Mono,
+    /// When all limits were last looked at; `None` when something came since.
+    watched_at: Option<Mono>,
 
     driver: Option<Person>,
     consoles: BTreeMap<u64, Console>,
@@ -232,10 +235,11 @@ impl Engine {
             instances: PerRole::from_fn(|role| Instances::new(plan.environments[role].metrics.len())),
             watches: plan.guardrails.iter().map(|_| Watch::new(mono)).collect(),
             checks: plan.checks.iter().map(|_| CheckState::default()).collect(),
+            step_readings: Vec::new(),
             health: PerRole::from_fn(|_| HealthState::default()),
             sampling: Sampling::default(),
             series: Series::default(),
-            watched_at: mono,
+            watched_at: None,
             driver: None,
             consoles: BTreeMap::new(),
             approvals: BTreeMap::new(),
@@ -339,16 +343,15 @@ impl Engine {
         if self.ended {
             return None;
         }
-        let mut wakes = vec![(self.now + TICK, WakeReason::Tick)];
-        if let Some(at) = self.balancer.due() {
-            wakes.push((at, WakeReason::ReadDue));
-        }
-        wakes.extend(self.rollback.as_ref().and_then(Rollback::next_wake));
-        wakes.extend(self.shift.as_ref().and_then(Shift::settles_at).map(|at| (at, WakeReason::ShiftSettled)));
         // What is already due and could not be done waits for an event, not for the clock.
-        let waits_for_event =
-            |(at, reason): &(Mono, WakeReason)| *reason == WakeReason::ShiftSettled && *at <= self.now;
-        wakes.into_iter().filter(|wake| !waits_for_event(wake)).min_by_key(|(at, _)| *at)
+        let settles = self.shift.as_ref().and_then(Shift::settles_at).filter(|at| *at > self.now);
+        let wakes = [
+            Some((self.now + TICK, WakeReason::Tick)),
+            self.balancer.due().map(|at| (at, WakeReason::ReadDue)),
+            self.rollback.as_ref().and_then(Rollback::next_wake),
+            settles.map(|at| (at, WakeReason::ShiftSettled)),
+        ];
+        wakes.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Where the cutover stands.
@@ -367,7 +370,7 @@ impl Engine {
             Phase::Complete
         } else if self.position.is_some() {
             Phase::Baking
-        } else if self.gates().iter().all(Gate::is_open) {
+        } else if self.lets_through(How::Pressed) {
             Phase::Ready
         } else {
             Phase::Preflight
@@ -508,8 +511,8 @@ impl Engine {
         self.position.hash(&mut hasher);
         self.driver.hash(&mut hasher);
         self.balancer.split().map(Split::permille).hash(&mut hasher);
-        for gate in self.gates() {
-            (gate.verdict, gate.name).hash(&mut hasher);
+        for condition in self.conditions() {
+            self.verdict(condition).hash(&mut hasher);
         }
         let fingerprint = hasher.finish();
         if fingerprint != self.fingerprint {

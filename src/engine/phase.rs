@@ -217,7 +217,7 @@ const OVER: Rule = Rule::Refused("the run has ended");
 #[rustfmt::skip]
 const TABLE: [[Rule; 11]; 14] = [
     /* advance   */ [OK,       OK,       SHIFT,    OK,       HELD, DONE,     BACK, BACK, BACK, WATCH, OVER],
-    /* override  */ [OK,       OK,       SHIFT,    OK,       HELD, DONE,     BACK, BACK, BACK, WATCH, OVER],
+    /* override  */ [OK,       OK,       SHIFT,    OK,       OK,   DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* resume    */ [NOT_HELD, NOT_HELD, NOT_HELD, NOT_HELD, OK,   NOT_HELD, BACK, BACK, BACK, WATCH, OVER],
     /* hold      */ [OK,       OK,       OK,       OK,       OK,   DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* roll back */ [OK,       OK,       OK,       OK,       OK,   OK,       OK,   OK,   OK,   WATCH, OVER],

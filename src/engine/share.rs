@@ -106,6 +106,13 @@ pub fn is_all_stable(layout: &Layout, setting: &Setting) -> bool {
     candidate_has_none && serves_everywhere(layout, setting)
 }
 
+/// Whether a setting leaves stable nothing and every node somebody to serve, whoever is up now.
+pub fn is_all_candidate(layout: &Layout, setting: &Setting) -> bool {
+    let weight = |slot: &Slot| setting.0.get(slot).copied();
+    let mut stable = layout.slots.iter().filter(|(_, role)| *role == Role::Stable);
+    stable.all(|(slot, _)| weight(slot) == Some(0)) && serves_everywhere(layout, setting)
+}
+
 /// Whether every node of a setting has some weight at all.
 pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
     (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))

@@ -271,6 +271,8 @@ pub struct HeldView {
     pub since: Wall,
     /// Whether the keeper did it.
     pub automatic: bool,
+    /// Why it cannot be left now; empty when a resume would be taken.
+    pub resume_refused: Vec<Clean>,
 }
 
 /// A drift.
@@ -403,6 +405,7 @@ impl Engine {
                 why: held.why.clone(),
                 since: held.wall,
                 automatic: held.automatic,
+                resume_refused: self.resume_refused(),
             }),
             drift: self.drift.as_ref().map(|drift| DriftView {
                 from: drift.from,
@@ -550,7 +553,7 @@ impl Engine {
 
     fn check_view(&self, index: usize) -> CheckView {
         let plan = &self.plan.checks[index];
-        let (verdict, detail, at) = self.check(index);
+        let ((verdict, at), detail) = (self.check(index), self.check_words(index));
         let raw = match &plan.kind {
             CheckKind::Http(_) => self.checks[index].answer.as_ref().map(|(_, a)| a.raw.clone()).unwrap_or_default(),
             CheckKind::Reading { .. } | CheckKind::Balancer => detail.clone(),

@@ -1,5 +1,6 @@
 //! What is looked at: readings, health, checks, the measured split; and what the limits make of them.
 
+use super::forward::How;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
@@ -20,10 +21,13 @@ const SAMPLE_BATCHES_MAX: usize = 600;
 /// Requests a second that are allowed beyond a quarter more than before the first step.
 const FLOOR_LEAST: f64 = 1.0;
 
-/// A check's newest answer.
+/// What is newest of a check.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CheckState {
+    /// What a server answered.
     pub answer: Option<(Mono, CheckAnswer)>,
+    /// What a limit was judged on.
+    reading: Option<Reading>,
 }
 
 /// An environment's health as polled.
@@ -153,6 +157,8 @@ impl Engine {
     pub(super) fn scraped(&mut self, role: Role, instance: usize, scrape: &Result<Scrape, Absence>) {
         let keep = self.plan.longest_window() + Duration::from_secs(60);
         self.instances[role].push(instance, self.now, scrape.clone(), keep);
+        // Something new to judge by: at once.
+        self.watched_at = None;
     }
 
     pub(super) fn health_seen(&mut self, role: Role, health: &Health, out: &mut Vec<Effect>) {
@@ -200,55 +206,61 @@ impl Engine {
         self.say(severity, None, text, Fact::Line, out);
     }
 
-    /// A check's verdict as of now, with what the panel shows of it and its age.
-    pub(super) fn check(&self, index: usize) -> (Verdict, Clean, Option<Mono>) {
+    /// A check's verdict as of now, with the time of what it rests on.
+    pub(super) fn check(&self, index: usize) -> (Verdict, Option<Mono>) {
         let plan = &self.plan.checks[index];
         match &plan.kind {
             CheckKind::Http(_) => {
-                let Some((at, answer)) = &self.checks[index].answer else {
-                    return (Verdict::Unknown, "not asked yet".into(), None);
-                };
-                if self.now.since(*at) > Freshness::of(plan.interval).stale + plan.timeout {
-                    return (Verdict::Unknown, answer.detail.clone(), Some(*at));
-                }
-                (answer.verdict, answer.detail.clone(), Some(*at))
+                let Some((at, answer)) = &self.checks[index].answer else { return (Verdict::Unknown, None) };
+                let is_old = self.now.since(*at) > Freshness::of(plan.interval).stale + plan.timeout;
+                (if is_old { Verdict::Unknown } else { answer.verdict }, Some(*at))
             }
-            CheckKind::Reading { subject, below } => {
-                let reading = self.read(subject);
-                let limit = self.plan.quantity(&subject.signal, *below);
-                let (verdict, words) = match &reading.value {
-                    Ok(value) if value < below => {
-                        (Verdict::Pass, self.plan.quantity(&subject.signal, *value).to_string())
-                    }
-                    Ok(value) if value.is_finite() => {
-                        (Verdict::Fail, self.plan.quantity(&subject.signal, *value).to_string())
-                    }
-                    Err(Absence::AboveBuckets(bound)) if bound >= below => {
-                        (Verdict::Fail, Absence::AboveBuckets(*bound).to_string())
-                    }
-                    Ok(_) => (Verdict::Unknown, Absence::NotANumber.to_string()),
-                    Err(absence) => (Verdict::Unknown, absence.to_string()),
-                };
-                (verdict, Clean::new(format!("{words}<{limit}")), Some(reading.at))
+            CheckKind::Reading { below, .. } => {
+                let Some(reading) = &self.checks[index].reading else { return (Verdict::Unknown, None) };
+                (below_verdict(&reading.value, *below), Some(reading.at))
             }
-            CheckKind::Balancer => self.balancer_check(),
+            CheckKind::Balancer => {
+                let stale = Freshness::of(self.plan.poll.balancer).stale;
+                let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= stale);
+                let verdict = match (fresh && self.balancer.failure.is_none(), &self.drift) {
+                    (false, _) => Verdict::Unknown,
+                    (true, Some(_)) => Verdict::Fail,
+                    (true, None) => Verdict::Pass,
+                };
+                (verdict, self.balancer.at())
+            }
         }
     }
 
-    fn balancer_check(&self) -> (Verdict, Clean, Option<Mono>) {
-        let at = self.balancer.at();
-        let (verdict, words) = match (&self.balancer.failure, at) {
-            (Some(why), _) => (Verdict::Unknown, why.to_string()),
-            (None, None) => (Verdict::Unknown, "not read yet".to_owned()),
-            (None, Some(at)) if self.now.since(at) > Freshness::of(self.plan.poll.balancer).stale => {
-                (Verdict::Unknown, "last read is old".to_owned())
-            }
-            (None, Some(_)) => match &self.drift {
-                Some(drift) => (Verdict::Fail, format!("drift to {}", drift.to)),
-                None => (Verdict::Pass, self.balancer.split().map_or_else(String::new, |s| format!("at {s}"))),
+    /// What the panel shows of a check.
+    pub(super) fn check_words(&self, index: usize) -> Clean {
+        match &self.plan.checks[index].kind {
+            CheckKind::Http(_) => match &self.checks[index].answer {
+                Some((_, answer)) => answer.detail.clone(),
+                None => "not asked yet".into(),
             },
-        };
-        (verdict, Clean::new(words), at)
+            CheckKind::Reading { subject, below } => {
+                let limit = self.plan.quantity(&subject.signal, *below);
+                let words = match self.checks[index].reading.as_ref().map(|reading| &reading.value) {
+                    Some(Ok(value)) if value.is_finite() => self.plan.quantity(&subject.signal, *value).to_string(),
+                    Some(Ok(_)) => Absence::NotANumber.to_string(),
+                    Some(Err(absence)) => absence.to_string(),
+                    None => Absence::NotYet.to_string(),
+                };
+                Clean::new(format!("{words}<{limit}"))
+            }
+            CheckKind::Balancer => {
+                let stale = Freshness::of(self.plan.poll.balancer).stale;
+                let words = match (&self.balancer.failure, self.balancer.at(), &self.drift) {
+                    (Some(why), _, _) => why.to_string(),
+                    (None, None, _) => "not read yet".to_owned(),
+                    (None, Some(at), _) if self.now.since(at) > stale => "last read is old".to_owned(),
+                    (None, Some(_), Some(drift)) => format!("drift to {}", drift.to),
+                    (None, Some(_), None) => self.balancer.split().map_or_else(String::new, |s| format!("at {s}")),
+                };
+                Clean::new(words)
+            }
+        }
     }
 
     /// When the candidate's metrics were last read rightly, on every instance.
@@ -330,10 +342,11 @@ impl Engine {
 
     /// Looks at every limit and acts on what they ask for.
     pub(super) fn watch_limits(&mut self, out: &mut Vec<Effect>) {
-        if self.now.since(self.watched_at) < LIMITS_INTERVAL && self.watched_at > self.started.0 {
+        let is_due = self.watched_at.is_none_or(|at| self.now.since(at) >= LIMITS_INTERVAL);
+        if !is_due {
             return;
         }
-        self.watched_at = self.now;
+        self.watched_at = Some(self.now);
         self.draw_series();
         self.note_idle_rate();
         let before: Vec<Level> = self.watches.iter().map(|watch| watch.level).collect();
@@ -354,13 +367,13 @@ impl Engine {
         {
             self.act(level, &words, out);
         }
-        if self.is_blind() && matches!(self.phase(), Phase::Shifting | Phase::Baking) && self.blind_holds() {
+        if self.can_be_held() && self.is_blind() && self.blind_holds() {
             let words = self.blind_words();
             self.hold(&Person::keeper(), words, true, out);
         }
     }
 
-    /// Judges every limit on the newest readings.
+    /// Judges every limit, check and gate that rests on a reading on the newest readings.
     pub(super) fn look_at_limits(&mut self) {
         let freshness = self.freshness();
         let plan = self.plan.clone();
@@ -368,6 +381,20 @@ impl Engine {
             let reading = self.read(&guardrail.subject);
             self.watches[index].update(guardrail, reading, self.now, freshness);
         }
+        for (index, check) in plan.checks.iter().enumerate() {
+            if let CheckKind::Reading { subject, .. } = &check.kind {
+                self.checks[index].reading = Some(self.read(subject));
+            }
+        }
+        let of_step = self.position.map_or(&[][..], |position| &plan.steps[position].gates);
+        self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
+    }
+
+    /// Whether a limit may stop what is going on. Whoever overrides has seen the limit and goes over it: it holds
+    /// again once the step is reached.
+    fn can_be_held(&self) -> bool {
+        let overridden = self.shift.as_ref().is_some_and(|shift| shift.how == How::Overridden);
+        matches!(self.phase(), Phase::Shifting | Phase::Baking) && !overridden
     }
 
     fn blind_holds(&self) -> bool {
@@ -400,7 +427,7 @@ impl Engine {
         match level {
             Level::Quiet | Level::Warn => {}
             Level::Hold => {
-                if matches!(self.phase(), Phase::Shifting | Phase::Baking) {
+                if self.can_be_held() {
                     self.hold(&Person::keeper(), words, true, out);
                 }
             }
@@ -508,20 +535,25 @@ impl Engine {
         Some((f64::from(samples.candidate) / f64::from(samples.sent()), low, high, samples))
     }
 
-    /// As a gate: the present step's own limits.
-    pub(super) fn step_gate(&self, subject: &Subject, below: f64) -> (Verdict, String) {
-        let reading = self.read(subject);
-        let verdict = match compare(&reading.value, below) {
-            Compared::Within if reading.value.as_ref().is_ok_and(|v| *v < below) => Verdict::Pass,
-            Compared::Within | Compared::Over => Verdict::Fail,
-            Compared::Unknown => Verdict::Unknown,
+    /// As a gate: one of the present step's own limits.
+    pub(super) fn step_gate(&self, gate: usize) -> Verdict {
+        let plan = self.position.and_then(|position| self.plan.steps[position].gates.get(gate));
+        let (Some(plan), Some(reading)) = (plan, self.step_readings.get(gate)) else { return Verdict::Unknown };
+        below_verdict(&reading.value, plan.below)
+    }
+
+    /// Such a gate's name and words.
+    pub(super) fn step_gate_words(&self, gate: usize) -> (Clean, String) {
+        let plan = self.position.and_then(|position| self.plan.steps[position].gates.get(gate));
+        let Some(crate::plan::Gate { subject, below }) = plan else { return Default::default() };
+        let words = match self.step_readings.get(gate).map(|reading| &reading.value) {
+            Some(Ok(value)) => self.plan.quantity(&subject.signal, *value).to_string(),
+            Some(Err(Absence::TooFew { have, need })) => self.too_few_words(subject, *have, *need),
+            Some(Err(absence)) => absence.to_string(),
+            None => Absence::NotYet.to_string(),
         };
-        let words = match &reading.value {
-            Ok(value) => self.plan.quantity(&subject.signal, *value).to_string(),
-            Err(Absence::TooFew { have, need }) => self.too_few_words(subject, *have, *need),
-            Err(absence) => absence.to_string(),
-        };
-        (verdict, format!("{words}, must be < {}", self.plan.quantity(&subject.signal, below)))
+        let name = format!("{} {}", subject.signal, subject.role.word());
+        (name.into(), format!("{words}, must be < {}", self.plan.quantity(&subject.signal, *below)))
     }
 
     /// `too few requests: 2 700 more, about 4 min`.
@@ -560,6 +592,15 @@ impl Engine {
             && seen
             && self.balancer.split() == Some(Split::ALL_STABLE)
             && self.balancer.configured.as_ref().is_some_and(|c| c.share <= 0.0)
+    }
+}
+
+/// A reading against a limit that it must stay below.
+fn below_verdict(value: &Result<f64, Absence>, below: f64) -> Verdict {
+    match (compare(value, below), value) {
+        (Compared::Unknown, _) => Verdict::Unknown,
+        (Compared::Within, Ok(value)) if *value < below => Verdict::Pass,
+        (Compared::Within | Compared::Over, _) => Verdict::Fail,
     }
 }
 

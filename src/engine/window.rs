@@ -68,7 +68,8 @@ impl Instance {
     }
 
     fn within(&self, since: Mono) -> impl Iterator<Item = &Increase> {
-        self.increases.iter().filter(move |increase| increase.from >= since)
+        // Oldest first, so what lies within the window is one run at the end.
+        self.increases.range(self.increases.partition_point(|increase| increase.from < since)..)
     }
 
     /// Those in which requests were counted.

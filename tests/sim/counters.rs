@@ -11,17 +11,19 @@ pub enum Ending {
     NothingToRollBack,
     Foreign,
     Held,
+    Frozen,
     Waiting,
     Ended,
     Watched,
 }
 
-const ENDINGS: [Ending; 8] = [
+const ENDINGS: [Ending; 9] = [
     Ending::Complete,
     Ending::RolledBack,
     Ending::NothingToRollBack,
     Ending::Foreign,
     Ending::Held,
+    Ending::Frozen,
     Ending::Waiting,
     Ending::Ended,
     Ending::Watched,

@@ -289,6 +289,10 @@ impl<'s> Life<'s> {
                 return self.waits_for_confirmation();
             }
         }
+        // What somebody else set may not be a place to go on from; then it is frozen, and says so.
+        if self.witness.sees_drift() && self.engine.snapshot().band.word.as_str() == "FROZEN" {
+            return Ok(Ending::Frozen);
+        }
         Err(format!("five minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 

@@ -147,6 +147,7 @@ impl Life<'_> {
             Phase::Preflight | Phase::Ready if self.chance.one_in(10) => Ask::Adopt,
             Phase::Preflight | Phase::Ready | Phase::Baking if self.chance.one_in(12) => Ask::Override,
             Phase::Preflight | Phase::Ready | Phase::Baking => Ask::Advance,
+            Phase::Held if self.chance.one_in(12) => Ask::Override,
             Phase::Held => Ask::Resume,
             Phase::Complete if self.chance.one_in(20) => Ask::End,
             Phase::Shifting

@@ -2,8 +2,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use crate::domain::{Clean, Mono};
-use crate::engine::{Command, Override, Phase};
+use crate::domain::{Clean, Mono, Person};
+use crate::engine::{Command, Override, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::time::Duration;
@@ -51,8 +51,10 @@ pub enum Kind {
         /// What was seen.
         generation: u64,
     },
-    /// Advance is locked.
+    /// Advance, or resume, is locked.
     Locked {
+        /// Which of the two.
+        what: &'static str,
         /// Why, hardest first.
         reasons: Vec<Clean>,
         /// Whether every reason can be overridden.
@@ -146,36 +148,50 @@ impl Dialog {
         Self::new(Kind::RollBack { typed: None }, now)
     }
 
-    /// Advance, resume, or why not.
-    pub(super) fn advance(status: &Status, now: Mono) -> Self {
+    /// Advance, resume, or why not. `me` is who sits here, where the keeper has said so.
+    pub(super) fn advance(status: &Status, me: Option<&Person>, now: Mono) -> Self {
         let snapshot = &status.snapshot;
         let generation = snapshot.generation;
-        let closed: Vec<_> = snapshot.gates.iter().filter(|gate| !gate.is_open()).collect();
-        let kind = match snapshot.phase {
-            Phase::Held => Kind::Resume { generation },
-            Phase::Preflight | Phase::Ready | Phase::Baking if closed.is_empty() && snapshot.next.is_some() => {
-                Kind::Advance { generation }
+        let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
+        let other = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver));
+        let locked = |reasons, can_override| Kind::Locked { what, reasons, can_override, generation };
+        let kind = match (snapshot.phase, &snapshot.held) {
+            (Phase::Held | Phase::Preflight | Phase::Ready | Phase::Baking, _) if other.is_some() => {
+                let whom = other.map_or_else(String::new, |driver| driver.name.to_string());
+                locked(vec![Clean::new(format!("{whom} drives: only the driver goes forward; T takes control"))], false)
             }
-            Phase::Preflight | Phase::Ready | Phase::Baking => Kind::Locked {
-                generation,
-                can_override: snapshot.next.is_some() && closed.iter().all(|gate| gate.can_be_overridden),
-                reasons: closed.iter().map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect(),
-            },
-            Phase::Shifting
-            | Phase::Complete
-            | Phase::RollingBack
-            | Phase::NewTrafficBack
-            | Phase::RolledBack
-            | Phase::Observing
-            | Phase::Ended => Kind::Locked {
-                reasons: vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))],
-                can_override: false,
-                generation,
-            },
+            (Phase::Held, Some(held)) if !held.resume_refused.is_empty() => {
+                locked(held.resume_refused.clone(), can_override(snapshot))
+            }
+            (Phase::Held, _) => Kind::Resume { generation },
+            (Phase::Preflight | Phase::Ready | Phase::Baking, _) => {
+                let closed: Vec<Clean> = snapshot
+                    .gates
+                    .iter()
+                    .filter(|gate| !gate.is_open())
+                    .map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail)))
+                    .collect();
+                if closed.is_empty() && snapshot.next.is_some() {
+                    Kind::Advance { generation }
+                } else {
+                    locked(closed, can_override(snapshot))
+                }
+            }
+            (
+                Phase::Shifting
+                | Phase::Complete
+                | Phase::RollingBack
+                | Phase::NewTrafficBack
+                | Phase::RolledBack
+                | Phase::Observing
+                | Phase::Ended,
+                _,
+            ) => locked(vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))], false),
         };
         Self::new(kind, now)
     }
 
+    /// Take control.
     pub(super) fn take(from: &Clean, now: Mono) -> Self {
         Self::new(Kind::Take { from: from.clone() }, now)
     }
@@ -322,6 +338,12 @@ impl Dialog {
             _ => Outcome::Stay,
         }
     }
+}
+
+/// Whether a typed name and a reason would go over every closed gate.
+fn can_override(snapshot: &Snapshot) -> bool {
+    let mut closed = snapshot.gates.iter().filter(|gate| !gate.is_open());
+    snapshot.next.is_some() && closed.all(|gate| gate.can_be_overridden)
 }
 
 fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {

@@ -9,7 +9,7 @@ pub mod keymap;
 pub use commands::{COMMANDS, Parsed};
 pub use dialog::Dialog;
 
-use crate::domain::{Clean, CommandId, Mono, Rights};
+use crate::domain::{Clean, CommandId, Mono, Person, Rights};
 use crate::engine::{Answer, Command, Phase};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -122,6 +122,8 @@ pub struct Desk {
     pub direct: Vec<Clean>,
     /// Whether the keeper is connected.
     pub linked: bool,
+    /// Who the keeper takes this console for; `None` before it said so.
+    pub me: Option<Person>,
     /// The newest command's outcome, for the log's title.
     pub last_outcome: Option<Clean>,
     /// When a direct rollback was started from here.
@@ -157,6 +159,7 @@ impl Desk {
             command_line: None,
             direct: Vec::new(),
             linked: false,
+            me: None,
             last_outcome: None,
             direct_since: None,
             sent: None,
@@ -423,7 +426,7 @@ impl Desk {
             return;
         }
         match status {
-            Some(status) if self.linked => self.dialog = Some(Dialog::advance(status, now)),
+            Some(status) if self.linked => self.dialog = Some(Dialog::advance(status, self.me.as_ref(), now)),
             _ => self.flash("the keeper is not connected: nothing can go forward", now),
         }
     }
@@ -433,6 +436,7 @@ impl Desk {
             return;
         }
         match status.and_then(|status| status.snapshot.people.driver.as_ref()) {
+            Some(driver) if self.me.as_ref() == Some(driver) => self.flash("you drive already", now),
             Some(driver) => self.dialog = Some(Dialog::take(&driver.name, now)),
             None => self.flash("nobody drives: A takes the seat", now),
         }
@@ -660,7 +664,7 @@ impl Desk {
         self.final_seen = is_final;
         let outdated = self.dialog.as_ref().is_some_and(|dialog| dialog.is_outdated(snapshot.generation));
         if outdated || std::mem::take(&mut self.reopen_advance) {
-            self.dialog = Some(Dialog::advance(status, now));
+            self.dialog = Some(Dialog::advance(status, self.me.as_ref(), now));
             self.flash("things changed: the panel was opened again", now);
         }
     }

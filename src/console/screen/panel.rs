@@ -44,7 +44,7 @@ fn title_of(dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
         Kind::RollBack { .. } => format!("ROLL BACK{target}"),
         Kind::Advance { .. } => format!("ADVANCE{target}"),
         Kind::Resume { .. } => format!("RESUME{target}"),
-        Kind::Locked { .. } => "ADVANCE is locked".to_owned(),
+        Kind::Locked { what, .. } => format!("{what} is locked"),
         Kind::Override(_) => format!("OVERRIDE{target}"),
         Kind::Take { .. } => format!("TAKE CONTROL{target}"),
         Kind::Confirm { what, .. } => format!("{}{target}", what.to_uppercase()),

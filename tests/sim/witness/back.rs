@@ -127,7 +127,7 @@ impl Witness<'_> {
         if over_foreign {
             self.breaks(Rule::Foreign, "the rollback was sent over a foreign setting");
         }
-        if !is_target || self.stage.slots(Role::Candidate).any(|slot| row[slot] > 0) {
+        if !is_target || self.stage.slots(Role::Candidate).any(|slot| row.get(slot) != Some(&0)) {
             self.breaks(Rule::Shape, format!("a rollback to {setting}"));
         }
     }

@@ -300,6 +300,8 @@ impl<'s> Witness<'s> {
         }
         if let (Command::Advance { over, .. }, true) = (&request.command, applied) {
             self.over = over.is_some();
+            // An override goes over a hold.
+            self.held &= !self.over;
             if over.as_ref().is_some_and(|over: &Override| over.typed != "checkout") {
                 self.breaks(Rule::People, "an override without the typed name");
             }
@@ -331,7 +333,9 @@ impl<'s> Witness<'s> {
         if self.held && self.back.is_none() && !matches!(phase, Phase::Held | Phase::Ended | Phase::Observing) {
             self.breaks(Rule::People, format!("held, and the phase is {phase:?}"));
         }
-        if self.is_breached_for_long() && matches!(phase, Phase::Shifting | Phase::Baking) {
+        // Whoever overrides has seen the limit: it holds again once the step is reached.
+        let may_be_held = phase == Phase::Baking || phase == Phase::Shifting && !self.over;
+        if self.is_breached_for_long() && may_be_held {
             self.breaks(Rule::Limits, "the candidate's errors are over the limit and nothing stops");
         }
     }
