@@ -2,6 +2,9 @@
 //!
 //! The map of the house, in reading order. A lower layer never imports a higher one.
 
+#[cfg(test)]
+extern crate self as warroom;
+
 pub mod cli;
 pub mod clock;
 pub mod console;
@@ -17,3 +20,12 @@ pub mod remote;
 pub mod traffic;
 pub mod wire;
 pub mod world;
+
+// The simulator is an integration test; here it lives with the engine's planted bugs.
+#[cfg(test)]
+#[expect(dead_code, reason = "its main is another target")]
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+#[cfg(test)]
+#[path = "../tests/sim/planted.rs"]
+mod sim_planted;

@@ -1,5 +1,6 @@
 //! The way back. Accepted once, it supersedes everything and never gives up by itself.
 
+use super::planted::{Bug, planted};
 use super::{Direction, Effect, Engine, Fact, Mode, Phase, Severity, Shift, WakeReason, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Role, Setting, Split, Wall};
 use std::time::Duration;
@@ -224,7 +225,8 @@ impl Engine {
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
                 // Under a foreign setting nothing is sent until somebody asks for it; so before it is sent again the
                 // balancer is read, for as long as one attempt may take.
-                if rollback.foreign.is_none() {
+                let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
+                if rollback.foreign.is_none() && !gives_up {
                     rollback.look_until = Some(self.now + self.plan.traffic.timeout);
                 }
                 let is_new = rollback.last_error.as_ref() != Some(why);
@@ -242,7 +244,7 @@ impl Engine {
     /// The balancer was read after a rollback was accepted. `setting` lacks the nodes that did not answer.
     pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, whole: bool, out: &mut Vec<Effect>) {
         let spread = self.spread();
-        let explained = self.ledger.explains(setting);
+        let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
         // A foreign setting is gone only when the nodes that held it say so.
@@ -252,7 +254,9 @@ impl Engine {
         if agrees && whole {
             rollback.foreign = None;
             // A read that began before the newest attempt can only repeat what was there then.
-            let tells = rollback.newest_send.map_or(rollback.can_judge(started), |sent| started >= sent);
+            let tells = rollback
+                .newest_send
+                .map_or(rollback.can_judge(started), |sent| started >= sent || planted(Bug::OldReadConfirms));
             if tells {
                 (rollback.retry_at, rollback.look_until, rollback.tries) = (None, None, 0);
                 self.rollback_agrees(started, out);
@@ -280,7 +284,7 @@ impl Engine {
             return;
         }
         rollback.foreign = None;
-        if rollback.retry_at.is_none() {
+        if rollback.retry_at.is_none() && !planted(Bug::NotSentAgain) {
             // The first is sent at once; after that a balancer that is late must not be flooded.
             let pause = if rollback.tries == 0 { Duration::ZERO } else { rollback.pause(spread) };
             rollback.retry_at = Some(now + pause);
@@ -321,6 +325,9 @@ impl Engine {
         let lateness = self.plan.traffic.lateness;
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
+        if planted(Bug::ConfirmationRestarts) {
+            rollback.agreeing_since = None;
+        }
         let since = *rollback.agreeing_since.get_or_insert(now);
         let is_first = rollback.read_back.is_none();
         if is_first {
@@ -337,7 +344,7 @@ impl Engine {
         let spans = started.since(since) >= lateness
             && started.since(rollback.accepted) >= lateness
             && started >= rollback.forward_lands_until;
-        if spans && rollback.confirmed.is_none() {
+        if (spans || planted(Bug::OneReadConfirms)) && rollback.confirmed.is_none() {
             rollback.confirmed = Some(now);
             self.tempo.confirmed = Some(now.since(rollback.accepted));
             let after = now.since(rollback.accepted).as_secs_f64();
@@ -361,9 +368,11 @@ impl Engine {
 
     fn pass_rollback_writes(&mut self, out: &mut Vec<Effect>) {
         let now = self.now;
+        let some_down = planted(Bug::WaitsForUnready) && self.slots_up(Role::Stable).is_some_and(|(up, all)| up < all);
         let Some(rollback) = &mut self.rollback else { return };
         if let Some((_, until)) = rollback.journal
             && now >= until
+            && !planted(Bug::WaitsForDisk)
         {
             rollback.journal = None;
             rollback.ahead_of_journal = true;
@@ -372,6 +381,9 @@ impl Engine {
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
+        if some_down {
+            return;
+        }
         if rollback.looks_until().is_some_and(|until| now >= until) && rollback.journal.is_none() {
             rollback.look_until = None;
             rollback.retry_at = Some(now);
@@ -444,7 +456,8 @@ impl Engine {
 
     /// Somebody rolled back without this keeper. It follows.
     pub(super) fn tombstone_found(&mut self, words: &Clean, out: &mut Vec<Effect>) {
-        if self.rollback.is_none() && !self.ended && self.mode == Mode::Drive {
+        let follows = self.rollback.is_none() && !self.ended && self.mode == Mode::Drive;
+        if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
             self.accept_rollback(&Person::keeper(), reason, false, out);
             // It has been sent already, by another hand, and time may have passed since.

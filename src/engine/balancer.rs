@@ -1,5 +1,7 @@
 //! The balancer as it was last read, and what differs from what this run set.
 
+use super::planted::{Bug, planted};
+use super::window::Freshness;
 use super::{Baseline, Effect, Engine, Fact, Mode, Severity, share};
 use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Split};
 use share::Configured;
@@ -183,7 +185,8 @@ impl Engine {
         // A write under way explains its own setting and every mixture of it with the one before.
         let explained_by_shift =
             self.shift.as_ref().is_some_and(|shift| shift.was_sent() && self.ledger.explains(setting));
-        if setting == expected || explained_by_shift {
+        let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
+        if setting == expected || explained_by_shift || overruled {
             if self.drift.take().is_some() {
                 self.say(Severity::Info, None, "the balancer holds what this run set again", Fact::Line, out);
             }
@@ -202,6 +205,12 @@ impl Engine {
         let text = format!("DRIFT: {}; forward is frozen; :adopt or :complete", drift.words());
         self.drift = Some(drift);
         self.say(Severity::Critical, None, text, Fact::Line, out);
+    }
+
+    /// Whether what the balancer holds is known as of now.
+    pub(super) fn balancer_is_known(&self) -> bool {
+        let stale = Freshness::of(self.plan.poll.balancer).stale;
+        self.balancer.at().is_some_and(|at| self.now.since(at) <= stale)
     }
 
     /// How many of stable's slots serve, of how many, when the balancer tells.

@@ -2,6 +2,7 @@
 
 use super::forward::How;
 use super::guardrail::Level;
+use super::planted::{Bug, planted};
 use super::{
     ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, Override, Phase, Request, Rule, SUSPEND_MAX, Severity,
     Suspension, rule,
@@ -22,7 +23,7 @@ impl Engine {
         if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && *by == request.by) {
             return answer.clone();
         }
-        let answer = match self.generation_moved(&request.command) {
+        let answer = match self.generation_moved(&request.command) && !planted(Bug::OldPictureObeyed) {
             true => Answer::Late(request.id),
             false => match self.obey(request, out) {
                 Ok(done) => Answer::Applied(done),
@@ -61,14 +62,16 @@ impl Engine {
 
     fn obey(&mut self, request: &Request, out: &mut Vec<Effect>) -> Result {
         let ask = Ask::of(&request.command);
-        if request.rights == Rights::ReadOnly {
+        if request.rights == Rights::ReadOnly && !planted(Bug::ReadOnlyObeyed) {
             let whom = self.driver.as_ref().map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
             return refuse(format!("read-only console: ask {whom}"));
         }
-        if let Rule::Refused(why) = rule(ask, self.phase()) {
+        if let Rule::Refused(why) = rule(ask, self.phase())
+            && !(planted(Bug::AdvanceAfterBack) && self.phase().is_back())
+        {
             return refuse(why);
         }
-        if ask.is_drivers() {
+        if ask.is_drivers() || planted(Bug::OnlyDriverRollsBack) && ask == Ask::Rollback {
             self.sit(&request.by, ask, out)?;
         }
         let by = &request.by;
@@ -95,7 +98,7 @@ impl Engine {
     /// An empty seat goes to the first who needs it; a taken one refuses everybody else.
     fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> std::result::Result<(), Vec<Clean>> {
         match &self.driver {
-            Some(driver) if driver == by => Ok(()),
+            Some(driver) if driver == by || planted(Bug::SeatIgnored) => Ok(()),
             Some(driver) => refuse(format!("{driver} drives: only the driver may {}; T takes control", ask.verb())),
             None => {
                 self.driver = Some(by.clone());
@@ -131,7 +134,7 @@ impl Engine {
     }
 
     fn typed_name(&self, typed: &str) -> std::result::Result<(), Vec<Clean>> {
-        if typed.trim() == self.plan.name.as_str() {
+        if typed.trim() == self.plan.name.as_str() || planted(Bug::NameNotTyped) {
             Ok(())
         } else {
             refuse(format!("the typed name is not {:?}", self.plan.name.as_str()))
@@ -224,7 +227,7 @@ impl Engine {
     /// Why somebody's approval does not count for the present driver, if it does not.
     pub(super) fn approver_refused(&self, by: &Person) -> Option<String> {
         let driver = self.driver.as_ref()?;
-        if driver.name == by.name {
+        if driver.name == by.name && !planted(Bug::DriverApproves) {
             return Some("the driver cannot approve their own step".into());
         }
         let same_user = self.plan.access.approver_is_another_user && driver.user == by.user;
@@ -246,6 +249,9 @@ impl Engine {
         };
         if !super::share::serves_everywhere(&self.layout, &setting) {
             return refuse("it leaves a node with nobody to serve: R rolls back");
+        }
+        if split == Split::ALL_CANDIDATE && !super::share::is_all_candidate(&self.layout, &setting) {
+            return refuse("it leaves some traffic on stable, so that it is not 100 %: R rolls back");
         }
         let text = format!("{by} adopts candidate {split} ({setting})");
         self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);

@@ -1,5 +1,6 @@
 //! A limit with a duration, in three values: over, within, unknown.
 
+use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
 use crate::domain::{Absence, Mono, Reading, Verdict};
 use crate::plan::{Guardrail, OnAbsent};
@@ -80,7 +81,7 @@ impl Watch {
                     let since = *self.over[slot].take_if(|_| !interrupted).get_or_insert(reading.at);
                     self.over[slot] = Some(since);
                     // A reading that grew old proves nothing about the time since it was taken.
-                    if reading.at.since(since) >= plan.sustained {
+                    if reading.at.since(since) >= plan.sustained && !planted(Bug::LimitSleeps) {
                         level = level.max(acts);
                         self.breached = true;
                     } else {

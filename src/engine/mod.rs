@@ -27,6 +27,7 @@ pub mod guardrail;
 mod invariant;
 mod ledger;
 mod phase;
+pub(crate) mod planted;
 mod recover;
 pub mod share;
 mod snapshot;
@@ -394,6 +395,11 @@ impl Engine {
     /// How many lines the run has written: a cheap mark for "something happened".
     pub fn log_length(&self) -> u64 {
         self.entry_number
+    }
+
+    /// What an advance is bound to: it grows whenever what one was decided on may have changed.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether any console is here.

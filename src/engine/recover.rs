@@ -1,5 +1,6 @@
 //! After a crash: the journal's facts folded back into an engine that shows where it stands, and holds.
 
+use super::planted::{Bug, planted};
 use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
 use crate::domain::{Mono, Person, Split, Wall};
 use crate::plan::Plan;
@@ -41,7 +42,8 @@ impl Engine {
                 self.idle_rate = self.idle_rate.or(*idle_rate);
                 self.ledger.record(setting);
                 self.forward_began = true;
-                self.shift = Some(Shift::recovered(*step, setting.clone(), self.now, self.settling()));
+                let shift = Shift::recovered(*step, setting.clone(), self.now, self.settling());
+                self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
             Fact::Missed { .. } => self.shift = None,
@@ -56,6 +58,7 @@ impl Engine {
                     self.adopted(setting.clone(), *split);
                 }
             }
+            Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
             Fact::RollbackAccepted { reason, from, setting, automatic } => {
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
             }

@@ -1,5 +1,6 @@
 //! From a split to weights, and from weights to a split.
 
+use super::planted::{Bug, planted};
 use crate::domain::{BalancerState, Layout, Readiness, Role, Setting, Slot, Split, Weights};
 use crate::plan::PERCENT_WHOLE;
 
@@ -95,7 +96,8 @@ pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
         }
         (Role::Stable, Weights::Relative { .. }) => full,
     };
-    Setting(layout.slots.iter().map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
+    let named = |(slot, role): &&(Slot, Role)| weight(slot, *role) > 0 || !planted(Bug::ZeroOmitted);
+    Setting(layout.slots.iter().filter(named).map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
 }
 
 /// Whether any slot of one side of a node had weight before the run.
@@ -109,6 +111,13 @@ pub fn is_all_stable(layout: &Layout, setting: &Setting) -> bool {
     let candidate_has_none =
         layout.slots.iter().filter(|(_, role)| *role == Role::Candidate).all(|(slot, _)| weight(slot) == Some(0));
     candidate_has_none && serves_everywhere(layout, setting)
+}
+
+/// Whether a setting leaves stable nothing and every node somebody to serve, whoever is up now.
+pub fn is_all_candidate(layout: &Layout, setting: &Setting) -> bool {
+    let weight = |slot: &Slot| setting.0.get(slot).copied();
+    let mut stable = layout.slots.iter().filter(|(_, role)| *role == Role::Stable);
+    stable.all(|(slot, _)| weight(slot) == Some(0)) && serves_everywhere(layout, setting)
 }
 
 /// Whether every node of a setting has some weight at all.

@@ -2,6 +2,7 @@
 
 use super::forward::How;
 use super::guardrail::{Level, Watch};
+use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
 use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity, share};
 use crate::domain::{Absence, Clean, Mono, PerRole, Person, Reading, Role, Signal, Split, Verdict};
@@ -477,16 +478,17 @@ impl Engine {
         if !self.plan.rollback.automatic {
             return Some("the plan says manual".into());
         }
-        if let Some(suspension) = &self.suspension {
+        if let Some(suspension) = self.suspension.as_ref().filter(|_| !planted(Bug::SuspensionForgotten)) {
             return Some(format!("suspended by {} until {}", suspension.by.name, suspension.until_wall.clock()));
         }
-        if let Some(breaks) = self.past_no_return() {
+        if let Some(breaks) = self.past_no_return().filter(|_| !planted(Bug::BackPastNoReturn)) {
             return Some(format!("past the point of no return: {breaks}"));
         }
         if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
             return Some(format!("somebody else set {}", drift.setting));
         }
-        (self.stable_is_ready() == Some(false)).then(|| format!("{} is not ready", self.environment(Role::Stable)))
+        let is_down = self.stable_is_ready() == Some(false) && !planted(Bug::BackToDown);
+        is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }
 
     /// What breaks when one goes back from here, once a point of no return is reached or under way.

@@ -7,6 +7,7 @@
 //! extrapolated to the window's edges, and a percentile beyond the last finite bucket has no value.
 
 use super::event::Scrape;
+use super::planted::{Bug, planted};
 use crate::domain::{Absence, Clean, Mono, Percentile, Reading, Signal};
 use crate::plan::{Combine, Metrics, Subject};
 use std::collections::VecDeque;
@@ -256,6 +257,10 @@ impl Instances {
             errors += sum.errors;
             rate += sum.requests / sum.covered.as_secs_f64();
         }
+        // A counter that is not a number counts nothing: neither no requests nor too few of them.
+        if !(requests.is_finite() && errors.is_finite() || planted(Bug::NanIsWithin)) {
+            return Reading::absent(Absence::NotANumber, at);
+        }
         let rounded = requests.round() as u64;
         let absent = |why| Reading { value: Err(why), at, requests: Some(rounded) };
         let enough = || match rounded {
@@ -270,7 +275,9 @@ impl Instances {
             Signal::Gauge(_) | Signal::UnhealthyFor => Err(Absence::NotYet),
         };
         match value {
-            Ok(value) if value.is_finite() => Reading { value: Ok(value), at, requests: Some(rounded) },
+            Ok(value) if value.is_finite() || planted(Bug::NanIsWithin) => {
+                Reading { value: Ok(value), at, requests: Some(rounded) }
+            }
             Ok(_) => absent(Absence::NotANumber),
             Err(why) => absent(why),
         }
@@ -370,7 +377,7 @@ pub enum Compared {
 pub fn compare(value: &Result<f64, Absence>, limit: f64) -> Compared {
     match value {
         Ok(value) if *value > limit => Compared::Over,
-        Ok(value) if *value <= limit => Compared::Within,
+        Ok(value) if *value <= limit || planted(Bug::NanIsWithin) => Compared::Within,
         Err(Absence::AboveBuckets(bound)) if *bound >= limit => Compared::Over,
         Ok(_) | Err(_) => Compared::Unknown,
     }
