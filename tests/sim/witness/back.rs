@@ -30,10 +30,14 @@ pub struct Back {
     due: bool,
     pub foreign: bool,
     pub confirmed: bool,
+    /// Begun by another process: the balancer is read before anything is sent over it.
+    looks_first: bool,
+    /// Confirmed by another process: nothing is sent before a read says that it was undone.
+    was_confirmed: bool,
 }
 
 impl Back {
-    pub fn new(accepted: Mono, target: Row) -> Self {
+    pub fn new(accepted: Mono, target: Row, looks_first: bool) -> Self {
         Self {
             accepted,
             target,
@@ -47,13 +51,20 @@ impl Back {
             due: false,
             foreign: false,
             confirmed: false,
+            looks_first,
+            was_confirmed: false,
         }
     }
 
     /// What was confirmed before a crash is confirmed again by reading.
     pub fn restarted(&mut self, now: Mono) {
-        let foreign = self.foreign;
-        *self = Self { foreign, ..Self::new(now, std::mem::take(&mut self.target)) };
+        let (foreign, was_confirmed) = (self.foreign, self.was_confirmed || self.confirmed);
+        *self = Self { foreign, was_confirmed, ..Self::new(now, std::mem::take(&mut self.target), true) };
+    }
+
+    /// Whether it needs no first write: what it would send was seen on the balancer, or was confirmed before.
+    fn is_seen(&self) -> bool {
+        self.agrees.is_some() || self.differs.is_some() || self.was_confirmed
     }
 
     pub fn adopted(&mut self, target: Row) {
@@ -87,7 +98,8 @@ impl Witness<'_> {
         let now = self.now;
         let window = self.stage.plan.traffic.lateness + CONFIRMED_WITHIN;
         let Some(back) = &mut self.back else { return };
-        let is_after = back.newest_send.is_some_and(|sent| started >= sent);
+        // Nothing was sent by this process yet: then any read of its own tells, if it was to look first.
+        let is_after = back.newest_send.map_or(back.looks_first && started >= back.accepted, |sent| started >= sent);
         if *row == back.target {
             back.foreign = false;
             back.differs = None;
@@ -139,11 +151,12 @@ impl Witness<'_> {
         let now = self.now;
         let Some(back) = &self.back else { return };
         let late = |since: Mono, limit: Duration| now.since(since) > limit;
+        let sent_within = SENT_WITHIN + if back.looks_first { self.stage.plan.traffic.timeout } else { Duration::ZERO };
         let (rule, what) = if back.due && !back.confirmed {
             (Rule::Confirms, "it has agreed for its time and is not confirmed")
         } else if back.foreign || back.writing.is_some() {
             return;
-        } else if back.newest_send.is_none() && late(back.accepted, SENT_WITHIN) {
+        } else if back.newest_send.is_none() && !back.is_seen() && late(back.accepted, sent_within) {
             (Rule::Persists, "an accepted rollback is not sent")
         } else if back.failed_at.is_some_and(|at| late(at, AGAIN_WITHIN)) {
             (Rule::Persists, "a failed attempt is not repeated")

@@ -1,7 +1,7 @@
 //! What the witness writes down of each event and each line.
 
 use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
-use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Split};
+use warroom::domain::{BalancerState, EffectId, Mono, Person, Readiness, Rights, Role, Split};
 use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
 
 impl Witness<'_> {
@@ -170,7 +170,9 @@ impl Witness<'_> {
                 }
                 self.knows(&row(setting));
                 self.approvals.clear();
-                self.back = Some(Back::new(self.now, row(setting)));
+                // The keeper itself, and not for a limit: it follows a tombstone.
+                let follows = !automatic && entry.by.as_ref() == Some(&Person::keeper());
+                self.back = Some(Back::new(self.now, row(setting), follows));
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Approved { step } => {
