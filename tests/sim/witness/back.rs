@@ -32,7 +32,7 @@ pub struct Back {
     pub confirmed: bool,
     /// Begun by another process: the balancer is read before anything is sent over it.
     looks_first: bool,
-    /// Confirmed by another process: nothing is sent before a read says that it was undone.
+    /// Confirmed by another process, or set by another hand: nothing is sent before a read says that it was undone.
     was_confirmed: bool,
 }
 
@@ -74,6 +74,8 @@ impl Back {
         self.differs = None;
         self.due = false;
         self.failed_at = None;
+        // It is there already.
+        self.was_confirmed = true;
     }
 
     pub fn written(&mut self, now: Mono, id: EffectId, result: &WriteResult) {
