@@ -110,6 +110,10 @@ impl Engine {
 
     fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Result {
         let Some(step) = self.next_step() else { return refuse("there is no further step") };
+        // A hold leaves a write that was sent to be read back.
+        if self.shift.is_some() {
+            return refuse("a shift is under way; it must be read back first");
+        }
         if let Some(over) = over {
             self.typed_name(&over.typed)?;
             if over.reason.as_str().trim().is_empty() {

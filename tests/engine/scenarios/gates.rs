@@ -283,7 +283,7 @@ fn what_a_missing_counter_counted_is_not_known() {
     rig.worlds[Role::Candidate].scraping = Scraping::Missing;
     rig.wait(6_000);
     rig.worlds[Role::Candidate].scraping = Scraping::Fine;
-    rig.wait(1_100);
+    rig.wait(100);
     // Counted from nothing, the whole past would water down the errors of the last seconds.
     let gates = rig.engine.gates();
     let limit = gates.iter().find(|gate| gate.name.as_str() == "limit").expect("a limit");
