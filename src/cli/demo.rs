@@ -20,11 +20,11 @@ const KEEPER_WAIT: Duration = Duration::from_secs(5);
 /// How long the demo's keeper outlives its console.
 const ALONE: Duration = Duration::from_secs(600);
 
-pub(super) fn run(args: &WorldArgs, name: Option<Clean>) -> Outcome {
+pub(super) fn run(args: &WorldArgs, name: Option<&Clean>) -> Outcome {
     let folder = TemporaryFolder::new()?;
     let mut world = start_world(args, &folder.0)?;
     let plan = folder.0.join("demo.toml");
-    let shown = wait_for(&plan, &mut world).and_then(|()| show(args, &plan, name.as_ref(), &folder.0));
+    let shown = wait_for(&plan, &mut world).and_then(|()| show(args, &plan, name, &folder.0));
     // The world is ours alone: it ends with us, by its own pid.
     let _ = world.kill();
     let _ = world.wait();

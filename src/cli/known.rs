@@ -77,11 +77,13 @@ impl Known {
         let reader = Reader::open(&places.journal(&found.run)).ok();
         let read = reader.as_ref().and_then(|reader| reader.readable().ok());
         let info = reader.and_then(|reader| reader.info().ok().flatten());
-        let (entries, unreadable) = read.unwrap_or((Vec::new(), 1));
+        let (entries, unreadable) = read.unwrap_or_default();
         let standing = Standing::of(&entries);
         // What cannot be read may be a move that came after everything else.
         let is_certain = unreadable == 0 || standing == Standing::Unfinished;
-        let standing = if is_certain { standing } else { Standing::Unreadable };
+        // Where nothing is there nothing ever was, or all of it was lost.
+        let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);
+        let standing = if is_certain && !is_lost { standing } else { Standing::Unreadable };
         Self { found: found.clone(), info, standing, last: entries.into_iter().next_back() }
     }
 

@@ -362,7 +362,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Init { file } => plan_command::init(&file),
         Command::Keeper { run, watch, alone } => launch::keeper_process(&run, watch, alone.map(Duration::from_secs)),
         Command::World(world) => world_command::run(world),
-        Command::Demo(args) => demo::run(&args, name),
+        Command::Demo(args) => demo::run(&args, name.as_ref()),
         Command::Check { plan, json } => block_on(check::run(&plan, json))?,
         Command::Run { plan, view } => block_on(launch::run(&plan, &view, name))?,
         Command::Watch { plan, view } => block_on(launch::watch(&plan, &view, name))?,

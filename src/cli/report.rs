@@ -1,6 +1,7 @@
 //! `warroom log`: the history of a run, from its journal alone.
 
 use super::{Exit, Failure, Outcome, out, places};
+use crate::domain::RunId;
 use crate::engine::{Entry, Severity};
 use crate::journal::{Places, Reader};
 use std::fmt::Write;
@@ -36,14 +37,19 @@ pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Outcom
 }
 
 /// The newest run with a history. One whose keeper never began has none, and is not what is asked for.
-fn newest(places: &Places) -> Result<crate::domain::RunId, Failure> {
+fn newest(places: &Places) -> Result<RunId, Failure> {
     let runs = places.runs().map_err(|error| Failure::new(Exit::Usage, error))?;
-    let has_history = |run: &crate::domain::RunId| {
+    let has_history = |run: &&RunId| {
         let entries = Reader::open(&places.journal(run)).and_then(|reader| reader.entries());
         // One that cannot be read is not passed over: its error is the answer.
         entries.map_or(true, |entries| !entries.is_empty())
     };
-    runs.into_iter().find(has_history).ok_or_else(|| Failure::new(Exit::Refused, "no run with a history is known here"))
+    if let Some(run) = runs.iter().find(has_history) {
+        return Ok(run.clone());
+    }
+    let newest = runs.into_iter().next().ok_or_else(|| Failure::new(Exit::Refused, "no run is known here"))?;
+    out::complain(format!("run {newest} has no history yet"));
+    Ok(newest)
 }
 
 fn markdown_row(entry: &Entry) -> String {

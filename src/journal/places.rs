@@ -94,6 +94,11 @@ impl Places {
         self.run(run).join("journal.db")
     }
 
+    /// Whether a keeper has ever begun on a run, as its log folder tells; its journal was written before that.
+    pub fn keeper_began(&self, run: &RunId) -> bool {
+        std::fs::read_dir(self.logs(run)).is_ok_and(|mut logs| logs.next().is_some())
+    }
+
     /// Where the keeper's own log goes.
     pub fn logs(&self, run: &RunId) -> PathBuf {
         self.run(run).join("log")
