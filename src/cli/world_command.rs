@@ -16,7 +16,10 @@ pub(super) fn run(args: WorldCommand) -> Outcome {
         .build()
         .map_err(|error| failed(&error))?;
     if !args.until_eof {
-        println!("world on http://{}: scenario {}, {} rps; Ctrl-C ends it", args.listen, args.scenario, args.load);
+        super::out::say(format!(
+            "world on http://{}: scenario {}, {} rps; Ctrl-C ends it",
+            args.listen, args.scenario, args.load
+        ));
     }
     let options =
         WorldOptions { listen: args.listen, scenario, speed: args.speed, write_plan: args.write_plan, load: args.load };

@@ -643,7 +643,7 @@ fn below_verdict(value: &Result<f64, Absence>, below: f64) -> Verdict {
 }
 
 /// `ok`, `WARN`, `FAIL`, `?`.
-pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
+pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "ok",
         Verdict::Warn => "WARN",

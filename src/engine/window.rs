@@ -81,8 +81,9 @@ impl Instance {
             if increase.went_down {
                 self.peak = before.requests;
             } else if let Counted::Grown { requests, .. } = &increase.counted {
-                // Back to where they were in one leap: a series that had disappeared is there again.
-                let leaps = |peak: &mut f64| scrape.requests >= Some(*peak) && requests * 2.0 > *peak;
+                // Back to where they were in one leap, and little beyond: a series that had disappeared is there again.
+                let beyond = |peak: f64| scrape.requests.map(|now| now - peak);
+                let leaps = |peak: &mut f64| beyond(*peak).is_some_and(|more| (0.0..requests / 2.0).contains(&more));
                 if self.peak.take_if(leaps).is_some() {
                     (increase.counted, increase.went_down) = (Counted::Unknown, true);
                 }

@@ -20,6 +20,14 @@ pub enum PlaceError {
         /// Why.
         why: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
     /// A socket's path would be too long.
     #[error(
         "socket path {path} is {bytes} bytes long, at most {SOCKET_PATH_BYTES_MAX} fit: set a shorter WARROOM_STATE_DIR or XDG_RUNTIME_DIR"
@@ -92,14 +100,14 @@ impl Places {
         self.run(run).join("journal.db")
     }
 
-    /// Where the keeper's own log goes.
-    pub fn logs(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("log")
-    }
-
     /// Whether a keeper has ever begun on a run, as its log folder tells; its journal was written before that.
     pub fn keeper_began(&self, run: &RunId) -> bool {
         std::fs::read_dir(self.logs(run)).is_ok_and(|mut logs| logs.next().is_some())
+    }
+
+    /// Where the keeper's own log goes.
+    pub fn logs(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("log")
     }
 
     /// The keeper's socket. The name is short, because the path's length is limited.
@@ -115,6 +123,18 @@ impl Places {
             create_private(&path)?;
         }
         Ok(())
+    }
+
+    /// Writes a run's frozen plan, synced: what a recovery after a power cut goes by.
+    pub fn freeze(&self, run: &RunId, plan: &str) -> Result<(), PlaceError> {
+        use std::io::Write;
+        let path = self.plan(run);
+        let written = std::fs::File::create(&path).and_then(|mut file| {
+            file.write_all(plan.as_bytes())?;
+            file.sync_all()?;
+            std::fs::File::open(self.run(run))?.sync_all()
+        });
+        written.map_err(|why| PlaceError::File { path, why })
     }
 
     /// All runs, the newest first. Of another user's state, those whose socket a group may use.

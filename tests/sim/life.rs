@@ -279,7 +279,7 @@ impl<'s> Life<'s> {
     /// Everybody works towards the end: it is reached, or a rollback is.
     fn ends_forward(&mut self) -> Result<Ending, String> {
         self.people.work();
-        for _ in 0..60 {
+        for _ in 0..100 {
             self.pass(5 * SECOND);
             let phase = self.engine.phase();
             if self.is_over() || phase == Phase::Complete && !self.witness.sees_drift() {
@@ -298,7 +298,7 @@ impl<'s> Life<'s> {
         if snapshot.phase == Phase::Preflight && snapshot.band.text.as_str().contains("waiting for limit") {
             return Ok(Ending::Waiting);
         }
-        Err(format!("five minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
+        Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 
     /// Somebody rolls back; often the balancer can be reached one second in ten only.
