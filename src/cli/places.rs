@@ -20,7 +20,16 @@ pub(super) fn places() -> Result<Places, Failure> {
 }
 
 pub(super) fn load(path: &Path) -> Result<Plan, Failure> {
-    plan::load_file(path).map_err(|errors| {
+    or_say(path, plan::load_file(path))
+}
+
+/// A plan whose further files are not looked into: none of them stands between anybody and a rollback.
+pub(super) fn load_for_rollback(path: &Path) -> Result<Plan, Failure> {
+    or_say(path, plan::load_frozen(path))
+}
+
+fn or_say(path: &Path, loaded: Result<Plan, plan::PlanErrors>) -> Result<Plan, Failure> {
+    loaded.map_err(|errors| {
         // A plan's errors have lines of their own; they were cleaned one by one.
         eprintln!("{errors}");
         Failure::new(Exit::Usage, format!("{} is not a sound plan", path.display()))

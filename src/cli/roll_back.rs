@@ -79,7 +79,7 @@ async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Optio
 
 /// Watches the keeper's rollback until it is confirmed.
 async fn follow(mut client: Client, plan: &Path) -> Outcome {
-    let lateness = plan::load_file(plan).map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
+    let lateness = plan::load_frozen(plan).map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
     let following = async {
         let mut said = String::new();
         loop {
@@ -117,8 +117,8 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
     };
     let frozen = places.plan(&found.run);
     let plan = match plan_file(args) {
-        Some(path) if !frozen.exists() => Arc::new(places::load(path)?),
-        _ => Arc::new(places::load(&frozen)?),
+        Some(path) if !frozen.exists() => Arc::new(places::load_for_rollback(path)?),
+        _ => Arc::new(places::load_for_rollback(&frozen)?),
     };
     // A journal that cannot be read must not stop a rollback: then the balancer alone tells.
     let entries = match Reader::open(&places.journal(&found.run)).and_then(|reader| reader.entries()) {
@@ -143,7 +143,7 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
 
 /// No keeper and no run: the plan file alone, and the person says where everything goes.
 async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
-    let plan = Arc::new(places::load(path)?);
+    let plan = Arc::new(places::load_for_rollback(path)?);
     let traffic = driver(&plan)?;
     match direct::current_split(&plan, traffic.as_ref()).await {
         Ok(split) => println!(
