@@ -2,12 +2,16 @@
 //!
 //! The map of the house, in reading order. A lower layer never imports a higher one.
 
+#[cfg(test)]
+extern crate self as warroom;
+
 pub mod cli;
 pub mod clock;
 pub mod console;
 pub mod direct;
 pub mod domain;
 pub mod engine;
+pub mod failpoint;
 pub mod journal;
 pub mod keeper;
 pub mod plan;
@@ -16,3 +20,12 @@ pub mod remote;
 pub mod traffic;
 pub mod wire;
 pub mod world;
+
+// The simulator is an integration test; here it lives with the engine's planted bugs.
+#[cfg(test)]
+#[expect(dead_code, reason = "its main is another target")]
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+#[cfg(test)]
+#[path = "../tests/sim/planted.rs"]
+mod sim_planted;

@@ -2,6 +2,7 @@
 
 use super::forward::How;
 use super::guardrail::Level;
+use super::planted::{Bug, planted};
 use super::{
     ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, Override, Phase, Request, Rule, SUSPEND_MAX, Severity,
     Suspension, rule,
@@ -22,7 +23,7 @@ impl Engine {
         if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && *by == request.by) {
             return answer.clone();
         }
-        let answer = match self.generation_moved(&request.command) {
+        let answer = match self.generation_moved(&request.command) && !planted(Bug::OldPictureObeyed) {
             true => Answer::Late(request.id),
             false => match self.obey(request, out) {
                 Ok(done) => Answer::Applied(done),
@@ -61,14 +62,16 @@ impl Engine {
 
     fn obey(&mut self, request: &Request, out: &mut Vec<Effect>) -> Result {
         let ask = Ask::of(&request.command);
-        if request.rights == Rights::ReadOnly {
+        if request.rights == Rights::ReadOnly && !planted(Bug::ReadOnlyObeyed) {
             let whom = self.driver.as_ref().map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
             return refuse(format!("read-only console: ask {whom}"));
         }
-        if let Rule::Refused(why) = rule(ask, self.phase()) {
+        if let Rule::Refused(why) = rule(ask, self.phase())
+            && !(planted(Bug::AdvanceAfterBack) && self.phase().is_back())
+        {
             return refuse(why);
         }
-        if ask.is_drivers() {
+        if ask.is_drivers() || planted(Bug::OnlyDriverRollsBack) && ask == Ask::Rollback {
             self.sit(&request.by, ask, out)?;
         }
         let by = &request.by;
@@ -95,7 +98,7 @@ impl Engine {
     /// An empty seat goes to the first who needs it; a taken one refuses everybody else.
     fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> std::result::Result<(), Vec<Clean>> {
         match &self.driver {
-            Some(driver) if driver == by => Ok(()),
+            Some(driver) if driver == by || planted(Bug::SeatIgnored) => Ok(()),
             Some(driver) => refuse(format!("{driver} drives: only the driver may {}; T takes control", ask.verb())),
             None => {
                 self.driver = Some(by.clone());
@@ -121,16 +124,17 @@ impl Engine {
         }
         if let Some(over) = over {
             let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
+            let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };
             let gates = self.closed_gates(How::Pressed).map(|gate| gate.words().to_string());
             let words: Vec<String> = held.into_iter().chain(gates).collect();
             let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
-            self.say(Severity::Critical, Some(by), text, Fact::Line, out);
+            self.say(Severity::Critical, Some(by), text, fact, out);
         }
         self.begin_shift(step, by, how, out).map_err(|why| vec![why])
     }
 
     fn typed_name(&self, typed: &str) -> std::result::Result<(), Vec<Clean>> {
-        if typed.trim() == self.plan.name.as_str() {
+        if typed.trim() == self.plan.name.as_str() || planted(Bug::NameNotTyped) {
             Ok(())
         } else {
             refuse(format!("the typed name is not {:?}", self.plan.name.as_str()))
@@ -144,7 +148,7 @@ impl Engine {
         }
         let asks_for_hold = |index: &usize| self.watches[*index].level >= Level::Hold;
         let limits = (0..self.watches.len()).filter(asks_for_hold).map(|index| Clean::new(self.guardrail_words(index)));
-        limits.chain(self.is_blind().then(|| Clean::new(self.blind_words()))).collect()
+        limits.chain(self.is_blind().then(|| Clean::new(self.blind_reason()))).collect()
     }
 
     fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
@@ -223,7 +227,7 @@ impl Engine {
     /// Why somebody's approval does not count for the present driver, if it does not.
     pub(super) fn approver_refused(&self, by: &Person) -> Option<String> {
         let driver = self.driver.as_ref()?;
-        if driver.name == by.name {
+        if driver.name == by.name && !planted(Bug::DriverApproves) {
             return Some("the driver cannot approve their own step".into());
         }
         let same_user = self.plan.access.approver_is_another_user && driver.user == by.user;
@@ -246,6 +250,9 @@ impl Engine {
         if !super::share::serves_everywhere(&self.layout, &setting) {
             return refuse("it leaves a node with nobody to serve: R rolls back");
         }
+        if split == Split::ALL_CANDIDATE && !super::share::is_all_candidate(&self.layout, &setting) {
+            return refuse("it leaves some traffic on stable, so that it is not 100 %: R rolls back");
+        }
         let text = format!("{by} adopts candidate {split} ({setting})");
         self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);
         self.adopted(setting, split);
@@ -259,7 +266,7 @@ impl Engine {
         self.expected = Some(setting);
         self.current = split;
         self.drift = None;
-        self.completed = None;
+        (self.completed, self.watch_until, self.watch_over) = (None, None, false);
         self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
@@ -308,7 +315,8 @@ impl Engine {
 
     fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
         let foreign = self.rollback.as_ref().is_some_and(|rollback| rollback.foreign.is_some());
-        if self.phase() == Phase::RollingBack && !foreign {
+        let unreadable = self.balancer.failure.is_some();
+        if self.phase() == Phase::RollingBack && !foreign && !unreadable {
             return refuse("a rollback is under way: it ends by itself when it is confirmed");
         }
         if self.shift.is_some() {

@@ -1,5 +1,6 @@
 //! One step towards the candidate: intent on disk, write, read back; then the bake.
 
+use super::planted::{Bug, planted};
 use super::{Direction, Effect, Engine, Fact, Held, Phase, Severity, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Setting, Split};
 use crate::plan::Advance;
@@ -78,9 +79,16 @@ impl Shift {
 }
 
 impl Engine {
+    /// How long after it was sent a write may still land: its attempt must have ended, too.
+    pub(super) fn settling(&self) -> Duration {
+        self.plan.traffic.lateness.max(self.plan.traffic.timeout)
+    }
+
     /// The next step of the plan: the first above what this run last had read back.
     pub(super) fn next_step(&self) -> Option<usize> {
-        self.plan.steps.iter().position(|step| step.split > self.current)
+        let next = self.plan.steps.iter().position(|step| step.split > self.current);
+        let last = self.plan.steps.len().checked_sub(1);
+        if planted(Bug::StepLeftOut) { next.and(last) } else { next }
     }
 
     /// Begins a step; every condition was looked at before.
@@ -112,7 +120,9 @@ impl Engine {
         if !matches!(shift.stage, ShiftStage::Intended { journal } if journal == id) {
             return;
         }
-        if let Err(why) = result {
+        if let Err(why) = result
+            && !planted(Bug::DiskIgnored)
+        {
             self.miss(&format!("its intent could not be written to the journal: {why}"), out);
             return;
         }
@@ -139,6 +149,8 @@ impl Engine {
     }
 
     pub(super) fn shift_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
+        // A write may land as late as its window after the attempt ended.
+        let settles = self.now + self.settling();
         let Some(shift) = &mut self.shift else { return };
         let ShiftStage::Sent { write, at: sent } = shift.stage else { return };
         if write != id {
@@ -146,10 +158,9 @@ impl Engine {
         }
         match result {
             WriteResult::Refused(why) => self.miss(&format!("the balancer refused it: {why}"), out),
+            WriteResult::Unknown(why) if planted(Bug::UnknownIsMissed) => self.miss(why.as_str(), out),
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::Unknown(_) => {
-                // A write may land as late as its window after the attempt ended.
-                let settles = self.now + self.plan.traffic.lateness.max(self.plan.traffic.timeout);
                 shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
                 if let WriteResult::Unknown(why) = result {
                     let text = format!("the write's outcome is unknown: {why}; reading the balancer");
@@ -164,7 +175,7 @@ impl Engine {
     pub(super) fn shift_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
         let Some(shift) = &self.shift else { return };
         let ShiftStage::ReadingBack { sent, answered, .. } = shift.stage else { return };
-        if started < answered || *setting != shift.setting {
+        if started < answered || *setting != shift.setting && !planted(Bug::AnyReadReaches) {
             return;
         }
         let (step, seconds) = (shift.step, self.now.since(sent).as_secs_f64());
@@ -204,7 +215,7 @@ impl Engine {
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
         let settled = self.shift.as_ref().and_then(Shift::settles_at).is_some_and(|at| self.now >= at);
-        if !settled {
+        if !settled || planted(Bug::NeverSettles) {
             return;
         }
         // Past its window the write is over only when the balancer was read since: else nobody knows.
@@ -229,6 +240,7 @@ impl Engine {
         self.held = Some(Held { by: by.clone(), why: why.clone(), wall: self.wall, automatic });
         self.say(severity, Some(by), text, Fact::Held { why, automatic }, out);
         if self.shift.as_ref().is_some_and(|shift| !shift.was_sent())
+            && !planted(Bug::HoldLetsGo)
             && let Some(shift) = self.shift.take()
         {
             let split = self.plan.steps[shift.step].split;
@@ -245,7 +257,7 @@ impl Engine {
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.is_blind() && self.drift.is_none() {
+        } else if !self.is_blind() && !self.a_limit_is_unknown() && self.drift.is_none() {
             self.bake.healthy += turn;
         }
     }
@@ -253,7 +265,7 @@ impl Engine {
     /// How much of the present step's bake is still to come.
     pub(super) fn bake_left(&self) -> Duration {
         let need = self.position.map_or(Duration::ZERO, |step| self.plan.steps[step].bake);
-        need.saturating_sub(self.bake.healthy)
+        if planted(Bug::BakeForgotten) { Duration::ZERO } else { need.saturating_sub(self.bake.healthy) }
     }
 
     pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
@@ -263,8 +275,15 @@ impl Engine {
             self.watch_over = true;
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
-        let at_end = self.current == Split::ALL_CANDIDATE && self.position.is_some();
-        if at_end && self.completed.is_none() && self.phase() == Phase::Baking && self.bake_left().is_zero() {
+        let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
+        let seen = self.balancer_is_known() || planted(Bug::CompleteUnread);
+        if at_end
+            && seen
+            && self.position.is_some()
+            && self.completed.is_none()
+            && self.phase() == Phase::Baking
+            && self.bake_left().is_zero()
+        {
             self.completed = Some((self.now, self.wall));
             self.watch_until = Some(self.now + self.plan.watch);
             let text =
@@ -278,8 +297,8 @@ impl Engine {
         let Some(position) = self.position else { return };
         let may = self.plan.advance == Advance::Automatic
             && self.phase() == Phase::Baking
-            && !self.plan.steps[position].hold
-            && self.driver_is_here();
+            && (!self.plan.steps[position].hold || planted(Bug::HoldPointPassed))
+            && (self.driver_is_here() || planted(Bug::GoesOnAlone));
         let (true, Some(step), Some(driver)) = (may, self.next_step(), self.driver.clone()) else { return };
         if !self.lets_through(How::Automatic) {
             return;

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::forward::How;
+use super::planted::{Bug, planted};
 use super::watching::verdict_word;
 use super::window::Freshness;
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
@@ -99,7 +100,10 @@ impl Engine {
     pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
         use Condition::*;
         let hard = [Engine, Journal, Balancer, Drift, InitialSplit, RollbackTarget];
-        let checks = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required).map(Check);
+        // A check of the balancer asks what the first gates ask more strictly.
+        let asks_more = |check: &usize| !matches!(self.plan.checks[*check].kind, CheckKind::Balancer);
+        let required = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required);
+        let checks = required.filter(asks_more).map(Check);
         let of_step = self.position.map_or(0, |position| self.plan.steps[position].gates.len());
         let approval = self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Approval);
         hard.into_iter()
@@ -126,23 +130,25 @@ impl Engine {
         let pass_or = |holds: bool, otherwise| if holds { Verdict::Pass } else { otherwise };
         match condition {
             Condition::Engine => pass_or(self.violation.is_none(), Verdict::Fail),
-            Condition::Journal => pass_or(self.journal_trouble.is_none(), Verdict::Fail),
+            Condition::Journal => pass_or(self.journal_trouble.is_none() || planted(Bug::DiskIgnored), Verdict::Fail),
             Condition::Balancer => {
                 let late = Freshness::of(self.plan.poll.balancer).late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
-                pass_or(fresh && self.balancer.failure.is_none(), Verdict::Unknown)
+                let seen = fresh && self.balancer.failure.is_none();
+                pass_or(seen || planted(Bug::UnreadBalancerPasses), Verdict::Unknown)
             }
-            Condition::Drift => pass_or(self.drift.is_none(), Verdict::Fail),
+            Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
             Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
             Condition::RollbackTarget => match self.stable_is_ready() {
                 Some(ready) => pass_or(ready, Verdict::Fail),
-                None => Verdict::Unknown,
+                None => pass_or(planted(Bug::UnknownTargetPasses), Verdict::Unknown),
             },
             Condition::Feed(role) => {
                 let late = self.freshness().late;
                 let fresh = self.instances[role].read_at().is_some_and(|at| self.now.since(at) <= late);
-                pass_or(fresh, Verdict::Unknown)
+                pass_or(fresh || planted(Bug::StalePasses), Verdict::Unknown)
             }
+            Condition::Check(_) if planted(Bug::OldCheckPasses) => Verdict::Pass,
             Condition::Check(check) => self.check_gate(check),
             Condition::Limit(limit) if self.is_idle(limit) => Verdict::Pass,
             Condition::Limit(limit) => self.watches[limit].verdict(&self.plan.guardrails[limit]),
@@ -169,7 +175,8 @@ impl Engine {
 
     /// Who approved the next step, and why that does not count any more.
     fn approval(&self) -> Option<(&crate::domain::Person, Option<String>)> {
-        let by = self.approvals.get(&self.next_step()?)?;
+        let leaked = self.approvals.values().next().filter(|_| planted(Bug::ApprovalLeaks));
+        let by = self.approvals.get(&self.next_step()?).or(leaked)?;
         // The approver may have taken the seat since: nobody approves their own step.
         Some((by, self.approver_refused(by)))
     }
@@ -222,13 +229,14 @@ impl Engine {
     }
 
     fn feed_words(&self, role: Role) -> String {
+        let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
         match self.instances[role].read_at() {
             Some(_) if self.verdict(Condition::Feed(role)) == Verdict::Pass => "ok".to_owned(),
-            Some(at) => format!("last metrics {} s old", self.now.since(at).as_secs()),
-            None => {
-                let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
-                why.unwrap_or_else(|| Absence::NotYet.to_string())
+            Some(at) => {
+                let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                format!("last metrics {} s old{why}", self.now.since(at).as_secs())
             }
+            None => why.unwrap_or_else(|| Absence::NotYet.to_string()),
         }
     }
 

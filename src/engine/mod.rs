@@ -27,6 +27,7 @@ pub mod guardrail;
 mod invariant;
 mod ledger;
 mod phase;
+pub(crate) mod planted;
 mod recover;
 pub mod share;
 mod snapshot;
@@ -396,6 +397,11 @@ impl Engine {
         self.entry_number
     }
 
+    /// What an advance is bound to: it grows whenever what one was decided on may have changed.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Whether any console is here.
     pub fn has_consoles(&self) -> bool {
         !self.consoles.is_empty()
@@ -488,12 +494,17 @@ impl Engine {
         self.say(
             Severity::Warn,
             None,
-            format!("the keeper stood still for {seconds} s (sleep, stop or a busy machine)"),
+            format!("the keeper stood still for {seconds} s (sleep, stop or a busy machine), or its clock was set"),
             Fact::Line,
             out,
         );
         if matches!(self.phase(), Phase::Shifting | Phase::Baking) {
-            self.hold(&Person::keeper(), format!("the keeper stood still for {seconds} s"), true, out);
+            self.hold(
+                &Person::keeper(),
+                format!("the keeper stood still for {seconds} s, or its clock was set"),
+                true,
+                out,
+            );
         }
     }
 

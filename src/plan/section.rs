@@ -106,9 +106,11 @@ pub(super) struct Report<'a> {
     lines: Vec<usize>,
     /// Lines that are not TOML. What stands on them was guessed by the parser, and what seems to be
     /// missing elsewhere may only not have been read.
-    broken: Vec<usize>,
+    broken: BTreeSet<usize>,
     /// Where text was lost to a syntax error.
     torn: Vec<usize>,
+    /// Whether so much of it was lost that nothing is said to be missing.
+    hopeless: bool,
     /// Headers that were lost: what stands under one seems to belong to the table above it.
     headless: Vec<usize>,
     /// Whether files that the plan names are looked into.
@@ -124,8 +126,9 @@ impl<'a> Report<'a> {
             file,
             text,
             lines,
-            broken: Vec::new(),
+            broken: BTreeSet::new(),
             torn: Vec::new(),
+            hopeless: false,
             headless: Vec::new(),
             looks_into_files: false,
             found: RefCell::default(),
@@ -163,6 +166,7 @@ impl<'a> Report<'a> {
             self.push(fault.at..fault.at, fault.problem, fault.allowed, fault.hint);
         }
         self.broken = faults.places.iter().map(|at| self.position(*at).0).collect();
+        self.hopeless = faults.is_hopeless;
         let is_header = |at: &usize| syntax::line(self.text, *at).trim_start().starts_with('[');
         self.headless =
             faults.torn.iter().filter(|at| is_header(at)).map(|at| syntax::part_of(self.text, *at)).collect();
@@ -222,18 +226,20 @@ impl<'a> Section<'a> {
 
     /// Reports a key that must be there.
     pub fn missing(&self, key: &'static str, allowed: &str) {
-        let Report { text, torn, .. } = self.report;
-        if !syntax::may_stand(text, torn, self.span.start, &self.path(key), key) {
+        if !self.may_stand(key) {
             self.absent.borrow_mut().push((key, allowed.to_owned()));
         }
     }
 
     /// Whether a key is surely not here: neither misspelt nor lost to a syntax error.
     pub fn lacks(&self, key: &'static str) -> bool {
-        let Report { text, torn, .. } = self.report;
-        !self.has(key)
-            && !self.is_misspelt(key)
-            && !syntax::may_stand(text, torn, self.span.start, &self.path(key), key)
+        !self.has(key) && !self.is_misspelt(key) && !self.may_stand(key)
+    }
+
+    /// Whether a key may be here all the same, in text that was not read.
+    fn may_stand(&self, key: &str) -> bool {
+        let Report { text, torn, hopeless, .. } = self.report;
+        *hopeless || syntax::may_stand(text, torn, self.span.start, &self.path(key), key)
     }
 
     /// Whether another word stands here that was probably meant for a key.

@@ -10,6 +10,9 @@ const KEY_PARTS_MAX: usize = 8;
 /// Lists of tables, whose header has two brackets.
 const LISTS: [&str; 6] = ["steps", "steps.gates", "checks", "guardrails", "metrics.gauges", "traffic.nodes"];
 
+/// Most places that are listed as not TOML: a file of another kind has one on each of its lines.
+const SYNTAX_ERRORS_MAX: usize = 100;
+
 /// One error of the parser in the plan's words.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -27,6 +30,8 @@ pub(super) struct Faults {
     pub places: Vec<usize>,
     /// Where text was lost: what stands there may be there, and was not read.
     pub torn: Vec<usize>,
+    /// Whether there are so many that it is no plan at all.
+    pub is_hopeless: bool,
 }
 
 /// Where a key has more parts than any in a plan.
@@ -60,9 +65,18 @@ pub(super) fn faults(text: &str, errors: &[toml::de::Error]) -> Faults {
     let mut faults = Faults::default();
     // A table that is there twice makes each of its keys a duplicate, which is the same mistake.
     let (mut repeated, mut tables) = (None, Vec::new());
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
         let span = error.span().unwrap_or(0..0);
         faults.places.push(span.start);
+        if faults.is_hopeless {
+            continue;
+        }
+        if faults.said.len() == SYNTAX_ERRORS_MAX {
+            faults.is_hopeless = true;
+            let problem = format!("and {} more places that are not TOML", errors.len() - number);
+            faults.said.push(Fault { at: span.start, problem, allowed: "TOML 1.0", hint: None });
+            continue;
+        }
         if error.message() != "duplicate key" {
             faults.torn.push(span.start);
             faults.said.push(Fault {
@@ -105,14 +119,16 @@ fn repeated_table(text: &str, at: usize, name: &str) -> Fault {
         Some(other) => Some(other.to_owned()),
         None => LISTS.contains(&name).then(|| format!("[[{name}]], once for each")),
     };
-    let place = first.map_or(String::new(), |(start, _)| format!("; the first stands on line {}", number(text, start)));
+    let place =
+        first.map_or(String::new(), |(start, _)| format!("; the first stands on line {}", line_number(text, start)));
     Fault { at, problem: format!("{name}: this table is there twice{place}"), allowed: "each table once", hint }
 }
 
 fn repeated_key(text: &str, span: std::ops::Range<usize>, part: usize) -> Fault {
     let key = text.get(span.clone()).unwrap_or_default();
     let first = lines(text).find(|(start, line)| (part..span.start).contains(start) && begins_with(line, key));
-    let place = first.map_or(String::new(), |(start, _)| format!("; the first stands on line {}", number(text, start)));
+    let place =
+        first.map_or(String::new(), |(start, _)| format!("; the first stands on line {}", line_number(text, start)));
     Fault { at: span.start, problem: format!("{key}: is there twice{place}"), allowed: "each key once", hint: None }
 }
 
@@ -160,7 +176,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn number(text: &str, at: usize) -> usize {
+fn line_number(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 

@@ -153,3 +153,16 @@ fn a_setting_that_serves_nobody_is_not_adopted() {
     let answer = rig.ask_for("alice", Command::Adopt);
     assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
 }
+
+#[test]
+fn one_node_at_100_percent_is_not_all_of_them() {
+    let mut rig = Rig::at_first_step(&NODES);
+    let mut setting = split(&rig.balancer.layout, 1000);
+    setting.0.retain(|slot, _| slot.node == 0);
+    rig.balancer.land(&setting);
+    rig.wait(2_000);
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(format!("{answer:?}").contains("some traffic on stable"), "{answer:?}");
+    rig.wait(60_000);
+    assert!(rig.said("DRIFT") && !rig.said("COMPLETE"), "{}", story(&rig));
+}

@@ -432,3 +432,17 @@ fn a_read_that_began_within_the_window_does_not_end_it() {
         assert_eq!(rig.engine.phase(), Phase::Baking, "reads of {read_takes} us\n{}", story(&rig));
     }
 }
+
+#[test]
+fn nothing_is_complete_that_nobody_has_read_lately() {
+    let mut acts = vec![Comes("alice"), Wait(3_000)];
+    for _ in 0..2 {
+        acts.extend([Advance("alice"), Wait(7_000)]);
+    }
+    acts.extend([Advance("alice"), Wait(1_000), Share(1000), Is(Phase::Baking), Dark(0), Wait(20_000)]);
+    acts.extend([Is(Phase::Baking), Unsaid("COMPLETE")]);
+    let mut rig = play(&MANUAL, &acts);
+    rig.balancer.dark.clear();
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+}

@@ -1,0 +1,123 @@
+//! Bugs planted on purpose, so that the simulator can be seen to find each of them.
+//!
+//! A shipped build has none: there [`planted`] is `false` for every bug, and the compiler drops its sites.
+
+macro_rules! bugs {
+    ($($(#[$words:meta])* $name:ident,)*) => {
+        /// One bug, named by what the engine would then do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Bug { $($(#[$words])* $name,)* }
+        #[cfg(test)]
+        impl Bug {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+bugs! {
+    /// One agreeing read confirms a rollback, while an older write may still land.
+    OneReadConfirms,
+    /// Each agreeing read begins the confirmation anew, so that it never ends.
+    ConfirmationRestarts,
+    /// A read that began before the newest attempt counts for its confirmation.
+    OldReadConfirms,
+    /// What undoes a rollback is not written over again.
+    NotSentAgain,
+    /// After three failed attempts a rollback is given up.
+    GivesUp,
+    /// A rollback waits for a disk that does not answer.
+    WaitsForDisk,
+    /// A rollback waits until every stable server is up.
+    WaitsForUnready,
+    /// A rollback is sent over what somebody else set.
+    SentOverForeign,
+    /// Weights of 0 are left out of a write.
+    ZeroOmitted,
+    /// Only the driver can roll back.
+    OnlyDriverRollsBack,
+    /// The keeper goes on when somebody rolled back without it.
+    TombstoneIgnored,
+    /// A restart forgets an accepted rollback.
+    RestartForgetsBack,
+    /// A restart forgets a forward write whose place is unknown.
+    RestartForgetsShift,
+    /// After a rollback a step can be tried again.
+    AdvanceAfterBack,
+    /// A reading that is not a number is within every limit.
+    NanIsWithin,
+    /// A reading too old counts as fresh.
+    StalePasses,
+    /// A check's old answer counts.
+    OldCheckPasses,
+    /// Nobody knows whether stable could take the traffic back, and that is good enough.
+    UnknownTargetPasses,
+    /// A balancer that nobody can read counts as read.
+    UnreadBalancerPasses,
+    /// A refusing disk keeps nothing from going forward.
+    DiskIgnored,
+    /// A forward write without an answer counts as missed at once.
+    UnknownIsMissed,
+    /// Any read after a forward write counts as its read-back.
+    AnyReadReaches,
+    /// A forward write that is not seen is waited for without end.
+    NeverSettles,
+    /// A step is left out.
+    StepLeftOut,
+    /// A step need not be baked.
+    BakeForgotten,
+    /// A hold does not stop a step that is about to be sent.
+    HoldLetsGo,
+    /// The keeper goes past a hold point.
+    HoldPointPassed,
+    /// The keeper goes on without its driver.
+    GoesOnAlone,
+    /// An approval of one step counts for the next.
+    ApprovalLeaks,
+    /// The driver approves their own step.
+    DriverApproves,
+    /// Anybody can do what only the driver may.
+    SeatIgnored,
+    /// A console that may only look is obeyed.
+    ReadOnlyObeyed,
+    /// An override needs no typed name.
+    NameNotTyped,
+    /// What was decided on an old picture is done all the same.
+    OldPictureObeyed,
+    /// What differs on the balancer keeps nothing from going forward.
+    DriftIgnored,
+    /// A colleague's move towards stable is not seen as one, and the next step goes over it.
+    ColleagueOverruled,
+    /// The keeper rolls back to a stable that is down.
+    BackToDown,
+    /// The keeper rolls back past a point of no return.
+    BackPastNoReturn,
+    /// The keeper rolls back although somebody suspended that.
+    SuspensionForgotten,
+    /// A limit never acts.
+    LimitSleeps,
+    /// Any step that is baked completes the cutover.
+    CompleteTooSoon,
+    /// A cutover completes although nobody can read the balancer.
+    CompleteUnread,
+}
+
+#[cfg(not(test))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+pub(crate) fn planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// Plants a bug in this thread's engines, or none.
+#[cfg(test)]
+pub(crate) fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}

@@ -1,0 +1,102 @@
+//! The two environments: what they count, and what they say of themselves.
+
+use super::chance::Chance;
+use super::fault::Fault;
+use super::weather::Weather;
+use warroom::domain::{Absence, Clean, Role, Verdict};
+use warroom::engine::{CheckAnswer, Health, Scrape};
+
+/// Requests a second through the balancer.
+const TRAFFIC: f64 = 100.0;
+/// Requests a second that each environment has besides.
+const OWN: f64 = 0.4;
+
+#[derive(Debug, Default)]
+pub struct Instance {
+    requests: f64,
+    errors: f64,
+    counted_at: u64,
+    frozen: Option<Scrape>,
+}
+
+impl Instance {
+    pub fn begins(now: u64) -> Self {
+        Self { counted_at: now, ..Self::default() }
+    }
+
+    /// What a scrape that ends now says; `None` when nothing arrives.
+    pub fn scrape(
+        &mut self,
+        now: u64,
+        role: Role,
+        share: f64,
+        weather: &mut Weather,
+        chance: &mut Chance,
+    ) -> Option<Result<Scrape, Absence>> {
+        self.count(now, role, share, weather, chance);
+        let odd = |role_hit: bool, fault, weather: &mut Weather| role_hit && weather.strikes(fault);
+        // Most faults of metrics are worth most on the candidate.
+        let hit = role == Role::Candidate || chance.one_in(3);
+        if odd(hit, Fault::MetricsSilent, weather) {
+            return None;
+        }
+        if odd(hit, Fault::MetricsRefused, weather) {
+            return Some(Err(Absence::Refused("nobody listens".into())));
+        }
+        if odd(hit, Fault::MetricsSeveral, weather) {
+            return Some(Err(Absence::SeveralSeries("http_requests_total".into())));
+        }
+        let mut scrape = self.frozen.take().unwrap_or_else(|| self.now());
+        if odd(hit, Fault::MetricsFrozen, weather) {
+            self.frozen = Some(scrape.clone());
+        }
+        if odd(hit, Fault::MetricsNan, weather) {
+            scrape.errors = f64::NAN;
+        }
+        if odd(hit, Fault::MetricsMissing, weather) {
+            scrape.requests = None;
+        }
+        Some(Ok(scrape))
+    }
+
+    fn count(&mut self, now: u64, role: Role, share: f64, weather: &mut Weather, chance: &mut Chance) {
+        if weather.is(Fault::CounterReset) && chance.one_in(4) {
+            weather.has_struck(Fault::CounterReset);
+            (self.requests, self.errors) = (0.0, 0.0);
+        }
+        let requests = (TRAFFIC * share + OWN) * (now - self.counted_at) as f64 / 1e6;
+        let bad = role == Role::Candidate && weather.strikes(Fault::Errors);
+        self.requests += requests;
+        self.errors += if bad { requests * [0.015, 0.03, 0.2, 0.9][chance.below(4) as usize] } else { 0.0 };
+        self.counted_at = now;
+    }
+
+    fn now(&self) -> Scrape {
+        let buckets = vec![(0.1, self.requests), (f64::INFINITY, self.requests)];
+        Scrape { requests: Some(self.requests), errors: self.errors, buckets, gauges: Vec::new() }
+    }
+}
+
+/// What an environment answers when it is asked how it is; `None` when nothing arrives.
+pub fn health(role: Role, weather: &mut Weather, chance: &mut Chance) -> Option<Health> {
+    if role == Role::Candidate {
+        return Some(Health::Healthy);
+    }
+    if weather.strikes(Fault::StableSilent) {
+        return chance.coin().then(|| Health::Unknown("timeout".into()));
+    }
+    Some(if weather.strikes(Fault::StableFails) { Health::Failing("503".into()) } else { Health::Healthy })
+}
+
+/// What a check answers; `None` when nothing arrives.
+pub fn check(weather: &mut Weather, chance: &mut Chance) -> Option<CheckAnswer> {
+    if weather.strikes(Fault::CheckSilent) {
+        return None;
+    }
+    let verdict = if weather.strikes(Fault::CheckFails) {
+        *chance.pick(&[Verdict::Warn, Verdict::Unknown, Verdict::Fail])
+    } else {
+        Verdict::Pass
+    };
+    Some(CheckAnswer { verdict, detail: "answer".into(), raw: Clean::default() })
+}

@@ -1,0 +1,162 @@
+//! The simulator: whole cutovers of the real engine under every fault, by the hundred thousand.
+//!
+//! `cargo test --test sim -- --seed N --trace` lives one life again and prints all of it.
+
+#[path = "mod.rs"]
+mod sim;
+
+use sim::{Broken, Counters, Hands, Life, Stages};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// About twenty seconds on two cores.
+const CUTOVERS: u64 = 30_000;
+/// From here on every pair of phase and command must have been seen.
+const ALL_PAIRS_FROM: u64 = 500_000;
+/// Seeds that one thread takes at a time.
+const BATCH: u64 = 64;
+/// Failures that are told in full.
+const TOLD_MAX: usize = 10;
+
+struct Options {
+    seed: Option<u64>,
+    first: u64,
+    cutovers: u64,
+    trace: bool,
+    /// Asked for other tests, or only for their names.
+    skip: bool,
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options { seed: None, first: 1, cutovers: CUTOVERS, trace: false, skip: false };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = |name: &str| {
+            let value = words.next().ok_or(format!("{name} needs a number"))?;
+            value.replace('_', "").parse::<u64>().map_err(|error| format!("{name} {value:?}: {error}"))
+        };
+        match word.as_str() {
+            "--seed" => options.seed = Some(number("--seed")?),
+            "--first" => options.first = number("--first")?,
+            "--cutovers" => options.cutovers = number("--cutovers")?,
+            "--trace" => options.trace = true,
+            // What `cargo test` passes to every target: flags of the usual harness, and a filter.
+            "--list" | "--ignored" => options.skip = true,
+            flag if flag.starts_with('-') => {}
+            filter => options.skip |= !"sim".contains(filter),
+        }
+    }
+    Ok(options)
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(options) => options,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if options.skip {
+        return ExitCode::SUCCESS;
+    }
+    match options.seed {
+        Some(seed) => replay(seed, options.trace),
+        None => run(&options),
+    }
+}
+
+fn replay(seed: u64, trace: bool) -> ExitCode {
+    let stages = Stages::load();
+    let mut counters = Counters::new();
+    match Life::live(seed, &stages, Hands::default(), &mut counters, trace) {
+        None => {
+            println!("seed {seed}: 1 passed, 0 failed");
+            ExitCode::SUCCESS
+        }
+        Some(broken) => {
+            println!("seed {seed}: {:?}: {}\n0 passed, 1 failed", broken.rule, broken.what);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread's lives; a panic is a failure with its seed like any other.
+fn work(next: &AtomicU64, end: u64, failed: &Mutex<Vec<(u64, Broken)>>) -> Counters {
+    let stages = Stages::load();
+    let mut sum = Counters::new();
+    loop {
+        let from = next.fetch_add(BATCH, Ordering::Relaxed);
+        if from >= end {
+            return sum;
+        }
+        for seed in from..end.min(from + BATCH) {
+            let life = std::panic::catch_unwind(|| {
+                let mut counters = Counters::new();
+                let broken = Life::live(seed, &stages, Hands::default(), &mut counters, false);
+                (broken, counters)
+            });
+            let broken = match life {
+                Ok((broken, counters)) => {
+                    sum.add(&counters);
+                    broken
+                }
+                Err(_) => Some(Broken { rule: sim::Rule::Invariant, what: "it panicked".into() }),
+            };
+            if let (Some(broken), Ok(mut failed)) = (broken, failed.lock()) {
+                failed.push((seed, broken));
+            }
+        }
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    let end = options.first + options.cutovers;
+    let next = AtomicU64::new(options.first);
+    let failed = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let began = Instant::now();
+    let mut counters = Counters::new();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&next, end, &failed))).collect();
+        for thread in threads {
+            match thread.join() {
+                Ok(more) => counters.add(&more),
+                Err(_) => eprintln!("a thread died"),
+            }
+        }
+    });
+    let took = began.elapsed().as_secs_f64();
+    let mut failed = failed.into_inner().unwrap_or_default();
+    failed.sort_by_key(|(seed, _)| *seed);
+    println!("{}", counters.table());
+    println!(
+        "seeds {} to {}: {:.1} s, {:.0} cutovers/s, {:.0} events/s on {threads} threads",
+        options.first,
+        end - 1,
+        took,
+        options.cutovers as f64 / took,
+        counters.events as f64 / took
+    );
+    for (seed, broken) in failed.iter().take(TOLD_MAX) {
+        println!("seed {seed}: {:?}: {}", broken.rule, broken.what);
+    }
+    let mut missed = Vec::new();
+    missed.extend(counters.faults_never_struck().iter().map(|fault| format!("fault {fault:?} never struck")));
+    if options.cutovers >= ALL_PAIRS_FROM {
+        let pairs = counters.pairs_never_seen();
+        missed.extend(pairs.iter().map(|(phase, ask)| format!("{ask:?} was never asked in {phase:?}")));
+    }
+    if options.cutovers >= CUTOVERS {
+        for what in &missed {
+            println!("not reached: {what}");
+        }
+    } else {
+        missed.clear();
+    }
+    let lost = failed.len() as u64;
+    println!("{} passed, {} failed", options.cutovers - lost, lost + missed.len() as u64);
+    if failed.is_empty() && missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

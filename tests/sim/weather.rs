@@ -1,0 +1,77 @@
+//! Which faults are at work now, and which of them have struck.
+
+use super::chance::Chance;
+use super::fault::{COUNT, Fault, Faults};
+
+/// Faults come and go; some strike once.
+#[derive(Debug)]
+pub struct Weather {
+    faults: Faults,
+    now: u64,
+    until: [u64; COUNT],
+    pub struck: [u64; COUNT],
+    /// The balancer cannot be reached at all.
+    pub out_of_reach: bool,
+    /// Which node, which servers: drawn with each episode.
+    which: u64,
+}
+
+const OF_WRITES: [Fault; 5] = [Fault::WriteLost, Fault::AnswerLost, Fault::Late, Fault::HalfApplied, Fault::Ignored];
+
+impl Weather {
+    pub fn new(faults: Faults) -> Self {
+        Self { faults, now: 0, until: [0; COUNT], struck: [0; COUNT], out_of_reach: false, which: 0 }
+    }
+
+    pub fn pass(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// One of this life's faults, from now on for a while.
+    pub fn turn(&mut self, chance: &mut Chance) -> Option<Fault> {
+        let fault = self.faults.draw_one(chance)?;
+        self.which = chance.next();
+        self.until[fault as usize] = self.now + chance.between(500_000, 12_000_000);
+        Some(fault)
+    }
+
+    pub fn clears(&mut self) {
+        self.faults = Faults::NONE;
+        self.until = [0; COUNT];
+    }
+
+    /// Whether a fault is at work now.
+    pub fn is(&self, fault: Fault) -> bool {
+        self.now < self.until[fault as usize]
+    }
+
+    /// As [`Self::is`], where being so has an effect.
+    pub fn strikes(&mut self, fault: Fault) -> bool {
+        let is = self.is(fault);
+        self.struck[fault as usize] += u64::from(is);
+        is
+    }
+
+    pub fn has_struck(&mut self, fault: Fault) {
+        self.struck[fault as usize] += 1;
+    }
+
+    /// What befalls one write, if anything does.
+    pub fn write_fault(&mut self, chance: &mut Chance) -> Option<Fault> {
+        let dark = self.strikes(Fault::NodeDark).then_some(Fault::NodeDark);
+        let at_work: Vec<Fault> = OF_WRITES.into_iter().filter(|fault| self.is(*fault)).collect();
+        let fault = if at_work.is_empty() || chance.one_in(4) { dark } else { Some(*chance.pick(&at_work)) };
+        if let Some(fault) = fault {
+            self.struck[fault as usize] += 1;
+        }
+        fault
+    }
+
+    pub fn is_dark(&self, node: usize) -> bool {
+        self.is(Fault::NodeDark) && (self.which >> node) & 1 == 0
+    }
+
+    pub fn is_down(&self, slot: usize) -> bool {
+        self.is(Fault::ServersDown) && (self.which >> (8 + slot)) & 1 == 0
+    }
+}

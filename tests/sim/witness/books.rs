@@ -1,0 +1,220 @@
+//! What the witness writes down of each event and each line.
+
+use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
+use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Split};
+use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
+
+impl Witness<'_> {
+    pub(super) fn heard(&mut self, event: &Event) {
+        match event {
+            Event::Commanded(request) => {
+                let may = request.rights == Rights::Full;
+                self.asked = may && matches!(request.command, Command::SendAgain | Command::Adopt);
+            }
+            Event::ConsoleCame { console, by, rights } => self.consoles.push((*console, by.clone(), *rights)),
+            Event::ConsoleWent { console } => self.consoles.retain(|(number, ..)| number != console),
+            Event::Ended(outcome) => match &outcome.result {
+                OutcomeKind::Journaled(result) => self.settled(outcome.id, result.is_ok()),
+                OutcomeKind::Written(result) => self.written(outcome.id, result),
+                OutcomeKind::Read { started, state } => self.was_read(*started, state),
+            },
+            Event::Scraped { role, instance, scrape: Ok(scrape) } => self.scraped(*role, *instance, scrape),
+            Event::HealthSeen { role: Role::Stable, health } => {
+                self.failures = match health {
+                    Health::Healthy => 0,
+                    Health::Failing(_) => self.failures + 1,
+                    Health::Unknown(_) => self.failures,
+                };
+                self.health = Some((self.now, health.clone()));
+            }
+            Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),
+            Event::Scraped { .. }
+            | Event::HealthSeen { role: Role::Candidate, .. }
+            | Event::Sampled(_)
+            | Event::SourceLost { .. }
+            | Event::TombstoneFound { .. }
+            | Event::Woke
+            | Event::ClockJumped { .. } => {}
+        }
+    }
+
+    fn settled(&mut self, id: EffectId, written: bool) {
+        let Some((number, fact)) = self.records.remove(&id) else { return };
+        if !written {
+            if fact != Fact::Line {
+                self.refused.push(number);
+            }
+            return;
+        }
+        self.refused.retain(|refused| *refused != number);
+        if let Fact::Intent { step, setting, .. } = fact {
+            self.intent = Some((step, row(&setting)));
+        }
+    }
+
+    fn written(&mut self, id: EffectId, result: &WriteResult) {
+        let gone = matches!(result, WriteResult::Refused(_) | WriteResult::NotSent(_));
+        self.loose.retain(|loose| loose.id != id || !gone);
+        for loose in self.loose.iter_mut().filter(|loose| loose.id == id) {
+            loose.answered = Some(self.now);
+        }
+        let now = self.now;
+        if let Some(back) = &mut self.back {
+            back.written(now, id, result);
+        }
+    }
+
+    fn was_read(&mut self, started: Mono, state: &BalancerState) {
+        let is_true = self.next_read_is_true;
+        self.is_whole = false;
+        let Ok(setting) = state.setting() else { return };
+        let row = row(&setting);
+        self.is_whole = true;
+        let window = self.stage.plan.traffic.lateness;
+        let now = self.now;
+        self.loose.retain(|loose| {
+            let Some(answered) = loose.answered else { return true };
+            let agrees = started >= answered && loose.row == row;
+            !(agrees || now.since(answered) >= window)
+        });
+        self.stable_up = self.servers_up(state);
+        if self.back.is_some() && !self.watches {
+            self.back_read(started, &row);
+        }
+        self.read = Some(Read { started, ended: now, row, is_true });
+    }
+
+    fn servers_up(&self, state: &BalancerState) -> Option<(usize, usize)> {
+        let slots: Vec<_> = self.stage.layout.slots.iter().filter(|(_, role)| *role == Role::Stable).collect();
+        let up = slots.iter().filter(|(slot, _)| state.slot(slot).is_some_and(|s| s.readiness == Readiness::Up));
+        Some((up.count(), slots.len()))
+    }
+
+    pub(super) fn knows(&mut self, row: &Row) {
+        for (known, weight) in self.own.iter_mut().zip(row) {
+            if !known.contains(weight) {
+                known.push(*weight);
+            }
+        }
+    }
+
+    /// Whether each weight is one that this run read before it began, set, or was told to take.
+    pub(super) fn is_own(&self, row: &Row) -> bool {
+        self.own.iter().zip(row).all(|(known, weight)| known.contains(weight))
+    }
+
+    /// A line on its way to the disk.
+    pub(super) fn journaled(&mut self, id: EffectId, entry: &Entry, truth: Truth) {
+        self.records.insert(id, (entry.number, entry.fact.clone()));
+        if self.refused.contains(&entry.number) {
+            // Written again under its own number: it was taken in when it was new.
+            return;
+        }
+        if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
+            self.breaks(Rule::Invariant, entry.text.to_string());
+        }
+        match &entry.fact {
+            Fact::Intent { .. } => self.may_intend(entry),
+            Fact::Reached { step } => self.may_reach(*step),
+            Fact::Completed => self.may_complete(truth),
+            Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
+            Fact::RollbackConfirmed => self.may_confirm(truth),
+            Fact::RolledBack if !self.back.as_ref().is_some_and(|back| back.confirmed) => {
+                self.breaks(Rule::Confirms, "rolled back and not confirmed");
+            }
+            _ => {}
+        }
+        self.note(entry);
+    }
+
+    /// What a line says of where the run stands.
+    pub(super) fn note(&mut self, entry: &Entry) {
+        match &entry.fact {
+            Fact::Baseline { setting, split } => {
+                self.has_baseline = true;
+                self.knows(&row(setting));
+                self.expected = Some(row(setting));
+                self.current = *split;
+            }
+            Fact::Adopted { setting, split } => {
+                self.knows(&row(setting));
+                if let Some(back) = &mut self.back {
+                    back.adopted(row(setting));
+                    return;
+                }
+                self.began |= *split != Split::ALL_STABLE;
+                self.expected = Some(row(setting));
+                self.current = *split;
+                self.reached_at = self.now;
+                self.approvals.clear();
+                self.loose.clear();
+            }
+            Fact::Intent { step, setting, .. } => {
+                self.knows(&row(setting));
+                self.intended[*step] = Some(row(setting));
+                self.intent = None;
+            }
+            Fact::Reached { step } => {
+                self.began = true;
+                self.current = self.stage.plan.steps[*step].split;
+                self.expected.clone_from(&self.intended[*step]);
+                self.reached_at = self.now;
+            }
+            Fact::Held { .. } => self.held = true,
+            Fact::Resumed => self.held = false,
+            Fact::RollbackAccepted { setting, automatic, .. } => {
+                if let (false, Some(read)) = (automatic, self.read.as_ref().filter(|_| self.sees_drift())) {
+                    // Whoever rolls back over a drift on screen means it.
+                    let seen = read.row.clone();
+                    self.knows(&seen);
+                }
+                self.knows(&row(setting));
+                self.approvals.clear();
+                self.back = Some(Back::new(self.now, row(setting)));
+            }
+            Fact::Driver => self.driver.clone_from(&entry.by),
+            Fact::Approved { step } => {
+                if let Some(by) = &entry.by {
+                    self.approvals.insert(*step, by.clone());
+                }
+            }
+            Fact::Suspended { .. } => self.suspended = true,
+            Fact::Unsuspended => self.suspended = false,
+            Fact::Foreign { .. } => {
+                if let Some(back) = &mut self.back {
+                    back.foreign = true;
+                }
+            }
+            Fact::SentAgain { setting } => {
+                self.knows(&row(setting));
+                if let Some(back) = &mut self.back {
+                    back.foreign = false;
+                }
+            }
+            Fact::RollbackReadBack => {
+                if let Some(back) = &mut self.back {
+                    back.foreign = false;
+                }
+            }
+            Fact::RollbackConfirmed => {
+                if let Some(back) = &mut self.back {
+                    back.confirmed = true;
+                }
+            }
+            Fact::Ended => self.ended = true,
+            Fact::Line
+            | Fact::Started { .. }
+            | Fact::Missed { .. }
+            | Fact::RolledBack
+            | Fact::Completed
+            | Fact::WatchOver => {}
+        }
+    }
+
+    pub(super) fn sent_forward(&mut self, id: EffectId, row: Row) {
+        self.intent = None;
+        self.began = true;
+        self.ever_forward = true;
+        self.loose.push(Loose { id, row, answered: None });
+    }
+}

@@ -1,0 +1,152 @@
+//! What must be so before anything goes forward, and before it is called done.
+
+use super::{Rule, Truth, Witness, row};
+use std::time::Duration;
+use warroom::domain::{EffectId, Mono, Rights, Role, Setting, Split, Verdict};
+use warroom::engine::{Entry, Health};
+
+impl Witness<'_> {
+    /// 7: what the keeper does by itself it does between hold points, with its driver here.
+    pub(super) fn may_intend(&mut self, entry: &Entry) {
+        if self.back.is_some() {
+            self.breaks(Rule::AfterBack, "an intent after an accepted rollback");
+        }
+        if entry.by.as_ref().is_none_or(|by| by.user.as_str() != "warroom") {
+            return;
+        }
+        self.over = false;
+        let steps = &self.stage.plan.steps;
+        let here = steps.iter().rposition(|step| step.split <= self.current);
+        if here.is_none_or(|here| steps[here].hold) {
+            self.breaks(Rule::People, format!("the keeper goes on by itself from {}", self.current));
+        }
+        let driver = self.driver.as_ref();
+        if !self.consoles.iter().any(|(_, by, rights)| *rights == Rights::Full && Some(by) == driver) {
+            self.breaks(Rule::People, "the keeper goes on without the driver");
+        }
+    }
+
+    fn is_fresh(&self, at: Mono, interval: Duration) -> bool {
+        self.now.since(at) <= interval * 2
+    }
+
+    pub(super) fn forward(&mut self, id: EffectId, setting: &Setting, truth: Truth) {
+        let row = row(setting);
+        if self.back.is_some() {
+            self.breaks(Rule::AfterBack, "a forward write after an accepted rollback");
+        }
+        if self.held {
+            self.breaks(Rule::People, "a forward write while held");
+        }
+        let next = self.stage.plan.steps.iter().position(|step| step.split > self.current);
+        match &self.intent {
+            None => self.breaks(Rule::Durable, "a forward write without an intent on disk"),
+            Some((step, _)) if Some(*step) != next => {
+                let what = format!("from {} to step {step}", self.current);
+                self.breaks(Rule::Shape, what);
+            }
+            Some((_, intended)) if *intended != row => self.breaks(Rule::Durable, "not what was intended"),
+            Some(_) => {}
+        }
+        if !self.refused.is_empty() {
+            self.breaks(Rule::Durable, format!("the disk has not taken the records {:?}", self.refused));
+        }
+        if let Some(loose) = self.loose.first() {
+            let what = format!("the place of {:?} is unknown", loose.id);
+            self.breaks(Rule::ReadBack, what);
+        }
+        if truth.pending > 0 {
+            self.breaks(Rule::ReadBack, "an earlier forward write can still land");
+        }
+        self.balancer_allows();
+        self.approval_allows(next);
+        if !self.over {
+            self.readings_allow();
+        }
+        self.sent_forward(id, row);
+    }
+
+    fn balancer_allows(&mut self) {
+        let every = self.stage.plan.poll.balancer;
+        let good = self.is_whole
+            && self
+                .read
+                .as_ref()
+                .is_some_and(|read| self.is_fresh(read.ended, every) && Some(&read.row) == self.expected.as_ref());
+        if !good {
+            let what = format!("the balancer was last read as {:?}, expected {:?}", self.read, self.expected);
+            self.breaks(Rule::Drift, what);
+        }
+    }
+
+    fn approval_allows(&mut self, next: Option<usize>) {
+        let Some(step) = next.filter(|step| self.stage.plan.steps[*step].approval.is_some()) else { return };
+        let by = self.approvals.get(&step);
+        if by.is_none_or(|by| self.driver.as_ref().is_some_and(|driver| driver.name == by.name)) {
+            let what = format!("step {step} was approved by {by:?}");
+            self.breaks(Rule::People, what);
+        }
+    }
+
+    fn readings_allow(&mut self) {
+        let plan = &self.stage.plan;
+        for role in Role::BOTH {
+            let at = self.feeds[role].read_at();
+            if at.is_none_or(|at| !self.is_fresh(at, plan.poll.readings)) {
+                self.breaks(Rule::Readings, format!("{role:?} was last read at {at:?}"));
+            }
+        }
+        for check in 0..plan.checks.len() {
+            let limit = plan.checks[check].interval * 2 + plan.checks[check].timeout;
+            let good = self.checks[check].is_some_and(|(at, verdict)| {
+                self.now.since(at) <= limit && matches!(verdict, Verdict::Pass | Verdict::Warn)
+            });
+            if !good {
+                let what = format!("the check last said {:?}", self.checks[check]);
+                self.breaks(Rule::Readings, what);
+            }
+        }
+        let stale = (plan.poll.health * 5).max(Duration::from_secs(5));
+        let healthy = matches!(&self.health, Some((at, Health::Healthy)) if self.now.since(*at) <= stale);
+        if !healthy || self.stable_is_down() {
+            let what = format!("stable last said {:?}", self.health);
+            self.breaks(Rule::Readings, what);
+        }
+        let here = plan.steps.iter().rposition(|step| step.split <= self.current);
+        if let Some(here) = here.filter(|_| self.current > Split::ALL_STABLE)
+            && self.now.since(self.reached_at) < plan.steps[here].bake
+        {
+            self.breaks(Rule::Readings, format!("step {here} was not baked"));
+        }
+        self.limit_allows();
+    }
+
+    /// 4: reached is what a read that began after the write's answer says.
+    pub(super) fn may_reach(&mut self, step: usize) {
+        let intended = self.intended[step].as_ref();
+        let is_read = self.read.as_ref().is_some_and(|read| Some(&read.row) == intended && read.ended == self.now);
+        if !is_read {
+            let what = format!("step {step} is called reached, and the last read was {:?}", self.read);
+            self.breaks(Rule::ReadBack, what);
+        }
+        self.loose.retain(|loose| Some(&loose.row) != self.intended[step].as_ref());
+    }
+
+    /// Complete: read lately, all of it on the candidate, and so in truth unless another hand was faster.
+    pub(super) fn may_complete(&mut self, truth: Truth) {
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let all_over = |row: &[u32]| self.stage.slots(Role::Stable).all(|slot| row[slot] == 0);
+        let read = self.read.as_ref().filter(|read| all_over(&read.row) && self.now.since(read.ended) <= stale);
+        match read {
+            None => {
+                let what = format!("complete, and the balancer was last read as {:?}", self.read);
+                self.breaks(Rule::Complete, what);
+            }
+            Some(read) if !truth.is_over && read.is_true && truth.meddled < read.started => {
+                self.breaks(Rule::Complete, "complete while stable still has weight");
+            }
+            Some(_) if self.held || self.back.is_some() => self.breaks(Rule::Complete, "complete while held or back"),
+            Some(_) => {}
+        }
+    }
+}

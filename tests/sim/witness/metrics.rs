@@ -1,0 +1,107 @@
+//! What the witness makes of metrics, by arithmetic of its own.
+
+use super::{Rule, Witness};
+use std::collections::VecDeque;
+use std::time::Duration;
+use warroom::domain::{Mono, Role};
+use warroom::engine::Scrape;
+
+const WINDOW: Duration = Duration::from_secs(6);
+const MINIMUM: f64 = 20.0;
+const HOLD: f64 = 0.02;
+const ROLL_BACK: f64 = 0.05;
+/// The limit's own time, two scrapes, and the engine's turn.
+const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 2_600);
+
+/// One environment's scrapes, instance by instance: when, requests, errors.
+#[derive(Debug, Default)]
+pub struct Feed {
+    each: Vec<VecDeque<(Mono, Option<f64>, f64)>>,
+}
+
+/// What the error ratio is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Errors {
+    Known(f64),
+    TooFew,
+    Unknown,
+}
+
+impl Feed {
+    pub fn new(instances: usize) -> Self {
+        Self { each: vec![VecDeque::new(); instances] }
+    }
+
+    /// When the instance that was read longest ago was read.
+    pub fn read_at(&self) -> Option<Mono> {
+        self.each.iter().map(|scrapes| scrapes.back().map(|(at, ..)| *at)).min().flatten()
+    }
+
+    fn push(&mut self, instance: usize, now: Mono, scrape: &Scrape) {
+        let scrapes = &mut self.each[instance];
+        scrapes.push_back((now, scrape.requests, scrape.errors));
+        while scrapes.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW * 3) && scrapes.len() > 1 {
+            scrapes.pop_front();
+        }
+    }
+
+    fn errors(&self) -> Errors {
+        let Some(newest) = self.read_at() else { return Errors::Unknown };
+        let since = newest.minus(WINDOW);
+        let (mut requests, mut errors) = (0.0, 0.0);
+        for scrapes in &self.each {
+            let mut covered = false;
+            for (before, after) in scrapes.iter().zip(scrapes.iter().skip(1)).filter(|(before, _)| before.0 >= since) {
+                // Without the counter at both ends nothing was counted.
+                let (Some(from), Some(to)) = (before.1, after.1) else { continue };
+                covered = true;
+                let reset = to < from || after.2 < before.2;
+                requests += if reset { to } else { to - from };
+                errors += if reset { after.2 } else { after.2 - before.2 };
+            }
+            if !covered || scrapes.back().is_some_and(|last| last.1.is_none()) {
+                return Errors::Unknown;
+            }
+        }
+        if requests.is_nan() || errors.is_nan() {
+            Errors::Unknown
+        } else if requests.round() < MINIMUM {
+            Errors::TooFew
+        } else {
+            Errors::Known(errors / requests)
+        }
+    }
+}
+
+impl Witness<'_> {
+    pub(super) fn scraped(&mut self, role: Role, instance: usize, scrape: &Scrape) {
+        self.feeds[role].push(instance, self.now, scrape);
+        if role == Role::Candidate {
+            let over = matches!(self.feeds[role].errors(), Errors::Known(ratio) if ratio > ROLL_BACK + 1e-9);
+            self.breach_since = if over { self.breach_since.or(Some(self.now)) } else { None };
+        }
+    }
+
+    pub(super) fn is_breached_for_long(&self) -> bool {
+        self.began && self.breach_since.is_some_and(|since| self.now.since(since) > ACTS_WITHIN)
+    }
+
+    /// 1: the limit on the candidate's errors, at the moment of sending.
+    pub(super) fn limit_allows(&mut self) {
+        let errors = self.feeds[Role::Candidate].errors();
+        let allows = match errors {
+            Errors::Known(ratio) => ratio <= HOLD + 1e-9,
+            // Before the first step the candidate has too few requests by nature.
+            Errors::TooFew => !self.began,
+            Errors::Unknown => {
+                let no_series = |scrapes: &VecDeque<_>| {
+                    scrapes.back().is_some_and(|(_, requests, _): &(_, Option<f64>, _)| requests.is_none())
+                };
+                !self.began && self.feeds[Role::Candidate].each.iter().any(no_series)
+            }
+        };
+        if !allows {
+            self.breaks(Rule::Readings, format!("forward, and the candidate's errors are {errors:?}"));
+        }
+    }
+}

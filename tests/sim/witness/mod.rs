@@ -1,0 +1,359 @@
+//! A witness that knows the rules of `docs/architecture.md` and nothing of the engine's insides.
+//!
+//! It sees what goes into the engine and what comes out, keeps its own books, and for a few rules is
+//! told by the world what is true. The first broken rule ends the life.
+
+mod back;
+mod books;
+mod forward;
+mod metrics;
+
+use super::balancer::Row;
+use super::stage::Stage;
+use back::Back;
+use metrics::Feed;
+use std::collections::BTreeMap;
+use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict};
+use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
+
+/// Which rule was broken. The numbers are those of `docs/architecture.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// 1: forward on a reading that is missing, old, not a number, or over its limit.
+    Readings,
+    /// 2: settings are whole, forward moves one step, a rollback leaves the candidate nothing.
+    Shape,
+    /// 3: forward only after its intent is on disk, and never while the disk refuses.
+    Durable,
+    /// 4: done is read back; no forward write while an earlier one's place is unknown.
+    ReadBack,
+    /// 5: nothing forward after an accepted rollback.
+    AfterBack,
+    /// 5: a rollback is sent at once, sent again until it lands, and never given up.
+    Persists,
+    /// 5: confirmed when it is so, and only then.
+    Confirms,
+    /// 5 and 8: nothing is sent over what somebody else set.
+    Foreign,
+    /// 6: a rollback is accepted from anyone not read-only.
+    Accepted,
+    /// 7: holds, approvals, hold points, the driver's seat.
+    People,
+    /// 8: forward under drift, or on a balancer nobody has read lately.
+    Drift,
+    /// 8: no automatic move to a stable that is down, past a point of no return, or suspended.
+    Automatic,
+    /// A limit that is exceeded stops the cutover.
+    Limits,
+    /// Complete means that everything is on the candidate.
+    Complete,
+    /// 9: a command is answered; an effect has an id of its own.
+    Answers,
+    /// 13: a keeper follows a tombstone.
+    Tombstone,
+    /// The engine itself says that an invariant was violated.
+    Invariant,
+    /// Every run gets somewhere, or says why not.
+    Liveness,
+}
+
+#[derive(Debug, Clone)]
+pub struct Broken {
+    pub rule: Rule,
+    pub what: String,
+}
+
+/// What only the world knows, at the time of a turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Truth {
+    /// Forward writes of this run that may still land.
+    pub pending: usize,
+    /// No candidate slot has weight.
+    pub is_back: bool,
+    /// No stable slot has weight.
+    pub is_over: bool,
+    /// When another hand last changed the balancer.
+    pub meddled: Mono,
+}
+
+/// A read as it was told.
+#[derive(Debug, Clone)]
+struct Read {
+    started: Mono,
+    ended: Mono,
+    row: Row,
+    is_true: bool,
+}
+
+/// A forward write whose place is not known yet.
+#[derive(Debug)]
+struct Loose {
+    id: EffectId,
+    row: Row,
+    answered: Option<Mono>,
+}
+
+pub struct Witness<'s> {
+    stage: &'s Stage,
+    pub broken: Option<Broken>,
+    watches: bool,
+    now: Mono,
+
+    /// The newest read in which every node answered; and whether the newest of all was one.
+    read: Option<Read>,
+    is_whole: bool,
+    stable_up: Option<(usize, usize)>,
+    /// What the next read that ends was: the world says so beforehand.
+    pub next_read_is_true: bool,
+    checks: Vec<Option<(Mono, Verdict)>>,
+    feeds: PerRole<Feed>,
+    health: Option<(Mono, Health)>,
+    failures: u32,
+    breach_since: Option<Mono>,
+
+    /// Records on their way to the disk, and those it refused.
+    records: BTreeMap<EffectId, (u64, Fact)>,
+    refused: Vec<u64>,
+    last_effect: Option<EffectId>,
+
+    /// Each slot's weights that this run has a name for.
+    own: Vec<Vec<u32>>,
+    has_baseline: bool,
+    intent: Option<(usize, Row)>,
+    intended: Vec<Option<Row>>,
+    loose: Vec<Loose>,
+    over: bool,
+    held: bool,
+    ended: bool,
+    current: Split,
+    expected: Option<Row>,
+    reached_at: Mono,
+    driver: Option<Person>,
+    consoles: Vec<(u64, Person, Rights)>,
+    approvals: BTreeMap<usize, Person>,
+    suspended: bool,
+    back: Option<Back>,
+    /// Whether a forward write of this run ever went out, in any process.
+    pub ever_forward: bool,
+    began: bool,
+    /// Somebody asked in this turn to send over what is foreign.
+    asked: bool,
+}
+
+impl<'s> Witness<'s> {
+    pub fn new(stage: &'s Stage, now: Mono, watches: bool) -> Self {
+        Self {
+            broken: None,
+            watches,
+            now,
+            read: None,
+            is_whole: false,
+            stable_up: None,
+            next_read_is_true: true,
+            checks: vec![None; stage.plan.checks.len()],
+            feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
+            health: None,
+            failures: 0,
+            breach_since: None,
+            records: BTreeMap::new(),
+            refused: Vec::new(),
+            last_effect: None,
+            own: vec![Vec::new(); stage.layout.slots.len()],
+            has_baseline: false,
+            intent: None,
+            intended: vec![None; stage.plan.steps.len()],
+            loose: Vec::new(),
+            over: false,
+            held: false,
+            ended: false,
+            current: Split::ALL_STABLE,
+            expected: None,
+            reached_at: now,
+            driver: None,
+            consoles: Vec::new(),
+            approvals: BTreeMap::new(),
+            suspended: false,
+            back: None,
+            ever_forward: false,
+            began: false,
+            asked: false,
+            stage,
+        }
+    }
+
+    /// The keeper was killed, and another begins on these records.
+    pub fn restarted(&mut self, now: Mono, entries: &[Entry]) {
+        let broken = self.broken.take();
+        let mut loose = std::mem::take(&mut self.loose);
+        for loose in &mut loose {
+            loose.answered.get_or_insert(now);
+        }
+        *self = Self { broken, loose, ever_forward: self.ever_forward, ..Self::new(self.stage, now, self.watches) };
+        for entry in entries {
+            self.note(entry);
+        }
+        if let Some(back) = &mut self.back {
+            back.restarted(now);
+        }
+        self.reached_at = now;
+        self.held = self.back.is_none() && !entries.is_empty();
+    }
+
+    pub fn breaks(&mut self, rule: Rule, what: impl Into<String>) {
+        if self.broken.is_none() {
+            self.broken = Some(Broken { rule, what: what.into() });
+        }
+    }
+
+    /// What the people can see: the balancer holds something else than this run set.
+    pub fn sees_drift(&self) -> bool {
+        self.back.is_none()
+            && self.expected.is_some()
+            && self.read.as_ref().map(|read| &read.row) != self.expected.as_ref()
+    }
+
+    /// What the people can see: somebody else's setting during a rollback.
+    pub fn sees_foreign(&self) -> bool {
+        self.back.as_ref().is_some_and(|back| back.foreign)
+    }
+
+    pub fn driver(&self) -> Option<&Person> {
+        self.driver.as_ref()
+    }
+
+    /// One turn of the engine: what went in, and what came out.
+    pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
+        self.now = now;
+        self.asked = false;
+        self.heard(event);
+        for effect in effects {
+            match effect {
+                Effect::Journal { id, entry } => {
+                    self.fresh(*id);
+                    self.journaled(*id, entry, truth);
+                }
+                Effect::WriteSplit { id, direction, setting, .. } => {
+                    self.fresh(*id);
+                    self.whole(setting);
+                    match direction {
+                        Direction::Forward => self.forward(*id, setting, truth),
+                        Direction::Back => self.backward(*id, setting),
+                    }
+                }
+                Effect::ReadSplit { id, .. } => self.fresh(*id),
+                Effect::Stop => {}
+            }
+        }
+        self.answered(event, answer, truth);
+        self.back_overdue();
+    }
+
+    fn fresh(&mut self, id: EffectId) {
+        if self.last_effect.is_some_and(|last| last >= id) {
+            self.breaks(Rule::Answers, format!("{id:?} after {:?}", self.last_effect));
+        }
+        self.last_effect = Some(id);
+    }
+
+    /// 2: every slot, in range, and no node left with nobody to serve.
+    fn whole(&mut self, setting: &Setting) {
+        use warroom::domain::Weights;
+        let layout = &self.stage.layout;
+        let mut whole = setting.0.len() == layout.slots.len();
+        for node in 0..layout.nodes.len() {
+            let weights = || setting.0.iter().filter(|(slot, _)| slot.node == node).map(|(_, weight)| *weight);
+            whole &= match layout.weights {
+                Weights::Percent => weights().sum::<u32>() == 100_000,
+                Weights::Relative { max } => {
+                    weights().all(|weight| weight <= max) && weights().any(|weight| weight > 0)
+                }
+            };
+        }
+        if !whole {
+            self.breaks(Rule::Shape, format!("not a whole setting: {setting}"));
+        }
+        if self.watches {
+            self.breaks(Rule::Shape, "a keeper that only watches wrote");
+        }
+    }
+
+    /// 6, 7 and 9: who may ask what.
+    fn answered(&mut self, event: &Event, answer: Option<&Answer>, truth: Truth) {
+        let Event::Commanded(request) = event else {
+            if answer.is_some() {
+                self.breaks(Rule::Answers, "an answer that nobody asked for");
+            }
+            return;
+        };
+        let Some(answer) = answer else {
+            return self.breaks(Rule::Answers, format!("no answer to {:?}", request.command));
+        };
+        let applied = matches!(answer, Answer::Applied(_));
+        if applied && request.rights == Rights::ReadOnly {
+            self.breaks(Rule::People, format!("read-only {} did {:?}", request.by, request.command));
+        }
+        if applied && Ask::of(&request.command).is_drivers() && self.driver.as_ref() != Some(&request.by) {
+            self.breaks(Rule::People, format!("{} is not the driver and did {:?}", request.by, request.command));
+        }
+        if matches!(answer, Answer::Refused(why) if why.is_empty()) {
+            self.breaks(Rule::Answers, "refused without a reason");
+        }
+        if let (Command::Advance { over, .. }, true) = (&request.command, applied) {
+            self.over = over.is_some();
+            // An override goes over a hold.
+            self.held &= !self.over;
+            if over.as_ref().is_some_and(|over: &Override| over.typed != "checkout") {
+                self.breaks(Rule::People, "an override without the typed name");
+            }
+        }
+        self.rollback_answered(request, answer, truth);
+    }
+
+    fn rollback_answered(&mut self, request: &Request, answer: &Answer, truth: Truth) {
+        let Command::Rollback { typed, .. } = &request.command else { return };
+        if request.rights == Rights::ReadOnly || self.ended || self.watches {
+            return;
+        }
+        if !matches!(answer, Answer::Applied(_)) {
+            let may_ask_for_name = typed.is_none() && (self.stable_is_down() || self.is_past_no_return());
+            if !may_ask_for_name {
+                self.breaks(Rule::Accepted, format!("a rollback was not accepted: {answer:?}"));
+            }
+        } else if self.back.is_none() && (self.ever_forward || truth.pending > 0) {
+            self.breaks(Rule::Accepted, format!("there is something to roll back, and it says {answer:?}"));
+        }
+    }
+
+    /// A limit that was exceeded for its time has stopped the cutover.
+    pub fn look_at_phase(&mut self, phase: Phase) {
+        let back = phase.is_back() || phase == Phase::Ended;
+        if self.back.is_some() && !back {
+            self.breaks(Rule::AfterBack, format!("a rollback was accepted and the phase is {phase:?}"));
+        }
+        if self.held && self.back.is_none() && !matches!(phase, Phase::Held | Phase::Ended | Phase::Observing) {
+            self.breaks(Rule::People, format!("held, and the phase is {phase:?}"));
+        }
+        // Whoever overrides has seen the limit: it holds again once the step is reached.
+        let may_be_held = phase == Phase::Baking || phase == Phase::Shifting && !self.over;
+        if self.is_breached_for_long() && may_be_held {
+            self.breaks(Rule::Limits, "the candidate's errors are over the limit and nothing stops");
+        }
+    }
+
+    fn stable_is_down(&self) -> bool {
+        let ready = self.stage.plan.rollback.stable_ready;
+        self.failures >= 3 || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
+    }
+
+    fn is_past_no_return(&self) -> bool {
+        let steps = &self.stage.plan.steps;
+        let sent = |step: usize| self.loose.iter().any(|loose| self.intended[step].as_ref() == Some(&loose.row));
+        (0..steps.len())
+            .any(|step| steps[step].point_of_no_return.is_some() && (steps[step].split <= self.current || sent(step)))
+    }
+}
+
+fn row(setting: &Setting) -> Row {
+    // The layout's order is the order of the slots: the stages are named so.
+    setting.0.values().copied().collect()
+}
