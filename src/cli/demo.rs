@@ -17,8 +17,8 @@ const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls bac
 const WORLD_WAIT: Duration = Duration::from_secs(10);
 /// How long the demo's keeper may take to end.
 const KEEPER_WAIT: Duration = Duration::from_secs(5);
-/// How long the demo's keeper outlives its console.
-const ALONE: Duration = Duration::from_secs(600);
+/// How long the demo's keeper and its world outlive their console.
+pub(super) const ALONE: Duration = Duration::from_secs(600);
 
 pub(super) fn run(args: &WorldArgs, name: Option<&Clean>) -> Outcome {
     let folder = TemporaryFolder::new()?;

@@ -103,7 +103,7 @@ impl Known {
             Some(info) => info.identity == identity,
             None => {
                 self.standing == Standing::Unreadable
-                    && plan::load_file(&places.plan(&self.found.run))
+                    && plan::load_frozen(&places.plan(&self.found.run))
                         .is_ok_and(|plan| plan.traffic.identity() == identity)
             }
         }

@@ -223,7 +223,7 @@ enum Command {
         /// The plan file.
         plan: PathBuf,
         /// Requests a second of the whole service, to see which gates cannot open.
-        #[arg(long, value_name = "RPS")]
+        #[arg(long, value_name = "RPS", allow_negative_numbers = true, value_parser = parse_rate)]
         rate: Option<f64>,
     },
     /// Ask the checks once: GO or NO-GO.
@@ -280,10 +280,10 @@ struct WorldArgs {
     /// What goes wrong: story, healthy, errors, slow, leak, flapping, crash, metrics-lost, balancer-down, late-writes, drift, random.
     #[arg(long, default_value = "story", value_parser = scenario_names())]
     scenario: String,
-    /// Divides the plan's bakes and `for`.
+    /// Divides the plan's bakes and `for`, to 2 s at the shortest.
     #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
-    /// Chooses among the others for `random`.
+    /// Chooses for `random` what goes wrong.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -298,10 +298,10 @@ struct WorldCommand {
     /// What goes wrong.
     #[arg(long, default_value = "healthy", value_parser = scenario_names())]
     scenario: String,
-    /// Divides the plan's bakes and `for`.
+    /// Divides the plan's bakes and `for`, to 2 s at the shortest.
     #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
-    /// Chooses among the others for `random`.
+    /// Chooses for `random` what goes wrong.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write a plan for this world here.
@@ -342,6 +342,10 @@ fn scenario_names() -> clap::builder::PossibleValuesParser {
 
 fn parse_speed(text: &str) -> Result<f64, String> {
     in_range(text, 0.1..=100.0)
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    in_range(text, 0.0..=1e9)
 }
 
 fn parse_load(text: &str) -> Result<f64, String> {

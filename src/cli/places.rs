@@ -143,7 +143,8 @@ fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
 
 fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
     let begun = newest_from(places, path)?;
-    let plan = match plan::load_file(path) {
+    // None of its further files stands between anybody and a rollback.
+    let plan = match plan::load_frozen(path) {
         Ok(plan) => plan,
         // The file may have been changed since; what its run does is in the run's own copy.
         Err(errors) => match begun {

@@ -133,7 +133,7 @@ async fn note_reason(client: &mut Client, reason: Clean) -> Result<(), ClientErr
 
 /// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with.
 async fn follow(mut client: Client, plan: PathBuf) -> Result<Outcome, ClientError> {
-    let plan = within(DISK_LIMIT, move || plan::load_file(&plan).ok()).flatten();
+    let plan = within(DISK_LIMIT, move || plan::load_frozen(&plan).ok()).flatten();
     let lateness = plan.map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
     let following = async {
         let mut said = String::new();
@@ -207,7 +207,7 @@ fn first_sound(paths: &[PathBuf]) -> Result<Arc<Plan>, Failure> {
     let mut failure = Failure::new(Exit::Usage, "no plan is known");
     for path in paths {
         let reading = path.clone();
-        let why = match within(DISK_LIMIT, move || plan::load_file(&reading)) {
+        let why = match within(DISK_LIMIT, move || plan::load_frozen(&reading)) {
             Some(Ok(plan)) => return Ok(Arc::new(plan)),
             Some(Err(errors)) => {
                 complain(errors);

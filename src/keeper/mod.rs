@@ -94,7 +94,7 @@ pub struct KeeperOptions {
 pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
     failpoint::pass("keeper began");
     let run = &options.run;
-    let plan = Arc::new(plan::load_file(&places.plan(run))?);
+    let plan = Arc::new(plan::load_frozen(&places.plan(run))?);
     let socket = places.socket(run)?;
     // A watching keeper changes nothing, so any number of them may look at one balancer.
     let lock = match options.mode {

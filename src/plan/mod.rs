@@ -1,14 +1,17 @@
 //! The operator's file. [`load()`] reads TOML into a [`Plan`], which is valid by construction: a function
 //! that is handed a `Plan` never has to check it again.
 
+mod likely;
 mod load;
 mod rescue;
 mod schedule;
 mod section;
+mod sections;
+mod syntax;
 mod validate;
 mod values;
 
-pub use load::{PLAN_BYTES_MAX, load, load_file};
+pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
 pub use rescue::rescue_card;
 pub use schedule::{needed_requests, schedule};
 pub use section::{PlanError, PlanErrors};
