@@ -28,6 +28,14 @@ pub enum JournalError {
         /// Why.
         why: rusqlite::Error,
     },
+    /// The file cannot be opened.
+    #[error("journal {path}: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
     /// The file is of another program or version.
     #[error("journal {path} has version {version}; this program reads version {SCHEMA_VERSION}")]
     Version {
@@ -129,6 +137,8 @@ pub struct Reader {
 impl Reader {
     /// Opens a run's journal for reading.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        // SQLite does not tell why it cannot open a file; the system does.
+        std::fs::File::open(path).map_err(|why| JournalError::File { path: path.to_owned(), why })?;
         let wrap = |why| JournalError::Sqlite { path: path.to_owned(), why };
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)

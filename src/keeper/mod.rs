@@ -64,6 +64,16 @@ pub enum KeeperError {
     /// The group that the plan names.
     #[error("access.group {0:?}: no such group on this machine")]
     NoSuchGroup(String),
+    /// The group that the plan names could not reach the socket.
+    #[error(
+        "access.group {group:?}: {folder} lets nobody of it through to the socket; set WARROOM_STATE_DIR to a folder that does"
+    )]
+    GroupShutOut {
+        /// The group.
+        group: String,
+        /// The folder on the way.
+        folder: String,
+    },
 }
 
 /// What a keeper is started with.
@@ -109,7 +119,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         senders.clone(),
         &plan,
     );
-    let listener = server::listen(&socket, plan.access.group.as_deref())?;
+    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
     let (publish, status) = watch::channel(Bytes::new());

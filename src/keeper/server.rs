@@ -8,7 +8,7 @@ use crate::engine::{Answer, Command, Event, Request};
 use crate::wire::{Connection, FromKeeper, PROTOCOL, ToKeeper};
 use bytes::Bytes;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +22,8 @@ const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 
-/// Listens for the owner only, or for a group as well.
-pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
+/// Listens for the owner only, or for a group as well. `state` is the folder that is ours to open for it.
+pub fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
     let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
     // The host-wide lock is ours, so a file that is still here is a dead keeper's.
     match std::fs::remove_file(path) {
@@ -35,17 +35,36 @@ pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, KeeperEr
         None => 0o600,
         Some(name) => {
             let found = nix::unistd::Group::from_name(name).ok().flatten();
-            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid;
-            std::os::unix::fs::chown(path, None, Some(gid.as_raw())).map_err(wrap)?;
-            if let Some(folder) = path.parent() {
-                std::os::unix::fs::chown(folder, None, Some(gid.as_raw())).map_err(wrap)?;
-                std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o710)).map_err(wrap)?;
-            }
+            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid.as_raw();
+            chown(path, None, Some(gid)).map_err(wrap)?;
+            open_way(path, state, name, gid)?;
             0o660
         }
     };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
     Ok(listener)
+}
+
+/// Lets a group through the folders above a socket that are ours; into the nearest it may look, so that it
+/// finds the run. A folder that is not ours is left as it is, and one that lets nobody through is an error:
+/// the plan would promise the group what it cannot have.
+fn open_way(path: &Path, state: &Path, group: &str, gid: u32) -> Result<(), KeeperError> {
+    let nearest = path.parent();
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        let wrap = |why| KeeperError::Socket { path: folder.display().to_string(), why };
+        let meta = std::fs::metadata(folder).map_err(wrap)?;
+        let is_nearest = Some(folder) == nearest;
+        let wanted = if is_nearest { 0o050 } else { 0o010 };
+        let is_open = meta.mode() & (wanted >> 3) == wanted >> 3 || meta.gid() == gid && meta.mode() & wanted == wanted;
+        if !is_open && (is_nearest || folder.starts_with(state)) {
+            chown(folder, None, Some(gid)).map_err(wrap)?;
+            let mode = meta.mode() & 0o7777 | wanted;
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
+        } else if meta.mode() & 0o011 == 0 {
+            return Err(KeeperError::GroupShutOut { group: group.to_owned(), folder: folder.display().to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Takes connections for as long as the keeper lives.

@@ -3,9 +3,8 @@
 use crate::domain::{Clean, Verdict};
 use crate::engine::{CheckAnswer, Health};
 use crate::plan::{Environment, HttpCheck};
-use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
 use bytes::Bytes;
-use reqwest::Client;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -144,6 +143,6 @@ impl CheckProbe {
 async fn get(client: &Client, url: &str) -> Result<(u16, Bytes), Failure> {
     let response = client.get(url).send().await.map_err(|error| remote::failure(&error))?;
     let status = response.status().as_u16();
-    let body = remote::body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
+    let body = client.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
     Ok((status, body))
 }

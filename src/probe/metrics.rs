@@ -4,9 +4,9 @@ use super::exposition::{self, Sample};
 use crate::domain::{Absence, Clean, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
-use crate::remote::{self, ClientError, Keep};
+use crate::remote::{self, Client, ClientError, Keep};
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl MetricsProbe {
         let status = response.status();
         let is_html =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let body = remote::body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
+        let body = self.client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
         if status != StatusCode::OK {
             return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", status.as_u16()))));
         }

@@ -4,9 +4,9 @@ use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
 use crate::plan::{HttpDriver, PERCENT_WHOLE};
-use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -32,8 +32,9 @@ impl HttpTraffic {
             Failure::NotSent(words) | Failure::NoAnswer(words) => words,
         })?;
         let status = response.status();
-        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        let body = remote::body(response, ANSWER_BYTES_MAX).await?;
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_strong(tag));
+        let tag = tag.map(str::to_owned);
+        let body = self.client.body(response, ANSWER_BYTES_MAX).await?;
         if status != StatusCode::OK {
             return Err(Clean::new(format!("GET {} answers {}{}", self.plan.read_path, status.as_u16(), tail(&body))));
         }
@@ -85,7 +86,7 @@ impl HttpTraffic {
             }
         };
         let status = response.status();
-        let answer = remote::body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        let answer = self.client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
         let path = &self.plan.write_path;
         let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(&answer)));
         match status {
@@ -116,6 +117,11 @@ impl Traffic for HttpTraffic {
     fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult> {
         Box::pin(async move { self.write_node(&setting, tag).await })
     }
+}
+
+/// A weak tag never fulfils `If-Match` (RFC 9110, 13.1.1): sent with a write, it would forbid every one.
+fn is_strong(tag: &str) -> bool {
+    !tag.starts_with("W/")
 }
 
 /// `: the first words of an answer`, or nothing.

@@ -5,13 +5,15 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod balancer;
+mod door;
 mod haproxy;
 mod net;
 mod site;
 
-pub use balancer::Balancer;
-pub use haproxy::Haproxy;
-pub use net::{App, free_port, get};
+pub use balancer::{Balancer, Tags};
+pub use door::{Door, Guarded, HOST};
+pub use haproxy::{Haproxy, haproxy_command};
+pub use net::{App, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 
 use rustix::process::{Pid, Signal, kill_process};
