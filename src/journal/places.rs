@@ -97,6 +97,11 @@ impl Places {
         self.run(run).join("log")
     }
 
+    /// Whether a keeper has ever begun on a run, as its log folder tells; its journal was written before that.
+    pub fn keeper_began(&self, run: &RunId) -> bool {
+        std::fs::read_dir(self.logs(run)).is_ok_and(|mut logs| logs.next().is_some())
+    }
+
     /// The keeper's socket. The name is short, because the path's length is limited.
     pub fn socket(&self, run: &RunId) -> Result<PathBuf, PlaceError> {
         let path = self.sockets.join(format!("{}.sock", run.as_str()));

@@ -5,6 +5,7 @@ use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{BalancerState, Clean, EffectId, Epoch, Setting};
 use crate::engine::{Direction, Effect, Event, Outcome, OutcomeKind, WriteResult};
+use crate::failpoint;
 use crate::journal::Tombstone;
 use crate::plan::Plan;
 use crate::traffic::Traffic;
@@ -56,12 +57,12 @@ impl Hands {
                     forward.abort();
                 }
                 let traffic = self.traffic.clone();
-                self.run(
-                    id,
-                    epoch,
-                    lost_write,
-                    async move { OutcomeKind::Written(traffic.write(setting, None).await) },
-                );
+                self.run(id, epoch, lost_write, async move {
+                    failpoint::pass("rollback due");
+                    let result = traffic.write(setting, None).await;
+                    failpoint::pass("rollback written");
+                    OutcomeKind::Written(result)
+                });
             }
             Effect::ReadSplit { id, epoch } => {
                 let traffic = self.traffic.clone();
@@ -72,7 +73,10 @@ impl Hands {
                 };
                 self.run(id, epoch, lost, async move {
                     let started = clock::mono();
-                    OutcomeKind::Read { started, state: traffic.read().await }
+                    failpoint::pass("read due");
+                    let state = traffic.read().await;
+                    failpoint::pass("read back");
+                    OutcomeKind::Read { started, state }
                 });
             }
             Effect::Stop => {}
@@ -88,7 +92,9 @@ impl Hands {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                 return OutcomeKind::Written(why);
             }
+            failpoint::pass("forward due");
             let result = traffic.write(setting, tag).await;
+            failpoint::pass("forward written");
             if let Some(words) = Tombstone::find(&folder) {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
@@ -112,7 +118,9 @@ impl Hands {
                 Ok(Err(_)) => lost("it took longer than all its timeouts together".into()),
                 Err(error) => lost(lost_words(error)),
             };
+            failpoint::pass("outcome due");
             let _ = outcomes.send(Outcome { id, epoch, result }).await;
+            failpoint::pass("outcome sent");
         });
         handle
     }

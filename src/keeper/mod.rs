@@ -14,7 +14,8 @@ pub use host_lock::{Holder, HostLock, LockError, current_user};
 
 use crate::clock;
 use crate::domain::{Clean, RunId, Wall};
-use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Mode, Stamped};
+use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
+use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
 use crate::remote::ClientError;
@@ -85,10 +86,13 @@ pub struct KeeperOptions {
     pub mode: Mode,
     /// How long it stays without any console, when that is limited (the demo's keeper).
     pub alone_at_most: Option<Duration>,
+    /// What befell the keeper of this run before; it is written down first.
+    pub after: Option<Clean>,
 }
 
 /// Holds a run until it ends. `ready` is called once the socket listens.
 pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
+    failpoint::pass("keeper began");
     let run = &options.run;
     let plan = Arc::new(plan::load_file(&places.plan(run))?);
     let socket = places.socket(run)?;
@@ -97,11 +101,15 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
         Mode::Watch => None,
     };
-    let journal = Writer::open(&places.journal(run))?;
+    failpoint::pass("keeper locked");
+    let mut journal = Writer::open(&places.journal(run))?;
     let old = Reader::open(&places.journal(run))?;
     let original = old.info()?;
-    let entries = old.entries()?;
+    let mut entries = old.entries()?;
     drop(old);
+    if let Some(words) = options.after {
+        entries.push(note(&mut journal, entries.last(), words));
+    }
     let info = original.unwrap_or_else(|| RunInfo {
         title: plan.title().as_str().into(),
         plan_path: plan.source.path.clone(),
@@ -111,6 +119,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         watch_only: options.mode == Mode::Watch,
     });
     let engine = begin(&plan, options.mode, &entries);
+    failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
     let hands = Hands::new(
         traffic::connect(&plan)?,
@@ -120,6 +129,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         &plan,
     );
     let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
+    failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
     let (publish, status) = watch::channel(Bytes::new());
@@ -129,6 +139,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     }
     tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
     ready();
+    failpoint::pass("keeper ready");
     let keeper = Loop {
         engine,
         lanes,
@@ -143,6 +154,23 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let _ = std::fs::remove_file(&socket);
     tracing::info!("keeper ended");
     Ok(())
+}
+
+/// Writes down what befell the keeper before.
+fn note(journal: &mut Writer, last: Option<&Entry>, text: Clean) -> Entry {
+    let entry = Entry {
+        number: last.map_or(1, |last| last.number + 1),
+        wall: clock::wall(),
+        mono: clock::mono(),
+        severity: Severity::Critical,
+        by: None,
+        text,
+        fact: Fact::Line,
+    };
+    if let Err(error) = journal.append(std::iter::once(&entry)) {
+        tracing::error!(%error, "journal");
+    }
+    entry
 }
 
 fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
@@ -234,11 +262,14 @@ impl Loop {
                 return false;
             }
         };
+        failpoint::pass("event taken");
         let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
         let handled = self.engine.handle(&stamped);
         for effect in handled.effects {
+            failpoint::pass("effect due");
             self.hands.carry_out(effect);
         }
+        failpoint::pass("event handled");
         let urgent = reply.is_some();
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {
             let _ = reply.send(answer);

@@ -5,6 +5,7 @@ use super::lanes::Operator;
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
+use crate::failpoint;
 use crate::wire::{Connection, FromKeeper, PROTOCOL, ToKeeper};
 use bytes::Bytes;
 use std::io;
@@ -198,10 +199,14 @@ impl Visitor {
         rights: Rights,
     ) -> io::Result<()> {
         let (reply, answer) = oneshot::channel();
+        failpoint::pass("command heard");
         let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
         let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;
         let answer = answer.await.unwrap_or_else(|_| Answer::Refused(vec!["the keeper has ended".into()]));
-        connection.send(&FromKeeper::Answer { id, answer }).await
+        failpoint::pass("answer due");
+        connection.send(&FromKeeper::Answer { id, answer }).await?;
+        failpoint::pass("answer sent");
+        Ok(())
     }
 
     async fn tell(&self, event: Event) {

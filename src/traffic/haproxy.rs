@@ -6,6 +6,7 @@
 use super::{Pending, Traffic, together};
 use crate::domain::{BalancerState, Clean, NodeState, Readiness, Setting, SlotState};
 use crate::engine::WriteResult;
+use crate::failpoint;
 use crate::plan::{HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode};
 use futures_util::future::join_all;
 use std::io;
@@ -51,9 +52,12 @@ impl HaproxyTraffic {
             Err(_) => return Err(Trouble::NotSent(format!("{address} gave no connection in time"))),
         };
         let exchange = async {
+            failpoint::pass("haproxy connected");
             stream.write_all(format!("{command}\n").as_bytes()).await?;
+            failpoint::pass("haproxy asked");
             let mut answer = Vec::new();
             stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+            failpoint::pass("haproxy answered");
             Ok::<_, io::Error>(answer)
         };
         match timeout(self.timeout, exchange).await {

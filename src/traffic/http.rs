@@ -3,6 +3,7 @@
 use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
+use crate::failpoint;
 use crate::plan::{HttpDriver, PERCENT_WHOLE};
 use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
 use reqwest::StatusCode;
@@ -75,6 +76,7 @@ impl HttpTraffic {
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);
         }
+        failpoint::pass("http due");
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
@@ -85,6 +87,7 @@ impl HttpTraffic {
                 };
             }
         };
+        failpoint::pass("http answered");
         let status = response.status();
         let answer = self.client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
         let path = &self.plan.write_path;

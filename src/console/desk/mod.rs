@@ -49,6 +49,8 @@ pub enum Input {
     Tick,
     /// A direct rollback said something.
     Direct(String),
+    /// Something befell the keeper.
+    Notice(String),
 }
 
 /// What goes out.
@@ -199,6 +201,10 @@ impl Desk {
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
             Input::Linked(linked) => self.link(linked, now),
             Input::Direct(line) => self.direct.push(Clean::new(line)),
+            Input::Notice(line) => {
+                self.last_outcome = Some(Clean::new(&line));
+                self.flash(line, now);
+            }
             Input::Tick => {}
         }
         self.pass_time(now, status, &mut acts);
