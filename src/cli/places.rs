@@ -67,7 +67,7 @@ fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
     let plan = load(path)?;
     match HostLock::holder(&plan) {
         Ok(Some(holder)) => Ok(Found { run: holder.run, socket: holder.socket }),
-        Ok(None) | Err(LockError::HeldSilently | LockError::Held(_) | LockError::Io(_)) => newest_of(places, &plan)?
+        Ok(None) | Err(LockError::HeldSilently(_) | LockError::Held(_) | LockError::Io(_)) => newest_of(places, &plan)?
             .ok_or_else(|| Failure::new(Exit::Unreachable, format!("no run of {} is known here", path.display()))),
     }
 }
