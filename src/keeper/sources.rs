@@ -1,11 +1,12 @@
 //! The tasks that look at things, each supervised: one that panics is told as a lost source and begun again.
 
+use super::effects::find_tombstone;
 use super::lanes::Source;
+use super::patience::{LOOK_WAIT, PLAN_FILE, bounded};
 use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{Absence, Clean, Role};
 use crate::engine::{CheckAnswer, Event, Health, Samples};
-use crate::journal::Tombstone;
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe, SampleSeen, SamplerProbe};
 use crate::remote::ClientError;
@@ -147,7 +148,7 @@ fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
 /// Looks for a tombstone, and whether the plan's file still is what was frozen.
 fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &Shared, changed: &Arc<AtomicBool>) {
     let (operator, frozen, path, changed) =
-        (senders.operator.clone(), plan.source.text.clone(), plan_path.to_owned(), changed.clone());
+        (senders.operator.clone(), Arc::new(plan.source.text.clone()), plan_path.to_owned(), changed.clone());
     supervise(
         "run folder".to_owned(),
         senders,
@@ -157,11 +158,20 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                 (operator.clone(), folder.clone(), frozen.clone(), path.clone(), changed.clone());
             each(FOLDER_INTERVAL, move || {
                 let (operator, folder) = (operator.clone(), folder.clone());
-                let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != frozen);
-                changed.store(differs, Ordering::Relaxed);
+                let (frozen, path, changed) = (frozen.clone(), path.clone(), changed.clone());
                 async move {
-                    if let Some(words) = Tombstone::find(&folder) {
-                        let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                    let differs = move || std::fs::read_to_string(&path).is_ok_and(|text| text != *frozen);
+                    let looks = (find_tombstone(&folder), bounded(&PLAN_FILE, LOOK_WAIT, differs));
+                    let (stone, differs) = tokio::join!(looks.0, looks.1);
+                    if let Some(differs) = differs {
+                        changed.store(differs, Ordering::Relaxed);
+                    }
+                    match stone {
+                        Some(Some(words)) => {
+                            let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                        }
+                        Some(None) => {}
+                        None => tracing::warn!(folder = %folder.display(), "the run's folder does not answer"),
                     }
                 }
             })
