@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// How long a watching keeper stays without a console.
 const WATCH_ALONE: Duration = Duration::from_secs(60);
+/// What a keeper's own tasks may take to end once it has ended.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
 /// What a keeper prints once it listens.
 const READY: &str = "ready";
 
@@ -46,7 +48,7 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
         }
         Ok(None) if from_balancer => anew::begin(&places, plan, path).await?,
         Ok(None) => resume_or_begin(&places, &plan, path)?,
-        Err(error @ (LockError::HeldSilently | LockError::Held(_) | LockError::Io(_))) => {
+        Err(error @ (LockError::HeldSilently(_) | LockError::Held(_) | LockError::Io(_))) => {
             let hint = places::newest_of(&places, &plan)?.map_or_else(String::new, |found| {
                 format!("; `warroom rollback {} --direct` works without it", found.run)
             });
@@ -65,7 +67,9 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started,
             let note = if same { "" } else { "; its frozen plan differs from this file and is the one in force" };
             eprintln!("run {} was not finished: going on with it, held{note}", found.run);
             let keeper = start_keeper(places, &found.run, &KeeperStart::default())?;
-            return Ok(Started { found, keeper: Some(keeper) });
+            // Whether it is shared only the keeper's own plan says.
+            let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;
+            return Ok(Started { found: Found { run: found.run, socket }, keeper: Some(keeper) });
         }
     }
     begin(places, plan, path, Mode::Drive, None, &[])
@@ -94,7 +98,7 @@ pub(super) fn begin(
     // Plan and journal are their owner's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
-    let socket = places.socket(&run).map_err(|error| wrong(&error))?;
+    let socket = places.socket_for(&run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
     places.create(&run).map_err(|error| wrong(&error))?;
     failpoint::pass("folder made");
     std::fs::write(places.plan(&run), &plan.source.text)
@@ -183,6 +187,8 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
         let _ = writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush());
         close_standard_streams();
     }));
+    // A look at a disk that hangs must not keep a keeper that has ended.
+    runtime.shutdown_timeout(SHUTDOWN_WAIT);
     kept.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Unreachable, error))
 }
 
