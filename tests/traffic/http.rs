@@ -196,12 +196,14 @@ fn the_environments_proxies_are_not_used() {
         http(200, "", r#"{"blue": 1, "green": 99}"#)
     });
     let site = support::Site::new();
-    let plan = site.write(&site.plan());
+    let mut plan = site.plan();
+    plan.more = "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\n".into();
+    let plan = site.write(&plan);
     let mut command = site.home.command([Path::new("check"), &plan]);
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"] {
         command.env(name, format!("http://{}", proxy.address));
     }
-    support::Running::start(&mut command).finish().says("balancer");
+    support::Running::start(&mut command).finish().exits(0).says("lb");
     assert!(!asked.load(Ordering::SeqCst), "the proxy was asked");
 }
 
