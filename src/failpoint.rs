@@ -2,7 +2,7 @@
 //! release build every function here is empty and nothing is read from the environment.
 //!
 //! * `WARROOM_FAILPOINT=PLACE:COUNT` kills the process, as `kill -9` would, at its COUNTth passage of a place;
-//!   `*:COUNT` counts the passages of all places together.
+//!   `*:COUNT` counts the passages of all places together. `WARROOM_DIED=FILE` names a file that gets the place's name.
 //! * `WARROOM_FAULTS=FILE` names a file that is read at each use, one fault a line, so that a test can change it
 //!   under a running process: `disk full`, `disk readonly`, `disk eio`, `disk fsync`, `disk stall MILLISECONDS`,
 //!   `wall SECONDS`.
@@ -51,6 +51,9 @@ mod debug {
         if (point.place == "*" || point.place == place)
             && point.passed.fetch_add(1, Ordering::Relaxed) + 1 == point.count
         {
+            if let Some(file) = std::env::var_os("WARROOM_DIED") {
+                let _ = std::fs::write(file, place);
+            }
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
     }

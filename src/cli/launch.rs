@@ -18,8 +18,6 @@ use std::time::Duration;
 
 /// How long a watching keeper stays without a console.
 const WATCH_ALONE: Duration = Duration::from_secs(60);
-/// What a keeper's own tasks may take to end once it has ended.
-const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
 /// What a keeper prints once it listens.
 const READY: &str = "ready";
 
@@ -178,7 +176,9 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let places = places::places()?;
     let _log = start_log(&places, &run);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: what is due at one time is done in one waking. Whatever may hang (disks, large expositions) has a
+    // thread of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mode = if watch { Mode::Watch } else { Mode::Drive };
     let options = KeeperOptions { run, mode, alone_at_most: alone, after };
@@ -187,8 +187,8 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
         let _ = writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush());
         close_standard_streams();
     }));
-    // A look at a disk that hangs must not keep a keeper that has ended.
-    runtime.shutdown_timeout(SHUTDOWN_WAIT);
+    // What hangs on a thread of its own must not keep the keeper from ending.
+    runtime.shutdown_background();
     kept.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Unreachable, error))
 }
 

@@ -37,15 +37,12 @@ fn watch(places: &Places, run: &RunId, mut keeper: Child, tell: &mpsc::Sender<St
         let mut how = how.to_string();
         keeper = loop {
             let Some(nth) = again.next(clock::mono()) else {
-                let words = format!(
-                    "the keeper died ({how}) and is not started again: {AGAIN_MAX} times in {} min; R then y goes \
-                     directly; `warroom run` goes on, held",
-                    AGAIN_WITHIN.as_secs() / 60
-                );
+                let words =
+                    format!("KEEPER DOWN: died again after {AGAIN_MAX} starts, left down; R, y goes directly; {how}",);
                 let _ = tell.blocking_send(words);
                 return;
             };
-            let words = format!("the keeper died ({how}) and was started again, {nth} of {AGAIN_MAX}");
+            let words = format!("keeper died, started again {nth} of {AGAIN_MAX}: {how}");
             match start_keeper(places, run, &KeeperStart { after: Some(&words), ..KeeperStart::default() }) {
                 Ok(child) => {
                     let _ = tell.blocking_send(words);

@@ -78,6 +78,11 @@ impl Shift {
 }
 
 impl Engine {
+    /// How long after it was sent a write may still land: its attempt must have ended, too.
+    pub(super) fn settling(&self) -> Duration {
+        self.plan.traffic.lateness.max(self.plan.traffic.timeout)
+    }
+
     /// The next step of the plan: the first above what this run last had read back.
     pub(super) fn next_step(&self) -> Option<usize> {
         self.plan.steps.iter().position(|step| step.split > self.current)
@@ -139,6 +144,8 @@ impl Engine {
     }
 
     pub(super) fn shift_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
+        // A write may land as late as its window after the attempt ended.
+        let settles = self.now + self.settling();
         let Some(shift) = &mut self.shift else { return };
         let ShiftStage::Sent { write, at: sent } = shift.stage else { return };
         if write != id {
@@ -148,8 +155,6 @@ impl Engine {
             WriteResult::Refused(why) => self.miss(&format!("the balancer refused it: {why}"), out),
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::Unknown(_) => {
-                // A write may land as late as its window after the attempt ended.
-                let settles = self.now + self.plan.traffic.lateness.max(self.plan.traffic.timeout);
                 shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
                 if let WriteResult::Unknown(why) = result {
                     let text = format!("the write's outcome is unknown: {why}; reading the balancer");
@@ -245,7 +250,7 @@ impl Engine {
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.is_blind() && self.drift.is_none() {
+        } else if !self.is_blind() && !self.a_limit_is_unknown() && self.drift.is_none() {
             self.bake.healthy += turn;
         }
     }

@@ -122,7 +122,9 @@ impl Writer {
         let transaction = self.connection.transaction().map_err(wrap)?;
         {
             let mut insert = transaction
-                .prepare_cached("INSERT INTO entries (number, wall_ms, severity, body) VALUES (?1, ?2, ?3, ?4)")
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO entries (number, wall_ms, severity, body) VALUES (?1, ?2, ?3, ?4)",
+                )
                 .map_err(wrap)?;
             for entry in entries {
                 let body = serde_json::to_string(entry).map_err(|error| JournalError::Entry {

@@ -14,8 +14,8 @@ mod sources;
 pub use host_lock::{Held, Holder, HostLock, LockError, current_user};
 
 use crate::clock;
-use crate::domain::{Clean, RunId, Wall};
-use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
+use crate::domain::{Clean, Mono, RunId, Wall};
+use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
@@ -28,7 +28,7 @@ use lanes::{Lanes, Operator, Senders as Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How long a keeper stays after a final state with nobody looking.
 const LINGER: Duration = Duration::from_secs(3600);
@@ -164,6 +164,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         since: clock::wall(),
         plan_changed,
         alone_at_most: options.alone_at_most,
+        unanswered: Vec::new(),
     };
     keeper.turn().await;
     let _ = std::fs::remove_file(&socket);
@@ -207,6 +208,8 @@ struct Loop {
     since: Wall,
     plan_changed: Arc<AtomicBool>,
     alone_at_most: Option<Duration>,
+    /// Answers to a rollback that is neither on disk nor on its way yet.
+    unanswered: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 impl Loop {
@@ -217,6 +220,7 @@ impl Loop {
         let mut seen = None;
         let mut alone_since = turned;
         let mut final_since = None;
+        let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         while !self.engine.is_ended() {
             let pause = self.pause(published);
@@ -237,6 +241,14 @@ impl Loop {
             if gap > CLOCK_GAP {
                 seq += 1;
                 self.handle(seq, Operator::from(Event::ClockJumped { by: gap }));
+            }
+            // Somebody set the wall clock: what came with a time of its own is of no known age.
+            let set = clocks_apart(mono).abs_diff(apart);
+            apart = clocks_apart(mono);
+            if u128::from(set) > CLOCK_GAP.as_millis() {
+                tracing::warn!(millis = set, "the wall clock was set");
+                seq += 1;
+                self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
             }
             seq += 1;
             let urgent = self.handle(seq, operator);
@@ -265,7 +277,7 @@ impl Loop {
     }
 
     /// How long the loop may sleep: until the engine's own wake or the next snapshot.
-    fn pause(&self, published: crate::domain::Mono) -> Duration {
+    fn pause(&self, published: Mono) -> Duration {
         let now = clock::mono();
         let publish = (published + PUBLISH_MOST).since(now);
         self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
@@ -283,6 +295,8 @@ impl Loop {
         failpoint::pass("event taken");
         let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
         let handled = self.engine.handle(&stamped);
+        let accepts = handled.effects.iter().any(is_acceptance);
+        let sends = handled.effects.iter().any(is_way_back);
         for effect in handled.effects {
             failpoint::pass("effect due");
             self.hands.carry_out(effect);
@@ -290,7 +304,18 @@ impl Loop {
         failpoint::pass("event handled");
         let urgent = reply.is_some();
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {
-            let _ = reply.send(answer);
+            // Who hears that a rollback is accepted looks away: a keeper killed now must not have forgotten it. The
+            // engine sends it once it is on disk, and within 20 ms in any case.
+            if accepts && !sends {
+                self.unanswered.push((reply, answer));
+            } else {
+                let _ = reply.send(answer);
+            }
+        }
+        if sends {
+            for (reply, answer) in self.unanswered.drain(..) {
+                let _ = reply.send(answer);
+            }
         }
         urgent
     }
@@ -314,6 +339,19 @@ impl Loop {
 /// that the run came to its final state; whoever comes then finds it.
 fn may_go(alone: Duration, final_for: Option<Duration>, alone_at_most: Option<Duration>) -> bool {
     alone_at_most.is_some_and(|most| alone > most) || final_for.is_some_and(|lasting| alone.min(lasting) > LINGER)
+}
+
+/// How far the wall clock is ahead of the other one, in milliseconds: it changes only when somebody sets it.
+fn clocks_apart(mono: Mono) -> i64 {
+    clock::wall().millis() - (mono.micros() / 1000).cast_signed()
+}
+
+fn is_acceptance(effect: &Effect) -> bool {
+    matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+}
+
+fn is_way_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::WriteSplit { direction: Direction::Back, .. })
 }
 
 fn signal(kind: tokio::signal::unix::SignalKind) -> Option<tokio::signal::unix::Signal> {

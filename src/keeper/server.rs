@@ -6,7 +6,7 @@ use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
 use crate::failpoint;
-use crate::wire::{Connection, FromKeeper, PROTOCOL, ToKeeper};
+use crate::wire::{Connection, FromKeeper, PROTOCOL, REQUEST_BYTES_MAX, ToKeeper};
 use bytes::Bytes;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -84,7 +84,7 @@ pub async fn serve(listener: UnixListener, senders: Shared, status: watch::Recei
         let Ok(place) = places.clone().try_acquire_owned() else {
             tokio::spawn(async move {
                 let why = Clean::new(format!("{CONNECTIONS_MAX} connections are open already"));
-                let _ = Connection::new(stream).send(&FromKeeper::Refused { why }).await;
+                let _ = Connection::new(stream, REQUEST_BYTES_MAX).send(&FromKeeper::Refused { why }).await;
             });
             continue;
         };
@@ -114,7 +114,7 @@ struct Visitor {
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
         let user = user_name_soon(stream.peer_cred()?.uid()).await;
-        let mut connection = Connection::new(stream);
+        let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.
         let (person, rights, follow) = match first {

@@ -148,7 +148,7 @@ fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
 /// Looks for a tombstone, and whether the plan's file still is what was frozen.
 fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &Shared, changed: &Arc<AtomicBool>) {
     let (operator, frozen, path, changed) =
-        (senders.operator.clone(), Arc::new(plan.source.text.clone()), plan_path.to_owned(), changed.clone());
+        (senders.operator.clone(), Arc::<str>::from(plan.source.text.as_str()), plan_path.to_owned(), changed.clone());
     supervise(
         "run folder".to_owned(),
         senders,

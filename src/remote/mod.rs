@@ -2,6 +2,10 @@
 //!
 //! Every request has a timeout, every body a size limit, and every failure a sentence for a person.
 
+mod json;
+
+pub use json::{Found, look_at};
+
 use crate::domain::{Absence, Clean};
 use crate::plan::{Http, Secret};
 use bytes::{Bytes, BytesMut};

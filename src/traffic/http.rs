@@ -284,14 +284,12 @@ fn tail(body: &[u8]) -> String {
 }
 
 /// Both percentages of an answer; they must be numbers from 0 to 100 that make 100.
-fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
-    let json: Value = serde_json::from_slice(body)
-        .map_err(|error| Clean::new(format!("the answer is not JSON: {error}{}", tail(body))))?;
+pub fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
     let field = |role: Role| -> Result<f64, Clean> {
         let name = &fields[role];
-        let value = if name.starts_with('/') { json.pointer(name) } else { json.get(name) };
-        let number =
-            value.and_then(Value::as_f64).ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
+        let found = remote::look_at(body, name)
+            .map_err(|error| Clean::new(format!("the answer cannot be read: {error}{}", tail(body))))?;
+        let number = found.as_f64().ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
         if (0.0..=100.0).contains(&number) {
             Ok(number)
         } else {
@@ -321,7 +319,8 @@ mod tests {
         assert_eq!(read(r#"{"blue":99.0,"green":1.0}"#), Ok(1.0));
         assert_eq!(read(r#"{"blue":66.7,"green":33.4}"#), Ok(33.4), "each side rounded to one decimal");
         for (bad, why) in [
-            ("<html>", "not JSON"),
+            ("<html>", "cannot be read"),
+            (r#"{"blue":99,"green":1,"blue":1}"#, "\"blue\" is there twice"),
             (r#"{"blue":99.0}"#, "no number \"green\""),
             (r#"{"blue":"99","green":1}"#, "no number \"blue\""),
             (r#"{"blue":60,"green":60}"#, "do not make 100"),

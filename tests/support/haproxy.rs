@@ -18,8 +18,7 @@ pub type Server = (&'static str, String, u32);
 
 /// HAProxy in the foreground with this configuration.
 pub fn haproxy_command(config: &Path) -> Command {
-    let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };
-    let mut command = Command::new(program);
+    let mut command = Command::new("haproxy");
     command.arg("-f").arg(config).arg("-db");
     command
 }
