@@ -140,7 +140,7 @@ impl Hands {
 
     /// Waits until the journal is written.
     pub async fn finish(self) {
-        let _ = spawn_blocking(move || self.journal.finish()).await;
+        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
     }
 }
 
