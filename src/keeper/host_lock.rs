@@ -52,10 +52,10 @@ pub struct Held {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody holds it, or a part of it.
-    #[error("another keeper holds {} on this host: run {} of {}, process {}", .0.part, .0.holder.run, .0.holder.user, .0.holder.pid)]
+    #[error("another keeper holds this balancer on this host ({}): run {} of {}, process {}", .0.part, .0.holder.run, .0.holder.user, .0.holder.pid)]
     Held(Box<Held>),
     /// Somebody holds it and does not answer.
-    #[error("another process holds {0} on this host and does not say who it is (stopped?)")]
+    #[error("another process holds this balancer on this host ({0}) and does not say who it is (stopped?)")]
     HeldSilently(Clean),
     /// The host refuses.
     #[error("the host-wide lock cannot be taken: {0}")]

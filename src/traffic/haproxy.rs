@@ -106,7 +106,7 @@ impl HaproxyTraffic {
     }
 
     /// A node's servers with their weights.
-    fn own<'s>(index: usize, setting: &'s Setting) -> impl Iterator<Item = (&'s str, u32)> {
+    fn own(index: usize, setting: &Setting) -> impl Iterator<Item = (&str, u32)> {
         setting.0.iter().filter(move |(slot, _)| slot.node == index).map(|(slot, weight)| (slot.name.as_str(), *weight))
     }
 

@@ -327,10 +327,10 @@ mod tests {
             (r#"{"blue":-1,"green":101}"#, "not a percentage"),
             (r#"{"blue":null,"green":1}"#, "no number \"blue\""),
             (r#"[99,1]"#, "no number \"blue\""),
-            (r#"{"blue":NaN,"green":1}"#, "not JSON"),
-            (r#"{"blue":1e999,"green":1}"#, "not JSON"),
-            (r#"{"blue":99.0,"green":1.0"#, "not JSON"),
-            ("", "not JSON"),
+            (r#"{"blue":NaN,"green":1}"#, "cannot be read"),
+            (r#"{"blue":1e999,"green":1}"#, "cannot be read"),
+            (r#"{"blue":99.0,"green":1.0"#, "cannot be read"),
+            ("", "cannot be read"),
         ] {
             assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
         }
