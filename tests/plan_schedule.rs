@@ -460,6 +460,25 @@ fn one_balancer_has_one_identity() {
     assert_eq!(identity("http://lb.example"), identity("http://LB.example:80"));
 }
 
+/// Each node has a lock of its own, by one name for this machine.
+#[test]
+fn every_node_is_locked_by_itself_under_one_name() {
+    let identities = |text: &str| sound(text).traffic.identities();
+    assert_eq!(identities(HTTP), ["http http://lb.example:8080/api/traffic"]);
+    let of = |address: &str| identities(&HAPROXY.replace("10.0.0.9:9999", address));
+    let both = of("10.0.0.9:9999");
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert!(both.is_sorted() && both.iter().any(|one| one.ends_with(" 10.0.0.9:9999")), "{both:?}");
+    for name in ["127.0.0.1:9999", "[::1]:9999", "LOCALHOST:9999"] {
+        assert_eq!(of("localhost:9999"), of(name), "{name}");
+    }
+    assert_ne!(of("localhost:9999"), of("localhost:9998"));
+    assert_ne!(of("127.0.0.1:9999"), of("127.0.0.10:9999"));
+    let local = |host: &str| identities(&HTTP.replace("http://lb.example:8080", host));
+    assert_eq!(local("http://localhost:8080"), local("http://127.0.0.1:8080"));
+    assert_eq!(local("http://localhost:8080"), local("http://[::1]:8080/"));
+}
+
 // The rescue card.
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
             let begun = resume_or_begin(&places, &plan, path);
             begun.or_else(|failure| quicker().map(|holder| attach_to(holder).into()).ok_or(failure))?
         }
-        Err(error @ (LockError::HeldSilently | LockError::Held(_) | LockError::Io(_))) => {
+        Err(error @ (LockError::HeldSilently(_) | LockError::Held(_) | LockError::Io(_))) => {
             let hint = places::newest_of(&places, &plan)?.map_or_else(String::new, |found| {
                 format!("; `warroom rollback {} --direct` works without it", found.run)
             });
@@ -68,7 +68,7 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
 fn holder_of(plan: &Plan) -> Result<Option<Holder>, LockError> {
     let mut holder = HostLock::holder(plan);
     for _ in 1..HOLDER_TRIES {
-        if !matches!(holder, Err(LockError::HeldSilently)) {
+        if !matches!(holder, Err(LockError::HeldSilently(_))) {
             break;
         }
         holder = HostLock::holder(plan);
@@ -90,7 +90,9 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started,
             let note = if same { "" } else { "; its frozen plan differs from this file and is the one in force" };
             complain(format!("run {} was not finished: going on with it, held{note}", found.run));
             let keeper = start_keeper(places, &found.run, &KeeperStart::default())?;
-            return Ok(Started { found, keeper: Some(keeper) });
+            // Whether it is shared only the keeper's own plan says.
+            let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;
+            return Ok(Started { found: Found { run: found.run, socket }, keeper: Some(keeper) });
         }
     }
     begin(places, plan, path, Mode::Drive, None, &[])
@@ -129,7 +131,7 @@ fn freeze(
     let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
     // Plan and journal are their owner's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let socket = places.socket(run).map_err(|error| wrong(&error))?;
+    let socket = places.socket_for(run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
     places.create(run).map_err(|error| wrong(&error))?;
     failpoint::pass("folder made");
     places.freeze(run, &plan.source.text).map_err(|error| wrong(&error))?;

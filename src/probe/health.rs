@@ -22,7 +22,7 @@ impl HealthProbe {
     /// A probe of an environment's own health path.
     pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             url: format!("{}{}", environment.url, environment.health),
             version: environment.version.clone(),
         })
@@ -61,7 +61,7 @@ impl CheckProbe {
     /// A probe for one check of the plan.
     pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             base: environment.url.clone(),
             version: environment.version.clone(),
             plan: plan.clone(),

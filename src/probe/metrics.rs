@@ -30,7 +30,7 @@ pub struct MetricsProbe {
 impl MetricsProbe {
     /// A probe of one exposition URL. `timeout` limits one scrape.
     pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, ClientError> {
-        Ok(Self { client: remote::client(http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
+        Ok(Self { client: remote::client(url, http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
     }
 
     /// Scrapes once. `now` is compared with the samples' own times, where they carry any.
