@@ -76,8 +76,7 @@ fn a_keeper_that_is_ended_in_order_stays_down() {
 fn the_console_of_attach_starts_nothing() {
     let (site, _plan, terminal) = on_a_terminal();
     let state = site.home.state().display().to_string();
-    let attached =
-        Terminal::start(Path::new(BINARY), ["attach"], site.home.path(), &[("WARROOM_STATE_DIR", &state)]);
+    let attached = Terminal::start(Path::new(BINARY), ["attach"], site.home.path(), &[("WARROOM_STATE_DIR", &state)]);
     attached.shows("at 10%");
     drop(terminal);
     site.home.kill_keeper();

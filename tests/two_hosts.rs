@@ -26,7 +26,10 @@ fn freezes(first: &Home, second: &Home, percent: f64) {
     wait_until("the first has it read back", || read(first) == Some(percent));
     let since = Instant::now();
     let status = second.status_when("the second sees a foreign change", |status| !status["drift"].is_null());
-    say(&format!("two keepers: seen as foreign {:?} after the first read it back; a poll is {POLL:?}", since.elapsed()));
+    say(&format!(
+        "two keepers: seen as foreign {:?} after the first read it back; a poll is {POLL:?}",
+        since.elapsed()
+    ));
     assert_eq!(number(&status["drift"]["to_percent"]), percent);
     assert!(status["band"].as_str().is_some_and(|band| band.starts_with("FROZEN")), "{}", status["band"]);
     second.run(["advance", "--as", "bob"]).exits(1);
