@@ -212,7 +212,7 @@ impl Stage {
             home.path(),
             &[("WARROOM_STATE_DIR", &state), ("WARROOM_FAULTS", &faults)],
         );
-        terminal.shows("configured 10%");
+        terminal.shows("configured 10.0%");
         let run = home.runs().pop().expect("a run");
         let socket = home.state().join("sockets").join(format!("{run}.sock"));
         Run { home, terminal, socket }
@@ -268,7 +268,7 @@ impl Stage {
     fn floor(&self, name: &str, busy: bool) {
         let hogs: Vec<Process> = if busy { (0..2).map(|_| hog()).collect() } else { Vec::new() };
         let own = std::env::current_exe().expect("this program");
-        let mut terminal = Terminal::start(&own, ["floor", &self.balancer.address], Path::new("/tmp"), &[]);
+        let mut terminal = Terminal::start(&own, ["--floor", &self.balancer.address], Path::new("/tmp"), &[]);
         terminal.shows("floor");
         let took = (0..FLOOR_KEYS)
             .map(|_| {
@@ -290,8 +290,8 @@ impl Stage {
         terminal.shows("ARMED");
         std::thread::sleep(DWELL);
         terminal.press("y");
-        terminal.shows("gave no answer in time");
-        terminal.shows("trying on");
+        terminal.shows("attempt 2");
+        terminal.shows("no answer");
         let status = home.status_when("a fourth attempt", |status| status["rollback"]["attempts"].as_u64() >= Some(4));
         assert!(status["rollback"]["last_error"].as_str().is_some_and(|why| why.contains("no answer in time")));
         let posts = self.balancer.posts();
@@ -369,7 +369,7 @@ fn be_the_floor(address: &str) {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [word, address] = args.as_slice()
-        && word == "floor"
+        && word == "--floor"
     {
         return be_the_floor(address);
     }

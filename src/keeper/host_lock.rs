@@ -12,10 +12,15 @@ use std::io::{self, Read, Write as _};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a holder may take to say who it is.
 const TELL_WAIT: Duration = Duration::from_secs(1);
+/// How often a holder that closes the connection without a word is asked again: a process that is just dying does so,
+/// and is gone in a moment. One that was stopped says nothing and closes nothing.
+const ASK_AGAIN: usize = 20;
+/// Time between two such questions.
+const ASK_PAUSE: Duration = Duration::from_millis(10);
 /// A holder's answer in bytes: a run id, a login, two paths.
 const ANSWER_BYTES_MAX: u64 = 4096;
 
@@ -69,14 +74,19 @@ impl HostLock {
     /// Who holds the plan's balancer now, if anybody does.
     pub fn holder(plan: &Plan) -> Result<Option<Holder>, LockError> {
         let address = address(plan)?;
-        match UnixStream::connect_addr(&address) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(stream) => match hear(stream) {
-                Some(holder) => Ok(Some(holder)),
-                None => Err(LockError::HeldSilently),
-            },
+        for _ in 0..ASK_AGAIN {
+            let asked = Instant::now();
+            match UnixStream::connect_addr(&address) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(None),
+                Err(error) => return Err(error.into()),
+                Ok(stream) => match hear(stream) {
+                    Some(holder) => return Ok(Some(holder)),
+                    None if asked.elapsed() >= TELL_WAIT => break,
+                    None => std::thread::sleep(ASK_PAUSE),
+                },
+            }
         }
+        Err(LockError::HeldSilently)
     }
 
     /// Tells everybody who asks who holds it, for as long as the process lives.
