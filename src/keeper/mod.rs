@@ -254,7 +254,9 @@ impl Loop {
             let urgent = self.handle(seq, operator);
             let mark = (self.engine.phase(), self.engine.log_length());
             let since = mono.since(published);
-            if since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark) {
+            // A rollback that is not on its way yet is not kept waiting by a picture of it.
+            let is_free = self.unanswered.is_empty();
+            if is_free && (since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark)) {
                 seen = Some(mark);
                 published = mono;
                 self.publish.send_replace(self.status_frame());
