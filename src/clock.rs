@@ -1,6 +1,7 @@
 //! The two real clocks. No other file of the library reads them, and no pure layer imports this one.
 
 use crate::domain::{Mono, Wall};
+use crate::failpoint;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now on the suspend-aware clock: `CLOCK_BOOTTIME` goes on while the machine sleeps.
@@ -14,5 +15,5 @@ pub fn mono() -> Mono {
 /// Now on the wall clock.
 pub fn wall() -> Wall {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(failpoint::wall_offset()))
 }

@@ -11,6 +11,7 @@ pub mod console;
 pub mod direct;
 pub mod domain;
 pub mod engine;
+pub mod failpoint;
 pub mod journal;
 pub mod keeper;
 pub mod plan;

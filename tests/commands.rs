@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use support::{Home, Running, Site, args, is_running, modes, number, plain, steps, wait_until};
+use support::{Home, Running, Site, args, gate, is_running, modes, number, plain, steps, wait_until};
 
 // Rolling back from the command line.
 
@@ -103,11 +103,7 @@ fn a_rollback_to_a_stable_that_is_down_needs_the_typed_name() {
     let (site, _plan, _console) = Site::running(plain);
     site.advance_to(10.0);
     site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
-    site.home.status_when("stable is not ready", |status| {
-        status["gates"]
-            .as_array()
-            .is_some_and(|g| g.iter().any(|g| g["name"] == "rollback target" && g["verdict"] == "fail"))
-    });
+    site.home.status_when("stable is not ready", |status| gate(status, "rollback target")["verdict"] == "fail");
     site.home.run(["rollback", "--yes"]).exits(1).says("TARGET NOT READY");
     site.home.run(["rollback", "--yes", "--confirm", "chekout"]).exits(1);
     assert!((site.balancer.green() - 10.0).abs() < 0.01);

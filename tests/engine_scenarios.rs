@@ -17,6 +17,8 @@ mod forward;
 mod gates;
 #[path = "engine/scenarios/limits.rs"]
 mod limits;
+#[path = "engine/scenarios/night.rs"]
+mod night;
 #[path = "engine/scenarios/people.rs"]
 mod people;
 #[path = "engine/scenarios/recovery.rs"]

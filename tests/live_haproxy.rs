@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use support::{App, Haproxy, Home, PlanText, need, number, steps, wait_until};
+use support::{App, Haproxy, Home, PlanText, gate, need, number, steps, wait_until};
 
 /// How far a measured share may be from the step, in points, over [`REQUESTS`] requests.
 const MEASURED_WITHIN: f64 = 3.0;
@@ -84,12 +84,6 @@ impl Site {
 
 fn own_weights() -> BTreeMap<String, u32> {
     [("blue1", 100), ("blue2", 60), ("green1", 0), ("green2", 0)].map(|(name, weight)| (name.to_owned(), weight)).into()
-}
-
-/// A gate's detail in the status.
-fn gate<'a>(status: &'a Value, name: &str) -> &'a Value {
-    let gates = status["gates"].as_array().expect("gates");
-    gates.iter().find(|gate| gate["name"] == name).unwrap_or_else(|| panic!("no gate {name}: {gates:#?}"))
 }
 
 #[test]

@@ -352,12 +352,12 @@ fn files_that_are_no_plan_say_why() {
     assert!(latin1.problem.contains("UTF-8"), "{latin1}");
     assert!(latin1.allowed.contains("TOML"), "{latin1}");
     let huge = one(&file("huge.toml", &vec![b'#'; PLAN_BYTES_MAX as usize + 1]));
-    assert_eq!((huge.line, huge.column, huge.problem.as_str()), (1, 1, "is longer than 1 MiB"), "{huge}");
-    assert!(huge.allowed.contains("1 MiB"), "{huge}");
+    assert_eq!((huge.line, huge.column, huge.problem.as_str()), (1, 1, "is longer than 128 KiB"), "{huge}");
+    assert!(huge.allowed.contains("128 KiB"), "{huge}");
     assert_eq!(said(&file("empty.toml", b"")), load(&folder.path().join("empty.toml"), "").unwrap_err());
     let full = format!("{HTTP}#{}\n", "x".repeat(PLAN_BYTES_MAX as usize - HTTP.len() - 2));
     assert_eq!(full.len() as u64, PLAN_BYTES_MAX);
-    assert!(load_file(&file("full.toml", full.as_bytes())).is_ok(), "1 MiB is allowed");
+    assert!(load_file(&file("full.toml", full.as_bytes())).is_ok(), "128 KiB is allowed");
 }
 
 /// The place of the byte that is not UTF-8 is known; without it the operator looks through the whole file.
@@ -382,7 +382,7 @@ fn a_pipe_cannot_be_longer_than_a_file() {
         move || drop(std::fs::write(path, vec![b'#'; PLAN_BYTES_MAX as usize + 4096]))
     });
     let said = load_file(&path).expect_err("no plan");
-    assert!(said.0.iter().any(|e| e.allowed.contains("1 MiB")), "{said}");
+    assert!(said.0.iter().any(|e| e.allowed.contains("128 KiB")), "{said}");
 }
 
 /// A file of 58 KB with a fault in every line: none is left out, none is in a wrong place.

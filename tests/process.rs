@@ -7,7 +7,7 @@ mod support;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use support::{Home, Site, args, is_running, number, plain, signal, steps, wait_until};
+use support::{Home, Site, args, gate, is_running, number, only_closed, plain, signal, steps, wait_until};
 
 #[test]
 fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
@@ -230,12 +230,7 @@ fn an_approval_needs_another_name_than_the_drivers() {
         plan.steps = "[[steps]]\nsplit = \"10 %\"\nbake = \"0s\"\napproval = \"decision authority\"\n".to_owned()
             + &steps(&["100 %"]);
     });
-    site.home.status_when("only the approval is missing", |status| {
-        let gates = status["gates"].as_array().expect("gates");
-        gates
-            .iter()
-            .all(|gate| (gate["name"] == "approval") != matches!(gate["verdict"].as_str(), Some("pass" | "warn")))
-    });
+    site.home.status_when("only the approval is missing", |status| only_closed(status, "approval"));
     site.home.run(["advance", "--as", "alice"]).exits(1).says("decision authority");
     site.home
         .run(["advance", "--as", "alice", "--override", "hurry", "--confirm", "checkout"])
@@ -264,9 +259,7 @@ fn an_override_needs_the_name_and_a_reason_and_is_recorded() {
     plan.more = "[[checks]]\nname = \"never\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/x\"\nstatus = [418]\ninterval = \"500ms\"\n".into();
     let _console = site.home.run_plan(&site.write(&plan), "alice");
     site.home.status_when("only the check is closed", |status| {
-        let gates = status["gates"].as_array().expect("gates");
-        gates.iter().all(|gate| (gate["name"] == "never") == (gate["verdict"] == "fail"))
-            && gates.iter().all(|g| g["verdict"] != "unknown")
+        only_closed(status, "never") && gate(status, "never")["verdict"] == "fail"
     });
     site.home.run(["advance", "--as", "alice"]).exits(1).says("never");
     site.home.run(["advance", "--as", "alice", "--override", "why"]).exits(2);

@@ -93,7 +93,15 @@ async fn await_step(client: &mut Client, before: Box<Status>) -> Outcome {
         }
         if !going {
             println!("{}: {}", snapshot.band.word, snapshot.band.text);
-            return Ok(if snapshot.split.wanted > from { Exit::Done } else { Exit::Refused });
+            if snapshot.split.wanted > from {
+                return Ok(Exit::Done);
+            }
+            // The band has one sentence, and drift comes before the reason why this step was not reached.
+            let why = snapshot.held.as_ref().map(|held| held.why.as_str()).unwrap_or_default();
+            if !snapshot.band.text.as_str().contains(why) {
+                println!("{why}");
+            }
+            return Ok(Exit::Refused);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -41,11 +41,15 @@ That was the embedded world. Next, your own, without any write path:
 fn show(args: &WorldArgs, path: &Path, name: Option<Clean>, folder: &Path) -> Outcome {
     let plan = load(path)?;
     let places = Places::at(folder.to_owned());
-    let found = launch::begin(&places, &plan, path, Mode::Drive, Some(ALONE))?;
+    let found = launch::begin(&places, &plan, path, Mode::Drive, Some(ALONE), &[])?.found;
     block_on(async {
-        let shown =
-            launch::open(&found, &args.view, name.clone(), Some(Demo { help: HELP, state_dir: folder.to_owned() }))
-                .await;
+        let shown = launch::open(
+            found.clone().into(),
+            &args.view,
+            name.clone(),
+            Some(Demo { help: HELP, state_dir: folder.to_owned() }),
+        )
+        .await;
         let introduction = Introduction { name, ..Introduction::default() };
         if let Ok(mut client) = Client::connect(&found.socket, &introduction).await {
             let _ = client.command(Command::Take).await;

@@ -1,6 +1,7 @@
 //! Commands and flags. Each command is the twin of a key: the same rules and the same words.
 
 mod act;
+mod anew;
 mod check;
 mod demo;
 mod launch;
@@ -10,6 +11,7 @@ mod plan_command;
 mod report;
 mod roll_back;
 mod show;
+mod supervise;
 mod world_command;
 
 use crate::domain::Clean;
@@ -55,6 +57,12 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 /// What every command comes to.
 type Outcome = Result<Exit, Failure>;
 
@@ -79,6 +87,9 @@ enum Command {
     Run {
         /// The plan file.
         plan: PathBuf,
+        /// Begin a new run, held, from what the balancer holds: when the last run's journal cannot be read.
+        #[arg(long)]
+        from_balancer: bool,
         #[command(flatten)]
         view: ViewArgs,
     },
@@ -222,6 +233,9 @@ enum Command {
         /// End after so many seconds without a console.
         #[arg(long)]
         alone: Option<u64>,
+        /// What befell the keeper before.
+        #[arg(long)]
+        after: Option<String>,
     },
 }
 
@@ -338,11 +352,13 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         Command::Plan { plan, rate } => plan_command::print(&plan, rate),
         Command::Init { file } => plan_command::init(&file),
-        Command::Keeper { run, watch, alone } => launch::keeper_process(&run, watch, alone.map(Duration::from_secs)),
+        Command::Keeper { run, watch, alone, after } => {
+            launch::keeper_process(&run, watch, alone.map(Duration::from_secs), after.map(Clean::new))
+        }
         Command::World(world) => world_command::run(world),
         Command::Demo(args) => demo::run(&args, name),
         Command::Check { plan, json } => block_on(check::run(&plan, json))?,
-        Command::Run { plan, view } => block_on(launch::run(&plan, &view, name))?,
+        Command::Run { plan, from_balancer, view } => block_on(launch::run(&plan, from_balancer, &view, name))?,
         Command::Watch { plan, view } => block_on(launch::watch(&plan, &view, name))?,
         Command::Attach { run, view } => block_on(launch::attach(run.as_deref(), &view, name))?,
         Command::Restart { run, view } => block_on(launch::restart(run.as_deref(), &view, name))?,

@@ -76,8 +76,16 @@ fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
 pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, Failure> {
     let identity = plan.traffic.identity();
     let is_its = |found: &Found| {
-        let info = Reader::open(&places.journal(&found.run)).ok().and_then(|reader| reader.info().ok().flatten());
-        info.is_some_and(|info| info.identity == identity && !info.watch_only)
+        let journal = places.journal(&found.run);
+        let info = Reader::open(&journal).ok().and_then(|reader| reader.info().ok().flatten());
+        match info {
+            Some(info) => info.identity == identity && !info.watch_only,
+            // A journal that cannot say it must not be passed over: the run may be in the middle of moving traffic.
+            None => {
+                places.keeper_began(&found.run)
+                    && plan::load_file(&places.plan(&found.run)).is_ok_and(|plan| plan.traffic.identity() == identity)
+            }
+        }
     };
     Ok(all(places)?.into_iter().find(is_its))
 }

@@ -31,8 +31,8 @@ pub enum ConsoleError {
     Terminal(#[from] io::Error),
 }
 
-/// Opens a console and stays until it is left.
-pub async fn run(options: ConsoleOptions) -> Result<ConsoleExit, ConsoleError> {
+/// Opens a console and stays until it is left. `notices` are what else is to be said on it.
+pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Result<ConsoleExit, ConsoleError> {
     let look = look_of(&options);
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
     let screen = Screen::take()?;
@@ -50,7 +50,7 @@ pub async fn run(options: ConsoleOptions) -> Result<ConsoleExit, ConsoleError> {
         exit: ConsoleExit::default(),
         options,
     };
-    shell.turn(keys(), messages, directs).await
+    shell.turn(keys(), messages, directs, notices).await
 }
 
 /// Reads the terminal on a thread of its own: crossterm's read blocks.
@@ -86,6 +86,7 @@ impl Shell {
         mut keys: mpsc::Receiver<Event>,
         mut messages: mpsc::Receiver<FromLink>,
         mut directs: mpsc::Receiver<String>,
+        mut notices: mpsc::Receiver<String>,
     ) -> Result<ConsoleExit, ConsoleError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -107,6 +108,7 @@ impl Shell {
                     None => return Ok(self.exit),
                 },
                 Some(line) = directs.recv() => Some(Input::Direct(line)),
+                Some(line) = notices.recv() => Some(Input::Notice(line)),
                 _ = go_on.recv() => {
                     self.screen.clear()?;
                     Some(Input::Continued)

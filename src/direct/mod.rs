@@ -9,6 +9,7 @@ use crate::domain::{Clean, CommandId, Epoch, Person, Rights, Split};
 use crate::engine::{
     Answer, Command, Direction, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, Request, Stamped,
 };
+use crate::failpoint;
 use crate::journal::Tombstone;
 use crate::plan::Plan;
 use crate::traffic::Traffic;
@@ -127,6 +128,7 @@ impl Work {
     fn handle(&mut self, event: Event, tell: &mut impl FnMut(String)) -> Option<Answer> {
         self.seq += 1;
         let stamped = Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event };
+        failpoint::pass("direct event taken");
         let handled = self.engine.handle(&stamped);
         for effect in handled.effects {
             self.carry_out(effect, tell);

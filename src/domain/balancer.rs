@@ -141,6 +141,15 @@ impl BalancerState {
         Ok(Setting(weights))
     }
 
+    /// The weights of the nodes that could be read.
+    pub fn readable_setting(&self) -> Setting {
+        let slots = self.nodes.iter().enumerate().flat_map(|(node, state)| {
+            let of_node = state.slots.iter().flatten();
+            of_node.map(move |slot| (Slot { node, name: slot.name.clone() }, slot.weight))
+        });
+        Setting(slots.collect())
+    }
+
     /// The weights a reload would restore, for the slots that say.
     pub fn reload_setting(&self) -> Setting {
         let mut weights = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! The way back. Accepted once, it supersedes everything and never gives up by itself.
 
 use super::planted::{Bug, planted};
-use super::{Direction, Effect, Engine, Fact, Mode, Phase, Severity, WakeReason, WriteResult, share};
+use super::{Direction, Effect, Engine, Fact, Mode, Phase, Severity, Shift, WakeReason, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Role, Setting, Split, Wall};
 use std::time::Duration;
 
@@ -27,11 +27,20 @@ pub(super) struct Rollback {
     /// Whether it went out before its record was on disk.
     pub ahead_of_journal: bool,
     pub attempts: u32,
+    /// Attempts since the last agreeing read: each doubles the wait before the next.
+    tries: u32,
     writing: Option<EffectId>,
     retry_at: Option<Mono>,
+    /// Until then the balancer is read before anything is sent again: after an attempt that failed, and when the
+    /// rollback was begun by another process.
+    look_until: Option<Mono>,
+    /// Confirmed before this process began: sent again only over settings of this run.
+    was_confirmed: bool,
     pub sent: Option<Mono>,
     /// When the newest attempt was sent.
     newest_send: Option<Mono>,
+    /// When the newest attempt ended: until then its own half-way states are expected.
+    newest_end: Option<Mono>,
     pub acknowledged: Option<Mono>,
     pub last_error: Option<Clean>,
     /// The first agreeing read.
@@ -39,6 +48,8 @@ pub(super) struct Rollback {
     agreeing_since: Option<Mono>,
     pub confirmed: Option<Mono>,
     pub rolled_back: Option<Mono>,
+    /// Until when a forward write that was under way may still land.
+    forward_lands_until: Mono,
     /// A setting that this run has no name for: nothing is sent over it.
     pub foreign: Option<(Mono, Setting)>,
 }
@@ -65,16 +76,21 @@ impl Rollback {
             journal,
             ahead_of_journal: false,
             attempts: 0,
+            tries: 0,
             writing: None,
             retry_at: None,
+            look_until: None,
+            was_confirmed: false,
             sent: None,
             newest_send: None,
+            newest_end: None,
             acknowledged: None,
             last_error: None,
             read_back: None,
             agreeing_since: None,
             confirmed: None,
             rolled_back: None,
+            forward_lands_until: accepted,
             foreign: None,
         }
     }
@@ -92,12 +108,33 @@ impl Rollback {
     }
 
     pub fn next_wake(&self) -> Option<(Mono, WakeReason)> {
+        let overdue = self.journal.map(|(_, at)| (at, WakeReason::RollbackOverdue));
         // An attempt under way is waited for; what follows it is decided on its outcome.
-        match (self.journal, self.retry_at.filter(|_| self.writing.is_none())) {
-            (Some((_, at)), _) => Some((at, WakeReason::RollbackOverdue)),
-            (None, Some(at)) => Some((at, WakeReason::RollbackRetry)),
-            (None, None) => None,
-        }
+        let retry = self.retry_at.filter(|_| self.writing.is_none()).map(|at| (at, WakeReason::RollbackRetry));
+        overdue.or(retry).or(self.looks_until().map(|at| (at, WakeReason::RollbackRetry)))
+    }
+
+    /// Until when a first look is waited for. What was confirmed before a restart waits for as long as it takes.
+    fn looks_until(&self) -> Option<Mono> {
+        self.look_until.filter(|_| !self.was_confirmed)
+    }
+
+    /// Whether a read that began then can tell what the newest attempt has done, or that none was needed.
+    fn can_judge(&self, started: Mono) -> bool {
+        let nothing_under_way = self.writing.is_none() && self.journal.is_none();
+        nothing_under_way && started >= self.newest_end.unwrap_or(self.accepted)
+    }
+
+    /// Whether a read that began then may still show what was there before the rollback.
+    pub fn is_before_first_end(&self, started: Mono) -> bool {
+        self.acknowledged.is_none() || self.attempts <= 1 && self.newest_end.is_none_or(|end| started < end)
+    }
+
+    /// How long to wait before the next attempt: doubling, half fixed and half spread, so that several
+    /// keepers do not beat in step.
+    fn pause(&self, spread: f64) -> Duration {
+        let doubled = RETRY_FIRST * 2_u32.saturating_pow(self.tries.saturating_sub(1).min(8));
+        doubled.min(RETRY_MAX).mul_f64(0.5 + spread * 0.5)
     }
 }
 
@@ -107,7 +144,7 @@ impl Engine {
         let baseline = self.baseline.as_ref().map(|b| b.setting.clone()).unwrap_or_default();
         let setting = share::all_stable(&self.layout, &baseline);
         let from = self.balancer.split();
-        self.ledger.record(&setting);
+        self.record_way_back(&setting);
         // Whoever rolls back over a drift that is on screen has seen it and means it.
         if let Some(drift) = self.drift.take()
             && !automatic
@@ -115,7 +152,8 @@ impl Engine {
             self.ledger.record(&drift.setting);
         }
         self.epoch.0 += 1;
-        self.shift = None;
+        let shift = self.shift.take().filter(Shift::was_sent);
+        let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
         self.held = None;
         self.approvals.clear();
         let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
@@ -123,10 +161,20 @@ impl Engine {
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
         let journal = self.say(Severity::Critical, Some(by), text, fact, out);
         let waits = Some((journal, self.now + DISK_WAIT));
-        self.rollback = Some(Rollback::new(by.clone(), reason, automatic, (self.now, self.wall), from, setting, waits));
+        let began = (self.now, self.wall);
+        let rollback = Rollback::new(by.clone(), reason, automatic, began, from, setting, waits);
+        let forward_lands_until = forward_lands_until.unwrap_or(self.now);
+        self.rollback = Some(Rollback { forward_lands_until, ..rollback });
     }
 
-    /// A rollback that was accepted before the keeper was restarted goes on by itself.
+    /// The rollback's setting, and what a driver passes through on its way there: everything on stable first.
+    fn record_way_back(&mut self, setting: &Setting) {
+        self.ledger.record(setting);
+        self.ledger.record(&share::all_stable(&self.layout, &Setting::default()));
+    }
+
+    /// A rollback that was accepted before the keeper was restarted goes on by itself, after a look at what
+    /// has become of it: by now somebody may have set something else.
     pub(super) fn resume_rollback(
         &mut self,
         entry: &super::Entry,
@@ -138,10 +186,11 @@ impl Engine {
         self.epoch.0 += 1;
         self.shift = None;
         self.held = None;
-        self.ledger.record(&setting);
+        self.record_way_back(&setting);
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);
-        rollback.retry_at = Some(self.now);
+        rollback.look_until = Some(self.now + self.plan.traffic.timeout);
+        rollback.forward_lands_until = self.now + self.settling();
         self.rollback = Some(rollback);
     }
 
@@ -153,18 +202,18 @@ impl Engine {
         {
             rollback.journal = None;
             rollback.ahead_of_journal = self.journal_trouble.is_some();
-            rollback.retry_at = Some(now);
+            rollback.retry_at = rollback.look_until.is_none().then_some(now);
         }
     }
 
     /// Takes a write's outcome if the write was the rollback's.
     pub(super) fn rollback_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) -> bool {
-        let spread = self.spread();
         let Some(rollback) = &mut self.rollback else { return false };
         if rollback.writing != Some(id) {
             return false;
         }
         rollback.writing = None;
+        rollback.newest_end = Some(self.now);
         match result {
             WriteResult::Accepted => {
                 if rollback.acknowledged.is_none() {
@@ -174,13 +223,10 @@ impl Engine {
                 rollback.last_error = None;
             }
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
-                let doubled = RETRY_FIRST * 2_u32.saturating_pow(rollback.attempts.saturating_sub(1).min(8));
-                // Half fixed, half spread, so that several keepers do not beat in step.
-                let wait = doubled.min(RETRY_MAX).mul_f64(0.5 + spread * 0.5);
-                // Under a foreign setting nothing is sent until somebody asks for it.
-                let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
-                if rollback.foreign.is_none() && !gives_up {
-                    rollback.retry_at = Some(self.now + wait);
+                // Under a foreign setting nothing is sent until somebody asks for it; so before it is sent again the
+                // balancer is read, for as long as one attempt may take.
+                if rollback.foreign.is_none() {
+                    rollback.look_until = Some(self.now + self.plan.traffic.timeout);
                 }
                 let is_new = rollback.last_error.as_ref() != Some(why);
                 rollback.last_error = Some(why.clone());
@@ -194,51 +240,81 @@ impl Engine {
         true
     }
 
-    /// A whole read of the balancer after a rollback was accepted.
-    pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
+    /// The balancer was read after a rollback was accepted. `setting` lacks the nodes that did not answer.
+    pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, whole: bool, out: &mut Vec<Effect>) {
+        let spread = self.spread();
         let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
-        if *setting == rollback.setting {
+        // A foreign setting is gone only when the nodes that held it say so.
+        let hidden = |(_, foreign): &(Mono, Setting)| foreign.0.keys().any(|slot| !setting.0.contains_key(slot));
+        let foreign_may_be_there = rollback.foreign.as_ref().is_some_and(hidden);
+        let agrees = setting.0.iter().all(|(slot, weight)| rollback.setting.0.get(slot) == Some(weight));
+        if agrees && whole {
             rollback.foreign = None;
             // A read that began before the newest attempt can only repeat what was there then.
-            if rollback.newest_send.is_some_and(|sent| started >= sent || planted(Bug::OldReadConfirms)) {
-                rollback.retry_at = None;
+            let tells = rollback.newest_send.map_or(rollback.can_judge(started), |sent| started >= sent);
+            if tells || planted(Bug::OldReadConfirms) {
+                (rollback.retry_at, rollback.look_until, rollback.tries) = (None, None, 0);
                 self.rollback_agrees(started, out);
+            }
+            return;
+        }
+        if agrees {
+            // What answered is right; what did not is written to until it answers.
+            if !foreign_may_be_there && rollback.foreign.take().is_some() {
+                rollback.retry_at = Some(now);
             }
             return;
         }
         rollback.agreeing_since = None;
         let was_confirmed = rollback.confirmed.take().is_some();
         rollback.rolled_back = None;
-        if explained {
-            rollback.foreign = None;
-            if rollback.writing.is_none() && rollback.journal.is_none() && rollback.retry_at.is_none() {
-                // What was written before the acknowledgement is expected to differ in reads begun before it.
-                let is_after = rollback.acknowledged.is_none_or(|at| started >= at);
-                if is_after && !planted(Bug::NotSentAgain) {
-                    rollback.retry_at = Some(now);
-                    if was_confirmed || rollback.read_back.is_some() {
-                        let text = format!(
-                            "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
-                        );
-                        self.say(Severity::Critical, None, text, Fact::Line, out);
-                    }
-                }
+        if !rollback.can_judge(started) {
+            return;
+        }
+        rollback.look_until = None;
+        if !explained {
+            return self.rollback_meets_foreign(setting, out);
+        }
+        if foreign_may_be_there {
+            return;
+        }
+        rollback.foreign = None;
+        if rollback.retry_at.is_none() && !planted(Bug::NotSentAgain) {
+            // The first is sent at once; after that a balancer that is late must not be flooded.
+            let pause = if rollback.tries == 0 { Duration::ZERO } else { rollback.pause(spread) };
+            rollback.retry_at = Some(now + pause);
+            if was_confirmed || rollback.read_back.is_some() {
+                let text = format!(
+                    "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
+                );
+                self.say(Severity::Critical, None, text, Fact::Line, out);
             }
-            return;
         }
-        // A read from before the newest attempt can only repeat what that attempt was sent over.
-        let is_after = rollback.newest_send.is_some_and(|sent| started >= sent);
-        if !is_after {
-            return;
-        }
+    }
+
+    fn rollback_meets_foreign(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(rollback) = &mut self.rollback else { return };
         rollback.retry_at = None;
         if rollback.foreign.as_ref().is_none_or(|(_, seen)| seen != setting) {
             rollback.foreign = Some((now, setting.clone()));
             rollback.read_back = None;
             let text = format!("FOREIGN: somebody else set {setting}; nothing is sent over it; :sendagain or :adopt");
             self.say(Severity::Critical, None, text, Fact::Foreign { setting: setting.clone() }, out);
+        }
+    }
+
+    /// The balancer did not answer, in whole or in part: what was accepted but never seen is sent again.
+    pub(super) fn rollback_unseen(&mut self) {
+        let (now, spread) = (self.now, self.spread());
+        let Some(rollback) = &mut self.rollback else { return };
+        let seen_before = rollback.agreeing_since.is_some() || rollback.confirmed.is_some() || rollback.was_confirmed;
+        let waits = rollback.writing.is_some() || rollback.journal.is_some() || rollback.retry_at.is_some();
+        if !seen_before && !waits && rollback.foreign.is_none() {
+            rollback.look_until = None;
+            rollback.retry_at = Some(now + rollback.pause(spread));
         }
     }
 
@@ -262,7 +338,9 @@ impl Engine {
         let Some(rollback) = &mut self.rollback else { return };
         // From the end of the first agreeing read to the beginning of this one nothing else can have been there
         // at either end; an older write lands at the latest one window after the acceptance.
-        let spans = started.since(since) >= lateness && started.since(rollback.accepted) >= lateness;
+        let spans = started.since(since) >= lateness
+            && started.since(rollback.accepted) >= lateness
+            && started >= rollback.forward_lands_until;
         if (spans || planted(Bug::OneReadConfirms)) && rollback.confirmed.is_none() {
             rollback.confirmed = Some(now);
             self.tempo.confirmed = Some(now.since(rollback.accepted));
@@ -295,16 +373,18 @@ impl Engine {
         {
             rollback.journal = None;
             rollback.ahead_of_journal = true;
-            rollback.retry_at = Some(now);
+            rollback.retry_at = rollback.look_until.is_none().then_some(now);
             let text = "the disk is slow: the rollback goes out before it is recorded";
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
-        if some_down {
-            return;
+        if rollback.looks_until().is_some_and(|until| now >= until) && rollback.journal.is_none() {
+            rollback.look_until = None;
+            rollback.retry_at = Some(now);
         }
         let is_due = rollback.writing.is_none() && rollback.retry_at.is_some_and(|at| now >= at);
-        if !is_due {
+        let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
+        if !is_due || some_down || gives_up {
             return;
         }
         let setting = rollback.setting.clone();
@@ -313,6 +393,8 @@ impl Engine {
         rollback.retry_at = None;
         rollback.writing = Some(id);
         rollback.attempts += 1;
+        rollback.tries += 1;
+        rollback.was_confirmed = false;
         rollback.sent.get_or_insert(now);
         rollback.newest_send = Some(now);
         out.push(Effect::WriteSplit { id, epoch: self.epoch, direction: Direction::Back, setting, tag: None });
@@ -321,9 +403,17 @@ impl Engine {
     /// What the journal says of a foreign setting, after a restart.
     pub(super) fn fold_foreign(&mut self, setting: Option<&Setting>) {
         let now = self.now;
+        let look_until = now + self.plan.traffic.timeout;
         if let Some(rollback) = &mut self.rollback {
             rollback.foreign = setting.map(|setting| (now, setting.clone()));
-            rollback.retry_at = setting.is_none().then_some(now);
+            rollback.look_until = setting.is_none().then_some(look_until);
+        }
+    }
+
+    /// And that it was confirmed once.
+    pub(super) fn fold_confirmed(&mut self) {
+        if let Some(rollback) = &mut self.rollback {
+            rollback.was_confirmed = true;
         }
     }
 
@@ -365,6 +455,12 @@ impl Engine {
         if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
             self.accept_rollback(&Person::keeper(), reason, false, out);
+            // It has been sent already, by another hand, and time may have passed since.
+            let look_until = self.now + self.plan.traffic.timeout;
+            if let Some(rollback) = &mut self.rollback {
+                rollback.look_until = Some(look_until);
+            }
+            self.balancer.read_soon(self.now);
         }
     }
 }

@@ -112,7 +112,10 @@ impl Engine {
         self.balancer.next_at = self.now + interval;
         self.balancer.configured = share::configured(&self.layout, state);
         match state.setting() {
-            Err(why) => self.balancer_unreadable(&why.clone(), out),
+            Err(why) => {
+                self.balancer_unreadable(&why.clone(), out);
+                self.partly_seen(started, state, out);
+            }
             Ok(setting) => {
                 if self.balancer.failure.take().is_some() {
                     self.say(Severity::Info, None, "balancer answers again", Fact::Line, out);
@@ -131,27 +134,36 @@ impl Engine {
         self.balancer.failure = Some(why.clone());
     }
 
+    /// Some nodes, or none, answered. A rollback does not fight another hand on those that did.
+    fn partly_seen(&mut self, started: Mono, state: &BalancerState, out: &mut Vec<Effect>) {
+        let setting = state.readable_setting();
+        if self.rollback.is_some() && !setting.0.is_empty() {
+            self.rollback_seen(started, &setting, false, out);
+        }
+        self.rollback_unseen();
+    }
+
     fn setting_seen(&mut self, started: Mono, setting: &Setting, state: &BalancerState, out: &mut Vec<Effect>) {
         if self.mode == Mode::Watch {
             return;
         }
         if self.baseline.is_none() {
-            self.take_baseline(setting, out);
+            self.take_baseline(started, setting, out);
         }
         self.ledger.record(&state.reload_setting());
         if self.rollback.is_some() {
-            self.rollback_seen(started, setting, out);
+            self.rollback_seen(started, setting, true, out);
         } else {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
         }
     }
 
-    fn take_baseline(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+    fn take_baseline(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
         if let Some(rollback) = &self.rollback {
-            // Rolled back before it was ever read: what is there is the state before the run, unless a
-            // write of the rollback's own was already answered.
-            if rollback.acknowledged.is_none() {
+            // Rolled back before it was ever read: what was there before the first attempt ended is the state
+            // before the run, perhaps with a part of that attempt.
+            if rollback.is_before_first_end(started) {
                 self.ledger.record(setting);
             }
             return;

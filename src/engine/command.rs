@@ -116,6 +116,12 @@ impl Engine {
                 return refuse("an override needs a reason");
             }
         }
+        if self.shift.is_some() {
+            // Also under a hold, which does not call back what was sent.
+            return refuse("a shift is under way; it must be read back first");
+        }
+        // What cannot be set is refused before anything is said or a hold is left.
+        self.setting_of(step).map_err(|why| vec![why])?;
         self.look_at_limits();
         let how = if over.is_some() { How::Overridden } else { How::Pressed };
         let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
@@ -124,10 +130,11 @@ impl Engine {
         }
         if let Some(over) = over {
             let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
+            let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };
             let gates = self.closed_gates(How::Pressed).map(|gate| gate.words().to_string());
             let words: Vec<String> = held.into_iter().chain(gates).collect();
             let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
-            self.say(Severity::Critical, Some(by), text, Fact::Line, out);
+            self.say(Severity::Critical, Some(by), text, fact, out);
         }
         self.begin_shift(step, by, how, out).map_err(|why| vec![why])
     }
@@ -265,7 +272,7 @@ impl Engine {
         self.expected = Some(setting);
         self.current = split;
         self.drift = None;
-        self.completed = None;
+        (self.completed, self.watch_until, self.watch_over) = (None, None, false);
         self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
@@ -314,7 +321,8 @@ impl Engine {
 
     fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
         let foreign = self.rollback.as_ref().is_some_and(|rollback| rollback.foreign.is_some());
-        if self.phase() == Phase::RollingBack && !foreign {
+        let unreadable = self.balancer.failure.is_some();
+        if self.phase() == Phase::RollingBack && !foreign && !unreadable {
             return refuse("a rollback is under way: it ends by itself when it is confirmed");
         }
         if self.shift.is_some() {

@@ -79,11 +79,26 @@ impl Shift {
 }
 
 impl Engine {
+    /// How long after it was sent a write may still land: its attempt must have ended, too.
+    pub(super) fn settling(&self) -> Duration {
+        self.plan.traffic.lateness.max(self.plan.traffic.timeout)
+    }
+
     /// The next step of the plan: the first above what this run last had read back.
     pub(super) fn next_step(&self) -> Option<usize> {
         let next = self.plan.steps.iter().position(|step| step.split > self.current);
         let last = self.plan.steps.len().checked_sub(1);
         if planted(Bug::StepLeftOut) { next.and(last) } else { next }
+    }
+
+    /// The weights of a step, or why there are none.
+    pub(super) fn setting_of(&self, step: usize) -> Result<Setting, Clean> {
+        let split = self.plan.steps[step].split;
+        let (Some((_, state)), Some(baseline)) = (&self.balancer.seen, &self.baseline) else {
+            return Err("the balancer has not been read yet".into());
+        };
+        share::setting_for(&self.layout, split, state, &baseline.setting)
+            .map_err(|why| Clean::new(format!("{split} cannot be set: {why}")))
     }
 
     /// Begins a step; every condition was looked at before.
@@ -95,13 +110,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) -> Result<Clean, Clean> {
         let split = self.plan.steps[step].split;
-        let setting = {
-            let (Some((_, state)), Some(baseline)) = (&self.balancer.seen, &self.baseline) else {
-                return Err("the balancer has not been read yet".into());
-            };
-            share::setting_for(&self.layout, split, state, &baseline.setting)
-                .map_err(|why| Clean::new(format!("{split} cannot be set: {why}")))?
-        };
+        let setting = self.setting_of(step)?;
         self.ledger.record(&setting);
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
@@ -144,6 +153,8 @@ impl Engine {
     }
 
     pub(super) fn shift_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
+        // A write may land as late as its window after the attempt ended.
+        let settles = self.now + self.settling();
         let Some(shift) = &mut self.shift else { return };
         let ShiftStage::Sent { write, at: sent } = shift.stage else { return };
         if write != id {
@@ -154,8 +165,6 @@ impl Engine {
             WriteResult::Unknown(why) if planted(Bug::UnknownIsMissed) => self.miss(why.as_str(), out),
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::Unknown(_) => {
-                // A write may land as late as its window after the attempt ended.
-                let settles = self.now + self.plan.traffic.lateness.max(self.plan.traffic.timeout);
                 shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
                 if let WriteResult::Unknown(why) = result {
                     let text = format!("the write's outcome is unknown: {why}; reading the balancer");
@@ -252,7 +261,7 @@ impl Engine {
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.is_blind() && self.drift.is_none() {
+        } else if !self.is_blind() && !self.a_limit_is_unknown() && self.drift.is_none() {
             self.bake.healthy += turn;
         }
     }

@@ -100,7 +100,10 @@ impl Engine {
     pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
         use Condition::*;
         let hard = [Engine, Journal, Balancer, Drift, InitialSplit, RollbackTarget];
-        let checks = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required).map(Check);
+        // A check of the balancer asks what the first gates ask more strictly.
+        let asks_more = |check: &usize| !matches!(self.plan.checks[*check].kind, CheckKind::Balancer);
+        let required = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required);
+        let checks = required.filter(asks_more).map(Check);
         let of_step = self.position.map_or(0, |position| self.plan.steps[position].gates.len());
         let approval = self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Approval);
         hard.into_iter()
@@ -226,20 +229,21 @@ impl Engine {
     }
 
     fn feed_words(&self, role: Role) -> String {
+        let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
         match self.instances[role].read_at() {
             Some(_) if self.verdict(Condition::Feed(role)) == Verdict::Pass => "ok".to_owned(),
-            Some(at) => format!("last metrics {} s old", self.now.since(at).as_secs()),
-            None => {
-                let why = self.instances[role].each.iter().find_map(|i| i.failure().map(Absence::to_string));
-                why.unwrap_or_else(|| Absence::NotYet.to_string())
+            Some(at) => {
+                let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                format!("last metrics {} s old{why}", self.now.since(at).as_secs())
             }
+            None => why.unwrap_or_else(|| Absence::NotYet.to_string()),
         }
     }
 
-    /// Whether a limit is unknown only because the candidate has no traffic before the first step.
+    /// Whether a limit is unknown only because the candidate has no traffic before the first step is reached.
     fn is_idle(&self, index: usize) -> bool {
         let subject = &self.plan.guardrails[index].subject;
-        if self.forward_began || subject.role != Role::Candidate {
+        if self.current > Split::ALL_STABLE || subject.role != Role::Candidate {
             return false;
         }
         let counted = matches!(subject.signal, Signal::ErrorRatio | Signal::Latency(_));

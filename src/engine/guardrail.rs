@@ -30,8 +30,12 @@ pub struct Watch {
     pub level: Level,
     /// Since when the reading has been over the hold or rollback limit, each on its own.
     over: [Option<Mono>; 2],
+    /// When there last was a value.
+    known_at: Option<Mono>,
     /// Since when there has been no reading.
     absent_since: Option<Mono>,
+    /// Whether a value over a limit, not a missing one, asks for the level.
+    breached: bool,
 }
 
 impl Watch {
@@ -41,33 +45,51 @@ impl Watch {
             reading: Reading::absent(Absence::NotYet, now),
             level: Level::Quiet,
             over: [None; 2],
+            known_at: None,
             absent_since: None,
+            breached: false,
         }
     }
 
     /// Takes a reading in and returns the level it now asks for.
     ///
     /// A limit acts once it has been exceeded for the plan's `for`, counted from the first reading over
-    /// it. An unknown reading in between neither proves nor clears anything; unknown for longer than the
-    /// stale limit clears, because what it was counting is no longer known.
-    pub fn update(&mut self, plan: &Guardrail, reading: Reading, now: Mono, freshness: Freshness) -> Level {
-        let gone = is_gone(&reading);
+    /// it to the newest. An unknown reading in between neither proves nor clears anything; after an unknown
+    /// time longer than the stale limit the count begins anew, because nobody knows what was in between.
+    ///
+    /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading.
+    pub fn update(
+        &mut self,
+        plan: &Guardrail,
+        reading: Reading,
+        now: Mono,
+        freshness: Freshness,
+        expects_requests: bool,
+    ) -> Level {
+        let gone = is_gone(&reading) || expects_requests && matches!(reading.value, Err(Absence::NoRequests));
+        // Absent for the stale limit, and the interval until there is a value again.
+        let longest_gap = freshness.stale + freshness.late / 2;
+        let interrupted = self.known_at.is_some_and(|at| reading.at.since(at) > longest_gap);
         self.absent_since = if gone { Some(self.absent_since.unwrap_or(now)) } else { None };
         let absent_for = self.absent_since.map_or(Duration::ZERO, |since| now.since(since));
         let mut level = Level::Quiet;
+        self.breached = false;
         for (slot, limit, acts) in [(0, plan.hold, Level::Hold), (1, plan.roll_back, Level::RollBack)] {
             let Some(limit) = limit else { continue };
             match compare(&reading.value, limit) {
                 Compared::Over => {
-                    let since = *self.over[slot].get_or_insert(reading.at);
-                    if now.since(since) >= plan.sustained && !planted(Bug::LimitSleeps) {
+                    let since = *self.over[slot].take_if(|_| !interrupted).get_or_insert(reading.at);
+                    self.over[slot] = Some(since);
+                    // A reading that grew old proves nothing about the time since it was taken.
+                    if reading.at.since(since) >= plan.sustained && !planted(Bug::LimitSleeps) {
                         level = level.max(acts);
+                        self.breached = true;
                     } else {
                         level = level.max(Level::Warn);
                     }
                 }
                 Compared::Within => self.over[slot] = None,
-                Compared::Unknown if absent_for > freshness.stale => self.over[slot] = None,
+                Compared::Unknown if interrupted || absent_for > freshness.stale => self.over[slot] = None,
                 Compared::Unknown => {}
             }
         }
@@ -81,14 +103,27 @@ impl Watch {
             let known_gone = absent_for > freshness.stale;
             level = level.max(if known_gone { level_of_absence(plan, absent_for) } else { Level::Warn });
         }
+        if is_known(&reading) {
+            self.known_at = Some(reading.at);
+        }
         self.reading = reading;
         self.level = level;
         level
     }
 
-    /// Since when the limit that is next to act has been exceeded.
-    pub fn over_since(&self) -> Option<Mono> {
-        self.over[1].or(self.over[0])
+    /// Whether a value has been over a limit for its time; a missing value is not that.
+    pub fn is_breached(&self) -> bool {
+        self.breached
+    }
+
+    /// The limit that the newest value is about, and since when it is exceeded: the one that acts, else the
+    /// first that will.
+    pub fn exceeded(&self, plan: &Guardrail) -> Option<(f64, Option<Mono>)> {
+        let is_over = |limit: &f64| compare(&self.reading.value, *limit) == Compared::Over;
+        let [hold, roll_back] = [(plan.hold, self.over[0]), (plan.roll_back, self.over[1])];
+        let in_order = if self.level == Level::RollBack { [roll_back, hold] } else { [hold, roll_back] };
+        let acting = in_order.into_iter().find_map(|(limit, since)| Some((limit.filter(is_over)?, since)));
+        acting.or_else(|| Some((plan.warn.filter(is_over)?, None)))
     }
 
     /// As a gate: may traffic move forward under it?
@@ -115,6 +150,14 @@ fn level_of_absence(plan: &Guardrail, absent_for: Duration) -> Level {
         OnAbsent::Hold => Level::Hold,
         OnAbsent::RollBack if absent_for >= plan.sustained => Level::RollBack,
         OnAbsent::RollBack => Level::Hold,
+    }
+}
+
+/// Whether it can be compared with any limit at all.
+fn is_known(reading: &Reading) -> bool {
+    match &reading.value {
+        Ok(value) => value.is_finite(),
+        Err(absence) => matches!(absence, Absence::AboveBuckets(_)),
     }
 }
 
@@ -162,20 +205,51 @@ mod tests {
         Mono::from_micros(second * 1_000_000)
     }
 
+    fn update(watch: &mut Watch, plan: &Guardrail, second: u64, value: &Result<f64, Absence>) -> Level {
+        let reading = Reading { value: value.clone(), at: at(second), requests: None };
+        watch.update(plan, reading, at(second), Freshness::of(Duration::from_secs(1)), false)
+    }
+
+    /// The levels at these seconds; each value is read once a second until the next.
     fn run(plan: &Guardrail, values: &[(u64, Result<f64, Absence>)]) -> Vec<Level> {
         let mut watch = Watch::new(at(0));
+        let mut levels = Vec::new();
+        for (index, (second, value)) in values.iter().enumerate() {
+            levels.push(update(&mut watch, plan, *second, value));
+            let next = values.get(index + 1).map_or(*second, |(next, _)| *next);
+            for between in second + 1..next {
+                update(&mut watch, plan, between, value);
+            }
+        }
+        levels
+    }
+
+    #[test]
+    fn nothing_is_proved_by_time_in_which_nobody_looked() {
+        let plan = plan(OnAbsent::Hold);
+        for between in [Ok(0.03), Err(Absence::TooFew { have: 1, need: 9 })] {
+            let mut watch = Watch::new(at(0));
+            update(&mut watch, &plan, 0, &Ok(0.06));
+            update(&mut watch, &plan, 1, &between);
+            // The process stood still for a minute, or nobody asked the candidate anything.
+            assert_eq!(update(&mut watch, &plan, 61, &Ok(0.06)), Level::Warn, "{between:?}");
+        }
+        let mut watch = Watch::new(at(0));
+        update(&mut watch, &plan, 0, &Ok(0.06));
+        let old = Reading { value: Ok(0.06), at: at(4), requests: None };
+        let level = watch.update(&plan, old, at(20), Freshness::of(Duration::from_secs(1)), false);
+        assert_eq!(level, Level::Warn, "an old reading does not age into a breach");
+    }
+
+    #[test]
+    fn no_requests_are_no_reading_where_there_is_traffic() {
+        let (plan, idle) = (plan(OnAbsent::Hold), Reading::absent(Absence::NoRequests, at(0)));
         let freshness = Freshness::of(Duration::from_secs(1));
-        values
-            .iter()
-            .map(|(second, value)| {
-                watch.update(
-                    plan,
-                    Reading { value: value.clone(), at: at(*second), requests: None },
-                    at(*second),
-                    freshness,
-                )
-            })
-            .collect()
+        for (expected, level) in [(true, Level::Hold), (false, Level::Quiet)] {
+            let mut watch = Watch::new(at(0));
+            watch.update(&plan, idle.clone(), at(0), freshness, expected);
+            assert_eq!(watch.update(&plan, idle.clone(), at(6), freshness, expected), level);
+        }
     }
 
     #[test]
@@ -220,12 +294,7 @@ mod tests {
             (Ok(0.03), Verdict::Fail),
             (Ok(f64::NAN), Verdict::Unknown),
         ] {
-            watch.update(
-                &plan,
-                Reading { value, at: at(1), requests: None },
-                at(1),
-                Freshness::of(Duration::from_secs(1)),
-            );
+            update(&mut watch, &plan, 1, &value);
             assert_eq!(watch.verdict(&plan), verdict);
         }
     }

@@ -494,12 +494,17 @@ impl Engine {
         self.say(
             Severity::Warn,
             None,
-            format!("the keeper stood still for {seconds} s (sleep, stop or a busy machine)"),
+            format!("the keeper stood still for {seconds} s (sleep, stop or a busy machine), or its clock was set"),
             Fact::Line,
             out,
         );
         if matches!(self.phase(), Phase::Shifting | Phase::Baking) {
-            self.hold(&Person::keeper(), format!("the keeper stood still for {seconds} s"), true, out);
+            self.hold(
+                &Person::keeper(),
+                format!("the keeper stood still for {seconds} s, or its clock was set"),
+                true,
+                out,
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! After a crash: the journal's facts folded back into an engine that shows where it stands, and holds.
 
 use super::planted::{Bug, planted};
-use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, Shift, Suspension};
+use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
 use crate::domain::{Mono, Person, Split, Wall};
 use crate::plan::Plan;
 use std::sync::Arc;
@@ -42,8 +42,7 @@ impl Engine {
                 self.idle_rate = self.idle_rate.or(*idle_rate);
                 self.ledger.record(setting);
                 self.forward_began = true;
-                let lateness = self.plan.traffic.lateness.max(self.plan.traffic.timeout);
-                let shift = Shift::recovered(*step, setting.clone(), self.now, lateness);
+                let shift = Shift::recovered(*step, setting.clone(), self.now, self.settling());
                 self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
@@ -70,7 +69,7 @@ impl Engine {
             }
             // What was confirmed before the crash is confirmed again by reading, not by memory.
             Fact::RollbackReadBack => self.fold_foreign(None),
-            Fact::RollbackConfirmed | Fact::RolledBack => {}
+            Fact::RollbackConfirmed | Fact::RolledBack => self.fold_confirmed(),
             Fact::Approved { step } => {
                 if let Some(by) = &entry.by {
                     self.approvals.insert(*step, by.clone());
@@ -80,10 +79,12 @@ impl Engine {
             Fact::Suspended { until } => {
                 let left = until.millis() - self.wall.millis();
                 if let (Ok(left @ 1..), Some(by)) = (u64::try_from(left), &entry.by) {
+                    // A wall clock that was set back must not make it longer than anybody could ask for.
+                    let left = std::time::Duration::from_millis(left).min(SUSPEND_MAX);
                     self.suspension = Some(Suspension {
                         by: by.clone(),
                         reason: entry.text.clone(),
-                        until: self.now + std::time::Duration::from_millis(left),
+                        until: self.now + left,
                         until_wall: *until,
                     });
                 }

@@ -81,7 +81,8 @@ pub fn setting_for(
     Ok(setting)
 }
 
-/// Everything on stable: stable's weights as they were before the run where those were above zero.
+/// Everything on stable, with stable's weights as they were before the run. A server that had none then was
+/// drained on purpose and gets none; only a node where no stable server had any gets the full weight on all.
 pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
     let full = match layout.weights {
         Weights::Percent => PERCENT_WHOLE,
@@ -90,12 +91,18 @@ pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
     let weight = |slot: &Slot, role: Role| match (role, layout.weights) {
         (Role::Candidate, _) => 0,
         (Role::Stable, Weights::Percent) => full,
-        (Role::Stable, Weights::Relative { .. }) => {
-            baseline.0.get(slot).copied().filter(|weight| *weight > 0).unwrap_or(full)
+        (Role::Stable, Weights::Relative { .. }) if served_before(layout, slot.node, role, baseline) => {
+            baseline.0.get(slot).copied().unwrap_or(0)
         }
+        (Role::Stable, Weights::Relative { .. }) => full,
     };
     let named = |(slot, role): &&(Slot, Role)| weight(slot, *role) > 0 || !planted(Bug::ZeroOmitted);
     Setting(layout.slots.iter().filter(named).map(|(slot, role)| (slot.clone(), weight(slot, *role))).collect())
+}
+
+/// Whether any slot of one side of a node had weight before the run.
+fn served_before(layout: &Layout, node: usize, role: Role, baseline: &Setting) -> bool {
+    layout.slots_of(node, role).any(|slot| baseline.0.get(slot).is_some_and(|weight| *weight > 0))
 }
 
 /// Whether a setting leaves the candidate nothing and every node somebody to serve, whoever is up now.
@@ -201,15 +208,16 @@ fn side_parts<'a>(
         .slots_of(node, role)
         .map(|slot| {
             let before = weight_before(slot);
-            let part = if largest > 0.0 && before > 0.0 { before / largest } else { 1.0 };
-            let up = state.slot(slot).is_some_and(|seen| seen.readiness != Readiness::Down);
+            // Nothing beside others that had something: drained on purpose.
+            let part = if largest > 0.0 { before / largest } else { 1.0 };
+            let up = part > 0.0 && state.slot(slot).is_some_and(|seen| seen.readiness != Readiness::Down);
             (slot, part, up)
         })
         .collect()
 }
 
 fn weight_at(part: f64, scale: u32) -> u32 {
-    ((part * f64::from(scale)).round() as u32).max(1)
+    ((part * f64::from(scale)).round() as u32).max(u32::from(part > 0.0))
 }
 
 fn serving_sum(parts: &[Part<'_>], scale: u32) -> f64 {
@@ -291,6 +299,19 @@ mod tests {
         let weight = |name: &str| f64::from(setting.0[&Slot { node: 0, name: name.into() }]);
         assert!((weight("s0") / weight("s1") - 2.0).abs() < 0.1, "{setting}");
         assert_eq!(all_stable(&layout, &before), before);
+    }
+
+    #[test]
+    fn a_server_drained_before_the_run_stays_drained_in_both_directions() {
+        let layout = layout(2, 1);
+        let slot = |name: &str| Slot { node: 0, name: name.into() };
+        let before = Setting([(slot("s0"), 100), (slot("s1"), 0), (slot("c0"), 0)].into());
+        assert_eq!(all_stable(&layout, &before), before);
+        let split = Split::from_permille(250).expect("in range");
+        let setting = setting_for(&layout, split, &state(&layout, &before, &[]), &before).expect("reachable");
+        assert_eq!(setting.0[&slot("s1")], 0, "{setting}");
+        let seen = configured(&layout, &state(&layout, &setting, &[])).expect("readable");
+        assert!((seen.share - 0.25).abs() < 0.01, "{seen:?}");
     }
 
     #[test]

@@ -456,18 +456,12 @@ impl Engine {
                 Health::Unknown(why) => (Verdict::Unknown, why.clone()),
             }
         });
-        let rate = Subject {
-            signal: Signal::RequestRate,
-            role,
-            window: self.plan.metrics.window.min(Duration::from_secs(10)),
-            minimum_requests: 0,
-        };
         EnvironmentView {
             chip: plan.chip().as_str().into(),
             label: plan.label.clone(),
             health,
             up: self.slots_up(role),
-            rate: self.read(&rate).value.ok(),
+            rate: self.own_rate(role),
         }
     }
 

@@ -1,10 +1,10 @@
 //! What is looked at: readings, health, checks, the measured split; and what the limits make of them.
 
 use super::forward::How;
-use super::guardrail::Level;
+use super::guardrail::{Level, Watch};
 use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
-use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity};
+use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity, share};
 use crate::domain::{Absence, Clean, Mono, PerRole, Person, Reading, Role, Signal, Split, Verdict};
 use crate::plan::{CheckKind, Guardrail, OnAbsent, Plan, Subject};
 use std::collections::VecDeque;
@@ -147,9 +147,9 @@ impl Engine {
             return Reading::absent(Absence::Stale(self.now.since(*at)), *at);
         }
         let value = match (health, state.failing_since) {
-            (Health::Unknown(why), None) => Err(Absence::Unreachable(why.clone())),
-            (_, Some(since)) => Ok(self.now.since(since).as_secs_f64()),
-            (Health::Healthy | Health::Failing(_), None) => Ok(0.0),
+            (Health::Unknown(why), _) => Err(Absence::Unreachable(why.clone())),
+            (Health::Failing(_), Some(since)) => Ok(self.now.since(since).as_secs_f64()),
+            (Health::Healthy | Health::Failing(_), _) => Ok(0.0),
         };
         Reading { value, at: *at, requests: None }
     }
@@ -173,7 +173,8 @@ impl Engine {
                 state.failures = state.failures.saturating_add(1);
                 state.failing_since.get_or_insert(self.now);
             }
-            Health::Unknown(_) => {}
+            // Unknown is not down: only answers in a row count.
+            Health::Unknown(_) => state.failures = 0,
         }
         state.last = Some((self.now, health.clone()));
         let is_down = state.is_down();
@@ -240,14 +241,17 @@ impl Engine {
                 None => "not asked yet".into(),
             },
             CheckKind::Reading { subject, below } => {
-                let limit = self.plan.quantity(&subject.signal, *below);
                 let words = match self.checks[index].reading.as_ref().map(|reading| &reading.value) {
-                    Some(Ok(value)) if value.is_finite() => self.plan.quantity(&subject.signal, *value).to_string(),
+                    Some(Ok(value)) if value.is_finite() => {
+                        let sign = if value < below { "<" } else { ">=" };
+                        let quantity = |value| self.plan.quantity(&subject.signal, value);
+                        format!("{}{sign}{}", quantity(*value), quantity(*below))
+                    }
                     Some(Ok(_)) => Absence::NotANumber.to_string(),
                     Some(Err(absence)) => absence.to_string(),
                     None => Absence::NotYet.to_string(),
                 };
-                Clean::new(format!("{words}<{limit}"))
+                Clean::new(words)
             }
             CheckKind::Balancer => {
                 let stale = Freshness::of(self.plan.poll.balancer).stale;
@@ -277,14 +281,24 @@ impl Engine {
 
     /// Whether a limit that stops forward movement is exceeded for its time.
     pub(super) fn is_breached(&self) -> bool {
-        self.watches.iter().any(|watch| watch.level >= Level::Hold && watch.reading.value.is_ok())
+        self.watches.iter().any(Watch::is_breached)
+    }
+
+    /// Whether a limit that stops forward movement cannot be compared with anything now.
+    pub(super) fn a_limit_is_unknown(&self) -> bool {
+        self.watches.iter().zip(&self.plan.guardrails).any(|(watch, plan)| watch.verdict(plan) == Verdict::Unknown)
     }
 
     /// The candidate's own request rate now.
     pub(super) fn candidate_rate(&self) -> Option<f64> {
+        self.own_rate(Role::Candidate)
+    }
+
+    /// An environment's own request rate now.
+    pub(super) fn own_rate(&self, role: Role) -> Option<f64> {
         let subject = Subject {
             signal: Signal::RequestRate,
-            role: Role::Candidate,
+            role,
             // Short, so that the rate falls soon after the traffic does.
             window: (self.plan.poll.readings * 5).max(Duration::from_secs(3)),
             minimum_requests: 0,
@@ -297,12 +311,13 @@ impl Engine {
         self.plan.rollback.floor.unwrap_or_else(|| self.idle_rate.unwrap_or(0.0) * 1.25 + FLOOR_LEAST)
     }
 
-    /// Remembers what the candidate is asked for while it has no share: health checks, scrapes, our own checks.
+    /// Remembers what the candidate is asked for just before it gets a share: health checks, scrapes, our own
+    /// checks. What it was asked for in a load test an hour ago is not its floor.
     fn note_idle_rate(&mut self) {
         if !self.forward_began
             && let Some(rate) = self.candidate_rate()
         {
-            self.idle_rate = Some(self.idle_rate.unwrap_or(0.0).max(rate));
+            self.idle_rate = Some(rate);
         }
     }
 
@@ -325,17 +340,21 @@ impl Engine {
 
     /// Whether the rollback target can take the traffic: `None` when nobody knows.
     pub(super) fn stable_is_ready(&self) -> Option<bool> {
-        if self.health[Role::Stable].is_down() {
+        let stale = Freshness::of(self.plan.poll.health).stale;
+        let health = &self.health[Role::Stable];
+        let health_is_fresh = health.last.as_ref().is_some_and(|(at, _)| self.now.since(*at) <= stale);
+        if health.is_down() && health_is_fresh {
             return Some(false);
         }
-        if let Some((up, all)) = self.slots_up(Role::Stable)
+        let balancer_stale = Freshness::of(self.plan.poll.balancer).stale;
+        let balancer_is_fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= balancer_stale);
+        if let Some((up, all)) = self.slots_up(Role::Stable).filter(|_| balancer_is_fresh)
             && (up as f64) < all as f64 * self.plan.rollback.stable_ready
         {
             return Some(false);
         }
-        let stale = Freshness::of(self.plan.poll.health).stale;
-        match &self.health[Role::Stable].last {
-            Some((at, Health::Healthy)) if self.now.since(*at) <= stale => Some(true),
+        match &health.last {
+            Some((_, Health::Healthy)) if health_is_fresh => Some(true),
             Some((_, Health::Healthy | Health::Failing(_) | Health::Unknown(_))) | None => None,
         }
     }
@@ -379,7 +398,8 @@ impl Engine {
         let plan = self.plan.clone();
         for (index, guardrail) in plan.guardrails.iter().enumerate() {
             let reading = self.read(&guardrail.subject);
-            self.watches[index].update(guardrail, reading, self.now, freshness);
+            let expects_requests = self.has_traffic(guardrail.subject.role);
+            self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
         }
         for (index, check) in plan.checks.iter().enumerate() {
             if let CheckKind::Reading { subject, .. } = &check.kind {
@@ -388,6 +408,11 @@ impl Engine {
         }
         let of_step = self.position.map_or(&[][..], |position| &plan.steps[position].gates);
         self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
+    }
+
+    /// Whether the balancer gives an environment a part of the traffic, as far as this run has seen.
+    fn has_traffic(&self, role: Role) -> bool {
+        self.forward_began && self.shift.is_none() && self.current.seen_from(role) > Split::ALL_STABLE
     }
 
     /// Whether a limit may stop what is going on. Whoever overrides has seen the limit and goes over it: it holds
@@ -405,7 +430,9 @@ impl Engine {
     pub(super) fn blind_words(&self) -> String {
         let since = self.instances[Role::Candidate].read_at().unwrap_or(self.started.0);
         let age = self.now.since(since).as_secs();
-        format!("BLIND: no candidate metrics for {age} s")
+        let why = self.instances[Role::Candidate].each.iter().find_map(|instance| instance.failure());
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!("BLIND: no candidate metrics for {age} s{why}")
     }
 
     /// Limits act once the candidate may have traffic, until the run is over or back.
@@ -452,6 +479,9 @@ impl Engine {
         if let Some(breaks) = self.past_no_return().filter(|_| !planted(Bug::BackPastNoReturn)) {
             return Some(format!("past the point of no return: {breaks}"));
         }
+        if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
+            return Some(format!("somebody else set {}", drift.setting));
+        }
         let is_down = self.stable_is_ready() == Some(false) && !planted(Bug::BackToDown);
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }
@@ -488,19 +518,15 @@ impl Engine {
         let who = format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip());
         match &watch.reading.value {
             Ok(value) => {
-                let limits = [plan.roll_back, plan.hold, plan.warn];
-                let limit = limits.into_iter().flatten().find(|limit| value > limit);
                 let shown = self.plan.quantity(signal, *value);
-                match limit.or(plan.forward_limit()).or(plan.warn) {
-                    Some(limit) => {
-                        let sign = if *value > limit { ">" } else { "<=" };
-                        let lasting = watch
-                            .over_since()
-                            .filter(|_| *value > limit)
-                            .map_or_else(String::new, |since| format!(" for {} s", self.now.since(since).as_secs()));
-                        format!("{who} {shown} {sign} {}{lasting}", self.plan.quantity(signal, limit))
+                match (watch.exceeded(plan), plan.forward_limit().or(plan.warn)) {
+                    (Some((limit, since)), _) => {
+                        let lasting = since.map(|since| watch.reading.at.since(since).as_secs());
+                        let lasting = lasting.filter(|s| *s > 0).map_or_else(String::new, |s| format!(" for {s} s"));
+                        format!("{who} {shown} > {}{lasting}", self.plan.quantity(signal, limit))
                     }
-                    None => format!("{who} {shown}"),
+                    (None, Some(limit)) => format!("{who} {shown} <= {}", self.plan.quantity(signal, limit)),
+                    (None, None) => format!("{who} {shown}"),
                 }
             }
             Err(absence) => format!("{who}: {absence}"),
@@ -564,18 +590,25 @@ impl Engine {
             Ok(rate) if rate > 0.0 => {
                 let fits = rate * subject.window.as_secs_f64() >= need as f64;
                 let wait = Duration::from_secs_f64((more as f64 / rate).min(86_400.0));
-                let when = if fits {
-                    format!("about {}", crate::domain::duration_words(Duration::from_secs(wait.as_secs().max(1))))
-                } else {
-                    "never at this rate in this window".to_owned()
+                let reached = self.position.and_then(|position| self.reached[position]).map(|(at, _)| at);
+                let settled = reached.is_some_and(|at| self.now.since(at) > subject.window);
+                let when = match (fits, settled) {
+                    (true, _) => {
+                        let wait = Duration::from_secs(wait.as_secs().max(1));
+                        format!(", about {}", crate::domain::duration_words(wait))
+                    }
+                    (false, true) => ", never at this rate in this window".to_owned(),
+                    // The rate is still from before the step.
+                    (false, false) => String::new(),
                 };
-                format!("too few requests: {more} more, {when}")
+                format!("too few requests: {more} more{when}")
             }
             _ => format!("too few requests: {more} more"),
         }
     }
 
-    /// Errors of the candidate since the run began, and how many stable's ratio would have made of its requests.
+    /// Errors of the candidate since the run began, and how many stable's ratio would have made of its requests;
+    /// both are lower bounds once [`Instances::totals_have_gaps`] or its feed is lost.
     pub(super) fn failed_on_candidate(&self) -> (f64, f64) {
         let candidate = &self.instances[Role::Candidate];
         let stable = &self.instances[Role::Stable];
@@ -586,12 +619,10 @@ impl Engine {
     /// Whether nothing of this run can be on the candidate.
     pub(super) fn nothing_to_roll_back(&self) -> bool {
         let fresh = Freshness::of(self.plan.poll.balancer).late;
-        let seen = self.balancer.at().is_some_and(|at| self.now.since(at) <= fresh);
-        !self.forward_began
-            && self.shift.is_none()
-            && seen
-            && self.balancer.split() == Some(Split::ALL_STABLE)
-            && self.balancer.configured.as_ref().is_some_and(|c| c.share <= 0.0)
+        let seen = self.balancer.seen.as_ref().filter(|(at, _)| self.now.since(*at) <= fresh);
+        // By weight: a candidate server that is down now would serve as soon as it comes up.
+        let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
+        !self.forward_began && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE)
     }
 }
 

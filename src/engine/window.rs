@@ -1,9 +1,10 @@
 //! Rates, ratios and percentiles over a window, from counters that may reset.
 //!
-//! Each scrape becomes the *increase* since the one before it on the same instance. A counter that went
-//! down was reset and counts from zero, as in Prometheus' `rate()`. Percentiles interpolate linearly
-//! within a bucket, as `histogram_quantile()` does. Unlike both, nothing is extrapolated to the window's
-//! edges, and a percentile beyond the last finite bucket has no value.
+//! Each scrape becomes the *increase* since the one before it on the same instance. Percentiles interpolate
+//! linearly within a bucket, as Prometheus' `histogram_quantile()` does. Unlike its `rate()`, a counter that
+//! went down, or whose family was missing, is begun anew and not counted from zero: the sum of several series
+//! goes down when one of them disappears, and its whole history would be taken for requests of now. Nothing is
+//! extrapolated to the window's edges, and a percentile beyond the last finite bucket has no value.
 
 use super::event::Scrape;
 use super::planted::{Bug, planted};
@@ -12,6 +13,8 @@ use crate::plan::{Combine, Metrics, Subject};
 use std::collections::VecDeque;
 use std::time::Duration;
 
+/// Counters that went down this often within a window are not one process that was restarted.
+const RESETS_MAX: usize = 1;
 /// Most scrapes kept of one instance: an hour's window at five scrapes a second.
 pub const SCRAPES_MAX: usize = 18_000;
 
@@ -21,6 +24,16 @@ pub struct Instance {
     last: Option<(Mono, Scrape)>,
     failure: Option<(Mono, Absence)>,
     increases: VecDeque<Increase>,
+    /// Requests counted before the counters last went down.
+    peak: Option<f64>,
+}
+
+/// What one instance counted within a window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    requests: f64,
+    errors: f64,
+    covered: Duration,
 }
 
 /// What was counted between two scrapes of one instance.
@@ -28,12 +41,24 @@ pub struct Instance {
 struct Increase {
     from: Mono,
     to: Mono,
-    /// `None` when the counter was not there at either end: what it counted is not known.
-    requests: Option<f64>,
-    errors: f64,
-    /// Cumulative, as the exposition has them; empty when there is no histogram.
-    buckets: Vec<(f64, f64)>,
-    gauges: Vec<f64>,
+    counted: Counted,
+    /// Each gauge's own growth; `None` where it went down or was not there.
+    gauges: Vec<Option<f64>>,
+}
+
+#[derive(Debug, Clone)]
+enum Counted {
+    /// Both scrapes had the counters, and they went up.
+    Grown {
+        requests: f64,
+        errors: f64,
+        /// Cumulative, as the exposition has them; empty when one of the scrapes had no histogram.
+        buckets: Vec<(f64, f64)>,
+    },
+    /// A counter went down.
+    Reset,
+    /// The request counter was missing from one of them.
+    Missing,
 }
 
 impl Instance {
@@ -48,7 +73,19 @@ impl Instance {
         };
         self.failure = None;
         if let Some((from, before)) = &self.last {
-            self.increases.push_back(increase(*from, before, at, &scrape));
+            let mut increase = increase(*from, before, at, &scrape);
+            match &increase.counted {
+                Counted::Reset => self.peak = before.requests,
+                Counted::Grown { requests, .. } => {
+                    // Back to where they were in one leap: a series that had disappeared is there again.
+                    let leaps = |peak: &mut f64| scrape.requests >= Some(*peak) && requests * 2.0 > *peak;
+                    if self.peak.take_if(leaps).is_some() {
+                        increase.counted = Counted::Reset;
+                    }
+                }
+                Counted::Missing => {}
+            }
+            self.increases.push_back(increase);
         }
         let horizon = at.minus(keep);
         while self.increases.len() > SCRAPES_MAX || self.increases.front().is_some_and(|first| first.to <= horizon) {
@@ -67,49 +104,56 @@ impl Instance {
         self.failure.as_ref().map(|(_, why)| why)
     }
 
+    /// What was counted within the window, or why that is not known.
+    fn counted(&self, since: Mono) -> Result<Sum, Absence> {
+        let mut sum = Sum::default();
+        let mut resets = 0;
+        for increase in self.within(since) {
+            match &increase.counted {
+                Counted::Grown { requests, errors, .. } => {
+                    sum.requests += requests;
+                    sum.errors += errors;
+                    sum.covered += increase.to.since(increase.from);
+                }
+                Counted::Reset => resets += 1,
+                Counted::Missing => {}
+            }
+        }
+        if resets > RESETS_MAX {
+            let words = format!("counters went down {resets} times in the window: several processes behind one URL?");
+            return Err(Absence::Unreadable(Clean::new(words)));
+        }
+        if sum.covered.is_zero() { Err(Absence::NotYet) } else { Ok(sum) }
+    }
+
     fn within(&self, since: Mono) -> impl Iterator<Item = &Increase> {
         // Oldest first, so what lies within the window is one run at the end.
         self.increases.range(self.increases.partition_point(|increase| increase.from < since)..)
     }
-
-    /// Those in which requests were counted.
-    fn counting(&self, since: Mono) -> impl Iterator<Item = &Increase> {
-        self.within(since).filter(|increase| increase.requests.is_some())
-    }
 }
 
 fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape) -> Increase {
-    // One counter that went down means that the process began anew: all its counters did.
-    let reset = before.requests > now.requests
-        || before.errors > now.errors
-        || before.buckets.iter().zip(&now.buckets).any(|(a, b)| a.1 > b.1);
-    let grown = |before: f64, now: f64| if reset { now } else { now - before };
+    let gauge = |scrape: &Scrape, i: usize| scrape.gauges.get(i).and_then(|value| value.as_ref().ok().copied());
+    let grown = |i| Some(gauge(now, i)? - gauge(before, i)?).filter(|grown| *grown >= 0.0);
+    Increase { from, to, counted: counted(before, now), gauges: (0..now.gauges.len()).map(grown).collect() }
+}
+
+fn counted(before: &Scrape, now: &Scrape) -> Counted {
+    let (Some(requests_before), Some(requests)) = (before.requests, now.requests) else { return Counted::Missing };
     let same_bounds = before.buckets.len() == now.buckets.len()
         && before.buckets.iter().zip(&now.buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
-    let buckets = now
-        .buckets
-        .iter()
-        .enumerate()
-        .map(|(i, (bound, count))| (*bound, if same_bounds { grown(before.buckets[i].1, *count) } else { *count }))
-        .collect();
-    let gauge = |gauges: &[Result<f64, Absence>], i: usize| match gauges.get(i) {
-        Some(Ok(value)) => Some(*value),
-        _ => None,
-    };
-    let gauges = (0..now.gauges.len())
-        .map(|i| match (gauge(&before.gauges, i), gauge(&now.gauges, i)) {
-            (Some(before), Some(now)) if now >= before => now - before,
-            (_, Some(now)) => now,
-            (_, None) => f64::NAN,
-        })
-        .collect();
-    Increase {
-        from,
-        to,
-        requests: before.requests.zip(now.requests).map(|(before, now)| grown(before, now)),
-        errors: grown(before.errors, now.errors),
-        buckets,
-        gauges,
+    // One counter that went down means that the process began anew: all its counters did.
+    let went_down = requests_before > requests
+        || before.errors > now.errors
+        || same_bounds && before.buckets.iter().zip(&now.buckets).any(|(a, b)| a.1 > b.1);
+    if went_down {
+        return Counted::Reset;
+    }
+    let pairs = before.buckets.iter().zip(&now.buckets).filter(|_| same_bounds);
+    Counted::Grown {
+        requests: requests - requests_before,
+        errors: now.errors - before.errors,
+        buckets: pairs.map(|((_, before), (bound, now))| (*bound, now - before)).collect(),
     }
 }
 
@@ -138,22 +182,32 @@ pub struct Instances {
     pub errors_total: f64,
     /// Requests since the run began to count.
     pub requests_total: f64,
+    /// Whether a part of both was not seen: counters went down or were missing.
+    pub totals_have_gaps: bool,
 }
 
 impl Instances {
     /// No scrape yet of any of `count` instances.
     pub fn new(count: usize) -> Self {
-        Self { each: vec![Instance::default(); count], errors_total: 0.0, requests_total: 0.0 }
+        Self { each: vec![Instance::default(); count], errors_total: 0.0, requests_total: 0.0, totals_have_gaps: false }
     }
 
     /// Takes one instance's scrape in.
     pub fn push(&mut self, instance: usize, at: Mono, scrape: Result<Scrape, Absence>, keep: Duration) {
         let Some(instance) = self.each.get_mut(instance) else { return };
         let was_read = scrape.is_ok() && instance.last.is_some();
+        // A failed scrape alone loses nothing: the next increase spans it.
         instance.push(at, scrape, keep);
-        if let (true, Some(newest)) = (was_read, instance.increases.back()) {
-            self.errors_total += newest.requests.map_or(0.0, |_| newest.errors);
-            self.requests_total += newest.requests.unwrap_or(0.0);
+        if !was_read {
+            return;
+        }
+        match instance.increases.back().map(|newest| &newest.counted) {
+            Some(Counted::Grown { requests, errors, .. }) => {
+                self.errors_total += errors;
+                self.requests_total += requests;
+            }
+            Some(Counted::Reset | Counted::Missing) => self.totals_have_gaps = true,
+            None => {}
         }
     }
 
@@ -192,17 +246,16 @@ impl Instances {
         let mut rate = 0.0;
         for instance in &self.each {
             let Some((_, last)) = &instance.last else { return Reading::absent(Absence::NotYet, at) };
-            let covered: Duration = instance.counting(since).map(|i| i.to.since(i.from)).sum();
             if last.requests.is_none() {
                 return Reading::absent(Absence::Missing(Clean::new("the request counter")), at);
             }
-            if covered.is_zero() {
-                return Reading::absent(Absence::NotYet, at);
-            }
-            let counted: f64 = instance.counting(since).filter_map(|i| i.requests).sum();
-            requests += counted;
-            errors += instance.counting(since).map(|i| i.errors).sum::<f64>();
-            rate += counted / covered.as_secs_f64();
+            let sum = match instance.counted(since) {
+                Ok(sum) => sum,
+                Err(why) => return Reading::absent(why, at),
+            };
+            requests += sum.requests;
+            errors += sum.errors;
+            rate += sum.requests / sum.covered.as_secs_f64();
         }
         // A counter that is not a number counts nothing: neither no requests nor too few of them.
         if !(requests.is_finite() && errors.is_finite() || planted(Bug::NanIsWithin)) {
@@ -232,17 +285,21 @@ impl Instances {
 
     fn percentile(&self, percentile: Percentile, since: Mono) -> Result<f64, Absence> {
         let mut sum: Vec<(f64, f64)> = Vec::new();
-        for increase in self.each.iter().flat_map(|instance| instance.counting(since)) {
+        for increase in self.each.iter().flat_map(|instance| instance.within(since)) {
+            let Counted::Grown { buckets, .. } = &increase.counted else { continue };
+            // One part without a histogram would be left out of the percentile without a word.
+            if buckets.is_empty() {
+                return Err(Absence::Missing("a latency histogram that stays the same".into()));
+            }
             if sum.is_empty() {
-                sum.clone_from(&increase.buckets);
+                sum.clone_from(buckets);
                 continue;
             }
-            let same = sum.len() == increase.buckets.len()
-                && sum.iter().zip(&increase.buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
+            let same = sum.len() == buckets.len() && sum.iter().zip(buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
             if !same {
                 return Err(Absence::Unreadable("instances have different histogram buckets".into()));
             }
-            for (total, (_, count)) in sum.iter_mut().zip(&increase.buckets) {
+            for (total, (_, count)) in sum.iter_mut().zip(buckets) {
                 total.1 += count;
             }
         }
@@ -261,8 +318,10 @@ impl Instances {
             if plan.rate {
                 let (mut grown, mut covered) = (0.0, Duration::ZERO);
                 for increase in instance.within(since) {
-                    grown += increase.gauges[index];
-                    covered += increase.to.since(increase.from);
+                    if let Some(Some(growth)) = increase.gauges.get(index) {
+                        grown += growth;
+                        covered += increase.to.since(increase.from);
+                    }
                 }
                 if covered.is_zero() {
                     return Err(Absence::NotYet);
@@ -360,9 +419,62 @@ mod tests {
             instances.push(0, at(second), Ok(scrape(requests, errors)), HOUR);
         }
         let reading = read(&instances, Signal::ErrorRatio, 1, at(2));
-        assert_eq!(reading.requests, Some(150));
-        assert!((reading.value.expect("known") - 5.0 / 150.0).abs() < 1e-9);
-        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 75.0).abs() < 1e-9);
+        // What was counted since the restart has no beginning: it is left out until the next scrape.
+        assert_eq!(reading.requests, Some(100));
+        assert!((reading.value.expect("known") - 1.0 / 100.0).abs() < 1e-9);
+        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 100.0).abs() < 1e-9);
+        instances.push(0, at(3), Ok(scrape(150.0, 8.0)), HOUR);
+        let reading = read(&instances, Signal::ErrorRatio, 1, at(3));
+        assert!((reading.value.expect("known") - 5.0 / 200.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_past_is_never_counted_as_now() {
+        // A million good requests long ago; now half of a hundred a second fail. A scrape lacks the family, or a
+        // series of it.
+        for hole in [None, Some(scrape(1000.0, 0.0))] {
+            let mut instances = Instances::new(1);
+            for second in 0..8 {
+                let now = f64::from(second);
+                let whole = scrape(1e6 + now * 100.0, now * 50.0);
+                let lacking = hole.clone().unwrap_or(Scrape { requests: None, buckets: vec![], ..whole.clone() });
+                let seen = if second == 3 { lacking } else { whole };
+                instances.push(0, at(second as u64), Ok(seen), HOUR);
+            }
+            let reading = read(&instances, Signal::ErrorRatio, 1, at(7));
+            match reading.value {
+                Ok(ratio) => assert!((ratio - 0.5).abs() < 0.01, "{ratio} of {:?}", reading.requests),
+                Err(why) => assert!(hole.is_some(), "{why}"),
+            }
+            assert!(reading.requests.is_none_or(|requests| requests < 1000), "{:?}", reading.requests);
+        }
+    }
+
+    #[test]
+    fn counters_that_go_down_again_and_again_are_not_one_process() {
+        let mut instances = Instances::new(1);
+        for second in 0..8_u32 {
+            let (a, b) = (scrape(f64::from(second) * 10.0, 0.0), scrape(5000.0 + f64::from(second) * 10.0, 9.0));
+            instances.push(0, at(u64::from(second)), Ok(if second % 2 == 0 { a } else { b }), HOUR);
+        }
+        let value = read(&instances, Signal::ErrorRatio, 1, at(7)).value;
+        assert!(matches!(value, Err(Absence::Unreadable(_))), "{value:?}");
+    }
+
+    #[test]
+    fn an_instance_without_a_histogram_is_not_left_out_of_the_percentile() {
+        for bare in [0, 1] {
+            let mut instances = Instances::new(2);
+            for second in 0..3 {
+                for instance in 0..2 {
+                    let mut scrape = scrape(second as f64 * 100.0, 0.0);
+                    scrape.buckets.retain(|_| instance != bare);
+                    instances.push(instance, at(second), Ok(scrape), HOUR);
+                }
+            }
+            let value = read(&instances, Signal::Latency(Percentile::P99), 1, at(2)).value;
+            assert!(matches!(value, Err(Absence::Missing(_))), "{value:?}");
+        }
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Places {
     pub fn from_env() -> Result<Self, PlaceError> {
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(state) = var("WARROOM_STATE_DIR") {
-            return Ok(Self::at(state));
+            // Absolute: others are told the socket's path, and they are in other folders.
+            return Ok(Self::at(std::path::absolute(&state).unwrap_or(state)));
         }
         let state = var("XDG_STATE_HOME")
             .or_else(|| var("HOME").map(|home| home.join(".local/state")))
@@ -64,6 +65,11 @@ impl Places {
     pub fn at(state: PathBuf) -> Self {
         let sockets = state.join("sockets");
         Self { state, sockets, moved: true }
+    }
+
+    /// The folder that everything is in; sockets may be elsewhere.
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// What `WARROOM_STATE_DIR` must be for another process to find the same places.
@@ -91,6 +97,11 @@ impl Places {
         self.run(run).join("log")
     }
 
+    /// Whether a keeper has ever begun on a run, as its log folder tells; its journal was written before that.
+    pub fn keeper_began(&self, run: &RunId) -> bool {
+        std::fs::read_dir(self.logs(run)).is_ok_and(|mut logs| logs.next().is_some())
+    }
+
     /// The keeper's socket. The name is short, because the path's length is limited.
     pub fn socket(&self, run: &RunId) -> Result<PathBuf, PlaceError> {
         let path = self.sockets.join(format!("{}.sock", run.as_str()));
@@ -106,16 +117,21 @@ impl Places {
         Ok(())
     }
 
-    /// All runs, the newest first.
+    /// All runs, the newest first. Of another user's state, those whose socket a group may use.
     pub fn runs(&self) -> Result<Vec<RunId>, PlaceError> {
+        use std::io::ErrorKind;
         let path = self.state.join("runs");
         let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => std::fs::read_dir(&self.sockets),
+            entries => entries,
+        };
+        let entries = match entries {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(why) => return Err(PlaceError::Folder { path, why }),
         };
-        let mut runs: Vec<RunId> =
-            entries.flatten().filter_map(|entry| RunId::parse(entry.file_name().to_str()?)).collect();
+        let run_of = |name: &str| RunId::parse(name.strip_suffix(".sock").unwrap_or(name));
+        let mut runs: Vec<RunId> = entries.flatten().filter_map(|entry| run_of(entry.file_name().to_str()?)).collect();
         // Ids end with their time, so the newest is the one whose time sorts last.
         runs.sort_by(|a, b| time_of(b).cmp(time_of(a)).then_with(|| b.cmp(a)));
         Ok(runs)

@@ -2,18 +2,22 @@
 
 use crate::domain::{Clean, Wall};
 use crate::engine::Entry;
+use crate::failpoint::{self, DiskFault};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Version 1. `body` is an [`Entry`] as JSON; `number` is its place in the run.
+/// The newest version's tables. `body` is an [`Entry`] as JSON; `number` is its place in the run.
 pub const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, severity TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS info (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-PRAGMA user_version = 1;
 ";
-const SCHEMA_VERSION: i64 = 1;
+/// The version of [`SCHEMA`]: one more than there are steps to it from version 1.
+pub const SCHEMA_VERSION: i64 = 1 + MIGRATIONS.len() as i64;
+/// What leads from each version to the next, from version 1 on. A step never changes once it was released: journals
+/// of every version are out there. `tests/journals` keeps one of each, which the newest program must open.
+const MIGRATIONS: &[&str] = &[];
 /// How long a reader waits for the writer's short locks.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
@@ -28,8 +32,16 @@ pub enum JournalError {
         /// Why.
         why: rusqlite::Error,
     },
-    /// The file is of another program or version.
-    #[error("journal {path} has version {version}; this program reads version {SCHEMA_VERSION}")]
+    /// The file cannot be opened.
+    #[error("journal {path}: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// The file is of a newer program.
+    #[error("journal {path} has version {version}, of a newer warroom; this one reads up to {SCHEMA_VERSION}")]
     Version {
         /// The file.
         path: PathBuf,
@@ -80,8 +92,11 @@ impl Writer {
         // FULL syncs the write-ahead log at each commit: what was answered is on disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(wrap)?;
         match version(&connection).map_err(wrap)? {
-            0 => connection.execute_batch(SCHEMA).map_err(wrap)?,
-            SCHEMA_VERSION => {}
+            // All or nothing: a process killed in between leaves an empty file that is begun again.
+            0 => connection
+                .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+                .map_err(wrap)?,
+            version @ 1..=SCHEMA_VERSION => migrate(&connection, version, MIGRATIONS).map_err(wrap)?,
             version => return Err(JournalError::Version { path: path.to_owned(), version }),
         }
         Ok(Self { connection, path: path.to_owned() })
@@ -100,10 +115,16 @@ impl Writer {
     pub fn append<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), JournalError> {
         let path = self.path.clone();
         let wrap = |why| JournalError::Sqlite { path: path.clone(), why };
+        if let Some(fault) = failpoint::disk() {
+            return Err(wrap(failure(fault)));
+        }
+        failpoint::pass("transaction due");
         let transaction = self.connection.transaction().map_err(wrap)?;
         {
             let mut insert = transaction
-                .prepare_cached("INSERT INTO entries (number, wall_ms, severity, body) VALUES (?1, ?2, ?3, ?4)")
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO entries (number, wall_ms, severity, body) VALUES (?1, ?2, ?3, ?4)",
+                )
                 .map_err(wrap)?;
             for entry in entries {
                 let body = serde_json::to_string(entry).map_err(|error| JournalError::Entry {
@@ -113,9 +134,13 @@ impl Writer {
                 })?;
                 let severity = format!("{:?}", entry.severity).to_lowercase();
                 insert.execute((entry.number.cast_signed(), entry.wall.millis(), severity, body)).map_err(wrap)?;
+                failpoint::pass("entry inserted");
             }
         }
-        transaction.commit().map_err(wrap)
+        failpoint::pass("commit due");
+        transaction.commit().map_err(wrap)?;
+        failpoint::pass("committed");
+        Ok(())
     }
 }
 
@@ -124,11 +149,15 @@ impl Writer {
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
+    /// Whether anything was ever written: a `run` that was killed at its start leaves an empty file.
+    begun: bool,
 }
 
 impl Reader {
     /// Opens a run's journal for reading.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        // SQLite does not tell why it cannot open a file; the system does.
+        std::fs::File::open(path).map_err(|why| JournalError::File { path: path.to_owned(), why })?;
         let wrap = |why| JournalError::Sqlite { path: path.to_owned(), why };
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -141,13 +170,22 @@ impl Reader {
                 .map_err(wrap)?;
         connection.busy_timeout(BUSY_WAIT).map_err(wrap)?;
         match version(&connection).map_err(wrap)? {
-            SCHEMA_VERSION => Ok(Self { connection, path: path.to_owned() }),
+            // Older tables hold the same columns that are read here; only a writer brings them up to date.
+            version @ 0..=SCHEMA_VERSION => Ok(Self { connection, path: path.to_owned(), begun: version > 0 }),
             version => Err(JournalError::Version { path: path.to_owned(), version }),
         }
     }
 
+    /// Whether it has ever been written to.
+    pub fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// What the run is; `None` when its keeper died before it could write that.
     pub fn info(&self) -> Result<Option<RunInfo>, JournalError> {
+        if !self.begun {
+            return Ok(None);
+        }
         let value: Option<String> = self
             .connection
             .query_row("SELECT value FROM info WHERE key = 'run'", [], |row| row.get(0))
@@ -158,6 +196,9 @@ impl Reader {
 
     /// All entries in their order.
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        if !self.begun {
+            return Ok(Vec::new());
+        }
         let wrap = |why| JournalError::Sqlite { path: self.path.clone(), why };
         let mut statement =
             self.connection.prepare("SELECT number, body FROM entries ORDER BY number").map_err(wrap)?;
@@ -173,6 +214,26 @@ impl Reader {
         })
         .collect()
     }
+}
+
+/// Leads a journal from its version to the newest, each step whole or not at all.
+fn migrate(connection: &Connection, from: i64, steps: &[&str]) -> Result<(), rusqlite::Error> {
+    for (version, step) in (1..).zip(steps).skip_while(|(version, _)| *version < from) {
+        connection.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {}; COMMIT;", version + 1))?;
+    }
+    Ok(())
+}
+
+/// What SQLite says of such a disk.
+fn failure(fault: DiskFault) -> rusqlite::Error {
+    use rusqlite::ffi;
+    let code = match fault {
+        DiskFault::Full => ffi::SQLITE_FULL,
+        DiskFault::ReadOnly => ffi::SQLITE_READONLY,
+        DiskFault::Write => ffi::SQLITE_IOERR_WRITE,
+        DiskFault::Sync => ffi::SQLITE_IOERR_FSYNC,
+    };
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
 }
 
 fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
@@ -203,6 +264,37 @@ mod tests {
         writer.append(written.iter()).expect("appends");
         assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
         assert!(writer.append([entry(2)].iter()).is_err(), "a number is written once");
+    }
+
+    #[test]
+    fn each_version_is_led_to_the_newest_and_keeps_its_entries() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        drop(Writer::open(&path).expect("opens"));
+        let connection = Connection::open(&path).expect("opens");
+        connection.execute("INSERT INTO info VALUES ('run', 'kept')", []).expect("inserts");
+        let steps = ["CREATE TABLE second (a);", "CREATE TABLE third (a);", "CREATE TABLE fourth (a);"];
+        connection.execute_batch("PRAGMA user_version = 1").expect("version 1");
+        migrate(&connection, 1, &steps[..1]).expect("to 2");
+        assert_eq!(version(&connection).expect("a version"), 2);
+        assert!(migrate(&connection, 2, &["", "CREATE TABLE third (a);", "nonsense;"]).is_err());
+        assert_eq!(version(&connection).expect("a version"), 3, "a step that fails leaves the version before it");
+        connection.execute_batch("ROLLBACK").expect("the failed step");
+        migrate(&connection, 3, &steps).expect("to 4");
+        assert_eq!(version(&connection).expect("a version"), 4);
+        let kept: String = connection.query_row("SELECT value FROM info", [], |row| row.get(0)).expect("kept");
+        assert_eq!(kept, "kept");
+        connection.query_row("SELECT count(*) FROM fourth", [], |row| row.get::<_, i64>(0)).expect("the newest table");
+    }
+
+    #[test]
+    fn a_journal_that_was_never_written_is_empty_and_not_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        std::fs::write(&path, "").expect("writes");
+        let reader = Reader::open(&path).expect("opens");
+        assert!(!reader.is_begun());
+        assert_eq!((reader.info().expect("reads"), reader.entries().expect("reads")), (None, Vec::new()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A mark that somebody rolled a run back without its keeper.
 
 use crate::domain::{Clean, Person, Wall};
+use crate::failpoint;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -23,10 +24,13 @@ impl Tombstone {
     pub fn leave(&self, run_folder: &Path) -> io::Result<()> {
         use std::io::Write;
         let fresh = run_folder.join(format!("{FILE}.new"));
+        failpoint::pass("tombstone due");
         let mut file = std::fs::File::create(&fresh)?;
         file.write_all(serde_json::to_string(self).map_err(io::Error::other)?.as_bytes())?;
         file.sync_all()?;
+        failpoint::pass("tombstone synced");
         std::fs::rename(&fresh, run_folder.join(FILE))?;
+        failpoint::pass("tombstone named");
         std::fs::File::open(run_folder)?.sync_all()
     }
 

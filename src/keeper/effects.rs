@@ -5,14 +5,15 @@ use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{BalancerState, Clean, EffectId, Epoch, Setting};
 use crate::engine::{Direction, Effect, Event, Outcome, OutcomeKind, WriteResult};
+use crate::failpoint;
 use crate::journal::Tombstone;
 use crate::plan::Plan;
 use crate::traffic::Traffic;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 
 /// What a driver may take beyond its own timeouts before its task is given up.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -56,12 +57,12 @@ impl Hands {
                     forward.abort();
                 }
                 let traffic = self.traffic.clone();
-                self.run(
-                    id,
-                    epoch,
-                    lost_write,
-                    async move { OutcomeKind::Written(traffic.write(setting, None).await) },
-                );
+                self.run(id, epoch, lost_write, async move {
+                    failpoint::pass("rollback due");
+                    let result = traffic.write(setting, None).await;
+                    failpoint::pass("rollback written");
+                    OutcomeKind::Written(result)
+                });
             }
             Effect::ReadSplit { id, epoch } => {
                 let traffic = self.traffic.clone();
@@ -72,7 +73,10 @@ impl Hands {
                 };
                 self.run(id, epoch, lost, async move {
                     let started = clock::mono();
-                    OutcomeKind::Read { started, state: traffic.read().await }
+                    failpoint::pass("read due");
+                    let state = traffic.read().await;
+                    failpoint::pass("read back");
+                    OutcomeKind::Read { started, state }
                 });
             }
             Effect::Stop => {}
@@ -83,13 +87,15 @@ impl Hands {
     fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
         self.run(id, epoch, lost_write, async move {
-            if let Some(words) = Tombstone::find(&folder) {
+            if let Some(words) = tombstone(&folder).await {
                 let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                 return OutcomeKind::Written(why);
             }
+            failpoint::pass("forward due");
             let result = traffic.write(setting, tag).await;
-            if let Some(words) = Tombstone::find(&folder) {
+            failpoint::pass("forward written");
+            if let Some(words) = tombstone(&folder).await {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
             OutcomeKind::Written(result)
@@ -112,7 +118,9 @@ impl Hands {
                 Ok(Err(_)) => lost("it took longer than all its timeouts together".into()),
                 Err(error) => lost(lost_words(error)),
             };
+            failpoint::pass("outcome due");
             let _ = outcomes.send(Outcome { id, epoch, result }).await;
+            failpoint::pass("outcome sent");
         });
         handle
     }
@@ -124,8 +132,16 @@ impl Hands {
 
     /// Waits until the journal is written.
     pub async fn finish(self) {
-        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
+        let _ = spawn_blocking(move || self.journal.finish()).await;
     }
+}
+
+/// Looks for a tombstone on a thread of its own: a disk that hangs must not hold up the loop. A look that fails counts
+/// as one found.
+async fn tombstone(folder: &Path) -> Option<Clean> {
+    let folder = folder.to_owned();
+    let found = spawn_blocking(move || Tombstone::find(&folder)).await;
+    found.unwrap_or_else(|error| Some(lost_words(error)))
 }
 
 /// A write whose task ended without a result may have gone out.

@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::domain::{Clean, EffectId, Epoch};
 use crate::engine::{Entry, Outcome, OutcomeKind};
+use crate::failpoint;
 use crate::journal::Writer;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -44,6 +45,7 @@ fn write_all(mut writer: Writer, waiting: &Receiver<(EffectId, Box<Entry>)>, sen
     while let Ok(first) = waiting.recv() {
         let mut batch = vec![first];
         batch.extend(waiting.try_iter());
+        failpoint::pass("batch taken");
         let result = writer.append(batch.iter().map(|(_, entry)| entry.as_ref())).map_err(|error| {
             tracing::error!(%error, "journal");
             Clean::new(error.to_string())
@@ -52,6 +54,7 @@ fn write_all(mut writer: Writer, waiting: &Receiver<(EffectId, Box<Entry>)>, sen
             let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::Journaled(result.clone()) };
             // The loop is gone only when the keeper ends; then nobody waits for outcomes.
             let _ = senders.outcomes.blocking_send(outcome);
+            failpoint::pass("entry reported");
         }
     }
 }

@@ -13,8 +13,9 @@ mod sources;
 pub use host_lock::{Holder, HostLock, LockError, current_user};
 
 use crate::clock;
-use crate::domain::{Clean, RunId, Wall};
-use crate::engine::{CLOCK_GAP, Engine, Entry, Event, Mode, Stamped};
+use crate::domain::{Clean, Mono, RunId, Wall};
+use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
+use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
 use crate::remote::ClientError;
@@ -26,7 +27,7 @@ use lanes::{Lanes, Operator, Senders as Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How long a keeper stays after a final state with nobody looking.
 const LINGER: Duration = Duration::from_secs(3600);
@@ -64,6 +65,16 @@ pub enum KeeperError {
     /// The group that the plan names.
     #[error("access.group {0:?}: no such group on this machine")]
     NoSuchGroup(String),
+    /// The group that the plan names could not reach the socket.
+    #[error(
+        "access.group {group:?}: {folder} lets nobody of it through to the socket; set WARROOM_STATE_DIR to a folder that does"
+    )]
+    GroupShutOut {
+        /// The group.
+        group: String,
+        /// The folder on the way.
+        folder: String,
+    },
 }
 
 /// What a keeper is started with.
@@ -75,10 +86,13 @@ pub struct KeeperOptions {
     pub mode: Mode,
     /// How long it stays without any console, when that is limited (the demo's keeper).
     pub alone_at_most: Option<Duration>,
+    /// What befell the keeper of this run before; it is written down first.
+    pub after: Option<Clean>,
 }
 
 /// Holds a run until it ends. `ready` is called once the socket listens.
 pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
+    failpoint::pass("keeper began");
     let run = &options.run;
     let plan = Arc::new(plan::load_file(&places.plan(run))?);
     let socket = places.socket(run)?;
@@ -87,11 +101,15 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
         Mode::Watch => None,
     };
-    let journal = Writer::open(&places.journal(run))?;
+    failpoint::pass("keeper locked");
+    let mut journal = Writer::open(&places.journal(run))?;
     let old = Reader::open(&places.journal(run))?;
     let original = old.info()?;
-    let entries = old.entries()?;
+    let mut entries = old.entries()?;
     drop(old);
+    if let Some(words) = options.after {
+        entries.push(note(&mut journal, entries.last(), words));
+    }
     let info = original.unwrap_or_else(|| RunInfo {
         title: plan.title().as_str().into(),
         plan_path: plan.source.path.clone(),
@@ -101,6 +119,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         watch_only: options.mode == Mode::Watch,
     });
     let engine = begin(&plan, options.mode, &entries);
+    failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
     let hands = Hands::new(
         traffic::connect(&plan)?,
@@ -109,7 +128,8 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         senders.clone(),
         &plan,
     );
-    let listener = server::listen(&socket, plan.access.group.as_deref())?;
+    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
+    failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
     let (publish, status) = watch::channel(Bytes::new());
@@ -119,6 +139,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     }
     tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
     ready();
+    failpoint::pass("keeper ready");
     let keeper = Loop {
         engine,
         lanes,
@@ -128,11 +149,29 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         since: clock::wall(),
         plan_changed,
         alone_at_most: options.alone_at_most,
+        unanswered: Vec::new(),
     };
     keeper.turn().await;
     let _ = std::fs::remove_file(&socket);
     tracing::info!("keeper ended");
     Ok(())
+}
+
+/// Writes down what befell the keeper before.
+fn note(journal: &mut Writer, last: Option<&Entry>, text: Clean) -> Entry {
+    let entry = Entry {
+        number: last.map_or(1, |last| last.number + 1),
+        wall: clock::wall(),
+        mono: clock::mono(),
+        severity: Severity::Critical,
+        by: None,
+        text,
+        fact: Fact::Line,
+    };
+    if let Err(error) = journal.append(std::iter::once(&entry)) {
+        tracing::error!(%error, "journal");
+    }
+    entry
 }
 
 fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
@@ -154,6 +193,8 @@ struct Loop {
     since: Wall,
     plan_changed: Arc<AtomicBool>,
     alone_at_most: Option<Duration>,
+    /// Answers to a rollback that is neither on disk nor on its way yet.
+    unanswered: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 impl Loop {
@@ -163,6 +204,7 @@ impl Loop {
         let mut published = turned;
         let mut seen = None;
         let mut alone_since = turned;
+        let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         while !self.engine.is_ended() {
             let pause = self.pause(published);
@@ -183,6 +225,14 @@ impl Loop {
             if gap > CLOCK_GAP {
                 seq += 1;
                 self.handle(seq, Operator::from(Event::ClockJumped { by: gap }));
+            }
+            // Somebody set the wall clock: what came with a time of its own is of no known age.
+            let set = clocks_apart(mono).abs_diff(apart);
+            apart = clocks_apart(mono);
+            if u128::from(set) > CLOCK_GAP.as_millis() {
+                tracing::warn!(millis = set, "the wall clock was set");
+                seq += 1;
+                self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
             }
             seq += 1;
             let urgent = self.handle(seq, operator);
@@ -209,7 +259,7 @@ impl Loop {
     }
 
     /// How long the loop may sleep: until the engine's own wake or the next snapshot.
-    fn pause(&self, published: crate::domain::Mono) -> Duration {
+    fn pause(&self, published: Mono) -> Duration {
         let now = clock::mono();
         let publish = (published + PUBLISH_MOST).since(now);
         self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
@@ -224,14 +274,30 @@ impl Loop {
                 return false;
             }
         };
+        failpoint::pass("event taken");
         let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
         let handled = self.engine.handle(&stamped);
+        let accepts = handled.effects.iter().any(is_acceptance);
+        let sends = handled.effects.iter().any(is_way_back);
         for effect in handled.effects {
+            failpoint::pass("effect due");
             self.hands.carry_out(effect);
         }
+        failpoint::pass("event handled");
         let urgent = reply.is_some();
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {
-            let _ = reply.send(answer);
+            // Who hears that a rollback is accepted looks away: a keeper killed now must not have forgotten it. The
+            // engine sends it once it is on disk, and within 20 ms in any case.
+            if accepts && !sends {
+                self.unanswered.push((reply, answer));
+            } else {
+                let _ = reply.send(answer);
+            }
+        }
+        if sends {
+            for (reply, answer) in self.unanswered.drain(..) {
+                let _ = reply.send(answer);
+            }
         }
         urgent
     }
@@ -249,6 +315,19 @@ impl Loop {
             snapshot: self.engine.snapshot(),
         })))
     }
+}
+
+/// How far the wall clock is ahead of the other one, in milliseconds: it changes only when somebody sets it.
+fn clocks_apart(mono: Mono) -> i64 {
+    clock::wall().millis() - (mono.micros() / 1000).cast_signed()
+}
+
+fn is_acceptance(effect: &Effect) -> bool {
+    matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+}
+
+fn is_way_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::WriteSplit { direction: Direction::Back, .. })
 }
 
 fn signal(kind: tokio::signal::unix::SignalKind) -> Option<tokio::signal::unix::Signal> {

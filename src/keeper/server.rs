@@ -5,10 +5,11 @@ use super::lanes::Operator;
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
-use crate::wire::{Connection, FromKeeper, PROTOCOL, ToKeeper};
+use crate::failpoint;
+use crate::wire::{Connection, FromKeeper, PROTOCOL, REQUEST_BYTES_MAX, ToKeeper};
 use bytes::Bytes;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +23,8 @@ const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 
-/// Listens for the owner only, or for a group as well.
-pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
+/// Listens for the owner only, or for a group as well. `state` is the folder that is ours to open for it.
+pub fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
     let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
     // The host-wide lock is ours, so a file that is still here is a dead keeper's.
     match std::fs::remove_file(path) {
@@ -35,17 +36,36 @@ pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, KeeperEr
         None => 0o600,
         Some(name) => {
             let found = nix::unistd::Group::from_name(name).ok().flatten();
-            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid;
-            std::os::unix::fs::chown(path, None, Some(gid.as_raw())).map_err(wrap)?;
-            if let Some(folder) = path.parent() {
-                std::os::unix::fs::chown(folder, None, Some(gid.as_raw())).map_err(wrap)?;
-                std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o710)).map_err(wrap)?;
-            }
+            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid.as_raw();
+            chown(path, None, Some(gid)).map_err(wrap)?;
+            open_way(path, state, name, gid)?;
             0o660
         }
     };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
     Ok(listener)
+}
+
+/// Lets a group through the folders above a socket that are ours; into the nearest it may look, so that it
+/// finds the run. A folder that is not ours is left as it is, and one that lets nobody through is an error:
+/// the plan would promise the group what it cannot have.
+fn open_way(path: &Path, state: &Path, group: &str, gid: u32) -> Result<(), KeeperError> {
+    let nearest = path.parent();
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        let wrap = |why| KeeperError::Socket { path: folder.display().to_string(), why };
+        let meta = std::fs::metadata(folder).map_err(wrap)?;
+        let is_nearest = Some(folder) == nearest;
+        let wanted = if is_nearest { 0o050 } else { 0o010 };
+        let is_open = meta.mode() & (wanted >> 3) == wanted >> 3 || meta.gid() == gid && meta.mode() & wanted == wanted;
+        if !is_open && (is_nearest || folder.starts_with(state)) {
+            chown(folder, None, Some(gid)).map_err(wrap)?;
+            let mode = meta.mode() & 0o7777 | wanted;
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
+        } else if meta.mode() & 0o011 == 0 {
+            return Err(KeeperError::GroupShutOut { group: group.to_owned(), folder: folder.display().to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Takes connections for as long as the keeper lives.
@@ -64,7 +84,7 @@ pub async fn serve(listener: UnixListener, senders: Shared, status: watch::Recei
         let Ok(place) = places.clone().try_acquire_owned() else {
             tokio::spawn(async move {
                 let why = Clean::new(format!("{CONNECTIONS_MAX} connections are open already"));
-                let _ = Connection::new(stream).send(&FromKeeper::Refused { why }).await;
+                let _ = Connection::new(stream, REQUEST_BYTES_MAX).send(&FromKeeper::Refused { why }).await;
             });
             continue;
         };
@@ -93,8 +113,10 @@ struct Visitor {
 
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
-        let user = user_name(stream.peer_cred()?.uid());
-        let mut connection = Connection::new(stream);
+        let uid = stream.peer_cred()?.uid();
+        // The machine's names may come over a network.
+        let user = tokio::task::spawn_blocking(move || user_name(uid)).await.map_err(io::Error::other)?;
+        let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.
         let (person, rights, follow) = match first {
@@ -179,10 +201,14 @@ impl Visitor {
         rights: Rights,
     ) -> io::Result<()> {
         let (reply, answer) = oneshot::channel();
+        failpoint::pass("command heard");
         let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
         let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;
         let answer = answer.await.unwrap_or_else(|_| Answer::Refused(vec!["the keeper has ended".into()]));
-        connection.send(&FromKeeper::Answer { id, answer }).await
+        failpoint::pass("answer due");
+        connection.send(&FromKeeper::Answer { id, answer }).await?;
+        failpoint::pass("answer sent");
+        Ok(())
     }
 
     async fn tell(&self, event: Event) {

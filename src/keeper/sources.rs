@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Requests of the sampler that may be under way at once.
@@ -147,7 +148,7 @@ fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
 /// Looks for a tombstone, and whether the plan's file still is what was frozen.
 fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &Shared, changed: &Arc<AtomicBool>) {
     let (operator, frozen, path, changed) =
-        (senders.operator.clone(), plan.source.text.clone(), plan_path.to_owned(), changed.clone());
+        (senders.operator.clone(), Arc::<str>::from(plan.source.text.as_str()), plan_path.to_owned(), changed.clone());
     supervise(
         "run folder".to_owned(),
         senders,
@@ -157,10 +158,15 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                 (operator.clone(), folder.clone(), frozen.clone(), path.clone(), changed.clone());
             each(FOLDER_INTERVAL, move || {
                 let (operator, folder) = (operator.clone(), folder.clone());
-                let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != frozen);
-                changed.store(differs, Ordering::Relaxed);
+                let (frozen, path, changed) = (frozen.clone(), path.clone(), changed.clone());
                 async move {
-                    if let Some(words) = Tombstone::find(&folder) {
+                    // A disk that hangs holds up this source and nothing else.
+                    let found = spawn_blocking(move || {
+                        let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != *frozen);
+                        changed.store(differs, Ordering::Relaxed);
+                        Tombstone::find(&folder)
+                    });
+                    if let Ok(Some(words)) = found.await {
                         let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                     }
                 }

@@ -1,6 +1,7 @@
 //! Reads TOML tables key by key, remembers every error with its place, and goes on to the next key.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -97,6 +98,9 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     }
 }
 
+/// Most places that are listed as not TOML: a file of another kind has one on each of its lines.
+const SYNTAX_ERRORS_MAX: usize = 100;
+
 /// Where errors go while a plan is read.
 pub(super) struct Report<'a> {
     file: String,
@@ -105,7 +109,7 @@ pub(super) struct Report<'a> {
     lines: Vec<usize>,
     /// Lines that are not TOML. What stands on them was guessed by the parser, and what seems to be
     /// missing elsewhere may only not have been read.
-    broken: Vec<usize>,
+    broken: BTreeSet<usize>,
     found: RefCell<Vec<(usize, PlanError)>>,
 }
 
@@ -113,7 +117,7 @@ impl<'a> Report<'a> {
     pub fn new(path: &Path, text: &'a str) -> Self {
         let file = crate::domain::Clean::new(path.display().to_string()).to_string();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, text, lines, broken: Vec::new(), found: RefCell::default() }
+        Self { file, text, lines, broken: BTreeSet::new(), found: RefCell::default() }
     }
 
     pub fn push(&self, span: Range<usize>, problem: String, allowed: &str, hint: Option<String>) {
@@ -141,11 +145,16 @@ impl<'a> Report<'a> {
 
     /// Reports what is not TOML. Comes before everything else.
     pub fn syntax(&mut self, errors: &[toml::de::Error]) {
-        let mut lines = Vec::new();
-        for error in errors {
+        let mut lines = BTreeSet::new();
+        for (number, error) in errors.iter().enumerate() {
             let span = error.span().unwrap_or(0..0);
-            lines.push(self.position(span.start).0);
-            self.push(span, error.message().trim().to_owned(), "TOML 1.0", None);
+            lines.insert(self.position(span.start).0);
+            let problem = match number.cmp(&SYNTAX_ERRORS_MAX) {
+                Ordering::Less => error.message().trim().to_owned(),
+                Ordering::Equal => format!("and {} more places that are not TOML", errors.len() - number),
+                Ordering::Greater => continue,
+            };
+            self.push(span, problem, "TOML 1.0", None);
         }
         self.broken = lines;
     }

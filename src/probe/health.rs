@@ -3,10 +3,8 @@
 use crate::domain::{Clean, Verdict};
 use crate::engine::{CheckAnswer, Health};
 use crate::plan::{Environment, HttpCheck};
-use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Found, Keep};
 use bytes::Bytes;
-use reqwest::Client;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Where a health answer gives its version, by custom.
@@ -41,13 +39,11 @@ impl HealthProbe {
             return Health::Failing(Clean::new(format!("health answers {status}")));
         }
         let Some(expected) = &self.version else { return Health::Healthy };
-        match serde_json::from_slice::<Value>(&body).ok().as_ref().and_then(|json| json.pointer(VERSION_POINTER)) {
-            Some(Value::String(version)) if version == expected.as_str() => Health::Healthy,
-            Some(Value::String(version)) => {
-                Health::Failing(Clean::new(format!("version {version}, expected {expected}")))
-            }
+        match remote::look_at(&body, VERSION_POINTER).ok().as_ref().and_then(Found::as_str) {
+            Some(version) if version == expected.as_str() => Health::Healthy,
+            Some(version) => Health::Failing(Clean::new(format!("version {version}, expected {expected}"))),
             // Without a version field there is nothing to compare; a check can ask for one.
-            Some(_) | None => Health::Healthy,
+            None => Health::Healthy,
         }
     }
 }
@@ -121,16 +117,19 @@ impl CheckProbe {
         if self.plan.json.is_empty() && self.plan.version.is_none() {
             return Ok(String::new());
         }
-        let json: Value = serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))?;
+        let look = |pointer: &str| {
+            remote::look_at(body, pointer).map_err(|error| format!("the answer cannot be read: {error}"))
+        };
         for (pointer, expected) in &self.plan.json {
-            match json.pointer(pointer) {
-                Some(found) if found == expected => {}
-                Some(found) => return Err(format!("{pointer} is {found}, not {expected}")),
-                None => return Err(format!("{pointer} is missing")),
+            match look(pointer)? {
+                Found::Leaf(found) if found == *expected => {}
+                Found::Leaf(found) => return Err(format!("{pointer} is {found}, not {expected}")),
+                Found::Branch => return Err(format!("{pointer} is a list or an object, not {expected}")),
+                Found::Nothing => return Err(format!("{pointer} is missing")),
             }
         }
         match (&self.plan.version, &self.version) {
-            (Some(pointer), Some(expected)) => match json.pointer(pointer).and_then(Value::as_str) {
+            (Some(pointer), Some(expected)) => match look(pointer)?.as_str() {
                 Some(found) if found == expected.as_str() => Ok(format!(" v{found}")),
                 Some(found) => Err(format!("version {found}, expected {expected}")),
                 None => Err(format!("{pointer} is missing")),
@@ -144,6 +143,6 @@ impl CheckProbe {
 async fn get(client: &Client, url: &str) -> Result<(u16, Bytes), Failure> {
     let response = client.get(url).send().await.map_err(|error| remote::failure(&error))?;
     let status = response.status().as_u16();
-    let body = remote::body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
+    let body = client.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
     Ok((status, body))
 }

@@ -4,14 +4,18 @@ use super::exposition::{self, Sample};
 use crate::domain::{Absence, Clean, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
-use crate::remote::{self, ClientError, Keep};
+use crate::remote::{self, Client, ClientError, Keep};
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
 use std::collections::HashSet;
 use std::time::Duration;
 
 /// Largest exposition, in bytes: ten times the largest we have met.
 pub const EXPOSITION_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// From this size on an exposition is read on a thread of its own: a millisecond of CPU, which a rollback may wait.
+const ELSEWHERE_BYTES_MIN: usize = 128 * 1024;
+/// Most buckets of one histogram: ten times the finest we have met. The engine keeps a window of scrapes.
+const BUCKETS_MAX: usize = 500;
 /// A sample's own time may differ from now by this much.
 const TIMESTAMP_SKEW_MAX: Duration = Duration::from_secs(60);
 
@@ -35,14 +39,20 @@ impl MetricsProbe {
         let status = response.status();
         let is_html =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let body = remote::body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
+        let body = self.client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
         if status != StatusCode::OK {
             return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", status.as_u16()))));
         }
         if is_html {
             return Err(Absence::Unreadable("an HTML page, not an exposition".into()));
         }
-        collect(&body, &self.plan, now())
+        let now = now();
+        if body.len() < ELSEWHERE_BYTES_MIN {
+            return collect(&body, &self.plan, now);
+        }
+        let plan = self.plan.clone();
+        let collected = tokio::task::spawn_blocking(move || collect(&body, &plan, now)).await;
+        collected.unwrap_or_else(|error| Err(Absence::Lost(Clean::new(error.to_string()))))
     }
 }
 
@@ -60,6 +70,7 @@ struct Collector<'a, 'p> {
     bucket_name: Option<String>,
     requests: Option<f64>,
     errors: f64,
+    /// Bound and count, by rising bounds.
     buckets: Vec<(f64, f64)>,
     gauges: Vec<GaugeSum>,
     seen: HashSet<(&'a str, &'a str)>,
@@ -158,9 +169,13 @@ impl<'a, 'p> Collector<'a, 'p> {
                 Some(Absence::Unreadable(Clean::new(format!("{} has a bucket without a bound", sample.name))));
             return;
         };
-        match self.buckets.iter_mut().find(|(at, _)| at.total_cmp(&bound).is_eq()) {
-            Some((_, count)) => *count += value,
-            None => self.buckets.push((bound, value)),
+        match self.buckets.binary_search_by(|(at, _)| at.total_cmp(&bound)) {
+            Ok(at) => self.buckets[at].1 += value,
+            Err(_) if self.buckets.len() == BUCKETS_MAX => {
+                let why = Clean::new(format!("{} has more than {BUCKETS_MAX} buckets", sample.name));
+                self.trouble = Some(Absence::Unreadable(why));
+            }
+            Err(at) => self.buckets.insert(at, (bound, value)),
         }
     }
 
@@ -177,11 +192,10 @@ impl<'a, 'p> Collector<'a, 'p> {
         }
     }
 
-    fn finish(mut self) -> Result<Scrape, Absence> {
+    fn finish(self) -> Result<Scrape, Absence> {
         if let Some(trouble) = self.trouble {
             return Err(trouble);
         }
-        self.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         if self.buckets.windows(2).any(|pair| pair[0].1 > pair[1].1) {
             return Err(Absence::Unreadable("the histogram's buckets are not cumulative".into()));
         }
@@ -259,6 +273,8 @@ mod tests {
             let absence = read(text).expect_err(text).to_string();
             assert!(absence.contains(why), "{text}: {absence}");
         }
+        let endless: String = (0..=BUCKETS_MAX).map(|at| format!("l_bucket{{le=\"{at}\"}} 1\n")).collect();
+        assert!(read(&endless).expect_err("too many").to_string().contains("more than 500 buckets"));
         let scrape = read("r{code=\"200\"} 1\nm 1\nm{a=\"b\"} 2\nlimit 1\n").expect("readable");
         assert_eq!(scrape.gauges, [Err(Absence::SeveralSeries("m".into()))]);
         assert_eq!(read("x 1\n").expect("readable").requests, None);

@@ -2,8 +2,7 @@
 
 use crate::domain::Role;
 use crate::plan::Sampler;
-use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Keep};
-use reqwest::Client;
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Keep};
 use std::time::Duration;
 
 /// One request's outcome.
@@ -35,7 +34,7 @@ impl SamplerProbe {
         let Ok(response) = self.client.get(&self.plan.url).send().await else { return SampleSeen::Failed };
         let server = response.headers().get(&self.plan.header).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let is_error = response.status().is_server_error();
-        let _ = remote::body(response, ANSWER_BYTES_MAX).await;
+        let _ = self.client.body(response, ANSWER_BYTES_MAX).await;
         let named =
             server.and_then(|name| Role::BOTH.into_iter().find(|role| self.plan.servers[*role].contains(&name)));
         match named {

@@ -2,16 +2,29 @@
 //!
 //! Every request has a timeout, every body a size limit, and every failure a sentence for a person.
 
+mod json;
+
+pub use json::{Found, look_at};
+
 use crate::domain::{Absence, Clean};
 use crate::plan::{Http, Secret};
 use bytes::{Bytes, BytesMut};
+use memchr::memmem;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::{RequestBuilder, Response};
 use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest answer of a health check or a balancer, in bytes: what any of them says in a page.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Shortest secret that is looked for in answers, in bytes: shorter words stand in any text.
+const SECRET_BYTES_LEAST: usize = 4;
+/// How rustls says that nobody we trust signed a server's certificate.
+const UNKNOWN_ISSUER: &str = "UnknownIssuer";
+/// What stands in an answer where it repeated a secret.
+const HIDDEN: &[u8] = b"***";
 
 /// Why a client could not be made from the plan.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +64,34 @@ pub enum Keep {
     Nothing,
 }
 
+/// A client for one server, and what that server's answers must not bring back.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    secrets: Secrets,
+}
+
 /// A client for one server as the plan describes it. Secrets are read here, once, and never shown.
 pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientError> {
-    let mut builder = Client::builder()
+    let (headers, secrets) = headers(http)?;
+    let built = builder(http, &headers, timeout, keep)?.build();
+    // A machine without a single trusted CA still speaks plain HTTP, and its rollback must not fail for it:
+    // there a TLS server is refused at its handshake, with the reason.
+    let http = match built {
+        Err(_) if http.ca.is_none() => builder(http, &headers, timeout, keep)?.tls_certs_only([]).build(),
+        built => built,
+    };
+    let http = http.map_err(|error| ClientError::Setup(chain(&error)))?;
+    Ok(Client { http, secrets })
+}
+
+fn builder(
+    http: &Http,
+    headers: &HeaderMap,
+    timeout: Duration,
+    keep: Keep,
+) -> Result<reqwest::ClientBuilder, ClientError> {
+    let mut builder = reqwest::Client::builder()
         .user_agent(concat!("warroom/", env!("CARGO_PKG_VERSION")))
         .timeout(timeout)
         .connect_timeout(timeout)
@@ -62,7 +100,7 @@ pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, Clie
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .default_headers(headers(http)?);
+        .default_headers(headers.clone());
     builder = match keep {
         Keep::Alive => builder.pool_max_idle_per_host(1).pool_idle_timeout(Duration::from_secs(90)),
         Keep::Nothing => builder.pool_max_idle_per_host(0),
@@ -77,11 +115,12 @@ pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, Clie
             reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| ClientError::Setup(chain(&error)))?;
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| ClientError::Setup(chain(&error)))
+    Ok(builder)
 }
 
-fn headers(http: &Http) -> Result<HeaderMap, ClientError> {
+fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientError> {
     let mut headers = HeaderMap::new();
+    let mut secrets = Vec::new();
     for (name, secret) in &http.headers {
         let value = match secret {
             Secret::Plain(value) => value.clone(),
@@ -96,13 +135,81 @@ fn headers(http: &Http) -> Result<HeaderMap, ClientError> {
                 text.trim_end_matches(['\r', '\n']).to_owned()
             }
         };
+        let is_secret = !matches!(secret, Secret::Plain(_));
+        if is_secret {
+            secrets.extend(Secrets::of(&value));
+        }
         let unsendable = || ClientError::Header(name.clone());
         let header = HeaderName::try_from(name.as_str()).map_err(|_| unsendable())?;
         let mut value = HeaderValue::try_from(value).map_err(|_| unsendable())?;
-        value.set_sensitive(!matches!(secret, Secret::Plain(_)));
+        value.set_sensitive(is_secret);
         headers.insert(header, value);
     }
-    Ok(headers)
+    Ok((headers, Secrets(secrets.into())))
+}
+
+impl Client {
+    /// A request for a page.
+    pub fn get(&self, url: &str) -> RequestBuilder {
+        self.http.get(url)
+    }
+
+    /// A request that changes something.
+    pub fn post(&self, url: &str) -> RequestBuilder {
+        self.http.post(url)
+    }
+
+    /// Reads a body up to a limit; a longer or broken one is an error in words. A server that repeats what it
+    /// was sent brings no secret on screen: this is where each one is taken out again.
+    pub async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Bytes, Clean> {
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => {
+                    return Err(Clean::new(format!("the answer is longer than {bytes_max} bytes")));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(self.secrets.hide(body.freeze())),
+                Err(error) => return Err(Clean::new(format!("the answer broke off: {}", root(&error)))),
+            }
+        }
+    }
+}
+
+/// What was sent and must never be seen, the longest first.
+#[derive(Clone)]
+struct Secrets(Arc<[String]>);
+
+impl Secrets {
+    /// A header's value, and what follows a scheme's name such as `Bearer`.
+    fn of(value: &str) -> Vec<String> {
+        let words = value.split_whitespace().skip(1).map(str::to_owned);
+        std::iter::once(value.trim().to_owned()).chain(words).filter(|word| word.len() >= SECRET_BYTES_LEAST).collect()
+    }
+
+    fn hide(&self, body: Bytes) -> Bytes {
+        self.0.iter().fold(body, |body, secret| {
+            let places: Vec<usize> = memmem::find_iter(&body, secret).collect();
+            if places.is_empty() {
+                return body;
+            }
+            let mut hidden = BytesMut::with_capacity(body.len());
+            let mut kept = 0;
+            for place in places {
+                hidden.extend_from_slice(&body[kept..place]);
+                hidden.extend_from_slice(HIDDEN);
+                kept = place + secret.len();
+            }
+            hidden.extend_from_slice(&body[kept..]);
+            hidden.freeze()
+        })
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
 }
 
 /// A failure of one request.
@@ -145,7 +252,13 @@ pub fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() && !error.is_connect() {
         return Failure::NoAnswer(Clean::new(format!("{host} gave no answer in time")));
     }
-    let words = Clean::new(format!("{host}: {}", root(error)));
+    let why = root(error);
+    let hint = if why.contains(UNKNOWN_ISSUER) {
+        ", a CA that is not trusted here: name it with `ca` in the plan"
+    } else {
+        ""
+    };
+    let words = Clean::new(format!("{host}: {why}{hint}"));
     if error.is_connect() || error.is_builder() { Failure::NotSent(words) } else { Failure::NoAnswer(words) }
 }
 
@@ -181,17 +294,26 @@ pub fn chain(error: &dyn Error) -> String {
     words
 }
 
-/// Reads a body up to a limit; a longer or broken one is an error in words.
-pub async fn body(mut response: Response, bytes_max: usize) -> Result<Bytes, Clean> {
-    let mut body = BytesMut::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => {
-                return Err(Clean::new(format!("the answer is longer than {bytes_max} bytes")));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body.freeze()),
-            Err(error) => return Err(Clean::new(format!("the answer broke off: {}", root(&error)))),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(secret: &str, body: &'static str) -> String {
+        let hidden = Secrets(Secrets::of(secret).into()).hide(Bytes::from_static(body.as_bytes()));
+        String::from_utf8_lossy(&hidden).into_owned()
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_is_taken_out() {
+        assert_eq!(hidden("Bearer s3cr3t", "no: Bearer s3cr3t, s3cr3t!"), "no: ***, ***!");
+        assert_eq!(hidden("s3cr3t", "s3cr3ts3cr3t"), "******");
+        assert_eq!(hidden("Bearer s3cr3t", "Bearer wanted"), "Bearer wanted");
+        assert_eq!(hidden("a b", "a b is in any text"), "a b is in any text");
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_clients_own_words() {
+        let secrets = Secrets(Secrets::of("Bearer s3cr3t").into());
+        assert_eq!(format!("{secrets:?}"), "2 secrets");
     }
 }

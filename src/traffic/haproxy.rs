@@ -6,6 +6,7 @@
 use super::{Pending, Traffic, together};
 use crate::domain::{BalancerState, Clean, NodeState, Readiness, Setting, SlotState};
 use crate::engine::WriteResult;
+use crate::failpoint;
 use crate::plan::{HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode};
 use futures_util::future::join_all;
 use std::io;
@@ -51,9 +52,12 @@ impl HaproxyTraffic {
             Err(_) => return Err(Trouble::NotSent(format!("{address} gave no connection in time"))),
         };
         let exchange = async {
+            failpoint::pass("haproxy connected");
             stream.write_all(format!("{command}\n").as_bytes()).await?;
+            failpoint::pass("haproxy asked");
             let mut answer = Vec::new();
             stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+            failpoint::pass("haproxy answered");
             Ok::<_, io::Error>(answer)
         };
         match timeout(self.timeout, exchange).await {
@@ -68,14 +72,9 @@ impl HaproxyTraffic {
             Ok(answer) => answer,
             Err(Trouble::NotSent(why) | Trouble::NoAnswer(why)) => return Err(Clean::new(why)),
         };
-        let servers = servers_state(&answer)?;
-        let wanted = self.plan.servers.stable.iter().chain(&self.plan.servers.candidate);
-        wanted
-            .map(|name| {
-                let found = servers.iter().find(|server| server.name == *name).cloned();
-                found.ok_or_else(|| Clean::new(format!("backend {} has no server {name}", self.plan.backend)))
-            })
-            .collect()
+        let servers = &self.plan.servers;
+        let wanted: Vec<&str> = servers.stable.iter().chain(&servers.candidate).map(String::as_str).collect();
+        servers_state(&answer, &wanted)
     }
 
     /// Every server's weight on one node, in an order in which no command leads away from where all go,
@@ -159,34 +158,46 @@ impl Traffic for HaproxyTraffic {
     }
 }
 
-/// Reads `show servers state`: a version line, a `# ` header with the columns, one line a server.
-fn servers_state(answer: &str) -> Result<Vec<SlotState>, Clean> {
+/// Reads `show servers state`: a version line, a `# ` header with the columns, one line a server, an empty line.
+/// Gives the wanted servers, in their order; each must be there once.
+pub fn servers_state(answer: &str, wanted: &[&str]) -> Result<Vec<SlotState>, Clean> {
     let nonsense = |why: &str| Clean::new(format!("{why}: {}", answer.trim().chars().take(120).collect::<String>()));
     let mut lines = answer.lines().map(str::trim_end).filter(|line| !line.is_empty());
     if lines.next().map(str::trim) != Some("1") {
         return Err(nonsense("not a server state of version 1"));
     }
+    // HAProxy ends every answer with an empty line. Without it a last weight may have lost its last digits.
+    if !answer.ends_with("\n\n") {
+        return Err(nonsense("the answer is cut off"));
+    }
     let header = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or_else(|| nonsense("no header line"))?;
-    let columns: Vec<&str> = header.split_ascii_whitespace().collect();
-    let column =
-        |name: &str| columns.iter().position(|c| *c == name).ok_or_else(|| nonsense(&format!("no column {name}")));
+    let column = |name: &str| {
+        let found = header.split_ascii_whitespace().position(|c| c == name);
+        found.ok_or_else(|| nonsense(&format!("no column {name}")))
+    };
     let (name, op, admin) = (column("srv_name")?, column("srv_op_state")?, column("srv_admin_state")?);
     let (weight, initial) = (column("srv_uweight")?, column("srv_iweight")?);
-    let mut servers = Vec::new();
+    let mut servers: Vec<Option<SlotState>> = vec![None; wanted.len()];
     for line in lines {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let field = |at: usize| fields.get(at).copied().ok_or_else(|| nonsense("a server line is cut off"));
+        let field =
+            |at: usize| line.split_ascii_whitespace().nth(at).ok_or_else(|| nonsense("a server line is cut off"));
         let number = |at: usize| field(at)?.parse::<u32>().map_err(|_| nonsense("a weight is not a number"));
+        let name = field(name)?;
+        let Some(place) = wanted.iter().position(|wanted| *wanted == name) else { continue };
+        if servers[place].is_some() {
+            return Err(nonsense(&format!("server {name} is there twice")));
+        }
         // Any admin flag is maintenance or drain: no new requests.
         let up = OP_STATES_UP.contains(&field(op)?) && field(admin)? == "0";
-        servers.push(SlotState {
-            name: field(name)?.to_owned(),
+        servers[place] = Some(SlotState {
+            name: name.to_owned(),
             weight: number(weight)?,
             configured: Some(number(initial)?),
             readiness: if up { Readiness::Up } else { Readiness::Down },
         });
     }
-    Ok(servers)
+    let missing = |name: &&str| Clean::new(format!("the backend has no server {name}"));
+    servers.into_iter().zip(wanted).map(|(server, name)| server.ok_or_else(|| missing(name))).collect()
 }
 
 #[cfg(test)]
@@ -197,14 +208,14 @@ mod tests {
 
     #[test]
     fn a_server_state_is_read_by_its_header() {
-        let servers = servers_state(STATE).expect("readable");
+        let servers = servers_state(STATE, &["green2", "blue1", "green1"]).expect("readable");
         let seen: Vec<_> = servers.iter().map(|s| (s.name.as_str(), s.weight, s.configured, s.readiness)).collect();
         assert_eq!(
             seen,
             [
+                ("green2", 10, Some(0), Readiness::Down),
                 ("blue1", 90, Some(100), Readiness::Up),
-                ("green1", 10, Some(0), Readiness::Down),
-                ("green2", 10, Some(0), Readiness::Down)
+                ("green1", 10, Some(0), Readiness::Down)
             ]
         );
     }
@@ -215,10 +226,21 @@ mod tests {
             ("Can't find backend.\n", "version 1"),
             ("Permission denied\n", "Permission denied"),
             ("", "version 1"),
-            ("1\n# a b\n", "no column srv_name"),
-            ("1\n# srv_name srv_op_state srv_admin_state srv_uweight srv_iweight\nblue1 2 0\n", "cut off"),
+            ("1\n# a b\n\n", "no column srv_name"),
+            ("1\n# srv_name srv_op_state srv_admin_state srv_uweight srv_iweight\nblue1 2 0\n\n", "line is cut off"),
+            ("1\n# srv_name srv_op_state srv_admin_state srv_uweight srv_iweight\n\n", "no server blue1"),
+            (&STATE.replace("green1", "blue1"), "blue1 is there twice"),
         ] {
-            assert!(servers_state(bad).expect_err(bad).as_str().contains(why), "{bad}");
+            let error = servers_state(bad, &["blue1"]).expect_err(bad);
+            assert!(error.as_str().contains(why), "{bad}: {error}");
+        }
+    }
+
+    /// A weight of 100 cut after its first digit would be a weight of 1.
+    #[test]
+    fn an_answer_that_is_cut_anywhere_is_unreadable() {
+        for end in 0..STATE.len() {
+            assert!(servers_state(&STATE[..end], &["blue1"]).is_err(), "{end}");
         }
     }
 }

@@ -3,10 +3,11 @@
 use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
+use crate::failpoint;
 use crate::plan::{HttpDriver, PERCENT_WHOLE};
-use crate::remote::{self, ANSWER_BYTES_MAX, ClientError, Failure, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ impl HttpTraffic {
             Failure::NotSent(words) | Failure::NoAnswer(words) => words,
         })?;
         let status = response.status();
-        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        let body = remote::body(response, ANSWER_BYTES_MAX).await?;
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_strong(tag));
+        let tag = tag.map(str::to_owned);
+        let body = self.client.body(response, ANSWER_BYTES_MAX).await?;
         if status != StatusCode::OK {
             return Err(Clean::new(format!("GET {} answers {}{}", self.plan.read_path, status.as_u16(), tail(&body))));
         }
@@ -74,6 +76,7 @@ impl HttpTraffic {
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);
         }
+        failpoint::pass("http due");
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
@@ -84,8 +87,9 @@ impl HttpTraffic {
                 };
             }
         };
+        failpoint::pass("http answered");
         let status = response.status();
-        let answer = remote::body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        let answer = self.client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
         let path = &self.plan.write_path;
         let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(&answer)));
         match status {
@@ -118,6 +122,11 @@ impl Traffic for HttpTraffic {
     }
 }
 
+/// A weak tag never fulfils `If-Match` (RFC 9110, 13.1.1): sent with a write, it would forbid every one.
+fn is_strong(tag: &str) -> bool {
+    !tag.starts_with("W/")
+}
+
 /// `: the first words of an answer`, or nothing.
 fn tail(body: &[u8]) -> String {
     let words: String = Clean::from_bytes(body).as_str().trim().chars().take(120).collect();
@@ -125,14 +134,12 @@ fn tail(body: &[u8]) -> String {
 }
 
 /// Both percentages of an answer; they must be numbers from 0 to 100 that make 100.
-fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
-    let json: Value = serde_json::from_slice(body)
-        .map_err(|error| Clean::new(format!("the answer is not JSON: {error}{}", tail(body))))?;
+pub fn percentages(fields: &PerRole<String>, body: &[u8]) -> Result<PerRole<f64>, Clean> {
     let field = |role: Role| -> Result<f64, Clean> {
         let name = &fields[role];
-        let value = if name.starts_with('/') { json.pointer(name) } else { json.get(name) };
-        let number =
-            value.and_then(Value::as_f64).ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
+        let found = remote::look_at(body, name)
+            .map_err(|error| Clean::new(format!("the answer cannot be read: {error}{}", tail(body))))?;
+        let number = found.as_f64().ok_or_else(|| Clean::new(format!("the answer has no number {name:?}")))?;
         if (0.0..=100.0).contains(&number) {
             Ok(number)
         } else {
@@ -161,7 +168,8 @@ mod tests {
         let read = |body: &str| percentages(&fields, body.as_bytes()).map(|p| p.candidate);
         assert_eq!(read(r#"{"blue":99.0,"green":1.0}"#), Ok(1.0));
         for (bad, why) in [
-            ("<html>", "not JSON"),
+            ("<html>", "cannot be read"),
+            (r#"{"blue":99,"green":1,"blue":1}"#, "\"blue\" is there twice"),
             (r#"{"blue":99.0}"#, "no number \"green\""),
             (r#"{"blue":"99","green":1}"#, "no number \"blue\""),
             (r#"{"blue":60,"green":60}"#, "do not make 100"),

@@ -4,6 +4,9 @@
 mod haproxy;
 mod http;
 
+pub use haproxy::servers_state;
+pub use http::percentages;
+
 use crate::domain::{BalancerState, Clean, Setting};
 use crate::engine::WriteResult;
 use crate::plan::{Driver, Plan};

@@ -1,6 +1,6 @@
 //! The console's and the command line's end of the socket.
 
-use super::{Connection, FromKeeper, PROTOCOL, Status, ToKeeper};
+use super::{Connection, FRAME_BYTES_MAX, FromKeeper, PROTOCOL, Status, ToKeeper};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command};
 use std::io;
@@ -64,7 +64,7 @@ impl Client {
             .await
             .map_err(|_| ClientError::Hung)?
             .map_err(unreachable)?;
-        let mut connection = Connection::new(stream);
+        let mut connection = Connection::new(stream, FRAME_BYTES_MAX);
         let hello = ToKeeper::Hello {
             protocol: PROTOCOL,
             name: introduction.name.clone(),

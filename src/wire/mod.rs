@@ -15,12 +15,16 @@ use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::io;
 use tokio::net::UnixStream;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 /// Grows when a frame changes in a way that an older side would misread.
 pub const PROTOCOL: u32 = 1;
-/// Largest frame, in bytes: a snapshot of 40 checks and full charts is 60 KB.
-pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest frame, in bytes: a snapshot of 40 checks and full charts is 60 KB. Reading one may take thirty times as much.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Largest frame that a keeper takes, in bytes: the longest command is a note of 900 characters, each at most six bytes
+/// of JSON. The room for a whole frame is made when its length has come, and a keeper has many visitors.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
 
 /// What a console says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,14 +131,19 @@ pub struct KeeperInfo {
 /// A connection that carries whole frames.
 #[derive(Debug)]
 pub struct Connection {
-    framed: Framed<UnixStream, LengthDelimitedCodec>,
+    incoming: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+    outgoing: FramedWrite<OwnedWriteHalf, LengthDelimitedCodec>,
 }
 
 impl Connection {
-    /// Frames over a connected socket.
-    pub fn new(stream: UnixStream) -> Self {
-        let codec = LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec();
-        Self { framed: Framed::new(stream, codec) }
+    /// Frames over a connected socket. A frame that comes in longer than `incoming_bytes_max` ends it.
+    pub fn new(stream: UnixStream, incoming_bytes_max: usize) -> Self {
+        let codec = |bytes_max| LengthDelimitedCodec::builder().max_frame_length(bytes_max).new_codec();
+        let (read, write) = stream.into_split();
+        Self {
+            incoming: FramedRead::new(read, codec(incoming_bytes_max)),
+            outgoing: FramedWrite::new(write, codec(FRAME_BYTES_MAX)),
+        }
     }
 
     /// Sends one message.
@@ -144,12 +153,12 @@ impl Connection {
 
     /// Sends a message that was encoded before.
     pub async fn send_frame(&mut self, frame: Bytes) -> io::Result<()> {
-        self.framed.send(frame).await
+        self.outgoing.send(frame).await
     }
 
     /// Takes the next message; `None` when the other side closed. Safe to cancel.
     pub async fn next<T: for<'de> Deserialize<'de>>(&mut self) -> io::Result<Option<T>> {
-        match self.framed.next().await {
+        match self.incoming.next().await {
             None => Ok(None),
             Some(frame) => serde_json::from_slice(&frame?)
                 .map(Some)

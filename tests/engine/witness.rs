@@ -448,7 +448,7 @@ impl Witness {
             matches!(&turn.event, Event::Commanded(r) if matches!(r.command, Command::SendAgain | Command::Adopt));
         // What replaced the foreign setting may be one of the run's own: over those it is sent again.
         let own_again = matches!(&turn.event, Event::Ended(Outcome { result: OutcomeKind::Read { state, .. }, .. })
-            if state.setting().is_ok_and(|seen| self.is_own(&seen)));
+            if self.is_own(&state.readable_setting()));
         if self.foreign && !asked && !own_again {
             self.breaks(Rule::Foreign, format!("5: sent over FOREIGN at {:?}", turn.at));
         }

@@ -1,6 +1,6 @@
 //! A balancer with a percentage API that remembers every write.
 
-use super::net::{Request, Server};
+use super::net::{Reply, Request, Server};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -9,8 +9,37 @@ use std::time::Instant;
 struct Held {
     green: f64,
     posts: Vec<(Instant, f64)>,
+    /// The `If-Match` of each write.
+    matched: Vec<Option<String>>,
+    /// Grows with every change.
+    version: u64,
+    tags: Tags,
+    overtaken_by: Option<f64>,
     refuses_writes: Option<u16>,
     refuses_reads: Option<u16>,
+}
+
+/// Whether answers carry an `ETag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tags {
+    None,
+    Strong,
+    Weak,
+}
+
+impl Held {
+    fn set(&mut self, green: f64) {
+        self.version += 1;
+        self.green = green;
+    }
+
+    fn tag(&self) -> Option<String> {
+        match self.tags {
+            Tags::None => None,
+            Tags::Strong => Some(format!("\"{}\"", self.version)),
+            Tags::Weak => Some(format!("W/\"{}\"", self.version)),
+        }
+    }
 }
 
 /// The fixture.
@@ -23,7 +52,16 @@ impl Balancer {
     /// All traffic on blue.
     #[track_caller]
     pub fn start() -> Self {
-        let held = Held { green: 0.0, posts: Vec::new(), refuses_writes: None, refuses_reads: None };
+        let held = Held {
+            green: 0.0,
+            posts: Vec::new(),
+            matched: Vec::new(),
+            version: 1,
+            tags: Tags::None,
+            overtaken_by: None,
+            refuses_writes: None,
+            refuses_reads: None,
+        };
         let held = Arc::new(Mutex::new(held));
         let asked = held.clone();
         let server =
@@ -46,7 +84,22 @@ impl Balancer {
 
     /// Somebody else's hand.
     pub fn set(&self, green: f64) {
-        self.with(|held| held.green = green);
+        self.with(|held| held.set(green));
+    }
+
+    /// Answers carry a tag from here on, and a write's `If-Match` must fit it.
+    pub fn tag(&self, tags: Tags) {
+        self.with(|held| held.tags = tags);
+    }
+
+    /// Somebody else's hand comes between the next write and the read before it.
+    pub fn overtake(&self, green: f64) {
+        self.with(|held| held.overtaken_by = Some(green));
+    }
+
+    /// The `If-Match` of each write.
+    pub fn matched(&self) -> Vec<Option<String>> {
+        self.with(|held| held.matched.clone())
     }
 
     /// When each write came and what it set.
@@ -65,22 +118,36 @@ impl Balancer {
     }
 }
 
-fn answer(held: &mut Held, request: &Request) -> (u16, String) {
+fn answer(held: &mut Held, request: &Request) -> Reply {
     match (request.method.as_str(), request.path.as_str()) {
-        ("POST", "/api/traffic") => {
-            let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
-            let Some(green) = body["green"].as_f64() else { return (400, "green must be a number".into()) };
-            held.posts.push((Instant::now(), green));
-            if let Some(status) = held.refuses_writes {
-                return (status, "no".into());
-            }
-            held.green = green;
-            (200, "{}".into())
-        }
+        ("POST", "/api/traffic") => write(held, request).into(),
         ("GET", "/api/status") => match held.refuses_reads {
-            Some(status) => (status, "no".into()),
-            None => (200, format!("{{\"blue\": {}, \"green\": {}}}", 100.0 - held.green, held.green)),
+            Some(status) => (status, "no".into()).into(),
+            None => {
+                let body = format!("{{\"blue\": {}, \"green\": {}}}", 100.0 - held.green, held.green);
+                Reply { status: 200, body, tag: held.tag() }
+            }
         },
-        _ => (404, "no such page".into()),
+        _ => (404, "no such page".into()).into(),
     }
+}
+
+fn write(held: &mut Held, request: &Request) -> (u16, String) {
+    let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let Some(green) = body["green"].as_f64() else { return (400, "green must be a number".into()) };
+    let wanted = request.header("If-Match").map(str::to_owned);
+    held.posts.push((Instant::now(), green));
+    held.matched.push(wanted.clone());
+    if let Some(status) = held.refuses_writes {
+        return (status, "no".into());
+    }
+    if let Some(other) = held.overtaken_by.take() {
+        held.set(other);
+    }
+    // As RFC 9110 has it: a weak tag never fits.
+    if wanted.is_some_and(|wanted| held.tags != Tags::Strong || Some(wanted) != held.tag()) {
+        return (412, "changed since it was read".into());
+    }
+    held.set(green);
+    (200, "{}".into())
 }

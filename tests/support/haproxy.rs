@@ -16,6 +16,13 @@ use tempfile::TempDir;
 /// A server of the backend: its name, address and configured weight.
 pub type Server = (&'static str, String, u32);
 
+/// HAProxy in the foreground with this configuration.
+pub fn haproxy_command(config: &Path) -> Command {
+    let mut command = Command::new("haproxy");
+    command.arg("-f").arg(config).arg("-db");
+    command
+}
+
 /// A running HAProxy with one backend `app` and a runtime API on TCP and on a Unix socket.
 pub struct Haproxy {
     folder: TempDir,
@@ -62,9 +69,7 @@ impl Haproxy {
     }
 
     fn spawn(&self, old: Option<u32>) -> Process {
-        let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };
-        let mut command = Command::new(program);
-        command.arg("-f").arg(self.config()).arg("-db");
+        let mut command = haproxy_command(&self.config());
         if let Some(old) = old {
             command.arg("-sf").arg(old.to_string());
         }

@@ -5,14 +5,18 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod balancer;
+mod door;
 mod haproxy;
 mod net;
 mod site;
+mod terminal;
 
-pub use balancer::Balancer;
-pub use haproxy::Haproxy;
-pub use net::{App, free_port, get};
+pub use balancer::{Balancer, Tags};
+pub use door::{Door, Guarded, HOST};
+pub use haproxy::{Haproxy, haproxy_command};
+pub use net::{App, free_port, get, post};
 pub use site::{Site, args, modes, plain};
+pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -33,15 +37,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_warroom");
 
+/// Where a program is on `PATH`; `tests/run` puts the folders of servers there.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
 /// Whether a server's program is here. Without it a test says so, or fails where that is asked for.
 pub fn need(server: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&paths).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    if folders.map(|folder| folder.join(server)).any(|path| path.is_file()) {
+    if find(server).is_some() {
         return true;
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    assert!(std::env::var_os("WARROOM_REQUIRE_SERVERS").is_none(), "{test} needs {server}, which is not installed");
+    assert!(std::env::var_os("WARROOM_REQUIRE_SERVERS").is_none(), "{test} needs {server}, which is not on PATH");
     // Past the test harness' capture: what did not run must be seen.
     let _ = writeln!(std::io::stderr(), "NOT RUN: {test} needs {server}");
     false
@@ -213,6 +221,8 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
 /// A state folder of a test's own. Dropping it ends every process that works in it.
 pub struct Home {
     folder: TempDir,
+    /// Time between two looks at the status.
+    pub look_every: Duration,
 }
 
 impl Home {
@@ -220,7 +230,7 @@ impl Home {
     #[track_caller]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("wr-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
-        Self { folder }
+        Self { folder, look_every: LOOK_EVERY }
     }
 
     pub fn path(&self) -> &Path {
@@ -296,7 +306,7 @@ impl Home {
             }
             let band = status.as_ref().map(|s| s["band"].to_string());
             assert!(began.elapsed() < within, "not within {within:?}: {what}; band {band:?}; status {status:#?}");
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(self.look_every);
         }
     }
 
@@ -309,10 +319,7 @@ impl Home {
     /// Waits until every gate is open.
     #[track_caller]
     pub fn ready(&self) -> Value {
-        self.status_when("every gate is open", |status| {
-            let gates = status["gates"].as_array().expect("gates");
-            gates.iter().all(|gate| matches!(gate["verdict"].as_str(), Some("pass" | "warn")))
-        })
+        self.status_when("every gate is open", |status| status["gates"].as_array().expect("gates").iter().all(is_open))
     }
 
     /// Advances once the gates allow it.
@@ -369,25 +376,34 @@ pub struct World {
     process: Process,
     /// The plan's text.
     pub plan: String,
-    /// The proxy's address.
+    /// The addresses of the proxy and of the two apps.
     pub proxy: String,
+    pub stable: String,
+    pub candidate: String,
 }
 
 impl World {
     #[track_caller]
     pub fn start(home: &Home, scenario: &str, speed: &str, load: &str) -> Self {
+        Self::start_with(home, &["--scenario", scenario], speed, load)
+    }
+
+    #[track_caller]
+    pub fn start_with(home: &Home, scenario: &[&str], speed: &str, load: &str) -> Self {
         let path = home.path().join("world.toml");
-        let mut command = home.command(["world", "--listen", "127.0.0.1:0", "--scenario", scenario, "--speed", speed]);
-        command.args(["--load", load, "--write-plan"]).arg(&path);
+        let mut command = home.command(["world", "--listen", "127.0.0.1:0", "--speed", speed]);
+        command.args(scenario).args(["--load", load, "--write-plan"]).arg(&path);
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the world starts");
         let process = Process(child);
         wait_until("the world writes its plan", || path.exists());
         let plan = std::fs::read_to_string(&path).expect("the written plan");
-        let traffic = plan.split("[traffic]").nth(1).expect("a traffic section");
-        let proxy =
-            traffic.split("url = \"http://").nth(1).and_then(|rest| rest.split('"').next()).expect("a url").to_owned();
-        Self { process, plan, proxy }
+        let url_in = |section: &str| {
+            let rest = plan.split(section).nth(1).expect("the section");
+            rest.split("url = \"http://").nth(1).and_then(|rest| rest.split('"').next()).expect("a url").to_owned()
+        };
+        let [proxy, stable, candidate] = ["[traffic]", "[environments.stable]", "[environments.candidate]"].map(url_in);
+        Self { process, plan, proxy, stable, candidate }
     }
 
     pub fn pid(&self) -> u32 {
@@ -462,6 +478,35 @@ impl PlanText {
 /// Steps without a bake.
 pub fn steps(splits: &[&str]) -> String {
     splits.iter().fold(String::new(), |all, split| all + "[[steps]]\nsplit = \"" + split + "\"\nbake = \"0s\"\n")
+}
+
+/// A gate of the status.
+#[track_caller]
+pub fn gate<'a>(status: &'a Value, name: &str) -> &'a Value {
+    let gates = status["gates"].as_array().expect("gates");
+    gates.iter().find(|gate| gate["name"] == name).unwrap_or_else(|| panic!("no gate {name}: {gates:#?}"))
+}
+
+/// Whether a gate lets a step through.
+pub fn is_open(gate: &Value) -> bool {
+    matches!(gate["verdict"].as_str(), Some("pass" | "warn"))
+}
+
+/// Whether one gate is closed and every other is open.
+pub fn only_closed(status: &Value, name: &str) -> bool {
+    let gates = status["gates"].as_array().expect("gates");
+    gates.iter().all(|gate| (gate["name"] == name) != is_open(gate))
+}
+
+/// Every file below a folder, and every folder.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| {
+            let inside = if path.is_dir() { below(&path) } else { Vec::new() };
+            std::iter::once(path).chain(inside)
+        })
+        .collect()
 }
 
 /// A number of the status.

@@ -33,15 +33,28 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        value_of(&self.headers, name)
     }
 }
 
 /// Asks once, over a connection of its own.
 pub fn get(address: &str, path: &str) -> Option<Answer> {
+    ask(address, "GET", path, "")
+}
+
+/// Sends a body once, over a connection of its own.
+pub fn post(address: &str, path: &str, body: &str) -> Option<Answer> {
+    ask(address, "POST", path, body)
+}
+
+fn ask(address: &str, method: &str, path: &str, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(ANSWER_WAIT)).ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -57,7 +70,33 @@ pub fn get(address: &str, path: &str) -> Option<Answer> {
 pub struct Request {
     pub method: String,
     pub path: String,
+    pub headers: Vec<(String, String)>,
     pub body: String,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        value_of(&self.headers, name)
+    }
+}
+
+fn value_of<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// What a fixture answers.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub body: String,
+    /// The `ETag`.
+    pub tag: Option<String>,
+}
+
+impl From<(u16, String)> for Reply {
+    fn from((status, body): (u16, String)) -> Self {
+        Self { status, body, tag: None }
+    }
 }
 
 /// A small HTTP server; it stops when it is dropped.
@@ -70,7 +109,7 @@ pub struct Server {
 impl Server {
     /// Serves each connection on a thread of its own, one request each.
     #[track_caller]
-    pub fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
+    pub fn start<R: Into<Reply>>(answer: impl Fn(&Request) -> R + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let stopped = Arc::new(AtomicBool::new(false));
@@ -82,7 +121,7 @@ impl Server {
                     return;
                 }
                 let answer = answer.clone();
-                std::thread::spawn(move || serve(&stream, answer.as_ref()));
+                std::thread::spawn(move || serve(&stream, |request| answer(request).into()));
             }
         });
         Self { address, stopped, thread: Some(thread) }
@@ -104,13 +143,14 @@ impl Drop for Server {
     }
 }
 
-fn serve(stream: &TcpStream, answer: &(impl Fn(&Request) -> (u16, String) + ?Sized)) {
+fn serve(stream: &TcpStream, answer: impl Fn(&Request) -> Reply) {
     let _ = stream.set_read_timeout(Some(ANSWER_WAIT));
     let Some(request) = read_request(stream) else { return };
-    let (status, body) = answer(&request);
+    let Reply { status, body, tag } = answer(&request);
+    let tag = tag.map_or_else(String::new, |tag| format!("ETag: {tag}\r\n"));
     // One write: header and body apart cost 44 ms (Nagle and delayed acknowledgement).
     let text = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\n{tag}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let mut stream = stream;
@@ -123,7 +163,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     reader.read_line(&mut line).ok()?;
     let mut words = line.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut length = 0;
+    let mut headers = Vec::new();
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header).ok()? == 0 {
@@ -132,15 +172,14 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
         if header == "\r\n" {
             break;
         }
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
+        if let Some((name, value)) = header.split_once(':') {
+            headers.push((name.to_owned(), value.trim().to_owned()));
         }
     }
+    let length = value_of(&headers, "Content-Length").map_or(Some(0), |length| length.parse().ok())?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { method, path, body: String::from_utf8_lossy(&body).into_owned() })
+    Some(Request { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// One environment's app: health, metrics, everything else 200 and counted.

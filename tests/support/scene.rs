@@ -73,7 +73,7 @@ pub fn demo_plan() -> Plan {
 }
 
 pub fn demo_text() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo.toml")).expect("the demo's plan")
+    include_str!("../../config/demo.toml").to_owned()
 }
 
 pub fn plan_of(text: &str) -> Plan {
@@ -150,6 +150,11 @@ impl Scene {
     pub fn roll_back(&mut self) {
         let answer = self.command(alice(), Command::Rollback { reason: Some(Clean::new("errors")), typed: None });
         assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> u64 {
+        self.seq
     }
 
     /// Lets time pass.

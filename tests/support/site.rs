@@ -64,16 +64,6 @@ pub fn args<'a>(words: &[&'a str], path: &'a Path) -> Vec<&'a std::ffi::OsStr> {
 
 /// Every file and folder below the state folder with its mode.
 pub fn modes(site: &Site) -> Vec<(PathBuf, u32)> {
-    let mut found = Vec::new();
-    let mut folders = vec![site.home.state()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
-            let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            }
-            found.push((entry.path(), mode));
-        }
-    }
-    found
+    let mode = |path: &PathBuf| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    super::below(&site.home.state()).into_iter().map(|path| (path.clone(), mode(&path))).collect()
 }

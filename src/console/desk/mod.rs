@@ -27,6 +27,8 @@ pub const HOLD_AFTER: Duration = Duration::from_millis(150);
 const FLASH: Duration = Duration::from_secs(4);
 /// Two Ctrl-C within this quit.
 const QUIT_TWICE: Duration = Duration::from_secs(2);
+/// Lines of direct rollbacks that are kept: the panel shows four, and one that never lands goes on for hours.
+const DIRECT_LINES_MAX: usize = 100;
 /// A draw that took longer than this drops the keys that came meanwhile.
 pub const STALL: Duration = Duration::from_secs(1);
 
@@ -49,6 +51,8 @@ pub enum Input {
     Tick,
     /// A direct rollback said something.
     Direct(String),
+    /// Something befell the keeper.
+    Notice(String),
 }
 
 /// What goes out.
@@ -198,7 +202,11 @@ impl Desk {
             }
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
             Input::Linked(linked) => self.link(linked, now),
-            Input::Direct(line) => self.direct.push(Clean::new(line)),
+            Input::Direct(line) => self.note_direct(Clean::new(line)),
+            Input::Notice(line) => {
+                self.last_outcome = Some(Clean::new(&line));
+                self.flash(line, now);
+            }
             Input::Tick => {}
         }
         self.pass_time(now, status, &mut acts);
@@ -531,9 +539,16 @@ impl Desk {
         CommandId(self.next_command)
     }
 
+    fn note_direct(&mut self, line: Clean) {
+        if self.direct.len() == DIRECT_LINES_MAX {
+            self.direct.remove(0);
+        }
+        self.direct.push(line);
+    }
+
     fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
         self.direct_since = Some(now);
-        self.direct.push(Clean::new(format!("{why}: rolling back directly from this host")));
+        self.note_direct(Clean::new(format!("{why}: rolling back directly from this host")));
         self.flash(format!("{why}: rolling back DIRECTLY"), now);
         acts.push(Act::RollBackDirectly { typed });
     }

@@ -1,0 +1,86 @@
+//! `run` starts its keeper again when it dies: only where a console of `run` is open, and only so often.
+
+use super::launch::{KeeperStart, start_keeper};
+use crate::clock;
+use crate::domain::{Mono, RunId};
+use crate::journal::Places;
+use std::process::Child;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Starts again within [`AGAIN_WITHIN`]. A keeper that dies of something in its run dies again within seconds and uses
+/// them up at once; one that was killed by chance (out of memory, a wrong `kill`) needs one. The two above that are
+/// for a second and third chance in one cutover.
+const AGAIN_MAX: usize = 3;
+/// The time in which starts are counted: longer than a step of most plans, so that a keeper that dies at each step is
+/// left down while people still look.
+const AGAIN_WITHIN: Duration = Duration::from_mins(10);
+/// Time before a start that failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Words that wait for the console: every start there can be.
+const WAITING_MAX: usize = 2 * AGAIN_MAX;
+
+/// Watches over a keeper that this process started. What it says comes out of the receiver.
+pub(super) fn start(places: Places, run: RunId, keeper: Option<Child>) -> mpsc::Receiver<String> {
+    let (tell, told) = mpsc::channel(WAITING_MAX);
+    if let Some(keeper) = keeper {
+        // A thread and not a task: it waits for processes, and ends with the console's own process.
+        std::thread::spawn(move || watch(&places, &run, keeper, &tell));
+    }
+    told
+}
+
+fn watch(places: &Places, run: &RunId, mut keeper: Child, tell: &mpsc::Sender<String>) {
+    let mut again = Again::default();
+    // A keeper that ends in order was asked to.
+    while let Some(how) = keeper.wait().ok().filter(|status| !status.success()) {
+        let mut how = how.to_string();
+        keeper = loop {
+            let Some(nth) = again.next(clock::mono()) else {
+                let words =
+                    format!("KEEPER DOWN: died again after {AGAIN_MAX} starts, left down; R, y goes directly; {how}",);
+                let _ = tell.blocking_send(words);
+                return;
+            };
+            let words = format!("keeper died, started again {nth} of {AGAIN_MAX}: {how}");
+            match start_keeper(places, run, &KeeperStart { after: Some(&words), ..KeeperStart::default() }) {
+                Ok(child) => {
+                    let _ = tell.blocking_send(words);
+                    break child;
+                }
+                Err(failure) => how = failure.to_string(),
+            }
+            std::thread::sleep(PAUSE);
+        };
+    }
+}
+
+/// How often it was started again, and when.
+#[derive(Debug, Default)]
+struct Again(Vec<Mono>);
+
+impl Again {
+    /// The number of the start that is allowed now.
+    fn next(&mut self, now: Mono) -> Option<usize> {
+        self.0.retain(|at| now.since(*at) < AGAIN_WITHIN);
+        if self.0.len() >= AGAIN_MAX {
+            return None;
+        }
+        self.0.push(now);
+        Some(self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_often_and_not_more_until_time_has_passed() {
+        let mut again = Again::default();
+        let at = |minutes: u64| Mono::from_micros(minutes * 60_000_000);
+        assert_eq!([1, 2, 3, 4].map(|minute| again.next(at(minute))), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(again.next(at(10)), None);
+        assert_eq!(again.next(at(11)), Some(3), "the first is ten minutes ago");
+    }
+}

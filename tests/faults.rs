@@ -1,0 +1,373 @@
+//! Disks that fail and clocks that jump under a real keeper: forward stops, rollback goes out, nothing is made up.
+
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use support::{Running, Site, args, number, plain, signal, wait_until};
+use warroom::domain::RunId;
+use warroom::engine::{Entry, Fact};
+use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
+
+/// How long a disk stalls: far longer than the 20 ms that a rollback waits for it.
+const STALL: &str = "disk stall 5000";
+
+/// A site whose keeper's disk and clock obey a file.
+struct Faulty {
+    site: Site,
+    plan: PathBuf,
+    _console: Running,
+}
+
+impl Faulty {
+    /// At 10 %, with nothing wrong yet.
+    #[track_caller]
+    fn at_ten() -> Self {
+        let site = Site::new();
+        let plan = site.write(&site.plan());
+        let faults = site.home.path().join("faults");
+        let mut command = site.home.command(args(&["run", "PLAN", "--as", "alice"], &plan));
+        let console = Running::start(command.env("WARROOM_FAULTS", faults));
+        wait_until("the keeper answers", || site.home.try_status().is_some());
+        site.advance_to(10.0);
+        Self { site, plan, _console: console }
+    }
+
+    fn fault(&self, words: &str) {
+        self.site.home.write("faults", words);
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        entries(&self.site)
+    }
+
+    #[track_caller]
+    fn when(&self, what: &str, holds: impl FnMut(&Value) -> bool) -> Value {
+        self.site.home.status_when(what, holds)
+    }
+}
+
+fn journal(site: &Site) -> PathBuf {
+    Places::at(site.home.state()).journal(&RunId::parse(&site.run_id()).expect("a run id"))
+}
+
+fn entries(site: &Site) -> Vec<Entry> {
+    Reader::open(&journal(site)).and_then(|reader| reader.entries()).expect("a journal")
+}
+
+fn has_rollback(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry.fact, Fact::RollbackAccepted { .. }))
+}
+
+/// A disk that refuses: forward is locked and says why, rollback goes out and says that it is not recorded, and once
+/// the disk takes writes again the journal has all of it.
+#[track_caller]
+fn a_disk_that_refuses(fault: &str, words: &str) {
+    let faulty = Faulty::at_ten();
+    let home = &faulty.site.home;
+    home.ready();
+    faulty.fault(fault);
+    // The next thing that is to be written finds it out.
+    home.run(["hold", "--as", "bob"]).exits(0);
+    faulty.when("the disk's trouble is known", |status| status["journal_trouble"].is_string());
+    let refused = home.run(["resume", "--as", "alice"]);
+    let refused = if refused.code == 0 { home.run(["advance", "--as", "alice"]).exits(1) } else { refused };
+    assert!(refused.all().contains(words), "{words:?}: {}", refused.all());
+    assert_eq!(faulty.site.forward_posts(), 1, "nothing went forward");
+    let rolling = home.start(["rollback", "--yes", "--as", "alice"]);
+    let status = faulty.when("it is read back", |status| status["rollback"]["read_back"] == true);
+    assert_eq!(faulty.site.balancer.green(), 0.0);
+    assert!(!has_rollback(&faulty.entries()), "the disk has not taken it");
+    assert!(status["band"].as_str().is_some_and(|band| band.contains("not recorded: disk")), "{}", status["band"]);
+    rolling.finish().exits(0);
+    faulty.fault("");
+    faulty.when("the disk has everything", |status| status["journal_trouble"].is_null());
+    assert!(has_rollback(&faulty.entries()), "what the disk refused was written again");
+}
+
+#[test]
+fn a_full_disk_stops_forward_and_not_a_rollback() {
+    a_disk_that_refuses("disk full", "full");
+}
+
+#[test]
+fn a_disk_that_became_read_only_stops_forward_and_not_a_rollback() {
+    a_disk_that_refuses("disk readonly", "readonly");
+}
+
+#[test]
+fn a_write_error_stops_forward_and_not_a_rollback() {
+    a_disk_that_refuses("disk eio", "disk I/O error");
+}
+
+#[test]
+fn a_failing_sync_stops_forward_and_not_a_rollback() {
+    a_disk_that_refuses("disk fsync", "disk I/O error");
+}
+
+#[test]
+fn a_disk_that_takes_five_seconds_holds_up_a_step_and_not_a_rollback() {
+    let faulty = Faulty::at_ten();
+    let home = &faulty.site.home;
+    home.ready();
+    faulty.fault(STALL);
+    let advancing = home.start(["advance", "--as", "alice"]);
+    faulty.when("the step waits for its intent", |status| status["phase"] == "shifting");
+    assert_eq!(faulty.site.forward_posts(), 1, "its intent is not on disk yet");
+    let rolling = home.start(["rollback", "--yes", "--as", "bob"]);
+    wait_until("the rollback is at the balancer", || faulty.site.balancer.green() == 0.0);
+    assert!(!has_rollback(&faulty.entries()), "it did not wait for the disk");
+    let status = faulty.when("it is read back", |status| status["rollback"]["read_back"] == true);
+    assert!(status["band"].as_str().is_some_and(|band| band.contains("not recorded: disk")), "{}", status["band"]);
+    rolling.finish().exits(0);
+    advancing.finish();
+    faulty.fault("");
+    wait_until("the disk has it", || has_rollback(&faulty.entries()));
+    assert_eq!(faulty.site.forward_posts(), 1, "the step that waited never went out");
+}
+
+/// A real file system of little space at the state's place. `None`, and said so, where nothing may be mounted.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn at(folder: &Path, megabytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "warroom-test"]).arg(folder).output();
+        if mounted.is_ok_and(|ran| ran.status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let _ = writeln!(std::io::stderr(), "NOT RUN: {test} may not mount a file system here");
+        None
+    }
+
+    #[track_caller]
+    fn again(&self, options: &str) {
+        let ran = Command::new("mount").args(["-o", options]).arg(&self.0).output().expect("mount");
+        assert!(ran.status.success(), "{ran:?}");
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_file_system_that_is_really_full() {
+    let site = Site::new();
+    let Some(_mounted) = Mounted::at(&site.home.state(), 4) else { return };
+    let plan = site.write(&site.plan());
+    let _console = site.home.run_plan(&plan, "alice");
+    site.advance_to(10.0);
+    // Everything that is left, to the last byte.
+    let mut filler = std::fs::File::create(site.home.state().join("filler")).expect("a file");
+    while filler.write_all(&[1; 512]).is_ok() {}
+    // The file system gives whole pages: what the journal has left of its last one is used up by notes.
+    let full = |status: &Value| status["journal_trouble"].is_string();
+    wait_until("the journal has no space", || {
+        site.home.run(["hold", "--as", "bob"]);
+        site.home.run(["resume", "--as", "alice"]);
+        full(&site.home.status())
+    });
+    site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!(site.forward_posts(), 1);
+    drop(filler);
+    std::fs::remove_file(site.home.state().join("filler")).expect("removed");
+    site.home.status_when("the disk has everything", |status| status["journal_trouble"].is_null());
+    assert!(has_rollback(&entries(&site)));
+}
+
+#[test]
+fn a_file_system_that_is_really_read_only_refuses_a_keeper_and_not_a_rollback() {
+    let site = Site::new();
+    let Some(mounted) = Mounted::at(&site.home.state(), 16) else { return };
+    let plan = site.write(&site.plan());
+    let console = site.home.run_plan(&plan, "alice");
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.kill_keeper();
+    console.finish();
+    mounted.again("remount,ro");
+    let ran = site.home.run(args(&["run", "PLAN", "--as", "alice"], &plan));
+    assert_ne!(ran.code, 0, "{}", ran.all());
+    assert!(!ran.all().contains("panicked"), "{}", ran.all());
+    site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0).says("no tombstone").says("confirmed");
+    assert_eq!(site.balancer.green(), 0.0);
+    mounted.again("remount,rw");
+}
+
+// Journals that cannot be read, and the ways on.
+
+/// A run at 10 % whose keeper is dead and whose journal is then spoilt.
+#[track_caller]
+fn spoilt(spoil: impl FnOnce(&Path)) -> (Site, PathBuf, String) {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.kill_keeper();
+    console.finish();
+    spoil(&journal(&site));
+    (site, plan, run)
+}
+
+fn garbage(journal: &Path) {
+    std::fs::write(journal, "no journal at all, and long enough to be taken for one ".repeat(500)).expect("written");
+    for more in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{more}", journal.display()));
+    }
+}
+
+/// The refusal, and the way on that it names: a new run, held, at what the balancer holds, that can go both ways.
+#[track_caller]
+fn refused_with_a_way_on(spoil: impl FnOnce(&Path), why: &str) {
+    let (site, plan, run) = spoilt(spoil);
+    let posts = site.balancer.posts().len();
+    site.home
+        .run(args(&["run", "PLAN", "--as", "alice"], &plan))
+        .exits(1)
+        .says(why)
+        .says("--from-balancer")
+        .says(&format!("warroom rollback {run} --direct"));
+    assert_eq!(site.home.runs(), [run.clone()], "no run began as if nothing had been");
+    let _console = site.home.start(args(&["run", "PLAN", "--from-balancer", "--as", "alice"], &plan));
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let status = site.home.phase("held");
+    assert_eq!(status["step"], Value::Null, "this run reached no step itself: {status:#?}");
+    assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
+    assert!(status["drift"].is_null(), "{status:#?}");
+    assert_eq!(site.balancer.posts().len(), posts, "beginning writes nothing");
+    assert!(site.home.history().contains(&run), "it says which run it goes on from");
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    site.home.ready();
+    site.home.run(["resume", "--as", "alice"]).exits(0);
+    site.advance_to(50.0);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_journal_of_garbage_is_refused_and_the_balancer_tells() {
+    refused_with_a_way_on(garbage, "not a database");
+}
+
+#[test]
+fn a_journal_cut_to_nothing_is_not_taken_for_a_new_one() {
+    let cut = |journal: &Path| {
+        garbage(journal);
+        std::fs::write(journal, "").expect("cut");
+    };
+    refused_with_a_way_on(cut, "empty, and was not");
+}
+
+#[test]
+fn a_journal_with_a_spoilt_entry_is_refused() {
+    let spoil = |journal: &Path| {
+        let connection = rusqlite::Connection::open(journal).expect("opens");
+        connection.execute("UPDATE entries SET body = '{\"half' WHERE number = 3", []).expect("spoilt");
+    };
+    refused_with_a_way_on(spoil, "entry 3 cannot be read");
+}
+
+#[test]
+fn a_journal_of_a_newer_version_is_refused() {
+    let newer = |journal: &Path| {
+        let connection = rusqlite::Connection::open(journal).expect("opens");
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION + 1).expect("newer");
+    };
+    refused_with_a_way_on(newer, "of a newer warroom");
+}
+
+#[test]
+fn a_direct_rollback_needs_no_journal() {
+    let (site, _plan, run) = spoilt(garbage);
+    site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0).says("going on without it").says("confirmed");
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_journal_that_can_be_read_is_not_gone_around() {
+    let (site, plan, run) = spoilt(|_| {});
+    site.home.run(args(&["run", "PLAN", "--from-balancer"], &plan)).exits(1).says("can be read");
+    assert_eq!(site.home.runs(), [run]);
+}
+
+/// One journal of each version that was ever written, as its own program left it.
+#[test]
+fn a_journal_of_every_version_opens() {
+    for version in 1..=SCHEMA_VERSION {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        let kept = format!("{}/tests/journals/version-{version}.db", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(&kept, &path).unwrap_or_else(|error| panic!("{kept}: {error}"));
+        let before = Reader::open(&path).and_then(|reader| reader.entries()).expect("a reader reads it as it is");
+        assert!(before.iter().any(|entry| matches!(entry.fact, Fact::Reached { step: 0 })), "{kept}");
+        assert!(has_rollback(&before), "{kept}");
+        let mut writer = Writer::open(&path).expect("a writer leads it to the newest version");
+        let next = Entry { number: before.len() as u64 + 1, ..before[0].clone() };
+        writer.append(std::iter::once(&next)).expect("it is written to");
+        let reader = Reader::open(&path).expect("still a journal");
+        assert_eq!(reader.info().expect("readable").expect("described").title.as_str(), "checkout @ test");
+        let after = reader.entries().expect("readable");
+        assert_eq!(after[..before.len()], before, "{kept}");
+    }
+}
+
+// Clocks.
+
+#[test]
+fn a_keeper_that_stood_still_reads_again_and_holds() {
+    let faulty = Faulty::at_ten();
+    let pid = faulty.site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    // Not synchronisation: this is the gap itself, a little more than `CLOCK_GAP`.
+    std::thread::sleep(Duration::from_secs(7));
+    // Somebody else's hand, while it could not look.
+    faulty.site.balancer.set(20.0);
+    signal(pid, Signal::CONT);
+    let status = faulty.when("it holds", |status| status["held"].is_object());
+    assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("stood still")), "{}", status["held"]);
+    assert_eq!(status["held"]["automatic"], true);
+    let status = faulty.when("the balancer is read again", |status| status["drift"].is_object());
+    assert_eq!(number(&status["split"]["configured_percent"]), 20.0);
+    faulty.site.home.run(["resume", "--as", "alice"]);
+    faulty.site.home.run(["advance", "--as", "alice"]).exits(1);
+    assert_eq!(faulty.site.forward_posts(), 1);
+}
+
+/// A wall clock that somebody sets: what is of no known age is not used, and the run holds.
+#[track_caller]
+fn a_wall_clock_that_is_set(fault: &str) {
+    let faulty = Faulty::at_ten();
+    faulty.when("nothing is held", |status| status["held"].is_null());
+    faulty.fault(fault);
+    let status = faulty.when("it holds", |status| status["held"].is_object());
+    assert_eq!(status["held"]["automatic"], true);
+    assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("clock was set")), "{}", status["held"]);
+    assert_eq!(number(&status["split"]["configured_percent"]), 10.0);
+    assert!(number(&status["split"]["configured_age_seconds"]) < 60.0, "ages are not of the wall clock");
+    assert_eq!(faulty.site.forward_posts(), 1);
+    faulty.site.home.ready();
+    faulty.site.home.run(["resume", "--as", "alice"]).exits(0);
+    faulty.site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(faulty.site.balancer.green(), 0.0);
+}
+
+#[test]
+fn a_wall_clock_an_hour_ahead_holds() {
+    a_wall_clock_that_is_set("wall 3600");
+}
+
+#[test]
+fn a_wall_clock_an_hour_back_holds() {
+    a_wall_clock_that_is_set("wall -3600");
+}

@@ -1,0 +1,104 @@
+//! The binary on a pseudo-terminal: a real console with real keys.
+
+use super::SOON;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A console on a terminal of 80 columns and 24 rows. It is killed when it is dropped.
+pub struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    stalled: Arc<AtomicBool>,
+}
+
+impl Terminal {
+    /// Starts a program there, with these variables besides.
+    #[track_caller]
+    pub fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        args: impl IntoIterator<Item = A>,
+        folder: &Path,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
+        command.cwd(folder);
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].iter().chain(variables) {
+            command.env(name, value);
+        }
+        for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR", "XDG_RUNTIME_DIR"] {
+            command.env_remove(name);
+        }
+        let child = pair.slave.spawn_command(command).expect("it starts");
+        drop(pair.slave);
+        let [rows, columns] = [24_u16, 80].map(|cells| cells.try_into().expect("a size above zero"));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let stalled = Arc::new(AtomicBool::new(false));
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let (writing, stands) = (screen.clone(), stalled.clone());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            loop {
+                while stands.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                let Ok(count @ 1..) = reader.read(&mut buffer) else { return };
+                writing.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..count]);
+            }
+        });
+        let keys = pair.master.take_writer().expect("a writer");
+        Self { child, _master: pair.master, keys, screen, stalled }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().expect("a pid")
+    }
+
+    pub fn screen(&self) -> String {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
+    }
+
+    /// Waits until these words are on the screen.
+    #[track_caller]
+    pub fn shows(&self, words: &str) {
+        self.shows_within(words, SOON);
+    }
+
+    #[track_caller]
+    pub fn shows_within(&self, words: &str, within: Duration) {
+        let began = Instant::now();
+        while !self.screen().contains(words) {
+            assert!(began.elapsed() < within, "{words:?} is not on the screen:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Presses a key; when it was pressed.
+    pub fn press(&mut self, key: &str) -> Instant {
+        let at = Instant::now();
+        self.keys.write_all(key.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+        at
+    }
+
+    /// Whether nobody reads what the program writes: an ssh whose network hangs.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.stall(false);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

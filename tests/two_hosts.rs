@@ -1,0 +1,111 @@
+//! Two keepers that know nothing of each other on one balancer, as from two hosts: the second sees the other's
+//! writes as foreign, freezes, and fights nothing.
+
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::{App, BINARY, Haproxy, Home, PlanText, Running, Site, need, number, steps, wait_until};
+
+/// The interval at which the fixtures' plans read the balancer.
+const POLL: Duration = Duration::from_millis(300);
+
+fn say(words: &str) {
+    // Past the harness' capture: the figures are the point of it.
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+/// The other keeper's home freezes on what the first one wrote, and stays away from it.
+#[track_caller]
+fn freezes(first: &Home, second: &Home, percent: f64) {
+    let read = |home: &Home| home.try_status().and_then(|status| status["split"]["configured_percent"].as_f64());
+    wait_until("the first has it read back", || read(first) == Some(percent));
+    let since = Instant::now();
+    let status = second.status_when("the second sees a foreign change", |status| !status["drift"].is_null());
+    say(&format!(
+        "two keepers: seen as foreign {:?} after the first read it back; a poll is {POLL:?}",
+        since.elapsed()
+    ));
+    assert_eq!(number(&status["drift"]["to_percent"]), percent);
+    assert!(status["band"].as_str().is_some_and(|band| band.starts_with("FROZEN")), "{}", status["band"]);
+    second.run(["advance", "--as", "bob"]).exits(1);
+    assert_eq!(read(first), Some(percent), "the second has not fought it");
+}
+
+#[test]
+fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let _one = site.home.run_plan(&plan, "alice");
+    // The same address by another name: no lock on this host knows that it is the same.
+    let text = site.plan().text().replace("url = \"http://127.0.0.1:", "url = \"http://localhost:");
+    let other = Home::new();
+    let _two = other.run_plan(&other.write("plan.toml", &text), "bob");
+    other.ready();
+    site.advance_to(10.0);
+    freezes(&site.home, &other, 10.0);
+    // And the other way: the second rolls back, and the first sees it as foreign, frozen, and does not put it back.
+    other.run(["rollback", "--yes", "--as", "bob"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+    let status = site.home.status_when("the first sees it", |status| !status["drift"].is_null());
+    assert_eq!(number(&status["drift"]["to_percent"]), 0.0);
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    assert_eq!(site.balancer.green(), 0.0);
+    assert_eq!(site.forward_posts(), 1);
+}
+
+/// Whether a process may be put into a network of its own here, where the abstract names of sockets are its own too.
+fn may_unshare() -> bool {
+    let ran = Command::new("unshare").args(["-n", "true"]).output();
+    if ran.is_ok_and(|ran| ran.status.success()) {
+        return true;
+    }
+    say("NOT RUN: a keeper in a network of its own needs `unshare -n`");
+    false
+}
+
+fn in_another_network(home: &Home, plan: &Path, name: &str) -> Running {
+    let mut command = Command::new("unshare");
+    command.args(["-n", BINARY, "run"]).arg(plan).args(["--as", name]);
+    command.current_dir(home.path()).env("WARROOM_STATE_DIR", home.state()).env_remove("XDG_RUNTIME_DIR");
+    let running = Running::start(&mut command);
+    wait_until("the other host's keeper answers", || home.try_status().is_some());
+    running
+}
+
+#[test]
+fn keepers_in_two_networks_share_no_lock_and_the_second_freezes() {
+    if !need("haproxy") || !may_unshare() {
+        return;
+    }
+    let (blue, green) = (App::start(), App::start());
+    let haproxy = Haproxy::start(&[("blue1", blue.address(), 100), ("green1", green.address(), 0)], "admin");
+    // Over its Unix socket, the one way to it that both networks have.
+    let traffic = format!(
+        "driver = \"haproxy\"\nbackend = \"app\"\nlateness = \"1s\"\ntimeout = \"1s\"\n[[traffic.nodes]]\nname = \"lb\"\n\
+         address = \"unix:{}\"\n[traffic.servers]\nstable = [\"blue1\"]\ncandidate = [\"green1\"]\n",
+        haproxy.socket().display()
+    );
+    let mut plan = PlanText::new(&blue, &green, traffic);
+    plan.steps = steps(&["10 %", "100 %"]);
+    let (one, two) = (Home::new(), Home::new());
+    let path = one.write("plan.toml", &plan.text());
+    let _first = one.run_plan(&path, "alice");
+    // On the same host the lock stands between them.
+    let same = two.start([Path::new("run").as_os_str(), path.as_os_str()]);
+    wait_until("it attaches to the first", || one.history().contains("attached"));
+    assert!(two.runs().is_empty());
+    drop(same);
+    let _second = in_another_network(&two, &path, "bob");
+    two.status_when("it has read the balancer", |status| status["split"]["configured_percent"].is_number());
+    one.advance("alice").exits(0);
+    freezes(&one, &two, 10.0);
+    // Anybody may roll back from either.
+    let run = one.runs().pop().expect("a run");
+    one.run(["rollback", &run, "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(haproxy.weights()["green1"], 0);
+}
