@@ -1,6 +1,7 @@
 //! Who may do what, who may do it twice, and whose approval is whose.
 
-use crate::engine::plans::{MANUAL, STEPS, Sections};
+use crate::engine::balancer::Fate;
+use crate::engine::plans::{MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
