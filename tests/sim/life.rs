@@ -824,6 +824,8 @@ impl<'s> Life<'s> {
 
     fn restart(&mut self) {
         self.is_alive = true;
+        // As the journal is read: what the disk refused at first was written again under its own number.
+        self.entries.sort_by_key(|entry| entry.number);
         let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));
         let plan = self.stage.plan.clone();
         let jitter = self.chance.next();

@@ -117,12 +117,12 @@ impl Back {
 
 impl Witness<'_> {
     /// What a driver passes through on its way: everything on stable, with full weights.
-    pub(super) fn way_back(&self) -> Row {
+    pub(super) fn way_back(&self) -> Vec<Option<u32>> {
         let full = match self.stage.layout.weights {
             Weights::Percent => 100_000,
             Weights::Relative { max } => max,
         };
-        self.stage.layout.slots.iter().map(|(_, role)| if *role == Role::Stable { full } else { 0 }).collect()
+        self.stage.layout.slots.iter().map(|(_, role)| Some(if *role == Role::Stable { full } else { 0 })).collect()
     }
 
     pub(super) fn back_read(&mut self, started: Mono, seen: &[Option<u32>]) {
@@ -131,8 +131,7 @@ impl Witness<'_> {
             |back: &Back| !back.acknowledged || back.sends <= 1 && back.answered_at.is_none_or(|at| started < at);
         if whole && !self.has_baseline && self.back.as_ref().is_some_and(is_early) {
             // Rolled back before it was ever read: what is there is the state before the run.
-            let row: Row = seen.iter().flatten().copied().collect();
-            self.knows(&row);
+            self.knows(seen);
         }
         if seen.iter().all(Option::is_none) {
             return;

@@ -1,7 +1,7 @@
 //! What the witness writes down of each event and each line.
 
 use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
-use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Split};
+use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Setting, Split};
 use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
 
 impl Witness<'_> {
@@ -100,10 +100,15 @@ impl Witness<'_> {
         Some((up.count(), slots.len()))
     }
 
-    pub(super) fn knows(&mut self, row: &Row) {
-        for (known, weight) in self.own.iter_mut().zip(row) {
-            if !known.contains(weight) {
-                known.push(*weight);
+    /// A setting's weights in the layout's order; it may lack nodes that did not answer.
+    fn weights(&self, setting: &Setting) -> Vec<Option<u32>> {
+        self.stage.layout.slots.iter().map(|(slot, _)| setting.0.get(slot).copied()).collect()
+    }
+
+    pub(super) fn knows(&mut self, weights: &[Option<u32>]) {
+        for (known, weight) in self.own.iter_mut().zip(weights) {
+            if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
+                known.push(weight);
             }
         }
     }
@@ -142,12 +147,12 @@ impl Witness<'_> {
         match &entry.fact {
             Fact::Baseline { setting, split } => {
                 self.has_baseline = true;
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 self.expected = Some(row(setting));
                 self.current = *split;
             }
             Fact::Adopted { setting, split } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
                     back.adopted(row(setting));
                     return;
@@ -160,7 +165,7 @@ impl Witness<'_> {
                 self.loose.clear();
             }
             Fact::Intent { step, setting, .. } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 self.intended[*step] = Some(row(setting));
                 self.intent = None;
             }
@@ -175,10 +180,10 @@ impl Witness<'_> {
             Fact::RollbackAccepted { setting, automatic, .. } => {
                 if let (false, Some(read)) = (automatic, self.read.as_ref().filter(|_| self.sees_drift())) {
                     // Whoever rolls back over a drift on screen means it.
-                    let seen = read.row.clone();
+                    let seen: Vec<_> = read.row.iter().copied().map(Some).collect();
                     self.knows(&seen);
                 }
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 self.knows(&self.way_back());
                 self.approvals.clear();
                 self.back = Some(Back::new(self.now, row(setting), self.found_tombstone));
@@ -192,12 +197,13 @@ impl Witness<'_> {
             Fact::Suspended { .. } => self.suspended = true,
             Fact::Unsuspended => self.suspended = false,
             Fact::Foreign { setting } => {
+                let weights = self.weights(setting);
                 if let Some(back) = &mut self.back {
-                    back.foreign = Some(row(setting).into_iter().map(Some).collect());
+                    back.foreign = Some(weights);
                 }
             }
             Fact::SentAgain { setting } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
                     back.foreign = None;
                 }

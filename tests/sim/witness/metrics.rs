@@ -10,8 +10,8 @@ const WINDOW: Duration = Duration::from_secs(6);
 const MINIMUM: f64 = 20.0;
 const HOLD: f64 = 0.02;
 const ROLL_BACK: f64 = 0.05;
-/// The limit's own time, two scrapes of each instance, and the engine's turn.
-const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 4_600);
+/// The limit's own time and one scrape.
+const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 2_100);
 /// Scrapes further apart than this prove nothing about the time between.
 const GAP: Duration = Duration::from_secs(9);
 
@@ -93,12 +93,13 @@ impl Witness<'_> {
         }
         if role == Role::Candidate {
             let over = matches!(self.feeds[role].errors(), Errors::Known(ratio) if ratio > ROLL_BACK + 1e-9);
-            self.breach_since = if over { self.breach_since.or(Some(self.now)) } else { None };
+            self.breach_since = if over { self.breach_since.or(self.feeds[role].read_at()) } else { None };
         }
     }
 
     pub(super) fn is_breached_for_long(&self) -> bool {
-        self.began && self.breach_since.is_some_and(|since| self.now.since(since) > ACTS_WITHIN)
+        let lasts = |since| self.feeds[Role::Candidate].read_at().is_some_and(|at| at.since(since) > ACTS_WITHIN);
+        self.began && self.breach_since.is_some_and(lasts)
     }
 
     /// 1: the limit on the candidate's errors, at the moment of sending.
