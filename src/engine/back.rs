@@ -109,14 +109,14 @@ impl Rollback {
 
     pub fn next_wake(&self) -> Option<(Mono, WakeReason)> {
         let overdue = self.journal.map(|(_, at)| (at, WakeReason::RollbackOverdue));
-        // An attempt under way is waited for; what follows it is decided on its outcome.
-        let retry = self.retry_at.filter(|_| self.writing.is_none()).map(|at| (at, WakeReason::RollbackRetry));
-        overdue.or(retry).or(self.looks_until().map(|at| (at, WakeReason::RollbackRetry)))
+        overdue.or(self.due().map(|at| (at, WakeReason::RollbackRetry)))
     }
 
-    /// Until when a first look is waited for. What was confirmed before a restart waits for as long as it takes.
-    fn looks_until(&self) -> Option<Mono> {
-        self.look_until.filter(|_| !self.was_confirmed)
+    /// When the next attempt goes out, unless a read says otherwise before. An attempt under way is waited for; what
+    /// was confirmed before a restart waits for a read for as long as it takes.
+    fn due(&self) -> Option<Mono> {
+        let may_go = self.writing.is_none() && !(self.was_confirmed && self.look_until.is_some());
+        self.retry_at.filter(|_| may_go).map(|at| self.look_until.map_or(at, |until| at.max(until)))
     }
 
     /// Whether a read that began then can tell what the newest attempt has done, or that none was needed.
@@ -189,6 +189,7 @@ impl Engine {
         self.record_way_back(&setting);
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);
+        rollback.retry_at = Some(self.now);
         rollback.look_until = Some(self.now + self.plan.traffic.timeout);
         rollback.forward_lands_until = self.now + self.settling();
         self.rollback = Some(rollback);
@@ -202,12 +203,13 @@ impl Engine {
         {
             rollback.journal = None;
             rollback.ahead_of_journal = self.journal_trouble.is_some();
-            rollback.retry_at = rollback.look_until.is_none().then_some(now);
+            rollback.retry_at = Some(now);
         }
     }
 
     /// Takes a write's outcome if the write was the rollback's.
     pub(super) fn rollback_written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) -> bool {
+        let spread = self.spread();
         let Some(rollback) = &mut self.rollback else { return false };
         if rollback.writing != Some(id) {
             return false;
@@ -224,8 +226,10 @@ impl Engine {
             }
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
                 // Under a foreign setting nothing is sent until somebody asks for it; so before it is sent again the
-                // balancer is read, for as long as one attempt may take.
-                if rollback.foreign.is_none() {
+                // balancer is read, or one attempt's time has passed.
+                let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
+                if rollback.foreign.is_none() && !gives_up {
+                    rollback.retry_at = Some(self.now + rollback.pause(spread));
                     rollback.look_until = Some(self.now + self.plan.traffic.timeout);
                 }
                 let is_new = rollback.last_error.as_ref() != Some(why);
@@ -253,8 +257,10 @@ impl Engine {
         if agrees && whole {
             rollback.foreign = None;
             // A read that began before the newest attempt can only repeat what was there then.
-            let tells = rollback.newest_send.map_or(rollback.can_judge(started), |sent| started >= sent);
-            if tells || planted(Bug::OldReadConfirms) {
+            let tells = rollback
+                .newest_send
+                .map_or(rollback.can_judge(started), |sent| started >= sent || planted(Bug::OldReadConfirms));
+            if tells {
                 (rollback.retry_at, rollback.look_until, rollback.tries) = (None, None, 0);
                 self.rollback_agrees(started, out);
             }
@@ -297,7 +303,7 @@ impl Engine {
     fn rollback_meets_foreign(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
-        rollback.retry_at = None;
+        (rollback.retry_at, rollback.look_until) = (None, None);
         if rollback.foreign.as_ref().is_none_or(|(_, seen)| seen != setting) {
             rollback.foreign = Some((now, setting.clone()));
             rollback.read_back = None;
@@ -307,13 +313,15 @@ impl Engine {
     }
 
     /// The balancer did not answer, in whole or in part: what was accepted but never seen is sent again.
-    pub(super) fn rollback_unseen(&mut self) {
+    pub(super) fn rollback_unseen(&mut self, started: Mono) {
         let (now, spread) = (self.now, self.spread());
         let Some(rollback) = &mut self.rollback else { return };
+        if rollback.can_judge(started) && !rollback.was_confirmed {
+            rollback.look_until = None;
+        }
         let seen_before = rollback.agreeing_since.is_some() || rollback.confirmed.is_some() || rollback.was_confirmed;
         let waits = rollback.writing.is_some() || rollback.journal.is_some() || rollback.retry_at.is_some();
         if !seen_before && !waits && rollback.foreign.is_none() {
-            rollback.look_until = None;
             rollback.retry_at = Some(now + rollback.pause(spread));
         }
     }
@@ -373,24 +381,21 @@ impl Engine {
         {
             rollback.journal = None;
             rollback.ahead_of_journal = true;
-            rollback.retry_at = rollback.look_until.is_none().then_some(now);
+            rollback.retry_at = Some(now);
             let text = "the disk is slow: the rollback goes out before it is recorded";
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
-        if rollback.looks_until().is_some_and(|until| now >= until) && rollback.journal.is_none() {
-            rollback.look_until = None;
-            rollback.retry_at = Some(now);
+        if some_down {
+            return;
         }
-        let is_due = rollback.writing.is_none() && rollback.retry_at.is_some_and(|at| now >= at);
-        let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
-        if !is_due || some_down || gives_up {
+        if rollback.due().is_none_or(|at| now < at) {
             return;
         }
         let setting = rollback.setting.clone();
         let id = self.new_effect();
         let Some(rollback) = &mut self.rollback else { return };
-        rollback.retry_at = None;
+        (rollback.retry_at, rollback.look_until) = (None, None);
         rollback.writing = Some(id);
         rollback.attempts += 1;
         rollback.tries += 1;
@@ -406,7 +411,10 @@ impl Engine {
         let look_until = now + self.plan.traffic.timeout;
         if let Some(rollback) = &mut self.rollback {
             rollback.foreign = setting.map(|setting| (now, setting.clone()));
-            rollback.look_until = setting.is_none().then_some(look_until);
+            (rollback.retry_at, rollback.look_until) = match setting {
+                Some(_) => (None, None),
+                None => (Some(now), Some(look_until)),
+            };
         }
     }
 

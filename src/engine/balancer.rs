@@ -140,7 +140,7 @@ impl Engine {
         if self.rollback.is_some() && !setting.0.is_empty() {
             self.rollback_seen(started, &setting, false, out);
         }
-        self.rollback_unseen();
+        self.rollback_unseen(started);
     }
 
     fn setting_seen(&mut self, started: Mono, setting: &Setting, state: &BalancerState, out: &mut Vec<Effect>) {

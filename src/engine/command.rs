@@ -154,7 +154,7 @@ impl Engine {
         }
         let asks_for_hold = |index: &usize| self.watches[*index].level >= Level::Hold;
         let limits = (0..self.watches.len()).filter(asks_for_hold).map(|index| Clean::new(self.guardrail_words(index)));
-        limits.chain(self.is_blind().then(|| Clean::new(self.blind_words()))).collect()
+        limits.chain(self.is_blind().then(|| Clean::new(self.blind_reason()))).collect()
     }
 
     fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {

@@ -387,7 +387,7 @@ impl Engine {
             self.act(level, &words, out);
         }
         if self.can_be_held() && self.is_blind() && self.blind_holds() {
-            let words = self.blind_words();
+            let words = self.blind_reason();
             self.hold(&Person::keeper(), words, true, out);
         }
     }
@@ -430,9 +430,14 @@ impl Engine {
     pub(super) fn blind_words(&self) -> String {
         let since = self.instances[Role::Candidate].read_at().unwrap_or(self.started.0);
         let age = self.now.since(since).as_secs();
+        format!("BLIND: no candidate metrics for {age} s")
+    }
+
+    /// The same with the reason, for the log and for whoever asks why.
+    pub(super) fn blind_reason(&self) -> String {
         let why = self.instances[Role::Candidate].each.iter().find_map(|instance| instance.failure());
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        format!("BLIND: no candidate metrics for {age} s{why}")
+        format!("{}{why}", self.blind_words())
     }
 
     /// Limits act once the candidate may have traffic, until the run is over or back.

@@ -133,7 +133,14 @@ impl Writer {
                     why: error.to_string(),
                 })?;
                 let severity = format!("{:?}", entry.severity).to_lowercase();
-                insert.execute((entry.number.cast_signed(), entry.wall.millis(), severity, body)).map_err(wrap)?;
+                let number = entry.number.cast_signed();
+                let rows = insert.execute((number, entry.wall.millis(), severity, &body)).map_err(wrap)?;
+                let same = "SELECT 1 FROM entries WHERE number = ?1 AND body = ?2";
+                if rows == 0
+                    && !transaction.prepare_cached(same).and_then(|mut s| s.exists((number, &body))).map_err(wrap)?
+                {
+                    return Err(JournalError::Entry { path, number, why: "another entry has its number".into() });
+                }
                 failpoint::pass("entry inserted");
             }
         }
@@ -263,7 +270,10 @@ mod tests {
         let written = [entry(1), entry(2)];
         writer.append(written.iter()).expect("appends");
         assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
-        assert!(writer.append([entry(2)].iter()).is_err(), "a number is written once");
+        writer.append([entry(2)].iter()).expect("what is there already may come again");
+        let another = Entry { text: "other".into(), ..entry(2) };
+        assert!(writer.append([another].iter()).is_err(), "a number is written once");
+        assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
     }
 
     #[test]
