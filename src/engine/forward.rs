@@ -95,6 +95,16 @@ impl Engine {
         if planted(Bug::StepLeftOut) { next.and(last) } else { next }
     }
 
+    /// The weights of a step, or why there are none.
+    pub(super) fn setting_of(&self, step: usize) -> Result<Setting, Clean> {
+        let split = self.plan.steps[step].split;
+        let (Some((_, state)), Some(baseline)) = (&self.balancer.seen, &self.baseline) else {
+            return Err("the balancer has not been read yet".into());
+        };
+        share::setting_for(&self.layout, split, state, &baseline.setting)
+            .map_err(|why| Clean::new(format!("{split} cannot be set: {why}")))
+    }
+
     /// Begins a step; every condition was looked at before.
     pub(super) fn begin_shift(
         &mut self,
@@ -104,13 +114,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) -> Result<Clean, Clean> {
         let split = self.plan.steps[step].split;
-        let setting = {
-            let (Some((_, state)), Some(baseline)) = (&self.balancer.seen, &self.baseline) else {
-                return Err("the balancer has not been read yet".into());
-            };
-            share::setting_for(&self.layout, split, state, &baseline.setting)
-                .map_err(|why| Clean::new(format!("{split} cannot be set: {why}")))?
-        };
+        let setting = self.setting_of(step)?;
         self.ledger.record(&setting);
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
@@ -287,7 +291,8 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let seen = self.balancer_is_known() && self.drift.is_none() || planted(Bug::CompleteUnread);
+        let holds_it = self.balancer_is_known() && self.drift.is_none();
+        let seen = holds_it || planted(Bug::CompleteUnread);
         if at_end
             && seen
             && self.position.is_some()

@@ -293,11 +293,6 @@ impl<'s> Life<'s> {
         if self.witness.sees_drift() && self.engine.snapshot().band.word.as_str() == "FROZEN" {
             return Ok(Ending::Frozen);
         }
-        // A step was tried and missed: what it left on the candidate nobody knows, and the band asks for a person.
-        let snapshot = self.engine.snapshot();
-        if snapshot.phase == Phase::Preflight && snapshot.band.text.as_str().contains("waiting for limit") {
-            return Ok(Ending::Waiting);
-        }
         Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 
@@ -829,6 +824,8 @@ impl<'s> Life<'s> {
 
     fn restart(&mut self) {
         self.is_alive = true;
+        // As the journal is read: what the disk refused at first was written again under its own number.
+        self.entries.sort_by_key(|entry| entry.number);
         let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));
         let plan = self.stage.plan.clone();
         let jitter = self.chance.next();

@@ -143,6 +143,12 @@ impl Life<'_> {
             self.ask(who, ask);
             return;
         }
+        let by_mistake = self.engine.phase() == Phase::Baking && self.chance.one_in(10);
+        if by_mistake {
+            let ask = *self.chance.pick(&[Ask::Approve, Ask::Suspend, Ask::Approve, Ask::Unsuspend]);
+            self.ask(who, ask);
+            return;
+        }
         let ask = match self.engine.phase() {
             Phase::Preflight | Phase::Ready if self.chance.one_in(10) => Ask::Adopt,
             Phase::Preflight | Phase::Ready | Phase::Baking if self.chance.one_in(12) => Ask::Override,

@@ -131,13 +131,15 @@ stable_ready = "50 %"
 
 fn step(words: &str) -> String {
     let (split, more) = words.split_once('%').expect("a split in percent");
+    // One stage has a bake that outlasts every reading.
+    let bake = if more.contains("no return") { "14s" } else { "3s" };
     let more = match more.trim() {
         "hold" => "hold = true",
         "approval" => "approval = \"decision authority\"",
         "no return" => "point_of_no_return = \"old orders cannot be read\"",
         _ => "",
     };
-    format!("[[steps]]\nsplit = \"{split}%\"\nbake = \"3s\"\n{more}\n")
+    format!("[[steps]]\nsplit = \"{split}%\"\nbake = \"{bake}\"\n{more}\n")
 }
 
 impl Stage {

@@ -1,6 +1,6 @@
 //! The way to the candidate: one step at a time, each written, read back and baked.
 
-use crate::engine::balancer::Fate;
+use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
 use crate::engine::rig::{Disk, Rig};
 use crate::engine::script::Act::*;
@@ -442,7 +442,28 @@ fn nothing_is_complete_that_nobody_has_read_lately() {
     acts.extend([Advance("alice"), Wait(1_000), Share(1000), Is(Phase::Baking), Dark(0), Wait(20_000)]);
     acts.extend([Is(Phase::Baking), Unsaid("COMPLETE")]);
     let mut rig = play(&MANUAL, &acts);
+    // The first read after that shows another hand's work: still not complete.
+    let layout = rig.balancer.layout.clone();
+    rig.balancer.land(&split(&layout, 700));
     rig.balancer.dark.clear();
     rig.wait(2_000);
+    assert!(rig.said("DRIFT") && !rig.said("COMPLETE"), "{}", story(&rig));
+    rig.balancer.land(&split(&layout, 1000));
+    rig.wait(2_000);
     assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+}
+
+#[test]
+fn a_first_step_that_was_missed_can_be_tried_again_without_an_override() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.next_fates(&[Fate::Lost]);
+    rig.advance("alice");
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+    rig.resume("alice");
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Ready, "{:#?}", rig.engine.gates());
+    rig.advance("alice");
+    rig.wait(1_000);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
 }

@@ -1,6 +1,7 @@
 //! Who may do what, who may do it twice, and whose approval is whose.
 
-use crate::engine::plans::{MANUAL, STEPS, Sections};
+use crate::engine::balancer::Fate;
+use crate::engine::plans::{MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
@@ -257,4 +258,28 @@ fn a_note_is_taken_also_after_the_end() {
     let answer = rig.ask_for("alice", Command::Note { text: "went well".into() });
     assert_eq!(answer, Answer::Applied("noted".into()));
     assert!(rig.said("alice: went well"));
+}
+
+#[test]
+fn an_override_over_a_hold_waits_for_the_write_that_is_under_way() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.wait(6_000);
+    rig.next_fates(&[Fate::Late(4_000)]);
+    rig.advance("alice");
+    rig.wait(2_000);
+    rig.ask_for("alice", Command::Hold);
+    let refused = format!("{:?}", rig.override_with("alice", "checkout", "because"));
+    assert!(refused.contains("a shift is under way") && rig.engine.phase() == Phase::Held, "{refused}");
+    assert_eq!(rig.sent(Direction::Forward), 2, "{}", story(&rig));
+}
+
+#[test]
+fn an_override_that_cannot_be_set_leaves_the_hold() {
+    let mut rig = Rig::at_first_step(&NODES);
+    rig.ask_for("alice", Command::Hold);
+    rig.balancer.down.extend(["g1".to_owned(), "g2".to_owned()]);
+    rig.wait(2_000);
+    let refused = format!("{:?}", rig.override_with("alice", "checkout", "because"));
+    assert!(refused.contains("no candidate server is up"), "{refused}");
+    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
 }

@@ -2,12 +2,14 @@
 
 use super::{Row, Rule, Truth, Witness, row};
 use std::time::Duration;
-use warroom::domain::{EffectId, Mono, Role, Setting};
+use warroom::domain::{EffectId, Mono, Role, Setting, Weights};
 use warroom::engine::WriteResult;
 
+/// How long a rollback waits for the disk.
+const DISK: Duration = Duration::from_millis(20);
 /// The disk's time, and a turn.
 const SENT_WITHIN: Duration = Duration::from_millis(21);
-/// The longest wait between two attempts, and a turn.
+/// The longest wait between two attempts, and a turn. A look before the first takes one attempt's time, which is less.
 const AGAIN_WITHIN: Duration = Duration::from_millis(2_100);
 /// Agreeing reads beyond the window that are not yet a confirmation: one interval of reading back, and a slow read.
 const CONFIRMED_WITHIN: Duration = Duration::from_millis(3_000);
@@ -17,10 +19,15 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(3_000);
 pub struct Back {
     accepted: Mono,
     target: Row,
+    /// Begun by another hand or another process: the balancer is looked at before anything is sent.
+    looks: bool,
+    /// Its record is on the disk, or was waited for long enough.
+    pub is_recorded: bool,
     newest_send: Option<Mono>,
+    sends: u32,
     writing: Option<EffectId>,
     failed_at: Option<Mono>,
-    answered_at: Mono,
+    answered_at: Option<Mono>,
     acknowledged: bool,
     /// Since when every whole read has agreed.
     agrees: Option<Mono>,
@@ -28,48 +35,45 @@ pub struct Back {
     differs: Option<Mono>,
     /// It has agreed for the window and more.
     due: bool,
-    pub foreign: bool,
+    /// What somebody else set, on the nodes that answered.
+    pub foreign: Option<Vec<Option<u32>>>,
     pub confirmed: bool,
-    /// Begun by another process: the balancer is read before anything is sent over it.
-    looks_first: bool,
-    /// Confirmed by another process, or set by another hand: nothing is sent before a read says that it was undone.
-    was_confirmed: bool,
+    /// Confirmed once, perhaps in another process.
+    pub was_confirmed: bool,
 }
 
 impl Back {
-    pub fn new(accepted: Mono, target: Row, looks_first: bool) -> Self {
+    pub fn new(accepted: Mono, target: Row, looks: bool) -> Self {
         Self {
             accepted,
             target,
+            looks,
+            is_recorded: false,
             newest_send: None,
+            sends: 0,
             writing: None,
             failed_at: None,
-            answered_at: accepted,
+            answered_at: None,
             acknowledged: false,
             agrees: None,
             differs: None,
             due: false,
-            foreign: false,
+            foreign: None,
             confirmed: false,
-            looks_first,
             was_confirmed: false,
         }
     }
 
     /// What was confirmed before a crash is confirmed again by reading.
     pub fn restarted(&mut self, now: Mono) {
-        let (foreign, was_confirmed) = (self.foreign, self.was_confirmed || self.confirmed);
-        *self = Self { foreign, was_confirmed, ..Self::new(now, std::mem::take(&mut self.target), true) };
-    }
-
-    /// Whether it needs no first write: what it would send was seen on the balancer, or was confirmed before.
-    fn is_seen(&self) -> bool {
-        self.agrees.is_some() || self.differs.is_some() || self.was_confirmed
+        let (foreign, was_confirmed) = (self.foreign.take(), self.was_confirmed);
+        let target = std::mem::take(&mut self.target);
+        *self = Self { foreign, was_confirmed, is_recorded: true, ..Self::new(now, target, true) };
     }
 
     pub fn adopted(&mut self, target: Row) {
         self.target = target;
-        self.foreign = false;
+        self.foreign = None;
         self.agrees = None;
         self.differs = None;
         self.due = false;
@@ -83,45 +87,81 @@ impl Back {
             return;
         }
         self.writing = None;
-        self.answered_at = now;
+        self.answered_at = Some(now);
         let accepted = *result == WriteResult::Accepted;
         self.acknowledged |= accepted;
         self.failed_at = (!accepted).then_some(now);
     }
+
+    /// Whether a read that began then can tell what the newest attempt has done.
+    fn can_judge(&self, started: Mono) -> bool {
+        let at_rest = self.writing.is_none() && self.is_recorded && (self.newest_send.is_some() || self.looks);
+        at_rest && started >= self.answered_at.unwrap_or(self.accepted)
+    }
+
+    /// Whether a node that held something foreign did not answer.
+    fn may_hide_foreign(&self, seen: &[Option<u32>]) -> bool {
+        let foreign = self.foreign.iter().flatten();
+        foreign.zip(seen).any(|(foreign, now)| foreign.is_some() && now.is_none())
+    }
+
+    fn agrees(&mut self, now: Mono, started: Mono, window: Duration) {
+        self.foreign = None;
+        self.differs = None;
+        let tells = self.newest_send.map_or(self.can_judge(started), |sent| started >= sent);
+        if tells {
+            self.failed_at = None;
+            let since = *self.agrees.get_or_insert(now);
+            self.due = started.since(since) >= window;
+        }
+    }
 }
 
 impl Witness<'_> {
-    pub(super) fn back_read(&mut self, started: Mono, row: &Row) {
-        if !self.has_baseline && self.back.as_ref().is_some_and(|back| !back.acknowledged) {
+    /// What a driver passes through on its way: everything on stable, with full weights.
+    pub(super) fn way_back(&self) -> Vec<Option<u32>> {
+        let full = match self.stage.layout.weights {
+            Weights::Percent => 100_000,
+            Weights::Relative { max } => max,
+        };
+        self.stage.layout.slots.iter().map(|(_, role)| Some(if *role == Role::Stable { full } else { 0 })).collect()
+    }
+
+    pub(super) fn back_read(&mut self, started: Mono, seen: &[Option<u32>]) {
+        let whole = seen.iter().all(Option::is_some);
+        let is_early =
+            |back: &Back| !back.acknowledged || back.sends <= 1 && back.answered_at.is_none_or(|at| started < at);
+        if whole && !self.has_baseline && self.back.as_ref().is_some_and(is_early) {
             // Rolled back before it was ever read: what is there is the state before the run.
-            self.knows(row);
+            self.knows(seen);
         }
-        let is_own = self.is_own(row);
+        if seen.iter().all(Option::is_none) {
+            return;
+        }
+        let is_own = self.is_own(seen);
         let now = self.now;
         let window = self.stage.plan.traffic.lateness + CONFIRMED_WITHIN;
         let Some(back) = &mut self.back else { return };
-        // Nothing was sent by this process yet: then any read of its own tells, if it was to look first.
-        let is_after = back.newest_send.map_or(back.looks_first && started >= back.accepted, |sent| started >= sent);
-        if *row == back.target {
-            back.foreign = false;
-            back.differs = None;
-            if is_after {
-                back.failed_at = None;
-                let since = *back.agrees.get_or_insert(now);
-                back.due = started.since(since) >= window;
+        let agrees = seen.iter().zip(&back.target).all(|(seen, target)| seen.is_none_or(|seen| seen == *target));
+        let hides = back.may_hide_foreign(seen);
+        if agrees {
+            if whole {
+                back.agrees(now, started, window);
+            } else if !hides {
+                back.foreign = None;
             }
             return;
         }
-        back.agrees = None;
-        back.due = false;
-        back.confirmed = false;
-        if is_own {
-            back.foreign = false;
-            let at_rest = is_after && started >= back.answered_at && back.writing.is_none() && back.failed_at.is_none();
-            back.differs = at_rest.then(|| back.differs.unwrap_or(now));
-        } else if is_after {
-            back.foreign = true;
+        (back.agrees, back.due, back.confirmed) = (None, false, false);
+        if !back.can_judge(started) {
+            return;
+        }
+        if !is_own {
+            back.foreign = Some(seen.to_vec());
             back.differs = None;
+        } else if !hides {
+            back.foreign = None;
+            back.differs = back.differs.or(Some(now));
         }
     }
 
@@ -132,12 +172,14 @@ impl Witness<'_> {
         let Some(back) = &mut self.back else {
             return self.breaks(Rule::Shape, "a write back that nobody asked for");
         };
-        let over_foreign = back.foreign && !asked;
+        let over_foreign = back.foreign.is_some() && !asked;
         let is_target = row == back.target;
         back.newest_send = Some(now);
+        back.sends += 1;
         back.writing = Some(id);
         back.failed_at = None;
         back.differs = None;
+        back.is_recorded = true;
         if over_foreign {
             self.breaks(Rule::Foreign, "the rollback was sent over a foreign setting");
         }
@@ -147,22 +189,20 @@ impl Witness<'_> {
     }
 
     pub(super) fn back_overdue(&mut self) {
-        if self.ended || self.watches {
-            return;
-        }
         let now = self.now;
-        let Some(back) = &self.back else { return };
+        let Some(back) = self.back.as_mut().filter(|_| !self.ended && !self.watches) else { return };
+        back.is_recorded |= now.since(back.accepted) >= DISK;
         let late = |since: Mono, limit: Duration| now.since(since) > limit;
-        let sent_within = SENT_WITHIN + if back.looks_first { self.stage.plan.traffic.timeout } else { Duration::ZERO };
+        let at_rest = back.foreign.is_none() && back.writing.is_none();
+        let first = if back.looks { AGAIN_WITHIN } else { SENT_WITHIN };
+        let needs_sending = back.newest_send.is_none() && back.agrees.is_none() && !back.was_confirmed;
         let (rule, what) = if back.due && !back.confirmed {
             (Rule::Confirms, "it has agreed for its time and is not confirmed")
-        } else if back.foreign || back.writing.is_some() {
-            return;
-        } else if back.newest_send.is_none() && !back.is_seen() && late(back.accepted, sent_within) {
+        } else if at_rest && needs_sending && late(back.accepted, first) {
             (Rule::Persists, "an accepted rollback is not sent")
-        } else if back.failed_at.is_some_and(|at| late(at, AGAIN_WITHIN)) {
+        } else if at_rest && back.failed_at.is_some_and(|at| late(at, AGAIN_WITHIN)) {
             (Rule::Persists, "a failed attempt is not repeated")
-        } else if back.differs.is_some_and(|at| late(at, AGAIN_WITHIN)) {
+        } else if at_rest && back.differs.is_some_and(|at| late(at, AGAIN_WITHIN)) {
             (Rule::Persists, "what was undone is not sent again")
         } else {
             return;

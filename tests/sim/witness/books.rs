@@ -1,7 +1,7 @@
 //! What the witness writes down of each event and each line.
 
 use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
-use warroom::domain::{BalancerState, EffectId, Mono, Person, Readiness, Rights, Role, Split};
+use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Setting, Split};
 use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
 
 impl Witness<'_> {
@@ -28,11 +28,11 @@ impl Witness<'_> {
                 self.health = Some((self.now, health.clone()));
             }
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),
+            Event::TombstoneFound { .. } => self.found_tombstone = true,
             Event::Scraped { .. }
             | Event::HealthSeen { role: Role::Candidate, .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
-            | Event::TombstoneFound { .. }
             | Event::Woke
             | Event::ClockJumped { .. } => {}
         }
@@ -40,6 +40,9 @@ impl Witness<'_> {
 
     fn settled(&mut self, id: EffectId, written: bool) {
         let Some((number, fact)) = self.records.remove(&id) else { return };
+        if let (Fact::RollbackAccepted { .. }, Some(back)) = (&fact, &mut self.back) {
+            back.is_recorded = true;
+        }
         if !written {
             if fact != Fact::Line {
                 self.refused.push(number);
@@ -66,10 +69,15 @@ impl Witness<'_> {
 
     fn was_read(&mut self, started: Mono, state: &BalancerState) {
         let is_true = self.next_read_is_true;
-        self.is_whole = false;
-        let Ok(setting) = state.setting() else { return };
-        let row = row(&setting);
-        self.is_whole = true;
+        let seen = self.seen(state);
+        self.is_whole = seen.iter().all(Option::is_some);
+        if self.back.is_some() && !self.watches {
+            self.back_read(started, &seen);
+        }
+        if !self.is_whole {
+            return;
+        }
+        let row: Row = seen.into_iter().flatten().collect();
         let window = self.stage.plan.traffic.lateness;
         let now = self.now;
         self.loose.retain(|loose| {
@@ -78,10 +86,12 @@ impl Witness<'_> {
             !(agrees || now.since(answered) >= window)
         });
         self.stable_up = self.servers_up(state);
-        if self.back.is_some() && !self.watches {
-            self.back_read(started, &row);
-        }
         self.read = Some(Read { started, ended: now, row, is_true });
+    }
+
+    /// Each slot's weight, where its node answered.
+    fn seen(&self, state: &BalancerState) -> Vec<Option<u32>> {
+        self.stage.layout.slots.iter().map(|(slot, _)| state.slot(slot).map(|slot| slot.weight)).collect()
     }
 
     fn servers_up(&self, state: &BalancerState) -> Option<(usize, usize)> {
@@ -90,17 +100,22 @@ impl Witness<'_> {
         Some((up.count(), slots.len()))
     }
 
-    pub(super) fn knows(&mut self, row: &Row) {
-        for (known, weight) in self.own.iter_mut().zip(row) {
-            if !known.contains(weight) {
-                known.push(*weight);
+    /// A setting's weights in the layout's order; it may lack nodes that did not answer.
+    fn weights(&self, setting: &Setting) -> Vec<Option<u32>> {
+        self.stage.layout.slots.iter().map(|(slot, _)| setting.0.get(slot).copied()).collect()
+    }
+
+    pub(super) fn knows(&mut self, weights: &[Option<u32>]) {
+        for (known, weight) in self.own.iter_mut().zip(weights) {
+            if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
+                known.push(weight);
             }
         }
     }
 
     /// Whether each weight is one that this run read before it began, set, or was told to take.
-    pub(super) fn is_own(&self, row: &Row) -> bool {
-        self.own.iter().zip(row).all(|(known, weight)| known.contains(weight))
+    pub(super) fn is_own(&self, seen: &[Option<u32>]) -> bool {
+        self.own.iter().zip(seen).all(|(known, weight)| weight.is_none_or(|weight| known.contains(&weight)))
     }
 
     /// A line on its way to the disk.
@@ -132,12 +147,12 @@ impl Witness<'_> {
         match &entry.fact {
             Fact::Baseline { setting, split } => {
                 self.has_baseline = true;
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 self.expected = Some(row(setting));
                 self.current = *split;
             }
             Fact::Adopted { setting, split } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
                     back.adopted(row(setting));
                     return;
@@ -150,7 +165,7 @@ impl Witness<'_> {
                 self.loose.clear();
             }
             Fact::Intent { step, setting, .. } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 self.intended[*step] = Some(row(setting));
                 self.intent = None;
             }
@@ -165,14 +180,13 @@ impl Witness<'_> {
             Fact::RollbackAccepted { setting, automatic, .. } => {
                 if let (false, Some(read)) = (automatic, self.read.as_ref().filter(|_| self.sees_drift())) {
                     // Whoever rolls back over a drift on screen means it.
-                    let seen = read.row.clone();
+                    let seen: Vec<_> = read.row.iter().copied().map(Some).collect();
                     self.knows(&seen);
                 }
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
+                self.knows(&self.way_back());
                 self.approvals.clear();
-                // The keeper itself, and not for a limit: it follows a tombstone.
-                let follows = !automatic && entry.by.as_ref() == Some(&Person::keeper());
-                self.back = Some(Back::new(self.now, row(setting), follows));
+                self.back = Some(Back::new(self.now, row(setting), self.found_tombstone));
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Approved { step } => {
@@ -182,25 +196,27 @@ impl Witness<'_> {
             }
             Fact::Suspended { .. } => self.suspended = true,
             Fact::Unsuspended => self.suspended = false,
-            Fact::Foreign { .. } => {
+            Fact::Foreign { setting } => {
+                let weights = self.weights(setting);
                 if let Some(back) = &mut self.back {
-                    back.foreign = true;
+                    back.foreign = Some(weights);
                 }
             }
             Fact::SentAgain { setting } => {
-                self.knows(&row(setting));
+                self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
-                    back.foreign = false;
+                    back.foreign = None;
                 }
             }
             Fact::RollbackReadBack => {
                 if let Some(back) = &mut self.back {
-                    back.foreign = false;
+                    back.foreign = None;
                 }
             }
             Fact::RollbackConfirmed => {
                 if let Some(back) = &mut self.back {
                     back.confirmed = true;
+                    back.was_confirmed = true;
                 }
             }
             Fact::Ended => self.ended = true,

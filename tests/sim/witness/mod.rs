@@ -138,6 +138,8 @@ pub struct Witness<'s> {
     began: bool,
     /// Somebody asked in this turn to send over what is foreign.
     asked: bool,
+    /// A tombstone was found in this turn.
+    found_tombstone: bool,
 }
 
 impl<'s> Witness<'s> {
@@ -177,6 +179,7 @@ impl<'s> Witness<'s> {
             ever_forward: false,
             began: false,
             asked: false,
+            found_tombstone: false,
             stage,
         }
     }
@@ -214,7 +217,7 @@ impl<'s> Witness<'s> {
 
     /// What the people can see: somebody else's setting during a rollback.
     pub fn sees_foreign(&self) -> bool {
-        self.back.as_ref().is_some_and(|back| back.foreign)
+        self.back.as_ref().is_some_and(|back| back.foreign.is_some())
     }
 
     pub fn driver(&self) -> Option<&Person> {
@@ -224,7 +227,7 @@ impl<'s> Witness<'s> {
     /// One turn of the engine: what went in, and what came out.
     pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
-        self.asked = false;
+        (self.asked, self.found_tombstone) = (false, false);
         self.heard(event);
         for effect in effects {
             match effect {
