@@ -268,6 +268,67 @@ fn check_says_go_or_no_go_once() {
 }
 
 #[test]
+fn no_question_is_not_go() {
+    let site = Site::new();
+    site.home.run(args(&["check", "PLAN"], &site.write(&site.plan()))).exits(1).says("NO-GO").says("nothing was asked");
+    let mut plan = site.plan();
+    plan.more = "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\nrequired = false\n".into();
+    let ran = site.home.run(args(&["check", "PLAN", "--json"], &site.write(&plan))).exits(1);
+    let answer: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(answer["go"], false);
+}
+
+#[test]
+fn check_lists_all_that_the_machine_lacks() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.traffic = plan.traffic.replace("timeout", "headers = { Authorization = { env = \"WR_NO_LB\" } }\ntimeout");
+    let green = "colour = \"green\"";
+    let text = plan.text().replace(green, &format!("{green}\nheaders = {{ X-Key = {{ env = \"WR_NO_GREEN\" }} }}"));
+    let ran = site.home.run(args(&["check", "PLAN"], &site.home.write("plan.toml", &text))).exits(2);
+    ran.says("[traffic] header Authorization").says("WR_NO_LB").says("[environments.candidate]").says("WR_NO_GREEN");
+}
+
+#[test]
+fn check_asks_everybody_at_the_same_time() {
+    let site = Site::new();
+    // Takes connections and never answers: one after the other, five would take longer than this test may.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let (took, taken) = std::sync::mpsc::channel();
+    std::thread::spawn(move || silent.incoming().try_for_each(|connection| took.send(connection)));
+    let mut plan = site.plan();
+    plan.more = (0..5).fold(String::new(), |all, index| {
+        all + &format!("[[checks]]\nname = \"c{index}\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/{index}\"\ntimeout = \"10s\"\n")
+    });
+    let text = plan.text().replace(&format!("http://{}", site.green.address()), &format!("http://{address}"));
+    let checking = site.home.start(args(&["check", "PLAN"], &site.home.write("plan.toml", &text)));
+    // Five checks, the health and the metrics.
+    let connections: Vec<_> =
+        (0..7).map(|_| taken.recv_timeout(support::SOON).expect("all are asked before one has timed out")).collect();
+    let ran = checking.finish().exits(1).says("NO-GO");
+    assert_eq!(ran.out.matches("unknown").count(), 5, "{}", ran.out);
+    drop(connections);
+}
+
+#[test]
+fn every_command_of_the_console_has_a_twin() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["suspend", "known noise", "--as", "alice"]).exits(0);
+    site.home.run(["unsuspend", "--as", "alice"]).exits(0).says("on again");
+    site.home.run(["note", "the cache is cold", "--as", "bob"]).exits(0);
+    site.home.run(["note", " "]).exits(2);
+    site.home.run(["sendagain", "--as", "alice"]).exits(1).says("no rollback");
+    assert!(site.home.history().contains("the cache is cold"));
+    site.home.run(["hold", "--as", ""]).exits(2).says("--as");
+    site.home.run(["advance", "--as", "bob"]).exits(1).says("`warroom take`");
+    site.home.run(["rollback", "--yes", "--reason", "smoke"]).exits(0);
+    site.home.run(["rollback", "--yes", "--reason", "and errors"]).exits(0).says("already");
+    assert!(site.home.history().contains("and errors"), "a reason that comes later is written down");
+}
+
+#[test]
 fn a_wrong_plan_lists_all_its_errors_and_contacts_nobody() {
     let site = Site::new();
     let text = site.plan().text().replace("bake = \"0s\"", "bakes = \"0s\"").replace("colour = \"blue\"", "colour = 7");
@@ -292,7 +353,11 @@ fn plan_prints_the_schedule_and_init_writes_one_to_begin_with() {
     assert_eq!(site.balancer.posts().len(), 0);
     site.home.run(["init"]).exits(0).says("warroom.toml");
     site.home.run(["plan", "warroom.toml"]).exits(0).says("Rescue card");
-    site.home.run(["init"]).exits(1);
+    site.home.run(["init"]).exits(1).says("is there already").says("warroom init -");
+    assert_eq!(
+        site.home.run(["init", "-"]).exits(0).out,
+        std::fs::read_to_string(site.home.path().join("warroom.toml")).expect("it")
+    );
     site.home.run(["init", "mine.toml"]).exits(0);
 }
 

@@ -3,14 +3,14 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use warroom::probe::exposition::read;
+use warroom::probe::exposition::{Format, read};
 
 /// Name, labels and value, in an order of their own.
 type Seen = BTreeSet<(String, BTreeMap<String, String>, String)>;
 
 fn ours(text: &str) -> Result<Seen, String> {
     let mut seen = Seen::new();
-    read(text.as_bytes(), |sample| {
+    read(text.as_bytes(), Format::Text, |sample| {
         let labels = sample.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         seen.insert((sample.name.to_owned(), labels, format!("{:?}", sample.value)));
     })
@@ -59,8 +59,10 @@ proptest! {
     #[test]
     fn any_bytes_are_an_answer_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let lines = bytes.split(|b| *b == b'\n').count();
-        if let Err(error) = read(&bytes, |_| {}) {
-            prop_assert!((1..=lines).contains(&error.line));
+        for format in [Format::Text, Format::OpenMetrics] {
+            if let Err(error) = read(&bytes, format, |_| {}) {
+                prop_assert!((1..=lines).contains(&error.line));
+            }
         }
     }
 }

@@ -324,6 +324,29 @@ fn half_applied_is_shown_as_such_and_rolls_back() {
     assert!(!band.contains("not set by this run"), "it was this run that set it: {band}");
 }
 
+/// What a reload with renamed servers comes to: one server of stable is no longer there.
+#[test]
+fn a_stable_server_that_was_deleted_does_not_keep_the_candidate_in_traffic() {
+    if !need("haproxy") {
+        return;
+    }
+    let site = Site::new(&["admin"]);
+    let _console = site.run(&site.plan(&["50 %", "100 %"], "1s"));
+    site.home.advance("alice").exits(0);
+    site.nodes[0].ask("set server app/blue1 state maint").expect("haproxy answers");
+    let deleted = site.nodes[0].ask("del server app/blue1").expect("haproxy answers");
+    assert!(deleted.contains("deleted"), "{deleted}");
+    let _rolling = site.home.start(["rollback", "--yes", "--as", "alice"]);
+    wait_until("the candidate is emptied", || {
+        let weights = site.weights(0);
+        weights["green1"] == 0 && weights["green2"] == 0 && weights["blue2"] == 60
+    });
+    let status = site.home.status_when("the trouble is told", |status| !status["rollback"]["last_error"].is_null());
+    let error = status["rollback"]["last_error"].as_str().unwrap_or_default();
+    assert!(error.contains("blue1: No such server"), "{error}");
+    assert_eq!(site.nodes[0].measure("green", 50), 0.0);
+}
+
 #[test]
 fn permission_denied_is_said_in_haproxys_words() {
     if !need("haproxy") {

@@ -237,31 +237,31 @@ fn wrong_types_say_what_cannot_stand_there() {
         row!(HTTP, "\"manual\"" => "▶true", "advance: a boolean cannot stand here", "\"manual\" or \"automatic\""),
         row!(HTTP, "colour = \"blue\"" => "colour = ▶\"dark blue\"", "\"dark blue\" is not such a word", "at most 8 letters"),
         row!(HTTP, "metrics = [\"http://10.0.0.1:9100/metrics\"]" => "metrics = ▶[]", "environments.stable.metrics: is empty", "a list of exposition URLs"),
-        row!(HTTP, "metrics = [\"http://10.0.0.1:9100/metrics\"]" => "metrics = ▶\"http://10.0.0.1:9100/metrics\"", "a string cannot stand here", "a list of exposition URLs"),
-        row!(HTTP, "health = \"/health\"" => "health = ▶\"health\"", "\"health\" is not a path", "starts with /"),
+        row!(HTTP, "metrics = [\"http://10.0.0.1:9100/metrics\"]" => "metrics = ▶\"http://10.0.0.1:9100/metrics\"", "a string cannot stand here", "a list of exposition URLs", "[\"http://10.0.0.1:9100/metrics\"]"),
+        row!(HTTP, "health = \"/health\"" => "health = ▶\"health\"", "\"health\" is not a path", "starts with /", "\"/health\""),
         row!(HTTP, "Authorization = { env = \"CANDIDATE_TOKEN\" }" => "Authorization = ▶{ vault = \"x\" }", "headers.Authorization: \"vault\" is not a source", "{ env = \"NAME\" }"),
         row!(HTTP, "{ env = \"CANDIDATE_TOKEN\" }" => "▶{ env = \"A\", file = \"/b\" }", "needs exactly one source", "{ file = \"/path\" }"),
         row!(HTTP, "X-Team = \"platform\"" => "\"X Team\" = ▶\"platform\"", "is not a header name", "plain text"),
         row!(HTTP, "X-Team = \"platform\"" => "X-Team = ▶\"a\\r\\nb\"", "headers.X-Team: \"a\\r\\nb\" has characters that cannot be shown", "plain text"),
         row!(HTTP, "driver = \"http\"" => "driver = ▶\"nginx\"", "traffic.driver: \"nginx\" is not one of them", "\"http\" or \"haproxy\""),
         row!(HTTP, "extra = { strategy = \"percentage\" }" => "extra = { strategy = ▶[1] }", "traffic.extra.strategy: an array cannot stand here", "text, a number or a boolean"),
-        row!(HTTP, "rate = \"5/s\"" => "rate = ▶\"5\"", "\"5\" is not a rate", "\"0.1/s\" to \"50/s\""),
+        row!(HTTP, "rate = \"5/s\"" => "rate = ▶\"5\"", "\"5\" is not a rate", "\"0.1/s\" to \"50/s\"", "\"5/s\""),
         row!(HTTP, "metric = \"http_requests_total\"" => "metric = ▶\"http-requests\"", "\"http-requests\" is not a metric name", "the request counter's name"),
         row!(HTTP, "unit = \"ratio\"" => "unit = ▶\"percent\"", "\"percent\" is not one of them", "\"ratio\", \"seconds\""),
         row!(HTTP, "combine = \"max\"" => "combine = ▶\"avg\"", "\"avg\" is not one of them", "\"max\" or \"sum\""),
         row!(HTTP, "name = \"memory\"" => "name = ▶\"p99\"", "p99 is taken", "a name"),
-        row!(HTTP, "hold = true" => "hold = ▶\"yes\"", "steps[3].hold: a string cannot stand here", "true or false"),
+        row!(HTTP, "hold = true" => "hold = ▶\"yes\"", "steps[3].hold: a string cannot stand here", "true or false", "true"),
         row!(HTTP, "json = { \"/status\" = \"ok\" }" => "json = { status = ▶\"ok\" }", "checks[1].json.status: is not a JSON pointer", "\"/pointer\" = value"),
         row!(HTTP, "name = \"balancer\"" => "name = ▶\"a name with more than 24 letters\"", "is too long", "at most 24 characters"),
         row!(HTTP, "minimum_requests = 50" => "minimum_requests = ▶\"50\"", "a string cannot stand here", "a whole number"),
         row!(HTTP, "minimum_requests = 50" => "minimum_requests = ▶-50", "-50 is not such a number", "a whole number"),
         row!(HTTP, "minimum_requests = 50" => "minimum_requests = ▶0.5", "a float cannot stand here", "a whole number"),
         row!(HTTP, "absent = \"warn\"" => "absent = ▶\"ignore\"", "\"ignore\" is not one of them", "\"warn\", \"hold\" or \"roll_back\""),
-        row!(HTTP, "automatic = true" => "automatic = ▶1", "rollback.automatic: an integer cannot stand here", "true or false"),
+        row!(HTTP, "automatic = true" => "automatic = ▶1", "rollback.automatic: an integer cannot stand here", "true or false", "true"),
         row!(HTTP, "group = \"oncall\"" => "group = ▶7", "access.group: an integer cannot stand here", "a Unix group"),
     ]);
     // `[[poll]]` for `[poll]`: the place is the key's value, which is the header.
-    check_rows(&[row!(HTTP, "[poll]\n" => "▶[[poll]]\n", "poll: an array cannot stand here", "a table")]);
+    check_rows(&[row!(HTTP, "[poll]\n" => "▶[[poll]]\n", "poll: an array cannot stand here", "a table", "[poll]")]);
 }
 
 #[test]
@@ -270,25 +270,25 @@ fn quantities_need_their_unit_and_their_range() {
         row!(HTTP, "watch = \"60m\"" => "watch = ▶\"8d\"", "watch: \"8d\" is out of range", "a duration such as"),
         row!(HTTP, "watch = \"60m\"" => "watch = ▶60", "an integer cannot stand here; a duration is written in quotes with its unit", "\"5m\"", "\"60s\""),
         row!(HTTP, "lateness = \"5s\"" => "lateness = ▶\"11m\"", "\"11m\" is out of range", "from \"0s\" to \"10m\""),
-        row!(HTTP, "write_path = \"/api/traffic\"" => "write_path = ▶\"api/traffic\"", "is not a path", "starts with /"),
+        row!(HTTP, "write_path = \"/api/traffic\"" => "write_path = ▶\"api/traffic\"", "is not a path", "starts with /", "\"/api/traffic\""),
         row!(HTTP, "rate = \"5/s\"" => "rate = ▶\"51/s\"", "51/s is out of range", "to \"50/s\""),
         row!(HTTP, "rate = \"5/s\"" => "rate = ▶\"0/s\"", "0/s is out of range", "from \"0.1/s\""),
         row!(HTTP, "window = \"30s\"" => "window = ▶\"1s\"", "metrics.window: \"1s\" is out of range", "from \"2s\" to \"1h\""),
-        row!(HTTP, "window = \"30s\"" => "window = ▶\"30\"", "\"30\" is not a duration", "from \"2s\" to \"1h\""),
+        row!(HTTP, "window = \"30s\"" => "window = ▶\"30\"", "\"30\" is not a duration", "from \"2s\" to \"1h\"", "\"30s\""),
         row!(HTTP, "readings = \"1s\"" => "readings = ▶\"100ms\"", "poll.readings: \"100ms\" is out of range", "from \"200ms\" to \"60s\""),
         row!(HTTP, "health = \"2s\"" => "health = ▶\"61s\"", "poll.health: \"61s\" is out of range", "to \"60s\""),
-        row!(HTTP, "split = \"25 %\"" => "split = ▶\"25\"", "\"25\" is not a share", "in tenths"),
+        row!(HTTP, "split = \"25 %\"" => "split = ▶\"25\"", "\"25\" is not a share", "in tenths", "\"25 %\""),
         row!(HTTP, "split = \"1 %\"" => "split = ▶\"0 %\"", "\"0 %\" is not from 0.1 % to 100 %", "in tenths"),
         row!(HTTP, "split = \"1 %\"" => "split = ▶\"0.05 %\"", "\"0.05 %\" is not from 0.1 % to 100 %", "in tenths"),
         row!(HTTP, "split = \"25 %\"" => "split = ▶\"101 %\"", "\"101 %\" is not a share", "from \"0.1 %\" to \"100 %\""),
-        row!(HTTP, "split = \"25 %\"" => "split = ▶0.25", "a float cannot stand here", "in tenths"),
-        row!(HTTP, "bake = \"10m\"" => "bake = ▶\"10 minutes\"", "\"10 minutes\" is not a duration", "\"1h 30m\""),
+        row!(HTTP, "split = \"25 %\"" => "split = ▶0.25", "\"0.25\" is not a share", "in tenths"),
+        row!(HTTP, "bake = \"10m\"" => "bake = ▶\"10 minutes\"", "\"10 minutes\" is not a duration", "\"1h 30m\"", "\"10m\""),
         row!(HTTP, "bake = \"10m\"" => "bake = ▶\"-10m\"", "\"-10m\" is not a duration", "\"1h 30m\""),
         row!(HTTP, "bake = \"10m\"" => "bake = ▶\"10d\"", "\"10d\" is out of range", "a duration"),
         row!(HTTP, "interval = \"5s\"" => "interval = ▶\"100ms\"", "out of range", "from \"500ms\" to \"10m\""),
         row!(HTTP, "version = \"/version\"\ninterval = \"5s\"\ntimeout = \"2s\"" => "version = \"/version\"\ntimeout = ▶\"2m\"", "checks[1].timeout: \"2m\" is out of range", "to \"60s\""),
         row!(HTTP, "for = \"30s\"" => "for = ▶\"2h\"", "guardrails[1].for: \"2h\" is out of range", "from \"0s\" to \"1h\""),
-        row!(HTTP, "floor = \"2/s\"" => "floor = ▶\"2\"", "\"2\" is not a rate such as \"20/s\"", "\"2/s\""),
+        row!(HTTP, "floor = \"2/s\"" => "floor = ▶\"2\"", "\"2\" is not a rate such as \"20/s\"", "\"2/s\"", "\"2/s\""),
         row!(HTTP, "floor = \"2/s\"" => "floor = ▶\"-2/s\"", "\"-2/s\" is not a rate", "\"2/s\""),
         row!(HTTP, "floor = \"2/s\"" => "floor = ▶\"NaN/s\"", "\"NaN/s\" is not a rate", "\"2/s\""),
     ]);
@@ -299,11 +299,11 @@ fn quantities_need_their_unit_and_their_range() {
 fn limits_have_their_readings_unit() {
     check_rows(&[
         row!(HTTP, "below = \"200ms\"" => "below = ▶\"5 %\"", "checks[2].below: \"5 %\" is not a duration", "\"150ms\" or \"2s\""),
-        row!(HTTP, "below = \"200ms\"" => "below = ▶200", "\"200\" is not a duration", "\"150ms\" or \"2s\"", "\"200s\""),
+        row!(HTTP, "below = \"200ms\"" => "below = ▶200", "\"200\" is not a duration", "\"150ms\" or \"2s\"", "\"200ms\""),
         row!(HTTP, "below = \"0.1 %\"" => "below = ▶\"100ms\"", "steps[1].gates[1].below: \"100ms\" is not a share", "\"0.5 %\""),
         row!(HTTP, "below = \"0.1 %\"" => "below = ▶0.001", "\"0.001\" is not a share", "\"0.5 %\"", "\"0.1 %\""),
         row!(HTTP, "warn = \"150ms\"" => "warn = ▶\"1 %\"", "guardrails[2].warn: \"1 %\" is not a duration", "\"150ms\" or \"2s\""),
-        row!(HTTP, "hold = \"85 %\"" => "hold = ▶\"85\"", "guardrails[3].hold: \"85\" is not a share", "\"0.5 %\""),
+        row!(HTTP, "hold = \"85 %\"" => "hold = ▶\"85\"", "guardrails[3].hold: \"85\" is not a share", "\"0.5 %\"", "\"85 %\""),
         row!(HTTP, "roll_back = \"5 %\"" => "roll_back = ▶\"500 %\"", "\"500 %\" is not a share", "\"0.5 %\""),
         row!(HTTP, "roll_back = \"5 %\"" => "roll_back = ▶\"NaN %\"", "\"NaN %\" is not a share", "\"0.5 %\""),
         row!(HTTP, "hold = \"85 %\"\n" => "hold = \"85 %\"\nminimum_requests = ▶5\n", "guardrails[3].minimum_requests: memory does not rest on requests", "only error_ratio, p50, p95 and p99"),
@@ -373,7 +373,7 @@ fn the_parts_of_a_plan_fit_together() {
 #[test]
 fn addresses_that_cannot_be_reached_are_refused() {
     check_rows(&[
-        row!(HTTP, "url = \"http://10.0.0.2:8080\"" => "url = ▶\"10.0.0.2:8080\"", "environments.candidate.url: \"10.0.0.2:8080\" is not", "its own base URL"),
+        row!(HTTP, "url = \"http://10.0.0.2:8080\"" => "url = ▶\"10.0.0.2:8080\"", "environments.candidate.url: \"10.0.0.2:8080\" is not", "its own base URL", "\"http://10.0.0.2:8080\""),
         row!(HTTP, "url = \"http://10.0.0.2:8080\"" => "url = ▶\"unix:/run/x\"", "is not an http or https URL", "its own base URL"),
         row!(HTTP, "url = \"http://10.0.0.2:8080\"" => "url = ▶\"\"", "is not a URL", "its own base URL"),
         row!(HAPROXY, "\"10.0.0.9:9999\"" => "▶\"10.0.0.9\"", "traffic.nodes[1].address: \"10.0.0.9\" is not such an address", "\"host:port\""),
@@ -431,7 +431,8 @@ fn syntax_errors_do_not_hide_the_others() {
     }
     assert!(said.0.iter().any(|e| e.problem.contains("quoted") && e.allowed == "TOML 1.0"), "{said}");
     let twice = errors(&edited(HTTP, &[Put("bake = \"10m\"", "bake = \"10m\"\nbake = \"11m\"")]));
-    assert_eq!((twice.0.len(), twice.0[0].line, twice.0[0].problem.as_str()), (1, 70, "duplicate key"));
+    let said = "bake: is there twice; the first stands on line 69";
+    assert_eq!((twice.0.len(), twice.0[0].line, twice.0[0].problem.as_str()), (1, 70, said));
 }
 
 /// `load` promises every error; the second node's must not wait for the first node's correction.
@@ -476,7 +477,7 @@ fn limits_are_judged_even_when_metrics_is_not_sound() {
 fn nothing_false_is_said_about_parts_that_could_not_be_read() {
     check_rows(&[
         row!(HTTP, "bake = \"2m\"" => "bake = ▶\"2\"", "steps[4].bake: \"2\" is not a duration", ""),
-        row!(HTTP, "split = \"100 %\"" => "split = ▶\"100\"", "steps[4].split: \"100\" is not a share", ""),
+        row!(HTTP, "split = \"100 %\"" => "split = ▶\"100\"", "steps[4].split: \"100\" is not a share", "", "\"100 %\""),
         (
             HTTP,
             &[Put("\"manual\"", "\"automatic\""), Put("\"http_requests_total\"", "▶5")],
@@ -503,7 +504,7 @@ fn nothing_false_is_said_about_parts_that_could_not_be_read() {
 fn one_mistake_is_said_once() {
     check_rows(&[
         row!(HTTP, "path = \"/health\"" => "path = ▶5", "checks[1].path: an integer cannot stand here", "starts with /"),
-        row!(HTTP, "path = \"/health\"" => "paths = [▶\"x\"]", "checks[1].paths: \"x\" is not a path", "a list of paths"),
+        row!(HTTP, "path = \"/health\"" => "paths = [▶\"x\"]", "checks[1].paths: \"x\" is not a path", "a list of paths", "\"/x\""),
         (
             HAPROXY,
             &[
@@ -604,4 +605,107 @@ fn a_hint_never_weakens_a_limit() {
 #[test]
 fn what_stands_at_the_end_belongs_to_the_last_table() {
     check_rows(&[(HTTP, &[End("▶watch = \"1h\"\n")], &[("access.watch: no such key", "group", "")])]);
+}
+
+/// What is read from one table of the plan is not known of another; and one mistake is one error.
+#[test]
+fn one_wrong_gauge_makes_no_limit_wrong() {
+    check_rows(&[
+        (
+            HTTP,
+            &[
+                Put("unit = \"ratio\"", "unit = ▶\"pieces\""),
+                Put("reading = \"p95\"\nbelow = \"200ms\"", "reading = \"memory\"\nbelow = \"1\""),
+            ],
+            &[("metrics.gauges[1].unit: \"pieces\" is not one of them", "\"count\"", "")],
+        ),
+        row!(HTTP, "[metrics]\n" => "[▶metric]\n", "metric: no such key", "", "\"metrics\""),
+        row!(HTTP, "latency = \"http" => "▶latencyy = \"http", "metrics.latencyy: no such key", "", "\"latency\""),
+    ]);
+    // Its window is out of range; the readings' names were read all the same.
+    check_rows(&[(
+        HTTP,
+        &[Put("window = \"30s\"", "window = ▶\"1s\""), Put("reading = \"memory\"", "reading = ▶\"memmory\"")],
+        &[("metrics.window", "", ""), ("guardrails[3].reading: \"memmory\" is not a reading", "", "\"memory\"")],
+    )]);
+}
+
+/// A key that is there twice, or a broken line elsewhere, hides nothing of the tables that were read.
+#[test]
+fn what_was_read_is_checked_beside_what_was_not() {
+    check_rows(&[
+        (
+            HTTP,
+            &[
+                Put("colour = \"blue\"", "colour = \"blue\"\n▶colour = \"blue\""),
+                Put("[traffic]\ndriver = \"http\"", "▶[traffic]"),
+                Put("split = \"100 %\"", "split = ▶\"99 %\""),
+            ],
+            &[
+                ("colour: is there twice; the first stands on line 9", "each key once", ""),
+                ("traffic.driver: is missing", "", ""),
+                ("steps: the last is 99%", "", ""),
+            ],
+        ),
+        (
+            HTTP,
+            &[
+                Put("[environments.stable]\nlabel = \"v2.0.5\"", "▶[environments.stable]"),
+                Put("bake = \"10m\"", "bake = ▶10 m"),
+                Put("split = \"50 %\"", "split = \"50 %\""),
+                Put("\"balancer\"\nkind", "▶\"candidate P95\"\nkind"),
+            ],
+            &[
+                ("environments.stable.label: is missing", "", ""),
+                ("quoted", "TOML 1.0", ""),
+                ("candidate P95 is there twice", "", ""),
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_table_of_the_wrong_name_is_one_error() {
+    check_rows(&[
+        row!(HTTP, "[environments.candidate]\n" => "[environments.▶stable]\n", "environments.stable: this table is there twice; the first stands on line 7", "each table once", "[environments.candidate]"),
+        row!(HTTP, "[environments.candidate]\nlabel = \"v2.1.0\"\ncolour = \"green\"\nversion = \"2.1.0\"\nurl = \"http://10.0.0.2:8080\"\nmetrics = [\"http://10.0.0.2:9100/metrics\", \"http://10.0.0.3:9100/metrics\"]\n\n[environments.candidate.headers]\nAuthorization = { env = \"CANDIDATE_TOKEN\" }\nX-Team = \"platform\"\n" => "[environments.▶green]\nlabel = \"v2.1.0\"\n", "environments.green: no such key", "candidate, stable", "\"candidate\""),
+    ]);
+    let one = HAPROXY.replace("[[steps]]\nsplit = \"50 %\"\nbake = \"60s\"\n\n[[steps]]", "▶[steps]");
+    let (one, place) = marks(&one);
+    let said = errors(&one);
+    assert_eq!(said.0.iter().map(|error| (error.line, error.column)).collect::<Vec<_>>(), place, "{said}");
+    assert_eq!(said.0[0].hint.as_deref(), Some("[[steps]], once for each"), "{said}");
+    let steps = "[[steps]]\nsplit = \"50 %\"\nbake = \"60s\"\n\n[[steps]]\nsplit = \"100 %\"\n";
+    for (header, problem, hint) in [
+        ("[steps]", "steps: this table is there twice; the first stands on line 33", "[[steps]], once for each"),
+        ("[[stepz]]", "stepz: no such key", "\"steps\""),
+    ] {
+        let said = errors(&HAPROXY.replace(steps, &steps.replace("[[steps]]", header)));
+        assert_eq!(said.0.len(), 1, "{said}");
+        assert_eq!((said.0[0].problem.as_str(), said.0[0].hint.as_deref()), (problem, Some(hint)), "{said}");
+    }
+}
+
+/// What people write at three in the morning, and what they meant.
+#[test]
+fn likely_meanings_are_said() {
+    check_rows(&[
+        row!(HTTP, "below = \"200ms\"" => "below = ▶\"100\"", "is not a duration", "", "\"100ms\""),
+        row!(HTTP, "split = \"25 %\"" => "split = ▶25", "\"25\" is not a share", "", "\"25 %\""),
+        row!(HTTP, "rate = \"5/s\"" => "rate = ▶5", "\"5\" is not a rate", "", "\"5/s\""),
+        row!(HTTP, "warn = \"1 %\"" => "warn = ▶\"1,5 %\"", "\"1,5 %\" is not a share", "", "\"1.5 %\""),
+        row!(HTTP, "bake = \"10m\"" => "bake = ▶\"5 mins\"", "is not a duration", "", "\"5m\""),
+        row!(HTTP, "interval = \"5s\"" => "interval = ▶\"2\"", "is not a duration", "", "\"2s\""),
+        row!(HTTP, "errors = \"5..\"" => "errors = ▶\"5xx\"", "\"5xx\" matches no status of three digits", "", "\"5..\""),
+        row!(HTTP, "errors = \"5..\"" => "errors = ▶\"5.\"", "matches no status", "", "\"5..\""),
+        row!(HTTP, "url = \"http://10.0.0.2:8080\"" => "url = ▶\"green.prod.example.com\"", "is not a URL", "", "\"https://green.prod.example.com\""),
+        row!(HTTP, "health = \"/health\"" => "health = ▶\"https://blue.prod/health\"", "is not a path", "", "\"/health\""),
+        row!(HTTP, "\"http://lb.example/\"" => "▶\" http://lb.example/\"", "begins or ends with a space", "", "\"http://lb.example/\""),
+        row!(HTTP, "environment = \"stable\"" => "environment = ▶\"blue\"", "\"blue\" is not one of them", "", "\"stable\""),
+        row!(HTTP, "stable = \"blue\", candidate" => "stable = ▶\"/blue\", candidate", "is a JSON pointer", "a plain key", "\"blue\""),
+        row!(HTTP, "stable = \"blue\", candidate" => "stable = ▶\"/a/b\", candidate", "is a JSON pointer", "a plain key"),
+    ]);
+    let said = errors(&edited(HTTP, &[Put("split = \"25 %\"", "split = “25 %”")]));
+    assert_eq!(said.0.len(), 1, "{said}");
+    assert_eq!(said.0[0].hint.as_deref(), Some("split = \"25 %\""), "{said}");
 }

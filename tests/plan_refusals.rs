@@ -8,7 +8,7 @@ mod plan_common;
 
 use plan_common::{Edit, HAPROXY, HTTP, edited, errors, read, sound};
 use std::path::Path;
-use warroom::plan::{PLAN_BYTES_MAX, PlanErrors, load, load_file};
+use warroom::plan::{PLAN_BYTES_MAX, PlanErrors, load, load_file, load_frozen};
 
 use Edit::Put;
 
@@ -129,6 +129,11 @@ fn a_pattern_of_errors_can_match_a_status() {
         (HTTP, &[Put("errors = \"5..\"", "errors = \"5[0-9]+\"")], "errors"),
         (HTTP, &[Put("errors = \"5..\"", "errors = \"5.*\"")], "errors"),
         (HTTP, &[Put("errors = \"5..\"", "errors = \"5..|429\"")], "errors"),
+        (HTTP, &[Put("errors = \"5..\"", "errors = \"5xx\"")], "errors"),
+        (HTTP, &[Put("errors = \"5..\"", "errors = \"5.\"")], "errors"),
+        (HTTP, &[Put("errors = \"5..\"", "errors = \"5...\"")], "errors"),
+        (HTTP, &[Put("errors = \"5..\"", "errors = \"0..\"")], "errors"),
+        (HTTP, &[Put("errors = \"5..\"", "errors = \"error\"")], "errors"),
         (HTTP, &[Put("labels = { service = \"checkout\" }", "labels = { status = \"200\" }")], "labels"),
     ]);
 }
@@ -197,6 +202,49 @@ fn names_are_names() {
         (HTTP, &[Put("group = \"oncall\"", "group = \"\"")], "access.group"),
         (HTTP, &[Put("label = \"v2.0.5\"", "label = \"  \"")], "environments.stable.label"),
     ]);
+}
+
+/// A share's field is read from answers and written into requests: as a pointer it would be written as a plain key.
+#[test]
+fn a_field_is_a_plain_key() {
+    refused(&[
+        (HTTP, &[Put("stable = \"blue\", candidate", "stable = \"/blue\", candidate")], "traffic.fields.stable"),
+        (HTTP, &[Put("candidate = \"green\" }", "candidate = \"/split/green\" }")], "traffic.fields.candidate"),
+    ]);
+}
+
+#[test]
+fn something_is_asked_before_traffic_moves() {
+    let guardrails = HAPROXY.find("[[guardrails]]").unwrap();
+    let nothing = &HAPROXY[..guardrails];
+    let check = |required: &str| format!("{nothing}[[checks]]\nname = \"lb\"\nkind = \"balancer\"\n{required}");
+    for text in [nothing.to_owned(), check("required = false\n")] {
+        let said = errors(&text);
+        assert_eq!(said.0.len(), 1, "{said}");
+        assert!(said.0[0].problem.contains("nothing is asked before traffic moves"), "{said}");
+    }
+    sound(&check(""));
+    sound(HAPROXY);
+}
+
+/// A file without a certificate changes nothing, and the first request fails in the cutover.
+#[test]
+fn a_ca_file_holds_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let plan = folder.path().join("plan.toml");
+    let line = format!("lateness = \"5s\"\nca = \"{}\"", ca.display());
+    std::fs::write(&plan, HTTP.replace("lateness = \"5s\"", &line)).unwrap();
+    load_file(&plan).expect("a file that is not there yet");
+    for text in ["", "# the CA of the house\n", "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n"]
+    {
+        std::fs::write(&ca, text).unwrap();
+        let said = load_file(&plan).expect_err(text);
+        assert_eq!(said.0.len(), 1, "{said}");
+        assert!(said.0[0].problem.starts_with("traffic.ca: ") && said.0[0].problem.ends_with("no certificate in PEM"));
+        assert_eq!((said.0[0].line, said.0[0].column), (34, 6), "{said}");
+        load_frozen(&plan).expect("nothing stands between anybody and a rollback");
+    }
 }
 
 // What an error must not repeat or do.

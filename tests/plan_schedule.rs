@@ -52,6 +52,10 @@ fn is_shell(script: &str) -> bool {
     Command::new("/bin/sh").args(["-n", "-c", script]).status().unwrap().success()
 }
 
+/// The first plan's limits, as they stand at each of its steps.
+const LIMITS: &str = "5xx CANDIDATE warn > 1.00%, hold > 3.00%, roll back > 5.00%; \
+    P99 STABLE warn > 150ms, roll back > 200ms; memory CANDIDATE hold > 85.0%";
+
 #[test]
 fn each_step_stands_at_its_time() {
     let words = schedule_of(HTTP, &[], None);
@@ -64,13 +68,17 @@ fn each_step_stands_at_its_time() {
         [
             "    T+00      1%  bake 5 min",
             "                  gate: 5xx CANDIDATE over 30s, at least N requests < 0.10%",
+            &format!("                  limits: {LIMITS}"),
             "    T+05     25%  bake 10 min",
             "                  needs approval: decision authority",
+            &format!("                  limits: {LIMITS}"),
             "    T+15     50%  bake 30 min at least, then a person goes on",
+            &format!("                  limits: {LIMITS}"),
             "    T+45    100%  bake 2 min",
             "                  POINT OF NO RETURN: old orders cannot be read; no automatic rollback from here",
-            "    T+47  earliest end; then watched for 1 h, with rollback armed",
-            "  latest end: none; it waits for people",
+            &format!("                  limits (no automatic rollback): {LIMITS}"),
+            "    T+47  earliest end by the bakes alone (--rate RPS adds what gates need); then watched for 1 h, with rollback armed",
+            "  latest end: none; a person decides",
         ]
     );
 }
@@ -106,18 +114,28 @@ fn the_hash_is_of_the_text() {
 fn only_a_plan_that_waits_for_nobody_has_a_latest_end_of_gates() {
     let alone =
         [Put("\"manual\"", "\"automatic\""), Put("hold = true\n", ""), Put("approval = \"decision authority\"\n", "")];
-    assert!(schedule_of(HTTP, &alone, None).contains("latest end: none; a closed gate waits"));
+    assert!(
+        schedule_of(HTTP, &alone, None)
+            .contains("latest end: none; a closed gate waits, and a breach begins its bake again")
+    );
     for waits in 0..3 {
         let mut edits = alone.to_vec();
         edits.remove(waits);
-        assert!(schedule_of(HTTP, &edits, None).contains("latest end: none; it waits for people"), "{waits}");
+        assert!(schedule_of(HTTP, &edits, None).contains("latest end: none; a person decides"), "{waits}");
     }
 }
 
 #[test]
 fn times_with_seconds_say_them() {
     let words = schedule_of(HAPROXY, &[Put("\"60s\"", "\"90s\"")], None);
-    assert_eq!(under(&words, "Schedule")[..2], ["    T+00     50%  bake 1 min 30 s", "  T+01:30    100%  bake 2 min"]);
+    assert_eq!(
+        under(&words, "Schedule")[..2],
+        [
+            "    T+00     50%  bake 1 min 30 s",
+            "                  limits: 5xx CANDIDATE hold > 5.00%, roll back > 10.0%"
+        ]
+    );
+    assert_eq!(under(&words, "Schedule")[2], "  T+01:30    100%  bake 2 min");
     assert!(words.contains(" T+03:30  earliest end"), "{words}");
     let long = schedule_of(HAPROXY, &[Put("\"60s\"", "\"26h\"")], None);
     assert!(long.contains(" T+1560    100%"), "{long}");
@@ -131,7 +149,7 @@ fn guardrails_and_checks_are_listed_with_their_units() {
         [
             "  5xx CANDIDATE over 30s, at least 50 requests: warn > 1.00%, hold > 3.00%, roll back > 5.00%, for 30s; no reading holds",
             "  P99 STABLE over 30s, at least 20 requests: warn > 150ms, roll back > 200ms, for 30s; no reading holds",
-            "  memory CANDIDATE over 30s: hold > 85.0%, for 30s; no reading warns",
+            "  memory CANDIDATE: hold > 85.0%, for 30s; no reading warns",
             "  automatic rollback: on",
         ]
     );
@@ -146,7 +164,16 @@ fn guardrails_and_checks_are_listed_with_their_units() {
     let off = schedule_of(HTTP, &[Put("automatic = true", "automatic = false")], None);
     assert!(off.contains("automatic rollback: off: a person rolls back"), "{off}");
     let guardrails = HAPROXY.find("[[guardrails]]").unwrap();
-    assert!(schedule(&sound(&HAPROXY[..guardrails]), None).contains("none: nothing holds or rolls back by itself"));
+    let check = "[[checks]]\nname = \"balancer\"\nkind = \"balancer\"\n";
+    let words = schedule(&sound(&(HAPROXY[..guardrails].to_owned() + check)), None);
+    assert!(words.contains("none: nothing holds or rolls back by itself"), "{words}");
+    assert!(schedule_of(HAPROXY, &[], None).contains("! NONE IS REQUIRED: nothing is asked before traffic moves"));
+    let health = schedule_of(
+        HTTP,
+        &[Put("reading = \"memory\"\nhold = \"85 %\"", "reading = \"unhealthy_for\"\nroll_back = \"10s\"")],
+        None,
+    );
+    assert!(health.contains("  unhealthy CANDIDATE: roll back > 10s, for 30s; no reading warns"), "{health}");
 }
 
 #[test]
@@ -186,7 +213,44 @@ fn what_checks_ask_is_contacted_too() {
     }
 }
 
+/// A variable that is not set and a file that is not there are found before the run, not in it.
+#[test]
+fn variables_and_files_that_are_needed_are_listed() {
+    let words = schedule_of(
+        HTTP,
+        &[Put(
+            "lateness = \"5s\"",
+            "lateness = \"5s\"\nca = \"/etc/lb.pem\"\nheaders = { Authorization = { file = \"/run/lb-token\" } }",
+        )],
+        None,
+    );
+    assert_eq!(
+        under(&words, "Needed where it runs"),
+        [
+            "  variable  CANDIDATE_TOKEN  for environments.candidate.headers.Authorization",
+            "  file      /etc/lb.pem  for traffic.ca",
+            "  file      /run/lb-token  for traffic.headers.Authorization",
+        ]
+    );
+    assert!(!schedule_of(HAPROXY, &[], None).contains("Needed where it runs"));
+}
+
 // Gates that cannot open.
+
+/// 3000 requests at 1 % of 100 rps take 50 min: the step takes that and not its bake of 5 min.
+#[test]
+fn a_step_takes_as_long_as_its_gate_needs() {
+    let window = Put("below = \"0.1 %\"", "below = \"0.1 %\"\nwindow = \"1h\"");
+    let no_limits = Put("minimum_requests = 50", "minimum_requests = 1");
+    let words = schedule_of(HTTP, &[window, no_limits], Some(100.0));
+    assert!(warnings(&words).contains(&"! longer than its bake of 5 min: enough requests need 50 min"), "{words}");
+    assert!(words.contains("    T+50     25%  bake 10 min"), "{words}");
+    assert!(words.contains("    T+92  earliest end; then"), "50 + 10 + 30 + 2: {words}");
+    // In thirty seconds there are never 3000 of them: the step never ends.
+    let never = schedule_of(HTTP, &[], Some(100.0));
+    assert!(never.contains("   never  no earliest end: a gate or limit stays closed"), "{never}");
+    assert!(never.contains("     T+?     25%"), "{never}");
+}
 
 /// Rule of three: ceil(3 ÷ limit), whatever the binary fraction of the limit.
 #[test]
@@ -396,6 +460,25 @@ fn one_balancer_has_one_identity() {
     assert_eq!(identity("http://lb.example"), identity("http://LB.example:80"));
 }
 
+/// Each node has a lock of its own, by one name for this machine.
+#[test]
+fn every_node_is_locked_by_itself_under_one_name() {
+    let identities = |text: &str| sound(text).traffic.identities();
+    assert_eq!(identities(HTTP), ["http http://lb.example:8080/api/traffic"]);
+    let of = |address: &str| identities(&HAPROXY.replace("10.0.0.9:9999", address));
+    let both = of("10.0.0.9:9999");
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert!(both.is_sorted() && both.iter().any(|one| one.ends_with(" 10.0.0.9:9999")), "{both:?}");
+    for name in ["127.0.0.1:9999", "[::1]:9999", "LOCALHOST:9999"] {
+        assert_eq!(of("localhost:9999"), of(name), "{name}");
+    }
+    assert_ne!(of("localhost:9999"), of("localhost:9998"));
+    assert_ne!(of("127.0.0.1:9999"), of("127.0.0.10:9999"));
+    let local = |host: &str| identities(&HTTP.replace("http://lb.example:8080", host));
+    assert_eq!(local("http://localhost:8080"), local("http://127.0.0.1:8080"));
+    assert_eq!(local("http://localhost:8080"), local("http://[::1]:8080/"));
+}
+
 // The rescue card.
 
 #[test]
@@ -440,6 +523,9 @@ fn the_haproxy_card_raises_stable_before_it_lowers_the_candidate() {
     let given: Vec<&str> = sent.lines().collect();
     assert_eq!(given[..4], expected("tcp:10.0.0.9:9999"));
     assert_eq!(given[4..], expected("unix-connect:/run/haproxy.sock"));
+    for words in ["needs socat", "`warroom rollback` restores those", "'set server web/green1 state ready'"] {
+        assert!(card.contains(words), "{words:?} is not in\n{card}");
+    }
 }
 
 /// Words of the plan stay words in the shell, whatever is in them.
@@ -500,9 +586,29 @@ fn the_http_card_authenticates_as_the_plan_does() {
     ));
     let card = rescue_card(&plan);
     let curls: Vec<&str> = card.lines().filter(|line| line.contains("curl")).collect();
-    for curl in curls {
+    for curl in &curls {
         assert!(curl.contains("LB_TOKEN") && curl.contains("/etc/lb.pem"), "{curl}");
     }
+    // The secret goes by standard input: an argument stands in everybody's list of processes.
+    let stub = "LB_TOKEN='Bearer a\"b\\c'\ncurl() { printf '<%s>' \"$@\"; while read -r line; do printf '[%s]' \"$line\"; done; }\n";
+    let output = Command::new("/bin/sh").args(["-c", &format!("{stub}{}", curls[0])]).output().unwrap();
+    let sent = String::from_utf8(output.stdout).unwrap();
+    assert!(sent.contains("<-H><@->") && sent.ends_with("[Authorization: Bearer a\"b\\c]"), "{sent}");
+    assert!(!sent.split('[').next().unwrap().contains("Bearer"), "{sent}");
+    // Without the secret nothing is sent, and it is said why.
+    let output = Command::new("/bin/sh")
+        .args(["-c", &format!("curl() {{ echo sent; }}\n{}", curls[0])])
+        .env_remove("LB_TOKEN")
+        .output()
+        .unwrap();
+    assert!(output.stdout.is_empty() && String::from_utf8_lossy(&output.stderr).contains("LB_TOKEN"), "{output:?}");
+}
+
+/// The loader's URL reaches its host from here; the card's must from curl.
+#[test]
+fn the_card_has_the_url_that_is_contacted() {
+    let card = rescue_card(&sound(&HTTP.replace("http://lb.example:8080", "http:lb.example:8080")));
+    assert!(card.contains("'http://lb.example:8080/api/traffic'"), "{card}");
 }
 
 /// A card that hangs on a dead balancer is no rescue (fault 9: no timeouts anywhere).

@@ -53,8 +53,10 @@ fn a_rollback_that_was_killed_goes_on_by_itself() {
     site.balancer.refuse_writes(Some(503));
     let rolling = site.home.start(["rollback", "--yes", "--as", "bob", "--reason", "smoke"]);
     site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    // The one who asked goes away first: else they would go around the dead keeper.
+    rolling.signal(Signal::INT);
+    rolling.finish();
     site.home.kill_keeper();
-    rolling.finish().exits(5);
     site.balancer.refuse_writes(None);
     assert!((site.balancer.green() - 10.0).abs() < 0.01);
     let _again = site.home.run_plan(&plan, "alice");
@@ -320,4 +322,115 @@ fn a_watching_keeper_never_writes() {
     let driving = Home::new();
     let _driver = driving.run_plan(&plan, "bob");
     assert_eq!(site.balancer.posts().len(), 0);
+}
+
+/// A plan on two HAProxy nodes where nobody listens: enough to hold them.
+fn on_nodes(site: &Site, nodes: [&str; 2]) -> support::PlanText {
+    let nodes: String = nodes
+        .iter()
+        .enumerate()
+        .map(|(index, address)| format!("[[traffic.nodes]]\nname = \"lb{index}\"\naddress = \"{address}\"\n"))
+        .collect();
+    let servers = "[traffic.servers]\nstable = [\"blue1\"]\ncandidate = [\"green1\"]\n";
+    let traffic = format!("driver = \"haproxy\"\nbackend = \"app\"\n{nodes}{servers}");
+    support::PlanText::new(&site.blue, &site.green, traffic)
+}
+
+#[test]
+fn two_plans_that_share_one_node_are_seen() {
+    let site = Site::new();
+    let ports = [support::free_port(), support::free_port(), support::free_port()];
+    let node = |host: &str, port: usize| format!("{host}:{}", ports[port]);
+    let first = on_nodes(&site, [&node("127.0.0.1", 0), &node("127.0.0.1", 1)]);
+    let _console = site.home.run_plan(&site.write(&first), "alice");
+    let run = site.run_id();
+    let other = Home::new();
+    let second = other.write("plan.toml", &on_nodes(&site, [&node("localhost", 1), &node("localhost", 2)]).text());
+    let ran = other.run(args(&["run", "PLAN"], &second)).exits(1).says(&run).says(&node("localhost", 1));
+    assert!(!ran.all().contains("attaching"), "it is another plan's run: {}", ran.all());
+}
+
+#[test]
+fn a_keeper_without_descriptors_still_holds_its_balancer() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let (site, plan, _console) = Site::running(plain);
+    let pid = i32::try_from(site.home.keeper_pid()).ok().and_then(Pid::from_raw);
+    let limit = |current| Rlimit { current: Some(current), maximum: Some(4096) };
+    prlimit(pid, Resource::Nofile, limit(0)).expect("no descriptors");
+    let other = Home::new();
+    for _ in 0..2 {
+        other.run(args(&["run", "PLAN"], &plan)).exits(1).says("does not say who it is");
+    }
+    prlimit(pid, Resource::Nofile, limit(1024)).expect("descriptors again");
+    let run = site.run_id();
+    wait_until("it says again who it is", || {
+        other.run(args(&["rollback", "PLAN", "--yes"], &plan)).all().contains(&run)
+    });
+    assert!(other.runs().is_empty());
+}
+
+#[test]
+fn an_edited_frozen_plan_is_refused_and_can_be_rolled_back() {
+    let (site, plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.kill_keeper();
+    console.finish();
+    let frozen = site.home.state().join("runs").join(&run).join("plan.toml");
+    let text = std::fs::read_to_string(&frozen).expect("the frozen plan");
+    std::fs::write(&frozen, text.replace("50 %", "90 %")).expect("edited");
+    let ran = site.home.run(args(&["run", "PLAN"], &plan)).exits(3).says("not the plan that run").says(&run);
+    assert!(ran.all().contains(&format!("warroom rollback {run} --direct")), "{}", ran.all());
+    site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
+fn without_a_hello_only_status_and_rollback_are_answered() {
+    use warroom::domain::CommandId;
+    use warroom::engine::{Answer, Command};
+    use warroom::wire::{Connection, FRAME_BYTES_MAX, FromKeeper, ToKeeper};
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let socket = site.home.state().join("sockets").join(format!("{}.sock", site.run_id()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::UnixStream::connect(&socket).await.expect("it listens");
+        let mut connection = Connection::new(stream, FRAME_BYTES_MAX);
+        for id in [1, 2].map(CommandId) {
+            connection.send(&ToKeeper::Command { id, command: Command::Hold }).await.expect("sent");
+            match connection.next().await.expect("an answer") {
+                Some(FromKeeper::Answer { answer: Answer::Refused(why), .. }) => {
+                    assert!(why[0].as_str().contains("hello"), "{why:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        connection.send(&ToKeeper::Status).await.expect("sent");
+        assert!(matches!(connection.next().await.expect("an answer"), Some(FromKeeper::Status(_))));
+        let rollback = ToKeeper::Rollback { id: CommandId(3), reason: None, typed: None };
+        connection.send(&rollback).await.expect("sent");
+        let answer = connection.next().await.expect("an answer");
+        assert!(matches!(answer, Some(FromKeeper::Answer { answer: Answer::Applied(_), .. })), "{answer:?}");
+    });
+    site.home.phase("rolled_back");
+}
+
+/// A pipe that nobody writes to stands for a disk that hangs: who opens it waits.
+#[test]
+fn a_run_folder_that_hangs_stops_steps_forward_and_no_rollback() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.ready();
+    let stone = site.home.state().join("runs").join(site.run_id()).join("rolled-back-directly.json");
+    let made = std::process::Command::new("mkfifo").arg(&stone).status().expect("mkfifo");
+    assert!(made.success());
+    site.home.run(["advance", "--as", "alice"]).exits(1);
+    assert!(site.home.history().contains("does not answer (disk?)"), "{}", site.home.history());
+    assert_eq!(site.forward_posts(), 1);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+    let pid = site.home.keeper_pid();
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    wait_until("the keeper ends all the same", || !is_running(pid));
 }

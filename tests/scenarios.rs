@@ -7,9 +7,13 @@
 
 mod support;
 
+use rustix::process::Signal;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::Duration;
-use support::{Home, Running, SOON, World, gate, number, wait_until};
+use support::{Home, Process, Running, SOON, World, gate, number, wait_until};
 use warroom::world::Scenario;
 
 /// Requests a second: what the plan's minimum counts are made for.
@@ -304,4 +308,36 @@ fn the_worlds_api_is_as_documented() {
         let count = metrics.lines().find_map(|line| line.strip_prefix("http_requests_total{status=\"200\"} "));
         count.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 20)
     });
+}
+
+/// What it says is true when it says it: the port that was given, the scenario that was chosen, and again at its end.
+#[test]
+fn the_world_says_where_it_listens_and_what_was_chosen() {
+    let home = Home::new();
+    let mut command = home.command(["world", "--listen", "127.0.0.1:0", "--scenario", "random", "--seed", "7"]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut process = Process(child.expect("the world starts"));
+    let mut out = BufReader::new(process.0.stdout.take().expect("its words"));
+    let mut said = String::new();
+    out.read_line(&mut said).expect("a line");
+    let address = said.strip_prefix("world on http://").and_then(|rest| rest.split(": scenario").next());
+    let address = address.unwrap_or_else(|| panic!("{said}"));
+    assert!(support::get(address, "/api/status").is_some(), "nobody listens: {said}");
+    assert!(said.contains(" (random by seed 7), "), "{said}");
+    support::signal(process.pid(), Signal::INT);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("the rest");
+    let chosen = said.split("scenario ").nth(1).and_then(|words| words.split(',').next()).expect("a scenario");
+    assert_eq!(rest, format!("world ended: scenario {chosen}\n"));
+}
+
+#[test]
+fn a_world_that_cannot_begin_says_only_why() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let ran = home.run(["world", "--listen", &address]).exits(3);
+    assert!(ran.out.is_empty() && ran.all().contains(&address), "{}", ran.all());
+    let ran = home.run(["world", "--listen", "127.0.0.1:0", "--write-plan", "/nowhere/plan.toml"]).exits(3);
+    assert!(ran.out.is_empty() && ran.all().contains("/nowhere/plan.toml"), "{}", ran.all());
 }

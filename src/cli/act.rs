@@ -1,11 +1,12 @@
 //! The keys' twins on the command line.
 
-use super::places::connect;
+use super::out::{complain, prompt, say};
+use super::places::{Found, configured_words, connect};
 use super::{Exit, Failure, Outcome};
 use crate::domain::{Clean, parse_duration};
 use crate::engine::{Answer, Command, Override, Phase};
-use crate::wire::{Client, Status};
-use std::io::{BufRead, IsTerminal, Write};
+use crate::wire::{Client, ClientError, Status};
+use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
 /// Time between two looks while a step is read back.
@@ -17,17 +18,43 @@ fn unreachable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Unreachable, error)
 }
 
+/// What the console's keys are called on the command line. Longer words first.
+const TWINS: &[(&str, &str)] = &[
+    ("press A, then y, for", "`warroom advance` goes to"),
+    ("use R, which asks for the name", "use `warroom rollback --confirm NAME`"),
+    ("T takes control", "`warroom take` takes control"),
+    ("A resumes", "`warroom resume` resumes"),
+    ("R rolls back", "`warroom rollback` rolls back"),
+    ("R still rolls back", "`warroom rollback` still rolls back"),
+    (":adopt", "`warroom adopt`"),
+    (":approve", "`warroom approve`"),
+    (":complete", "`warroom complete`"),
+    (":restart", "`warroom restart`"),
+    (":sendagain", "`warroom sendagain`"),
+];
+
+/// The engine's words as somebody without a console can act on them.
+pub(super) fn typed(words: &Clean) -> String {
+    TWINS.iter().fold(words.to_string(), |words, (key, command)| words.replace(key, command))
+}
+
+/// An error after something was sent: nobody knows whether it was taken.
+fn unconfirmed(error: &ClientError, found: &Found) -> Failure {
+    let run = &found.run;
+    Failure::new(Exit::Unconfirmed, format!("sent, not confirmed: {error}; look with `warroom status {run}`"))
+}
+
 /// Prints what a command came to.
 pub(super) fn print_answer(answer: Answer) -> Outcome {
     match answer {
         Answer::Applied(words) => {
-            println!("{words}");
+            say(words);
             Ok(Exit::Done)
         }
         Answer::Refused(reasons) => {
-            eprintln!("refused:");
+            complain("refused:");
             for reason in reasons {
-                eprintln!("  {reason}");
+                complain(format!("  {}", typed(&reason)));
             }
             Ok(Exit::Refused)
         }
@@ -36,8 +63,8 @@ pub(super) fn print_answer(answer: Answer) -> Outcome {
 }
 
 pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Clean>) -> Outcome {
-    let (_, mut client) = connect(run, name).await?;
-    print_answer(client.command(command).await.map_err(unreachable)?)
+    let (found, mut client) = connect(run, name).await?;
+    print_answer(client.command(command).await.map_err(|error| unconfirmed(&error, &found))?)
 }
 
 pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> Outcome {
@@ -46,34 +73,46 @@ pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name
     simple(run, Command::Suspend { lasting, reason: Clean::new(reason) }, name).await
 }
 
+pub(super) async fn note(run: Option<&str>, text: &str, name: Option<Clean>) -> Outcome {
+    if text.trim().is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is nothing to write down"));
+    }
+    simple(run, Command::Note { text: Clean::new(text) }, name).await
+}
+
 pub(super) async fn advance(
     run: Option<&str>,
     over: Option<String>,
     confirm: Option<String>,
     name: Option<Clean>,
 ) -> Outcome {
-    let (_, mut client) = connect(run, name).await?;
+    let (found, mut client) = connect(run, name).await?;
     let over = over.zip(confirm).map(|(reason, typed)| Override { typed, reason: Clean::new(reason) });
     let before = client.status().await.map_err(unreachable)?;
-    let answer = with_generation(&mut client, |generation| Command::Advance { generation, over: over.clone() }).await?;
+    let advance = |generation| Command::Advance { generation, over: over.clone() };
+    let answer = with_generation(&mut client, &found, advance).await?;
     let Answer::Applied(words) = answer else { return print_answer(answer) };
-    println!("{words}");
-    await_step(&mut client, before).await
+    say(words);
+    await_step(&mut client, &found, before).await
 }
 
 pub(super) async fn resume(run: Option<&str>, name: Option<Clean>) -> Outcome {
-    let (_, mut client) = connect(run, name).await?;
-    let answer = with_generation(&mut client, |generation| Command::Resume { generation }).await?;
+    let (found, mut client) = connect(run, name).await?;
+    let answer = with_generation(&mut client, &found, |generation| Command::Resume { generation }).await?;
     print_answer(answer)
 }
 
 /// Sends a command bound to the generation seen just before. A typed command was decided on the command
 /// line, not on a screen, so it is asked again when only the numbers moved in between.
-async fn with_generation(client: &mut Client, command: impl Fn(u64) -> Command) -> Result<Answer, Failure> {
+async fn with_generation(
+    client: &mut Client,
+    found: &Found,
+    command: impl Fn(u64) -> Command,
+) -> Result<Answer, Failure> {
     let mut answer = Answer::Refused(Vec::new());
     for _ in 0..LATE_TRIES {
         let generation = client.status().await.map_err(unreachable)?.snapshot.generation;
-        answer = client.command(command(generation)).await.map_err(unreachable)?;
+        answer = client.command(command(generation)).await.map_err(|error| unconfirmed(&error, found))?;
         if !matches!(answer, Answer::Late(_)) {
             break;
         }
@@ -82,24 +121,24 @@ async fn with_generation(client: &mut Client, command: impl Fn(u64) -> Command) 
 }
 
 /// Nothing is done until it is read back.
-async fn await_step(client: &mut Client, before: Box<Status>) -> Outcome {
+async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> Outcome {
     let from = before.snapshot.split.wanted;
     loop {
-        let snapshot = client.status().await.map_err(unreachable)?.snapshot;
+        let snapshot = client.status().await.map_err(|error| unconfirmed(&error, found))?.snapshot;
         let going = snapshot.steps.iter().any(|step| step.state == crate::engine::StepState::Going);
         if snapshot.phase.is_back() {
-            println!("{}: {}", snapshot.band.word, snapshot.band.text);
+            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
             return Ok(Exit::RolledBack);
         }
         if !going {
-            println!("{}: {}", snapshot.band.word, snapshot.band.text);
+            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
             if snapshot.split.wanted > from {
                 return Ok(Exit::Done);
             }
             // The band has one sentence, and drift comes before the reason why this step was not reached.
-            let why = snapshot.held.as_ref().map(|held| held.why.as_str()).unwrap_or_default();
-            if !snapshot.band.text.as_str().contains(why) {
-                println!("{why}");
+            let why = snapshot.held.as_ref().map(|held| held.why.clone()).unwrap_or_default();
+            if !snapshot.band.text.as_str().contains(why.as_str()) {
+                say(typed(&why));
             }
             return Ok(Exit::Refused);
         }
@@ -110,17 +149,16 @@ async fn await_step(client: &mut Client, before: Box<Status>) -> Outcome {
 pub(super) async fn end(run: Option<&str>, yes: bool, name: Option<Clean>) -> Outcome {
     let (found, mut client) = connect(run, name).await?;
     let snapshot = client.status().await.map_err(unreachable)?.snapshot;
-    let split =
-        snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    let split = configured_words(&snapshot);
     if snapshot.phase == Phase::Ended {
-        println!("run {} has ended", found.run);
+        say(format!("run {} has ended", found.run));
         return Ok(Exit::Done);
     }
     let question = format!("End run {} and leave the candidate at {split}?", found.run);
     if !yes && !ask(&question)? {
         return Ok(Exit::Refused);
     }
-    print_answer(client.command(Command::End).await.map_err(unreachable)?)
+    print_answer(client.command(Command::End).await.map_err(|error| unconfirmed(&error, &found))?)
 }
 
 /// Asks on the terminal; only `y` is yes. Without a terminal nothing is asked and nothing is done.
@@ -128,8 +166,7 @@ pub(super) fn ask(question: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::Usage, "without a terminal this needs --yes"));
     }
-    print!("{question} [y/N] ");
-    let _ = std::io::stdout().flush();
+    prompt(format!("{question} [y/N]"));
     Ok(line()? == "y")
 }
 

@@ -1,100 +1,195 @@
-//! `warroom check PLAN`: the questions asked once, GO or NO-GO.
+//! `warroom check PLAN`: the questions asked once, all at the same time, GO or NO-GO.
 
-use super::{Exit, Failure, Outcome, places};
+use super::{Exit, Failure, Outcome, out, places};
 use crate::clock;
-use crate::domain::{Clean, Role, Verdict};
-use crate::engine::{Effect, Engine, Event, Mode, Outcome as EffectOutcome, OutcomeKind, Snapshot, Stamped};
+use crate::domain::{EffectId, Epoch, PerRole, Role, Verdict};
+use crate::engine::{
+    CheckView, Effect, Engine, Event, Mode, Outcome as EffectOutcome, OutcomeKind, Snapshot, Stamped, verdict_word,
+};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe};
+use crate::remote::ClientError;
 use crate::traffic::{self, Traffic};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::json;
+use std::fmt::Write;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Scrapes that a rate needs, and some more for the requests the checks themselves make.
 const SCRAPES: usize = 6;
+/// Longest time between two of them: a person waits.
+const SCRAPE_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How long a scrape or a health check may take here.
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// How long all of it may take: six scrapes with their pauses and answers.
+const ASK_LIMIT: Duration = Duration::from_secs(24);
 
 pub(super) async fn run(path: &Path, json: bool) -> Outcome {
     let plan = Arc::new(places::load(path)?);
-    let snapshot = ask_all(&plan).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
-    let go = snapshot.checks.iter().all(|check| !check.required || check.verdict == Verdict::Pass);
-    if json {
-        let checks: Vec<_> = snapshot
-            .checks
-            .iter()
-            .map(|check| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw}))
-            .collect();
-        let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": go, "checks": checks});
-        println!("{}", serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Unreachable, error))?);
-    } else {
-        print_table(&snapshot, go);
-    }
-    Ok(if go { Exit::Done } else { Exit::Refused })
+    let probes = Probes::new(&plan)?;
+    let snapshot = ask_all(&plan, &probes).await;
+    let required = || snapshot.checks.iter().filter(|check| check.required);
+    let why = match required().filter(|check| check.verdict != Verdict::Pass).count() {
+        // No answer is never a good answer, and neither is no question.
+        _ if required().next().is_none() => Some("nothing was asked: the plan has no required check".to_owned()),
+        0 => None,
+        1 => Some("1 required check is not ok".to_owned()),
+        several => Some(format!("{several} required checks are not ok")),
+    };
+    let text = if json { as_json(path, &snapshot, why.as_deref())? } else { table(&snapshot, why.as_deref()) };
+    out::print(&text)?;
+    Ok(if why.is_none() { Exit::Done } else { Exit::Refused })
 }
 
-fn print_table(snapshot: &Snapshot, go: bool) {
+fn as_json(path: &Path, snapshot: &Snapshot, why: Option<&str>) -> Result<String, Failure> {
+    let check = |check: &CheckView| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw});
+    let checks: Vec<_> = snapshot.checks.iter().map(check).collect();
+    let answer =
+        json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks});
+    let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Refused, error))?;
+    Ok(text + "\n")
+}
+
+fn table(snapshot: &Snapshot, why: Option<&str>) -> String {
+    let mut text = String::new();
+    // Into a string: it takes everything.
     for check in &snapshot.checks {
-        let word = match check.verdict {
-            Verdict::Pass => "ok",
-            Verdict::Warn => "WARN",
-            Verdict::Fail => "FAIL",
-            Verdict::Unknown => "unknown",
-        };
+        let word = verdict_word(check.verdict);
         let must = if check.required { "" } else { "  (not required)" };
-        println!("{word:<8}{:<26}{}{must}", check.name, check.detail);
+        let _ = writeln!(text, "{word:<8}{:<26}{}{must}", check.name, check.detail);
     }
-    println!("{} {}", if go { "GO" } else { "NO-GO" }, snapshot.title);
+    let _ = match why {
+        None => writeln!(text, "GO {}", snapshot.title),
+        Some(why) => writeln!(text, "NO-GO {}: {why}", snapshot.title),
+    };
+    text
 }
 
-/// Feeds a watching engine by hand, so that the answers are judged by the same rules as in a run.
-async fn ask_all(plan: &Arc<Plan>) -> Result<Snapshot, Clean> {
-    let words = |error: crate::remote::ClientError| Clean::new(error.to_string());
-    let traffic = traffic::connect(plan).map_err(words)?;
-    let mut asking = Asking::new(plan.clone());
-    for scrape in 0..SCRAPES {
+/// Everything that is asked, with its secrets and trust roots in place.
+struct Probes {
+    traffic: Arc<dyn Traffic>,
+    health: PerRole<HealthProbe>,
+    metrics: Vec<(Role, usize, MetricsProbe)>,
+    checks: Vec<(usize, CheckProbe)>,
+}
+
+impl Probes {
+    /// Makes every client, or lists all that is missing and where: nobody wants to mend them one at a time.
+    fn new(plan: &Plan) -> Result<Self, Failure> {
+        let mut missing = Missing::default();
+        let traffic = missing.of("traffic", traffic::connect(plan));
+        let mut health = |role: Role| {
+            let environment = &plan.environments[role];
+            missing.of(&format!("environments.{}", role.key()), HealthProbe::new(environment, ANSWER_WAIT))
+        };
+        let (stable, candidate) = (health(Role::Stable), health(Role::Candidate));
+        let mut metrics = Vec::new();
         for role in Role::BOTH {
             let environment = &plan.environments[role];
-            if scrape == 0 {
-                let health = HealthProbe::new(environment, Duration::from_secs(2)).map_err(words)?.ask().await;
-                asking.tell(Event::HealthSeen { role, health });
-            }
             for (instance, url) in environment.metrics.iter().enumerate() {
-                let probe =
-                    MetricsProbe::new(url, &environment.http, &plan.metrics, Duration::from_secs(2)).map_err(words)?;
-                let scrape = probe.scrape(clock::wall).await;
-                asking.tell(Event::Scraped { role, instance, scrape });
+                let probe = MetricsProbe::new(url, &environment.http, &plan.metrics, ANSWER_WAIT);
+                let probe = missing.of(&format!("environments.{}", role.key()), probe);
+                metrics.extend(probe.map(|probe| (role, instance, probe)));
             }
         }
+        let mut checks = Vec::new();
         for (index, check) in plan.checks.iter().enumerate() {
             if let CheckKind::Http(http) = &check.kind {
-                let probe = CheckProbe::new(&plan.environments[http.role], http, check.timeout).map_err(words)?;
-                let answer = probe.ask().await;
-                asking.tell(Event::CheckAnswered { check: index, answer });
+                let probe = CheckProbe::new(&plan.environments[http.role], http, check.timeout);
+                let probe = missing.of(&format!("environments.{}", http.role.key()), probe);
+                checks.extend(probe.map(|probe| (index, probe)));
             }
         }
-        asking.read_balancer(traffic.as_ref()).await;
-        let needs_rates = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Reading { .. }));
-        if !needs_rates {
-            break;
-        }
-        if scrape + 1 < SCRAPES {
-            tokio::time::sleep(plan.poll.readings).await;
+        match (traffic, stable, candidate) {
+            (Some(traffic), Some(stable), Some(candidate)) if missing.0.is_empty() => {
+                Ok(Self { traffic, health: PerRole { stable, candidate }, metrics, checks })
+            }
+            _ => Err(Failure::new(Exit::Usage, format!("nothing was asked:  {}", missing.0.join("  ")))),
         }
     }
-    Ok(asking.engine.snapshot())
+}
+
+/// What a plan needs and this machine does not have.
+#[derive(Default)]
+struct Missing(Vec<String>);
+
+impl Missing {
+    fn of<T>(&mut self, section: &str, made: Result<T, ClientError>) -> Option<T> {
+        made.map_err(|error| {
+            let words = format!("[{section}] {error}");
+            if !self.0.contains(&words) {
+                self.0.push(words);
+            }
+        })
+        .ok()
+    }
+}
+
+type Asked<'a> = Pin<Box<dyn Future<Output = Event> + 'a>>;
+
+/// Feeds a watching engine by hand, so that the answers are judged by the same rules as in a run.
+async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> Snapshot {
+    let began = Instant::now();
+    let mut asking = Asking::new(plan.clone());
+    let needs_rates = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Reading { .. }));
+    let scrapes = if needs_rates { SCRAPES } else { 1 };
+    for scrape in 0..scrapes {
+        let mut asked: FuturesUnordered<Asked<'_>> = FuturesUnordered::new();
+        if scrape == 0 {
+            asked.extend(Role::BOTH.map(|role| -> Asked<'_> {
+                Box::pin(async move { Event::HealthSeen { role, health: probes.health[role].ask().await } })
+            }));
+        }
+        asked.extend(probes.metrics.iter().map(|(role, instance, probe)| -> Asked<'_> {
+            Box::pin(async move {
+                Event::Scraped { role: *role, instance: *instance, scrape: probe.scrape(clock::wall).await }
+            })
+        }));
+        // Asked again only where there was an answer: it gives an idle candidate something to read.
+        let answers = |index: usize| scrape == 0 || asking.verdict(index) != Some(Verdict::Unknown);
+        asked.extend(probes.checks.iter().filter(|(index, _)| answers(*index)).map(|(check, probe)| -> Asked<'_> {
+            Box::pin(async move { Event::CheckAnswered { check: *check, answer: probe.ask().await } })
+        }));
+        let left = ASK_LIMIT.saturating_sub(began.elapsed());
+        let (mut all, mut lost) = (0, 0);
+        let hearing = async {
+            while let Some(event) = asked.next().await {
+                if let Event::Scraped { scrape, .. } = &event {
+                    all += 1;
+                    lost += usize::from(scrape.is_err());
+                }
+                asking.tell(event);
+            }
+            asking.read_balancer(probes.traffic.as_ref()).await;
+        };
+        let in_time = tokio::time::timeout(left, hearing).await.is_ok();
+        let known = !asking.engine.snapshot().checks.iter().any(|check| check.verdict == Verdict::Unknown);
+        // Where no instance answers there is no rate to wait for.
+        if known || !in_time || all == lost || scrape + 1 == scrapes {
+            break;
+        }
+        tokio::time::sleep(plan.poll.readings.min(SCRAPE_PAUSE_MAX)).await;
+    }
+    asking.engine.snapshot()
 }
 
 struct Asking {
     engine: Engine,
     seq: u64,
-    reads: Vec<(crate::domain::EffectId, crate::domain::Epoch)>,
+    reads: Vec<(EffectId, Epoch)>,
 }
 
 impl Asking {
     fn new(plan: Arc<Plan>) -> Self {
         let (mono, wall) = (clock::mono(), clock::wall());
         Self { engine: Engine::new(plan, Mode::Watch, mono, wall, 0), seq: 0, reads: Vec::new() }
+    }
+
+    fn verdict(&self, check: usize) -> Option<Verdict> {
+        self.engine.snapshot().checks.get(check).map(|check| check.verdict)
     }
 
     fn tell(&mut self, event: Event) {

@@ -2,23 +2,25 @@
 
 use super::launch::{self, Demo};
 use super::places::load;
-use super::{Exit, Failure, Outcome, WorldArgs, block_on};
+use super::{Exit, Failure, Outcome, WorldArgs, block_on, out};
 use crate::domain::Clean;
 use crate::engine::{Command, Mode};
 use crate::journal::Places;
 use crate::wire::{Client, Introduction};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.  q ends the demo.";
 /// How long the world may take to listen.
 const WORLD_WAIT: Duration = Duration::from_secs(10);
-/// How long the demo's keeper outlives its console.
-const ALONE: Duration = Duration::from_secs(600);
+/// How long the demo's keeper may take to end.
+const KEEPER_WAIT: Duration = Duration::from_secs(5);
+/// How long the demo's keeper and its world outlive their console.
+pub(super) const ALONE: Duration = Duration::from_secs(600);
 
-pub(super) fn run(args: &WorldArgs, name: Option<Clean>) -> Outcome {
+pub(super) fn run(args: &WorldArgs, name: Option<&Clean>) -> Outcome {
     let folder = TemporaryFolder::new()?;
     let mut world = start_world(args, &folder.0)?;
     let plan = folder.0.join("demo.toml");
@@ -26,45 +28,60 @@ pub(super) fn run(args: &WorldArgs, name: Option<Clean>) -> Outcome {
     // The world is ours alone: it ends with us, by its own pid.
     let _ = world.kill();
     let _ = world.wait();
-    if shown.is_ok() {
-        let _ = writeln!(
-            std::io::stdout(),
-            "
+    let exit = shown?;
+    out::say(
+        "
 That was the embedded world. Next, your own, without any write path:
   warroom init your.toml
-  warroom watch your.toml"
-        );
-    }
-    shown
+  warroom watch your.toml",
+    );
+    // A rollback is what the demo shows; who left it in order has seen it all.
+    Ok(if exit == Exit::RolledBack { Exit::Done } else { exit })
 }
 
-fn show(args: &WorldArgs, path: &Path, name: Option<Clean>, folder: &Path) -> Outcome {
+fn show(args: &WorldArgs, path: &Path, name: Option<&Clean>, folder: &Path) -> Outcome {
     let plan = load(path)?;
     let places = Places::at(folder.to_owned());
-    let found = launch::begin(&places, &plan, path, Mode::Drive, Some(ALONE), &[])?.found;
     block_on(async {
-        let shown = launch::open(
-            found.clone().into(),
-            &args.view,
-            name.clone(),
-            Some(Demo { help: HELP, state_dir: folder.to_owned() }),
-        )
-        .await;
-        let introduction = Introduction { name, ..Introduction::default() };
-        if let Ok(mut client) = Client::connect(&found.socket, &introduction).await {
-            let _ = client.command(Command::Take).await;
-            let pid = client.status().await.map(|status| status.keeper.pid);
-            let ended = client.command(Command::End).await;
-            // A rollback under way refuses to be ended; the world goes away under it, so its keeper goes too.
-            if let (Ok(pid), Ok(crate::engine::Answer::Refused(_))) = (pid, ended)
-                && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
-            {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let heard = |kind| signal(kind).map_err(|error| Failure::new(Exit::Unreachable, error));
+        let (mut terminate, mut hang_up) = (heard(SignalKind::terminate())?, heard(SignalKind::hangup())?);
+        let mut interrupt = heard(SignalKind::interrupt())?;
+        let found = launch::begin(&places, &plan, path, Mode::Drive, Some(ALONE), &[])?;
+        let demo = Demo { help: HELP, state_dir: folder.to_owned(), alone: ALONE };
+        let ended = |how: &str| Err(Failure::new(Exit::Unreachable, format!("the demo was ended by {how}")));
+        let shown = tokio::select! {
+            // First: a console on a terminal hears the same signals and puts the terminal right.
+            biased;
+            shown = launch::open(found, &args.view, name.cloned(), Some(demo)) => shown,
+            // Ended from outside: everything of the demo's own ends with it, the folder too.
+            _ = terminate.recv() => ended("SIGTERM"),
+            _ = hang_up.recv() => ended("SIGHUP"),
+            _ = interrupt.recv() => ended("SIGINT"),
+        };
+        for run in places.runs().unwrap_or_default() {
+            if let Ok(socket) = places.socket(&run) {
+                end_keeper(&socket, name.cloned()).await;
             }
-            while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {}
         }
         shown
     })?
+}
+
+/// Ends a keeper of the demo's, however far its run is.
+async fn end_keeper(socket: &Path, name: Option<Clean>) {
+    let introduction = Introduction { name, ..Introduction::default() };
+    let Ok(mut client) = Client::connect(socket, &introduction).await else { return };
+    let _ = client.command(Command::Take).await;
+    let pid = client.status().await.map(|status| status.keeper.pid);
+    let ended = client.command(Command::End).await;
+    // A rollback under way refuses to be ended; the world goes away under it, so its keeper goes too.
+    if let (Ok(pid), Ok(crate::engine::Answer::Refused(_))) = (pid, ended)
+        && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+    {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let going = async { while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {} };
+    let _ = tokio::time::timeout(KEEPER_WAIT, going).await;
 }
 
 fn start_world(args: &WorldArgs, folder: &Path) -> Result<Child, Failure> {

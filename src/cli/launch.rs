@@ -1,16 +1,18 @@
 //! Starting keepers and opening consoles on them.
 
+use super::known::{Known, Standing};
+use super::out::complain;
 use super::places::{self, Found, load};
 use super::{Exit, Failure, Outcome, ViewArgs, anew, plain, supervise};
 use crate::clock;
 use crate::console::{self, ConsoleExit, ConsoleOptions};
 use crate::domain::{Clean, RunId};
-use crate::engine::{Command, Entry, Fact, Mode};
+use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
-use crate::journal::{Places, Reader, RunInfo, Writer};
-use crate::keeper::{self, HostLock, KeeperOptions, LockError};
+use crate::journal::{Places, RunInfo, Writer};
+use crate::keeper::{self, Holder, HostLock, KeeperOptions, LockError};
 use crate::plan::Plan;
-use crate::wire::{Client, Introduction};
+use crate::wire::{Client, ClientError, Introduction};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -18,6 +20,10 @@ use std::time::Duration;
 
 /// How long a watching keeper stays without a console.
 const WATCH_ALONE: Duration = Duration::from_secs(60);
+/// How often a silent holder is asked who it is, a second each time: a keeper that is starting says it once it listens.
+const HOLDER_TRIES: usize = 4;
+/// How long a keeper that was told to end may take: its journal's last entries on a slow disk.
+const END_WAIT: Duration = Duration::from_secs(10);
 /// What a keeper prints once it listens.
 const READY: &str = "ready";
 
@@ -39,14 +45,16 @@ impl From<Found> for Started {
 pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name: Option<Clean>) -> Outcome {
     let plan = load(path)?;
     let places = places::places()?;
-    let started = match HostLock::holder(&plan) {
-        Ok(Some(holder)) => {
-            eprintln!("run {} is held by {}, process {}: attaching", holder.run, holder.user, holder.pid);
-            Found { run: holder.run, socket: holder.socket }.into()
-        }
+    let started = match holder_of(&plan) {
+        Ok(Some(holder)) => attach_to(holder).into(),
         Ok(None) if from_balancer => anew::begin(&places, plan, path).await?,
-        Ok(None) => resume_or_begin(&places, &plan, path)?,
-        Err(error @ (LockError::HeldSilently | LockError::Held(_) | LockError::Io(_))) => {
+        // Somebody who began in the same moment was quicker: theirs is the run.
+        Ok(None) => {
+            let quicker = || holder_of(&plan).ok().flatten();
+            let begun = resume_or_begin(&places, &plan, path);
+            begun.or_else(|failure| quicker().map(|holder| attach_to(holder).into()).ok_or(failure))?
+        }
+        Err(error @ (LockError::HeldSilently(_) | LockError::Held(_) | LockError::Io(_))) => {
             let hint = places::newest_of(&places, &plan)?.map_or_else(String::new, |found| {
                 format!("; `warroom rollback {} --direct` works without it", found.run)
             });
@@ -56,32 +64,42 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
     open(started, view, name, None).await
 }
 
+/// Who holds the plan's balancer.
+fn holder_of(plan: &Plan) -> Result<Option<Holder>, LockError> {
+    let mut holder = HostLock::holder(plan);
+    for _ in 1..HOLDER_TRIES {
+        if !matches!(holder, Err(LockError::HeldSilently(_))) {
+            break;
+        }
+        holder = HostLock::holder(plan);
+    }
+    holder
+}
+
+fn attach_to(holder: Holder) -> Found {
+    complain(format!("run {} is held by {}, process {}: attaching", holder.run, holder.user, holder.pid));
+    Found { run: holder.run, socket: holder.socket }
+}
+
 /// Goes on with an unfinished run of this balancer, or begins a new one.
 fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started, Failure> {
     if let Some(found) = places::newest_of(places, plan)? {
         let (info, entries) = anew::read(places, &found.run).map_err(|why| anew::refusal(&found.run, path, &why))?;
-        if is_unfinished(&entries) {
+        if Standing::of(&entries) == Standing::Unfinished {
             let same = info.is_some_and(|info| info.plan_hash == plan.source.hash);
             let note = if same { "" } else { "; its frozen plan differs from this file and is the one in force" };
-            eprintln!("run {} was not finished: going on with it, held{note}", found.run);
+            complain(format!("run {} was not finished: going on with it, held{note}", found.run));
             let keeper = start_keeper(places, &found.run, &KeeperStart::default())?;
-            return Ok(Started { found, keeper: Some(keeper) });
+            // Whether it is shared only the keeper's own plan says.
+            let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;
+            return Ok(Started { found: Found { run: found.run, socket }, keeper: Some(keeper) });
         }
     }
     begin(places, plan, path, Mode::Drive, None, &[])
 }
 
-/// Whether a run moved traffic and neither came back, nor was completed and watched, nor was ended.
-fn is_unfinished(entries: &[Entry]) -> bool {
-    let moves =
-        |fact: &Fact| matches!(fact, Fact::Intent { .. } | Fact::RollbackAccepted { .. } | Fact::Adopted { .. });
-    // Only what came after the last move says that this move is over.
-    let Some(last) = entries.iter().rposition(|entry| moves(&entry.fact)) else { return false };
-    let over = entries[last..].iter().any(|e| matches!(e.fact, Fact::Ended | Fact::RolledBack | Fact::WatchOver));
-    !over
-}
-
-/// Freezes the plan in a new run's folder and starts its keeper. `entries` are what its journal begins with.
+/// Freezes the plan in a new run's folder and starts its keeper; its journal begins with `entries`. A run that does
+/// not start leaves no folder: it would stand before the run that is meant.
 pub(super) fn begin(
     places: &Places,
     plan: &Plan,
@@ -90,17 +108,35 @@ pub(super) fn begin(
     alone: Option<Duration>,
     entries: &[Entry],
 ) -> Result<Started, Failure> {
+    let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
+    let began = freeze(places, plan, path, mode, &run, entries).and_then(|found| {
+        let keeper = start_keeper(places, &run, &KeeperStart { watch: mode == Mode::Watch, alone, after: None })?;
+        Ok(Started { found, keeper: Some(keeper) })
+    });
+    if began.is_err() {
+        let _ = std::fs::remove_dir_all(places.run(&run));
+    }
+    began
+}
+
+/// Makes a run's folder with all that its keeper begins with.
+fn freeze(
+    places: &Places,
+    plan: &Plan,
+    path: &Path,
+    mode: Mode,
+    run: &RunId,
+    entries: &[Entry],
+) -> Result<Found, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
     // Plan and journal are their owner's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
-    let socket = places.socket(&run).map_err(|error| wrong(&error))?;
-    places.create(&run).map_err(|error| wrong(&error))?;
+    let socket = places.socket_for(run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
+    places.create(run).map_err(|error| wrong(&error))?;
     failpoint::pass("folder made");
-    std::fs::write(places.plan(&run), &plan.source.text)
-        .map_err(|error| wrong(&format!("{}: {error}", places.plan(&run).display())))?;
+    places.freeze(run, &plan.source.text).map_err(|error| wrong(&error))?;
     failpoint::pass("plan frozen");
-    let mut writer = Writer::open(&places.journal(&run)).map_err(|error| wrong(&error))?;
+    let mut writer = Writer::open(&places.journal(run)).map_err(|error| wrong(&error))?;
     failpoint::pass("journal made");
     let plan_path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let info = RunInfo {
@@ -114,9 +150,7 @@ pub(super) fn begin(
     writer.put_info(&info).map_err(|error| wrong(&error))?;
     failpoint::pass("run described");
     writer.append(entries.iter()).map_err(|error| wrong(&error))?;
-    drop(writer);
-    let keeper = start_keeper(places, &run, &KeeperStart { watch: mode == Mode::Watch, alone, after: None })?;
-    Ok(Started { found: Found { run, socket }, keeper: Some(keeper) })
+    Ok(Found { run: run.clone(), socket })
 }
 
 /// How a keeper is started.
@@ -182,7 +216,9 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
     let options = KeeperOptions { run, mode, alone_at_most: alone, after };
     let kept = runtime.block_on(keeper::keep(&places, options, || {
         // Whoever started us may be gone by now; the run goes on.
-        let _ = writeln!(std::io::stdout(), "{READY}").and_then(|()| std::io::stdout().flush());
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
+        drop(out);
         close_standard_streams();
     }));
     // What hangs on a thread of its own must not keep the keeper from ending.
@@ -219,38 +255,72 @@ pub(super) async fn watch(path: &Path, view: &ViewArgs, name: Option<Clean>) -> 
 
 /// `warroom attach [RUN]`.
 pub(super) async fn attach(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> Outcome {
-    let found = places::find(&places::places()?, run)?;
+    let found = places::find(&places::places()?, run).await?;
     open(found.into(), view, name, None).await
 }
 
 /// `warroom restart [RUN]`: ends a finished run and begins a new one of the same plan file.
 pub(super) async fn restart(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> Outcome {
-    let places = places::places()?;
-    let found = places::find(&places, run)?;
-    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
-    let info =
-        Reader::open(&places.journal(&found.run)).and_then(|reader| reader.info()).map_err(|error| failed(&error))?;
-    let Some(info) = info else { return Err(failed(&"the run's journal does not say what its plan was")) };
-    let introduction = Introduction { name: name.clone(), ..Introduction::default() };
-    if let Ok(mut client) = Client::connect(&found.socket, &introduction).await {
-        let phase = client.status().await.map_err(|error| failed(&error))?.snapshot.phase;
-        if !matches!(phase, crate::engine::Phase::RolledBack | crate::engine::Phase::Complete) {
-            return Err(Failure::new(
-                Exit::Refused,
-                format!("run {} is not over ({}): end it first", found.run, phase.word()),
-            ));
-        }
-        super::act::print_answer(client.command(Command::End).await.map_err(|error| failed(&error))?)?;
-        // The keeper closes the connection when it has gone, and its lock with it.
-        while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {}
-    }
-    run_again(&info.plan_path, view, name).await
+    restart_in(&places::places()?, run, view, name, None).await
 }
 
-async fn run_again(path: &Path, view: &ViewArgs, name: Option<Clean>) -> Outcome {
-    let plan = load(path)?;
-    let started = begin(&places::places()?, &plan, path, Mode::Drive, None, &[])?;
-    open(started, view, name, None).await
+async fn restart_in(
+    places: &Places,
+    run: Option<&str>,
+    view: &ViewArgs,
+    name: Option<Clean>,
+    demo: Option<Demo>,
+) -> Outcome {
+    let found = places::find(places, run).await?;
+    let known = Known::look(places, &found);
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
+    let Some(info) = &known.info else { return Err(failed(&"the run's journal does not say what its plan was")) };
+    let introduction = Introduction { name: name.clone(), ..Introduction::default() };
+    match Client::connect(&found.socket, &introduction).await {
+        Ok(client) => {
+            let ended = end_finished(client, &found).await?;
+            if ended != Exit::Done {
+                return Ok(ended);
+            }
+        }
+        Err(error) => may_leave(&known, info, &error)?,
+    }
+    let mode = if info.watch_only { Mode::Watch } else { Mode::Drive };
+    let alone = if info.watch_only { Some(WATCH_ALONE) } else { demo.as_ref().map(|demo| demo.alone) };
+    let again = begin(places, &load(&info.plan_path)?, &info.plan_path, mode, alone, &[])?;
+    open(again, view, name, demo).await
+}
+
+/// Ends a run that is over and waits until its keeper, and with it its lock, has gone.
+async fn end_finished(mut client: Client, found: &Found) -> Outcome {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
+    let phase = client.status().await.map_err(|error| failed(&error))?.snapshot.phase;
+    if !matches!(phase, Phase::RolledBack | Phase::Complete | Phase::Ended) {
+        let words = format!("run {} is not over ({}): end it first", found.run, phase.word());
+        return Err(Failure::new(Exit::Refused, words));
+    }
+    let ended = super::act::print_answer(client.command(Command::End).await.map_err(|error| failed(&error))?)?;
+    if ended == Exit::Done {
+        let going = async { while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {} };
+        tokio::time::timeout(END_WAIT, going).await.map_err(|_| failed(&"the keeper does not end"))?;
+    }
+    Ok(ended)
+}
+
+/// Without an answer only the journal can say that a run is over; what is not over is not left behind.
+fn may_leave(known: &Known, info: &RunInfo, error: &ClientError) -> Result<(), Failure> {
+    let (run, plan) = (&known.found.run, info.plan_path.display());
+    let is_dead = matches!(error, ClientError::Unreachable { .. });
+    let moved_nothing = info.watch_only || matches!(known.standing, Standing::Empty | Standing::Unmoved);
+    if known.standing.is_over() || is_dead && moved_nothing {
+        return Ok(());
+    }
+    let words = format!(
+        "{error}; run {run} is not over ({})  `warroom run {plan}` goes on with it, held  \
+         `warroom rollback {run} --direct` works without the keeper",
+        known.standing.words()
+    );
+    Err(Failure::new(Exit::Refused, words))
 }
 
 /// What the demo's console has besides.
@@ -260,13 +330,15 @@ pub(super) struct Demo {
     pub help: &'static str,
     /// Its state folder.
     pub state_dir: std::path::PathBuf,
+    /// How long its keepers stay without a console.
+    pub alone: Duration,
 }
 
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> Outcome {
     let Started { found, keeper } = started;
-    let introduction = Introduction { name, readonly: view.readonly, follow: true };
+    let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
     if view.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
@@ -287,14 +359,12 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
     match console::run(options, notices).await {
         Ok(ConsoleExit { last, restart }) => {
             if restart {
-                return Box::pin(restart_from(&found, view)).await;
+                let places =
+                    demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
+                return Box::pin(restart_in(&places, Some(found.run.as_str()), view, name, demo)).await;
             }
             Ok(plain::farewell(&found.run, last.as_deref(), demo.is_some()))
         }
         Err(error) => Err(Failure::new(Exit::Unreachable, error)),
     }
-}
-
-async fn restart_from(found: &Found, view: &ViewArgs) -> Outcome {
-    restart(Some(found.run.as_str()), view, None).await
 }

@@ -4,7 +4,9 @@ mod act;
 mod anew;
 mod check;
 mod demo;
+mod known;
 mod launch;
+mod out;
 mod places;
 mod plain;
 mod plan_command;
@@ -16,7 +18,6 @@ mod world_command;
 
 use crate::domain::Clean;
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -161,6 +162,25 @@ enum Command {
         /// Which run.
         run: Option<String>,
     },
+    /// Send the rollback over what somebody else set.
+    #[command(name = "sendagain", alias = "send-again")]
+    SendAgain {
+        /// Which run.
+        run: Option<String>,
+    },
+    /// Write something down in the run's history.
+    Note {
+        /// What.
+        text: String,
+        /// Which run.
+        #[arg(long)]
+        run: Option<String>,
+    },
+    /// Switch automatic rollback on again.
+    Unsuspend {
+        /// Which run.
+        run: Option<String>,
+    },
     /// Suspend automatic rollback for a while.
     Suspend {
         /// Why.
@@ -203,7 +223,7 @@ enum Command {
         /// The plan file.
         plan: PathBuf,
         /// Requests a second of the whole service, to see which gates cannot open.
-        #[arg(long, value_name = "RPS")]
+        #[arg(long, value_name = "RPS", allow_negative_numbers = true, value_parser = parse_rate)]
         rate: Option<f64>,
     },
     /// Ask the checks once: GO or NO-GO.
@@ -216,7 +236,7 @@ enum Command {
     },
     /// Write a commented plan to begin with.
     Init {
-        /// Where.
+        /// Where; `-` prints it.
         #[arg(default_value = "warroom.toml")]
         file: PathBuf,
     },
@@ -260,10 +280,10 @@ struct WorldArgs {
     /// What goes wrong: story, healthy, errors, slow, leak, flapping, crash, metrics-lost, balancer-down, late-writes, drift, random.
     #[arg(long, default_value = "story", value_parser = scenario_names())]
     scenario: String,
-    /// Divides the plan's bakes and `for`.
+    /// Divides the plan's bakes and `for`, to 2 s at the shortest.
     #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
-    /// Chooses among the others for `random`.
+    /// Chooses for `random` what goes wrong.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -278,10 +298,10 @@ struct WorldCommand {
     /// What goes wrong.
     #[arg(long, default_value = "healthy", value_parser = scenario_names())]
     scenario: String,
-    /// Divides the plan's bakes and `for`.
+    /// Divides the plan's bakes and `for`, to 2 s at the shortest.
     #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
-    /// Chooses among the others for `random`.
+    /// Chooses for `random` what goes wrong.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write a plan for this world here.
@@ -311,7 +331,7 @@ struct RollbackArgs {
     /// The service's name, where it must be typed.
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
-    /// The label of the environment to go to, when there is no run.
+    /// The label of the environment to go to, when there is no run or it has ended.
     #[arg(long, value_name = "LABEL")]
     to: Option<String>,
 }
@@ -322,6 +342,10 @@ fn scenario_names() -> clap::builder::PossibleValuesParser {
 
 fn parse_speed(text: &str) -> Result<f64, String> {
     in_range(text, 0.1..=100.0)
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    in_range(text, 0.0..=1e9)
 }
 
 fn parse_load(text: &str) -> Result<f64, String> {
@@ -336,19 +360,21 @@ fn in_range(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, Str
 /// Runs what the arguments ask for and gives the process' exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(cli) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            // Where the terminal is gone nobody reads this, and the exit code still says it.
-            let words = Clean::new(&failure.words);
-            let _ = writeln!(std::io::stderr(), "warroom: {}", words.as_str().replace("  ", "\n  "));
-            failure.exit.into()
-        }
-    }
+    let exit = dispatch(cli).unwrap_or_else(|failure| {
+        // Where the terminal is gone nobody reads this, and the exit code still says it.
+        let words = Clean::new(&failure.words);
+        out::complain(format!("warroom: {}", words.as_str().replace("  ", "\n  ")));
+        failure.exit
+    });
+    out::settle();
+    exit.into()
 }
 
 fn dispatch(cli: Cli) -> Outcome {
     let name = cli.name.as_deref().map(Clean::new);
+    if name.as_ref().is_some_and(|name| name.as_str().trim().is_empty()) {
+        return Err(Failure::new(Exit::Usage, "--as needs a name: an empty one is nobody's"));
+    }
     match cli.command {
         Command::Plan { plan, rate } => plan_command::print(&plan, rate),
         Command::Init { file } => plan_command::init(&file),
@@ -356,14 +382,14 @@ fn dispatch(cli: Cli) -> Outcome {
             launch::keeper_process(&run, watch, alone.map(Duration::from_secs), after.map(Clean::new))
         }
         Command::World(world) => world_command::run(world),
-        Command::Demo(args) => demo::run(&args, name),
+        Command::Demo(args) => demo::run(&args, name.as_ref()),
         Command::Check { plan, json } => block_on(check::run(&plan, json))?,
         Command::Run { plan, from_balancer, view } => block_on(launch::run(&plan, from_balancer, &view, name))?,
         Command::Watch { plan, view } => block_on(launch::watch(&plan, &view, name))?,
         Command::Attach { run, view } => block_on(launch::attach(run.as_deref(), &view, name))?,
         Command::Restart { run, view } => block_on(launch::restart(run.as_deref(), &view, name))?,
         Command::Status { run, json, oneline } => block_on(show::status(run.as_deref(), json, oneline))?,
-        Command::Log { run, json, markdown } => report::log(run.as_deref(), json, markdown),
+        Command::Log { run, json, markdown } => block_on(report::log(run.as_deref(), json, markdown))?,
         Command::Rollback(args) => block_on(roll_back::run(args, name))?,
         Command::Advance { run, over, confirm } => block_on(act::advance(run.as_deref(), over, confirm, name))?,
         Command::Resume { run } => block_on(act::resume(run.as_deref(), name))?,
@@ -373,6 +399,9 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Approve { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Approve, name))?,
         Command::Adopt { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Adopt, name))?,
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
+        Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
+        Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
+        Command::Note { text, run } => block_on(act::note(run.as_deref(), &text, name))?,
         Command::Suspend { reason, run, lasting } => block_on(act::suspend(run.as_deref(), &lasting, &reason, name))?,
     }
 }
@@ -381,5 +410,8 @@ fn dispatch(cli: Cli) -> Outcome {
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Unreachable, format!("no runtime: {error}")))?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    // A name that is still being looked up, or a disk that hangs, must not keep a finished command from ending.
+    runtime.shutdown_background();
+    Ok(done)
 }

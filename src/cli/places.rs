@@ -1,10 +1,12 @@
 //! Which run is meant, and where its keeper is.
 
-use super::{Exit, Failure};
+use super::known::{self, Known, Standing};
+use super::{Exit, Failure, out};
 use crate::domain::{Clean, RunId};
-use crate::journal::{Places, Reader};
-use crate::keeper::{HostLock, LockError};
-use crate::plan::{self, Plan};
+use crate::engine::Snapshot;
+use crate::journal::Places;
+use crate::keeper::HostLock;
+use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
 use std::path::{Path, PathBuf};
 
@@ -20,93 +22,189 @@ pub(super) fn places() -> Result<Places, Failure> {
 }
 
 pub(super) fn load(path: &Path) -> Result<Plan, Failure> {
-    plan::load_file(path).map_err(|errors| {
-        // A plan's errors have lines of their own; they were cleaned one by one.
-        eprintln!("{errors}");
-        Failure::new(Exit::Usage, format!("{} is not a sound plan", path.display()))
-    })
+    plan::load_file(path).map_err(|errors| unsound(path, &errors))
 }
 
-/// The run that is meant: by id, by the beginning of one, by plan file, or the only one that runs.
-pub(super) fn find(places: &Places, wanted: Option<&str>) -> Result<Found, Failure> {
-    match wanted {
-        None => only_running(places),
-        Some(word) if Path::new(word).is_file() => by_plan(places, Path::new(word)),
-        Some(word) => by_id(places, word),
+fn unsound(path: &Path, errors: &PlanErrors) -> Failure {
+    // A plan's errors have lines of their own; they were cleaned one by one.
+    out::complain(errors);
+    Failure::new(Exit::Usage, format!("{} is not a sound plan", path.display()))
+}
+
+/// Why no single run is meant.
+pub(super) enum NotOne {
+    /// None is.
+    Failure(Failure),
+    /// Several may be.
+    Several(Vec<Found>),
+}
+
+impl From<Failure> for NotOne {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
     }
 }
 
-fn only_running(places: &Places) -> Result<Found, Failure> {
-    let running: Vec<Found> = all(places)?.into_iter().filter(|found| is_listening(&found.socket)).collect();
-    match running.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => Err(Failure::new(
-            Exit::Unreachable,
-            "no keeper runs here; name a run or a plan file, or start one with `warroom run PLAN`",
-        )),
-        several => {
-            let ids: Vec<&str> = several.iter().map(|found| found.run.as_str()).collect();
-            Err(Failure::new(Exit::Usage, format!("several keepers run here, name one: {}", ids.join(", "))))
+impl NotOne {
+    /// In words; of several, each keeper is asked where it stands.
+    pub async fn failure(self) -> Failure {
+        match self {
+            Self::Failure(failure) => failure,
+            Self::Several(several) => {
+                let lines = futures_util::future::join_all(several.iter().map(described)).await;
+                // Two spaces begin a line of their own.
+                Failure::new(Exit::Usage, format!("several runs may be meant, name one:  {}", lines.join("  ")))
+            }
         }
     }
 }
 
+/// One run in a line: where it stands, as its keeper says.
+async fn described(found: &Found) -> String {
+    let introduction = Introduction { name: None, readonly: true, follow: false };
+    let asking = async { Client::connect(&found.socket, &introduction).await?.status().await };
+    match asking.await {
+        Ok(status) => {
+            let snapshot = &status.snapshot;
+            let split = configured_words(snapshot);
+            format!("{} {}: {}, candidate {split}", found.run, snapshot.title, snapshot.phase.word())
+        }
+        Err(error) => format!("{}: {error}", found.run),
+    }
+}
+
+/// The run that is meant: by id, by the beginning of one, by plan file, or the only one that runs.
+pub(super) async fn find(places: &Places, wanted: Option<&str>) -> Result<Found, Failure> {
+    match look_for(places, wanted, Dead::No) {
+        Ok(found) => Ok(found),
+        Err(not_one) => Err(not_one.failure().await),
+    }
+}
+
+/// Whether a run whose keeper is dead may be meant without being named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dead {
+    /// No: somebody must answer.
+    No,
+    /// Yes: what moved traffic can be rolled back.
+    Unfinished,
+}
+
+/// As [`find`], without asking any keeper.
+pub(super) fn look_for(places: &Places, wanted: Option<&str>, dead: Dead) -> Result<Found, NotOne> {
+    match wanted {
+        None => unnamed(places, dead),
+        Some(word) if Path::new(word).is_file() => Ok(by_plan(places, Path::new(word))?),
+        Some(word) => Ok(by_id(places, word)?),
+    }
+}
+
+/// Without a name: those that drive go before those that only watch, and what is not over before what is.
+fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
+    let (listening, silent): (Vec<Found>, Vec<Found>) =
+        all(places)?.into_iter().partition(|found| is_listening(&found.socket));
+    let known = |found: Vec<Found>| found.into_iter().map(move |found| Known::look(places, &found));
+    let (watching, driving): (Vec<Known>, Vec<Known>) = known(listening).partition(Known::only_watches);
+    let (lingering, driving): (Vec<Known>, Vec<Known>) = driving.into_iter().partition(|run| run.standing.is_over());
+    let dead: Vec<Known> = match dead {
+        Dead::Unfinished if driving.is_empty() => {
+            known(silent).filter(|run| run.standing == Standing::Unfinished && !run.only_watches()).collect()
+        }
+        Dead::Unfinished | Dead::No => Vec::new(),
+    };
+    for mut group in [driving, dead, lingering, watching] {
+        match group.len() {
+            0 => {}
+            1 => return Ok(group.remove(0).found),
+            _ => return Err(NotOne::Several(group.into_iter().map(|run| run.found).collect())),
+        }
+    }
+    Err(NotOne::Failure(Failure::new(
+        Exit::Unreachable,
+        "no keeper runs here; name a run or a plan file, or start one with `warroom run PLAN`",
+    )))
+}
+
 fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
     let matching: Vec<Found> = all(places)?.into_iter().filter(|found| found.run.as_str().starts_with(word)).collect();
+    let shown = Clean::new(word);
     match matching.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(Failure::new(Exit::Usage, format!("no run begins with {:?}", Clean::new(word).as_str()))),
+        [] if known::is_path(word) => newest_from(places, Path::new(word))?
+            .map(|run| run.found)
+            .ok_or_else(|| Failure::new(Exit::Usage, format!("{shown}: no such file, and no run was begun from it"))),
+        [] => Err(Failure::new(Exit::Usage, format!("no run begins with {:?}", shown.as_str()))),
         several => match several.iter().find(|found| found.run.as_str() == word) {
             Some(exact) => Ok(exact.clone()),
-            None => Err(Failure::new(Exit::Usage, format!("{} runs begin with {word:?}", several.len()))),
+            None => Err(Failure::new(Exit::Usage, format!("{} runs begin with {:?}", several.len(), shown.as_str()))),
         },
     }
 }
 
 fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
-    let plan = load(path)?;
-    match HostLock::holder(&plan) {
-        Ok(Some(holder)) => Ok(Found { run: holder.run, socket: holder.socket }),
-        Ok(None) | Err(LockError::HeldSilently | LockError::Held(_) | LockError::Io(_)) => newest_of(places, &plan)?
-            .ok_or_else(|| Failure::new(Exit::Unreachable, format!("no run of {} is known here", path.display()))),
+    let begun = newest_from(places, path)?;
+    // None of its further files stands between anybody and a rollback.
+    let plan = match plan::load_frozen(path) {
+        Ok(plan) => plan,
+        // The file may have been changed since; what its run does is in the run's own copy.
+        Err(errors) => match begun {
+            Some(begun) => {
+                out::complain(format!("{errors}\n{}: going by run {}, begun from it", path.display(), begun.found.run));
+                return Ok(begun.found);
+            }
+            None => return Err(unsound(path, &errors)),
+        },
+    };
+    // A file that was turned to another balancer since: what its run moved is not there.
+    if let Some(begun) = &begun
+        && begun.standing == Standing::Unfinished
+        && !begun.is_on(places, &plan.traffic.identity())
+    {
+        return Ok(begun.found.clone());
     }
+    if let Ok(Some(holder)) = HostLock::holder(&plan) {
+        return Ok(Found { run: holder.run, socket: holder.socket });
+    }
+    let newest = match newest_of(places, &plan)? {
+        Some(found) => Some(found),
+        None => begun.map(|run| run.found),
+    };
+    newest.ok_or_else(|| Failure::new(Exit::Unreachable, format!("no run of {} is known here", path.display())))
 }
 
-/// The newest run on the plan's balancer.
+/// The newest run on the plan's balancer; one that is not finished goes before a newer one that is.
 pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, Failure> {
     let identity = plan.traffic.identity();
-    let is_its = |found: &Found| {
-        let journal = places.journal(&found.run);
-        let info = Reader::open(&journal).ok().and_then(|reader| reader.info().ok().flatten());
-        match info {
-            Some(info) => info.identity == identity && !info.watch_only,
-            // A journal that cannot say it must not be passed over: the run may be in the middle of moving traffic.
-            None => {
-                places.keeper_began(&found.run)
-                    && plan::load_file(&places.plan(&found.run)).is_ok_and(|plan| plan.traffic.identity() == identity)
-            }
-        }
-    };
-    Ok(all(places)?.into_iter().find(is_its))
+    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
+    let its = runs.filter(|run| !run.only_watches() && run.is_on(places, &identity));
+    Ok(known::newest(its).map(|run| run.found))
+}
+
+/// The newest run that was begun from a file, whatever the file holds now.
+fn newest_from(places: &Places, path: &Path) -> Result<Option<Known>, Failure> {
+    let names = known::names_of(path);
+    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
+    Ok(known::newest(runs.filter(|run| !run.only_watches() && run.is_of_file(&names))))
 }
 
 fn all(places: &Places) -> Result<Vec<Found>, Failure> {
     let runs = places.runs().map_err(|error| Failure::new(Exit::Usage, error))?;
-    runs.into_iter()
-        .map(|run| {
-            let socket = places.socket(&run).map_err(|error| Failure::new(Exit::Usage, error))?;
-            Ok(Found { run, socket })
-        })
-        .collect()
+    runs.into_iter().map(|run| known::found(places, run).map_err(|error| Failure::new(Exit::Usage, error))).collect()
 }
 
 fn is_listening(socket: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(socket).is_ok()
 }
 
+/// What the balancer holds, in words.
+pub(super) fn configured_words(snapshot: &Snapshot) -> String {
+    let configured = snapshot.split.configured.as_ref();
+    configured.map_or_else(|| "unknown".to_owned(), |configured| format!("{:.1}%", configured.share * 100.0))
+}
+
 /// Connects to a run's keeper.
 pub(super) async fn connect(wanted: Option<&str>, name: Option<Clean>) -> Result<(Found, Client), Failure> {
-    let found = find(&places()?, wanted)?;
+    let found = find(&places()?, wanted).await?;
     let introduction = Introduction { name, readonly: false, follow: false };
     let client = Client::connect(&found.socket, &introduction).await.map_err(|error| {
         Failure::new(

@@ -1,10 +1,12 @@
 //! The console as lines, for pipes and logs.
 
-use super::{Exit, Failure, Outcome};
+use super::places::configured_words;
+use super::report::mark;
+use super::{Exit, Failure, Outcome, out};
 use crate::domain::RunId;
-use crate::engine::{Phase, Severity};
+use crate::engine::Phase;
 use crate::wire::{Client, FromKeeper, Introduction, Status};
-use std::io::Write;
+use std::fmt::Write;
 use std::path::Path;
 
 /// Prints each new line of the run and each change of the band, until the run ends or the pipe closes.
@@ -20,29 +22,20 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcom
             Ok(Some(_)) => continue,
             Ok(None) | Err(_) => break,
         };
-        let mut out = std::io::stdout().lock();
-        for entry in &status.snapshot.log {
-            if entry.number <= printed {
-                continue;
-            }
-            let mark = match entry.severity {
-                Severity::Info => " ",
-                Severity::Warn => "!",
-                Severity::Critical => "X",
-            };
-            if writeln!(out, "{} {mark} {}", entry.wall.clock(), entry.text).is_err() {
-                return Ok(Exit::Done);
-            }
-            printed = entry.number;
+        let mut lines = String::new();
+        for entry in status.snapshot.log.iter().filter(|entry| entry.number > printed) {
+            // Into a string: it takes everything.
+            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), entry.text);
         }
+        printed = status.snapshot.log.last().map_or(printed, |entry| entry.number.max(printed));
         let band = &status.snapshot.band;
         if word != band.word.as_str() {
             word = band.word.to_string();
-            if writeln!(out, "{} = {} {}", status.snapshot.wall.clock(), band.word, band.text).is_err() {
-                return Ok(Exit::Done);
-            }
+            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, band.text);
         }
-        let _ = out.flush();
+        if !lines.is_empty() && !out::print(&lines)? {
+            return Ok(Exit::Done);
+        }
         last = Some(status);
     }
     Ok(exit_of(last.as_deref()))
@@ -60,22 +53,19 @@ fn exit_of(last: Option<&Status>) -> Exit {
 /// What is said after the console is closed: where the run stands and what to type next.
 pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
     // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
-    let mut out = std::io::stdout().lock();
     let Some(status) = last else {
-        let _ = writeln!(out, "run {run}: nothing was heard of its keeper");
+        out::say(format!("run {run}: nothing was heard of its keeper"));
         return Exit::Unreachable;
     };
     let snapshot = &status.snapshot;
-    let _ = writeln!(out, "{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
-    let split =
-        snapshot.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
+    out::say(format!("{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text));
     if !demo {
-        let _ = writeln!(
-            out,
-            "candidate {split} at the balancer; quitting changed nothing; the keeper goes on (process {})",
+        out::say(format!(
+            "candidate {} at the balancer; quitting changed nothing; the keeper goes on (process {})",
+            configured_words(snapshot),
             status.keeper.pid
-        );
-        let _ = writeln!(out, "  warroom attach {run}      warroom rollback {run}      warroom log {run}");
+        ));
+        out::say(format!("  warroom attach {run}      warroom rollback {run}      warroom log {run}"));
     }
     exit_of(last)
 }

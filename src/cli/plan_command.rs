@@ -1,27 +1,36 @@
 //! `warroom plan` and `warroom init`.
 
-use super::{Exit, Failure, Outcome, places};
+use super::{Exit, Failure, Outcome, out, places};
 use crate::plan;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const SAMPLE: &str = include_str!("../../config/progressive.toml");
 
 pub(super) fn print(path: &Path, rate: Option<f64>) -> Outcome {
     let plan = places::load(path)?;
-    let _ = std::io::stdout().write_all(plan::schedule(&plan, rate).as_bytes());
+    out::print(&plan::schedule(&plan, rate))?;
     Ok(Exit::Done)
 }
 
-/// Writes the commented sample; never over a file that is there.
+/// Writes the commented sample; never over a file that is there. `-` prints it.
 pub(super) fn init(path: &Path) -> Outcome {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))?;
-    file.write_all(SAMPLE.as_bytes())
-        .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))?;
-    println!("{} written; change the addresses, then: warroom plan {}", path.display(), path.display());
+    if path == Path::new("-") {
+        out::print(SAMPLE)?;
+        return Ok(Exit::Done);
+    }
+    let shown = path.display();
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(SAMPLE.as_bytes())).map_err(|error| {
+        let words = if error.kind() == ErrorKind::AlreadyExists {
+            format!(
+                "{shown} is there already and is left as it is: name another file, or `warroom init -` prints the sample"
+            )
+        } else {
+            format!("{shown}: {error}")
+        };
+        Failure::new(Exit::Refused, words)
+    })?;
+    out::say(format!("{shown} written; change the addresses, then: warroom plan {shown}"));
     Ok(Exit::Done)
 }

@@ -1,48 +1,69 @@
 //! `warroom log`: the history of a run, from its journal alone.
 
-use super::{Exit, Failure, Outcome, places};
-use crate::engine::Severity;
-use crate::journal::Reader;
-use std::io::Write;
+use super::{Exit, Failure, Outcome, out, places};
+use crate::domain::RunId;
+use crate::engine::{Entry, Severity};
+use crate::journal::{Places, Reader};
+use std::fmt::Write;
 
-pub(super) fn log(run: Option<&str>, json: bool, markdown: bool) -> Outcome {
+pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Outcome {
     let places = places::places()?;
     let run = match run {
-        Some(word) => places::find(&places, Some(word))?.run,
-        None => {
-            let newest = places.runs().map_err(|error| Failure::new(Exit::Usage, error))?.into_iter().next();
-            newest.ok_or_else(|| Failure::new(Exit::Refused, "no run is known here"))?
-        }
+        Some(word) => places::find(&places, Some(word)).await?.run,
+        None => newest(&places)?,
     };
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Refused, error);
     let reader = Reader::open(&places.journal(&run)).map_err(|error| failed(&error))?;
     let info = reader.info().map_err(|error| failed(&error))?;
     let entries = reader.entries().map_err(|error| failed(&error))?;
-    let mut out = std::io::stdout().lock();
+    let mut text = String::new();
     if markdown {
-        let title = info.as_ref().map_or_else(String::new, |info| info.title.to_string());
-        let _ = writeln!(out, "# {title}\n\nRun `{run}`\n\n| time (UTC) | who | what |\n| --- | --- | --- |");
+        let title = info.map_or_else(String::new, |info| info.title.to_string());
+        text = format!("# {title}\n\nRun `{run}`\n\n| time (UTC) | who | what |\n| --- | --- | --- |\n");
     }
+    let line: fn(&Entry) -> String = if json {
+        |entry: &Entry| serde_json::to_string(entry).unwrap_or_default()
+    } else if markdown {
+        markdown_row
+    } else {
+        |entry: &Entry| format!("{} {} {}", entry.wall, mark(entry.severity), entry.text)
+    };
     for entry in &entries {
-        let written = if json {
-            writeln!(out, "{}", serde_json::to_string(entry).unwrap_or_default())
-        } else if markdown {
-            let who = entry.by.as_ref().map_or_else(String::new, ToString::to_string);
-            let bold = if entry.severity == Severity::Critical { "**" } else { "" };
-            let text = entry.text.as_str().replace('|', "\\|");
-            writeln!(out, "| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
-        } else {
-            let mark = match entry.severity {
-                Severity::Info => " ",
-                Severity::Warn => "!",
-                Severity::Critical => "X",
-            };
-            writeln!(out, "{} {mark} {}", entry.wall, entry.text)
-        };
-        if written.is_err() {
-            // The reader of the pipe has seen enough.
-            break;
-        }
+        // Into a string: it takes everything.
+        let _ = writeln!(text, "{}", line(entry));
     }
+    out::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// The newest run with a history. One whose keeper never began has none, and is not what is asked for.
+fn newest(places: &Places) -> Result<RunId, Failure> {
+    let runs = places.runs().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let has_history = |run: &&RunId| {
+        let entries = Reader::open(&places.journal(run)).and_then(|reader| reader.entries());
+        // One that cannot be read is not passed over: its error is the answer.
+        entries.map_or(true, |entries| !entries.is_empty())
+    };
+    if let Some(run) = runs.iter().find(has_history) {
+        return Ok(run.clone());
+    }
+    let newest = runs.into_iter().next().ok_or_else(|| Failure::new(Exit::Refused, "no run is known here"))?;
+    out::complain(format!("run {newest} has no history yet"));
+    Ok(newest)
+}
+
+fn markdown_row(entry: &Entry) -> String {
+    let who = entry.by.as_ref().map_or_else(String::new, ToString::to_string);
+    let bold = if entry.severity == Severity::Critical { "**" } else { "" };
+    let text = entry.text.as_str().replace('|', "\\|");
+    format!("| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
+}
+
+/// How much a line matters, in one column.
+pub(super) fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => " ",
+        Severity::Warn => "!",
+        Severity::Critical => "X",
+    }
 }

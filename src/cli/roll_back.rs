@@ -1,18 +1,22 @@
 //! `warroom rollback`: through the keeper, and without it when it does not acknowledge in time.
+//!
+//! Nothing here waits for a disk, a directory service or a reader of our words longer than a named limit.
 
 use super::act::{ask, line};
-use super::places::{self, Found};
+use super::known::{DISK_LIMIT, Known, Standing, within};
+use super::out::{complain, say};
+use super::places::{self, Dead, Found, NotOne};
 use super::{Exit, Failure, Outcome, RollbackArgs};
-use crate::direct::{self, Direct, Ended};
+use crate::direct::{self, Direct, Ended, Seen};
 use crate::domain::{Clean, Person, Role};
-use crate::engine::{Answer, Command, Fact, Phase};
+use crate::engine::{Answer, Command, Entry, Phase};
 use crate::journal::{Places, Reader};
 use crate::keeper::current_user;
 use crate::plan::{self, Plan};
 use crate::traffic;
-use crate::wire::{Client, Introduction};
+use crate::wire::{Client, ClientError, Introduction};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,32 +24,64 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Beyond the lateness window, how long the keeper's rollback is followed before exit code 5.
 const FOLLOW_BEYOND_LATENESS: Duration = Duration::from_secs(30);
+/// How long all runs' journals may take to say which of them is meant: a hundred of them take a tenth of it.
+const FIND_LIMIT: Duration = Duration::from_secs(3);
+/// How long the machine may take to say what our login is called: without an answer its number will do.
+const LOGIN_LIMIT: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(args: RollbackArgs, name: Option<Clean>) -> Outcome {
+    // A terminal that goes away must not end what was asked for: from here on a hangup is heard and not followed.
+    let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
     let places = places::places()?;
-    match places::find(&places, args.run.as_deref()) {
-        // What an ended run left is nobody's: the plan file alone tells where it could go.
-        Ok(found) if has_ended(&places, &found) => match plan_file(&args) {
-            Some(path) => without_run(path, &args, name).await,
-            None => {
-                Err(Failure::new(Exit::Refused, format!("run {} has ended; name its plan file instead", found.run)))
-            }
-        },
-        Ok(found) => of_run(&places, &found, &args, name).await,
-        Err(failure) => match plan_file(&args) {
-            Some(path) => without_run(path, &args, name).await,
+    let (looked_in, wanted) = (places.clone(), args.run.clone());
+    let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
+    let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
+    match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
+        Ok(found) => of_found(&home_of(places, &found), &found, &args, name).await,
+        Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
+            Some(path) => without_run(first_sound(&[path])?, "no run of this plan is known here", &args, name).await,
             None => Err(failure),
         },
+        Err(not_one) => Err(not_one.failure().await),
     }
 }
 
-fn plan_file(args: &RollbackArgs) -> Option<&Path> {
-    args.run.as_deref().map(Path::new).filter(|path| path.is_file())
+fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {
+    let path = args.run.as_ref().map(PathBuf::from)?;
+    within(DISK_LIMIT, move || path.is_file().then_some(path))?
 }
 
-fn has_ended(places: &Places, found: &Found) -> bool {
-    let entries = Reader::open(&places.journal(&found.run)).and_then(|reader| reader.entries());
-    entries.is_ok_and(|entries| entries.iter().any(|entry| entry.fact == Fact::Ended))
+/// The holder of a balancer may have its state elsewhere: beside its socket.
+fn home_of(places: Places, found: &Found) -> Places {
+    let elsewhere = found.socket.parent().and_then(Path::parent).map(|state| Places::at(state.to_owned()));
+    let run = found.run.clone();
+    let (here, there) = (places.clone(), elsewhere.clone());
+    let is_elsewhere = move || !here.plan(&run).exists() && there.is_some_and(|there| there.plan(&run).exists());
+    match elsewhere {
+        Some(elsewhere) if within(DISK_LIMIT, is_elsewhere) == Some(true) => elsewhere,
+        _ => places,
+    }
+}
+
+async fn of_found(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+    let (looked_in, looked_for) = (places.clone(), found.clone());
+    match within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for)) {
+        // What an ended run left is nobody's: its plan tells where it could go, and the person says it.
+        Some(known) if known.standing == Standing::Ended => {
+            let plans = plan_file(args).into_iter().chain([places.plan(&found.run)]);
+            let plan = first_sound(&plans.collect::<Vec<_>>())?;
+            without_run(plan, &format!("run {} has ended", found.run), args, name).await
+        }
+        Some(known) if known.only_watches() && (args.direct || !is_there(found).await) => Err(Failure::new(
+            Exit::Refused,
+            format!("run {} only watches: it holds no write path; name the plan file instead", found.run),
+        )),
+        _ => of_run(places, found, args, name).await,
+    }
+}
+
+async fn is_there(found: &Found) -> bool {
+    Client::connect(&found.socket, &Introduction { readonly: true, ..Introduction::default() }).await.is_ok()
 }
 
 async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
@@ -55,85 +91,90 @@ async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Optio
     if args.direct {
         return direct_of_run(places, found, args, name).await;
     }
-    let introduction = Introduction { name: name.clone(), ..Introduction::default() };
-    let command = Command::Rollback { reason: args.reason.as_deref().map(Clean::new), typed: args.confirm.clone() };
-    let sent = match Client::connect(&found.socket, &introduction).await {
-        Ok(mut client) => match client.command(command).await {
-            Ok(answer) => Ok((client, answer)),
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
+    let followed = match through_keeper(places, found, args, name.clone()).await {
+        Ok(followed) => return followed,
+        Err(error) => error,
     };
-    match sent {
-        Ok((client, Answer::Applied(words))) => {
-            println!("{words}");
-            follow(client, places.plan(&found.run).as_path()).await
+    complain(format!("{followed}: rolling back directly from here"));
+    direct_of_run(places, found, args, name).await
+}
+
+/// By the keeper, as long as it lives and answers.
+async fn through_keeper(
+    places: &Places,
+    found: &Found,
+    args: &RollbackArgs,
+    name: Option<Clean>,
+) -> Result<Outcome, ClientError> {
+    let introduction = Introduction { name, ..Introduction::default() };
+    let mut client = Client::connect(&found.socket, &introduction).await?;
+    let command = Command::Rollback { reason: reason(args), typed: args.confirm.clone() };
+    match client.command(command).await? {
+        Answer::Applied(words) => {
+            say(words);
+            if let Some(reason) = reason(args) {
+                note_reason(&mut client, reason).await?;
+            }
+            follow(client, places.plan(&found.run)).await
         }
-        Ok((_, answer)) => super::act::print_answer(answer),
-        Err(error) => {
-            eprintln!("{error}: rolling back directly from here");
-            direct_of_run(places, found, args, name).await
-        }
+        answer @ (Answer::Refused(_) | Answer::Late(_)) => Ok(super::act::print_answer(answer)),
     }
 }
 
-/// Watches the keeper's rollback until it is confirmed.
-async fn follow(mut client: Client, plan: &Path) -> Outcome {
-    let lateness = plan::load_file(plan).map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
+/// A reason for a rollback that somebody else began before is written down beside theirs.
+async fn note_reason(client: &mut Client, reason: Clean) -> Result<(), ClientError> {
+    let rollback = client.status().await?.snapshot.rollback;
+    if rollback.is_some_and(|rollback| rollback.reason != reason) {
+        let text = Clean::new(format!("rollback asked for again: {reason}"));
+        client.command(Command::Note { text }).await?;
+    }
+    Ok(())
+}
+
+/// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with.
+async fn follow(mut client: Client, plan: PathBuf) -> Result<Outcome, ClientError> {
+    let plan = within(DISK_LIMIT, move || plan::load_frozen(&plan).ok()).flatten();
+    let lateness = plan.map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
     let following = async {
         let mut said = String::new();
         loop {
-            let Ok(status) = client.status().await else { return Exit::Unconfirmed };
+            let status = client.status().await?;
             let snapshot = &status.snapshot;
             if !snapshot.phase.is_back() {
-                return Exit::Done;
+                return Ok(Exit::Done);
             }
             let words = format!("{}: {}", snapshot.band.word, snapshot.band.text);
             if words != said {
-                println!("{words}");
+                say(&words);
                 said = words;
             }
             if matches!(snapshot.phase, Phase::NewTrafficBack | Phase::RolledBack) {
-                return Exit::Done;
+                return Ok(Exit::Done);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     match tokio::time::timeout(lateness + FOLLOW_BEYOND_LATENESS, following).await {
-        Ok(exit) => Ok(exit),
-        Err(_) => Err(Failure::new(
+        Ok(exit) => exit.map(Ok),
+        Err(_) => Ok(Err(Failure::new(
             Exit::Unconfirmed,
             "UNKNOWN - not confirmed yet; the keeper goes on trying; look with `warroom status`",
-        )),
+        ))),
     }
 }
 
 async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
-    // The holder of a balancer may have its state elsewhere: beside its socket.
-    let elsewhere = found.socket.parent().and_then(Path::parent).map(|state| Places::at(state.to_owned()));
-    let places = match elsewhere {
-        Some(elsewhere) if !places.plan(&found.run).exists() && elsewhere.plan(&found.run).exists() => elsewhere,
-        _ => places.clone(),
-    };
-    let frozen = places.plan(&found.run);
-    let plan = match plan_file(args) {
-        Some(path) if !frozen.exists() => Arc::new(places::load(path)?),
-        _ => Arc::new(places::load(&frozen)?),
-    };
-    // A journal that cannot be read must not stop a rollback: then the balancer alone tells.
-    let entries = match Reader::open(&places.journal(&found.run)).and_then(|reader| reader.entries()) {
-        Ok(entries) => entries,
-        Err(error) => {
-            eprintln!("{error}; going on without it");
-            Vec::new()
-        }
-    };
+    // The frozen copy is the run's; where it is damaged, the file that was named is better than nothing.
+    let plans = [places.plan(&found.run)].into_iter().chain(plan_file(args));
+    let plan = first_sound(&plans.collect::<Vec<_>>())?;
+    let entries = entries_of(places.journal(&found.run));
     let folder = Some(places.run(&found.run));
     roll_back(Direct {
         traffic: driver(&plan)?,
         plan,
         folder,
         entries,
+        seen: None,
         by: me(name),
         reason: reason(args),
         typed: args.confirm.clone(),
@@ -141,38 +182,71 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
     .await
 }
 
-/// No keeper and no run: the plan file alone, and the person says where everything goes.
-async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
-    let plan = Arc::new(places::load(path)?);
-    let traffic = driver(&plan)?;
-    match direct::current_split(&plan, traffic.as_ref()).await {
-        Ok(split) => println!(
-            "no run of this plan is known here; the candidate {} has {split} now",
-            plan.environments.candidate.words()
-        ),
-        Err(why) => println!("no run of this plan is known here; the balancer cannot be read: {why}"),
+/// What of a journal can be read in time. One that cannot must not stop a rollback: then the balancer alone tells.
+fn entries_of(journal: PathBuf) -> Vec<Entry> {
+    let shown = journal.display().to_string();
+    match within(DISK_LIMIT, move || Reader::open(&journal).and_then(|reader| reader.readable())) {
+        Some(Ok((entries, 0))) => entries,
+        Some(Ok((entries, unreadable))) => {
+            complain(format!("journal {shown}: going on without entries that cannot be read: {unreadable}"));
+            entries
+        }
+        Some(Err(error)) => {
+            complain(format!("{error}; going on without it"));
+            Vec::new()
+        }
+        None => {
+            complain(format!("journal {shown}: the disk does not answer; going on without it"));
+            Vec::new()
+        }
     }
+}
+
+/// The first of these files that holds a sound plan.
+fn first_sound(paths: &[PathBuf]) -> Result<Arc<Plan>, Failure> {
+    let mut failure = Failure::new(Exit::Usage, "no plan is known");
+    for path in paths {
+        let reading = path.clone();
+        let why = match within(DISK_LIMIT, move || plan::load_frozen(&reading)) {
+            Some(Ok(plan)) => return Ok(Arc::new(plan)),
+            Some(Err(errors)) => {
+                complain(errors);
+                failure = Failure::new(Exit::Usage, format!("{} is not a sound plan", path.display()));
+                continue;
+            }
+            None => format!("{}: the disk does not answer", path.display()),
+        };
+        complain(&why);
+        failure = Failure::new(Exit::Unreachable, why);
+    }
+    Err(failure)
+}
+
+/// No keeper and no run: the plan alone, and the person says where everything goes.
+async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+    let traffic = driver(&plan)?;
+    let seen: Seen = direct::look(traffic.as_ref()).await;
+    match direct::split_of(&plan, &seen) {
+        Ok(split) => say(format!("{why}; the candidate {} has {split} now", plan.environments.candidate.words())),
+        Err(unread) => say(format!("{why}; the balancer cannot be read: {unread}")),
+    }
+    let stable = &plan.environments[Role::Stable].label;
     let label = match &args.to {
         Some(label) => label.clone(),
         None if std::io::stdin().is_terminal() => {
-            println!("All traffic to which environment? Type its label ({}):", plan.environments.stable.label);
+            say(format!("All traffic to which environment? Type its label ({stable}):"));
+            super::out::settle();
             line()?
         }
-        None => {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("say where everything goes: --to {}", plan.environments.stable.label),
-            ));
-        }
+        None => return Err(Failure::new(Exit::Usage, format!("say where everything goes: --to {stable}"))),
     };
-    if label != plan.environments[Role::Stable].label.as_str() {
+    if label != stable.as_str() {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{label:?} is not the stable environment's label, {}", plan.environments.stable.label),
+            format!("{:?} is not the stable environment's label, {stable}", Clean::new(&label).as_str()),
         ));
     }
-    let to = format!("All traffic to {label}?");
-    if !args.yes && !ask(&to)? {
+    if !args.yes && !ask(&format!("All traffic to {stable}?"))? {
         return Ok(Exit::Refused);
     }
     roll_back(Direct {
@@ -180,6 +254,7 @@ async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> O
         plan,
         folder: None,
         entries: Vec::new(),
+        seen: Some(seen),
         by: me(name),
         reason: reason(args),
         typed: args.confirm.clone(),
@@ -189,18 +264,18 @@ async fn without_run(path: &Path, args: &RollbackArgs, name: Option<Clean>) -> O
 
 async fn roll_back(direct: Direct) -> Outcome {
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| println!("{}", Clean::new(words))) => ended,
+        ended = direct::roll_back(direct, |words| say(Clean::new(words))) => ended,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
     };
     match ending {
         Ended::Confirmed => {
-            println!("rollback confirmed: new traffic is on stable");
+            say("rollback confirmed: new traffic is on stable");
             Ok(Exit::Done)
         }
         Ended::Nothing(words) => {
-            println!("{words}");
+            say(words);
             Ok(Exit::Done)
         }
         Ended::Refused(reasons) => super::act::print_answer(Answer::Refused(reasons)),
@@ -212,10 +287,14 @@ fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
 }
 
 fn me(name: Option<Clean>) -> Person {
-    let user = current_user();
-    name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()))
+    let number = || Clean::new(format!("uid {}", nix::unistd::Uid::effective()));
+    let user = within(LOGIN_LIMIT, current_user).unwrap_or_else(number);
+    match name {
+        Some(name) => Person::claimed(name, user),
+        None => Person::verified(user),
+    }
 }
 
 fn reason(args: &RollbackArgs) -> Option<Clean> {
-    args.reason.as_deref().map(Clean::new)
+    args.reason.as_deref().filter(|reason| !reason.trim().is_empty()).map(Clean::new)
 }

@@ -1,29 +1,84 @@
 //! `warroom status`.
 
-use super::places::connect;
-use super::{Exit, Failure, Outcome};
-use crate::domain::Verdict;
-use crate::wire::Status;
+use super::act::typed;
+use super::known::{Known, Standing};
+use super::places::{self, Found, configured_words};
+use super::{Exit, Failure, Outcome, out};
+use crate::domain::{Clean, Verdict};
+use crate::wire::{Client, Introduction, Status};
+use serde_json::{Value, json};
+use std::fmt::Write;
 
-pub(super) async fn status(run: Option<&str>, json: bool, oneline: bool) -> Outcome {
-    let (_, mut client) = connect(run, None).await?;
-    let status = client.status().await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
-    if json {
-        let text = serde_json::to_string_pretty(&status_json(&status))
-            .map_err(|error| Failure::new(Exit::Unreachable, error))?;
-        println!("{text}");
+pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> Outcome {
+    let places = places::places()?;
+    let found = places::find(&places, run).await?;
+    let asking = async { Client::connect(&found.socket, &Introduction::default()).await?.status().await };
+    let status = match asking.await {
+        Ok(status) => status,
+        Err(error) => {
+            let known = Known::look(&places, &found);
+            return if known.standing == Standing::Ended {
+                ended(&known, as_json)
+            } else {
+                Err(unanswered(&error, &known))
+            };
+        }
+    };
+    let text = if as_json {
+        pretty(&status_json(&status))?
     } else if oneline {
         let snapshot = &status.snapshot;
-        println!("{} {} {}", snapshot.title, snapshot.band.word, snapshot.band.text);
+        format!("{} {} {}\n", snapshot.title, snapshot.band.word, snapshot.band.text)
     } else {
-        print_whole(&status);
-    }
+        whole(&status)
+    };
+    out::print(&text)?;
     Ok(Exit::Done)
 }
 
+fn pretty(value: &Value) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Refused, error))?;
+    Ok(text + "\n")
+}
+
+/// A run that was ended has no keeper; its journal says how it was left.
+fn ended(known: &Known, as_json: bool) -> Outcome {
+    let title = known.info.as_ref().map_or_else(Clean::default, |info| info.title.clone());
+    let last = known.last.as_ref().map_or_else(Clean::default, |entry| entry.text.clone());
+    let run = &known.found.run;
+    let text = if as_json {
+        let time = known.last.as_ref().map(|entry| entry.wall.to_string());
+        pretty(&json!({
+            "schema": crate::engine::SCHEMA_VERSION,
+            "run": run,
+            "title": title,
+            "time": time,
+            "phase": "ended",
+            "band": format!("ENDED {last}"),
+        }))?
+    } else {
+        format!("{title} ENDED {last}\n")
+    };
+    out::print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// A keeper that does not answer leaves its journal: its last words, and the two ways on.
+fn unanswered(error: &crate::wire::ClientError, known: &Known) -> Failure {
+    let Found { run, .. } = &known.found;
+    let last = known.last.as_ref().map_or_else(String::new, |entry| format!("  last: {} {}", entry.wall, entry.text));
+    let plan = known.info.as_ref().map_or_else(|| "PLAN".to_owned(), |info| info.plan_path.display().to_string());
+    Failure::new(
+        Exit::Unreachable,
+        format!(
+            "{error}; run {run} is {}{last}  `warroom run {plan}` goes on with it, held  `warroom rollback {run} --direct` works without the keeper",
+            known.standing.words()
+        ),
+    )
+}
+
 /// The documented shape (`docs/status.md`): plain numbers with their unit in the name, `null` for unknown.
-pub(super) fn status_json(status: &Status) -> serde_json::Value {
-    use serde_json::json;
+pub(super) fn status_json(status: &Status) -> Value {
     let s = &status.snapshot;
     let age = |at: crate::domain::Mono| (s.mono.since(at).as_secs_f64() * 1000.0).round() / 1000.0;
     let seconds = |d: std::time::Duration| (d.as_secs_f64() * 1000.0).round() / 1000.0;
@@ -53,8 +108,8 @@ pub(super) fn status_json(status: &Status) -> serde_json::Value {
         },
         "gates": s.gates.iter().map(|g| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail})).collect::<Vec<_>>(),
         "checks": s.checks.iter().map(|c| json!({"name": c.name, "verdict": verdict(c.verdict), "detail": c.detail, "required": c.required, "age_seconds": c.at.map(age)})).collect::<Vec<_>>(),
-        "guardrails": s.guardrails.iter().map(|g| json!({"words": g.words, "level": serde_json::to_value(g.level).unwrap_or_default(), "verdict": verdict(g.verdict), "value": g.value, "age_seconds": age(g.at)})).collect::<Vec<_>>(),
-        "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "age_seconds": age(r.at)})).collect::<Vec<_>>(),
+        "guardrails": s.guardrails.iter().map(|g| json!({"words": g.words, "level": serde_json::to_value(g.level).unwrap_or_default(), "verdict": verdict(g.verdict), "value": g.value, "age_seconds": g.value.map(|_| age(g.at))})).collect::<Vec<_>>(),
+        "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "age_seconds": (r.value.is_ok() || r.last_known.is_some()).then(|| age(r.at))})).collect::<Vec<_>>(),
         "blind": s.blind,
         "driver": s.people.driver.as_ref().map(|d| json!({"name": d.name, "user": d.user, "verified": d.is_verified(), "here": s.people.driver_here})),
         "keeper": {"pid": status.keeper.pid, "since": status.keeper.since.to_string(), "version": status.keeper.version, "plan_changed": status.keeper.plan_changed, "dropped_readings": status.keeper.dropped},
@@ -79,28 +134,32 @@ pub(super) fn status_json(status: &Status) -> serde_json::Value {
     })
 }
 
-fn print_whole(status: &Status) {
+fn whole(status: &Status) -> String {
     let s = &status.snapshot;
-    println!("{}   run {}", s.title, status.run);
-    println!("{} {}", s.band.word, s.band.text);
-    let configured =
-        s.split.configured.as_ref().map_or_else(|| "unknown".to_owned(), |c| format!("{:.1}%", c.share * 100.0));
     let measured = s
         .split
         .measured
         .as_ref()
         .map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
-    println!(
-        "candidate {}: wanted {}, configured {configured}, measured {measured}",
-        s.environments.candidate.label, s.split.wanted
+    let mut text = format!(
+        "{}   run {}\n{} {}\ncandidate {}: wanted {}, configured {}, measured {measured}\nrollback target: {}\n",
+        s.title,
+        status.run,
+        s.band.word,
+        typed(&s.band.text),
+        s.environments.candidate.label,
+        s.split.wanted,
+        configured_words(s),
+        s.target.words
     );
-    println!("rollback target: {}", s.target.words);
+    // Into a string: it takes everything.
     if let Some(driver) = &s.people.driver {
-        println!("driver: {driver}{}", if s.people.driver_here { "" } else { " (not here)" });
+        let _ = writeln!(text, "driver: {driver}{}", if s.people.driver_here { "" } else { " (not here)" });
     }
     let passed = s.checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
-    println!("checks: {passed} of {} ok", s.checks.len());
+    let _ = writeln!(text, "checks: {passed} of {} ok", s.checks.len());
     for gate in s.gates.iter().filter(|gate| !gate.is_open()) {
-        println!("  closed: {}: {}", gate.name, gate.detail);
+        let _ = writeln!(text, "  closed: {}: {}", gate.name, typed(&gate.detail));
     }
+    text
 }

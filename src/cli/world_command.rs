@@ -1,11 +1,8 @@
 //! `warroom world`.
 
+use super::demo::ALONE;
 use super::{Exit, Failure, Outcome, WorldCommand};
-use crate::world::{self, Scenario, WorldOptions};
-use std::time::Duration;
-
-/// How long the demo's world outlives its console.
-const ORPHAN_LIFE: Duration = Duration::from_secs(600);
+use crate::world::{Listening, Scenario, WorldOptions};
 
 pub(super) fn run(args: WorldCommand) -> Outcome {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
@@ -15,19 +12,29 @@ pub(super) fn run(args: WorldCommand) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| failed(&error))?;
-    if !args.until_eof {
-        println!("world on http://{}: scenario {}, {} rps; Ctrl-C ends it", args.listen, args.scenario, args.load);
-    }
     let options =
         WorldOptions { listen: args.listen, scenario, speed: args.speed, write_plan: args.write_plan, load: args.load };
-    runtime.block_on(async {
-        tokio::select! {
-            ended = world::run(options) => ended.map_err(|error| failed(&error)),
-            _ = tokio::signal::ctrl_c() => Ok(()),
-            () = orphaned(args.until_eof) => Ok(()),
+    let say = |words: String| {
+        if !args.until_eof {
+            super::out::say(words);
         }
-    })?;
-    Ok(Exit::Done)
+    };
+    runtime.block_on(async {
+        let world = Listening::new(options).await.map_err(|error| failed(&error))?;
+        let chosen = match world.scenario().name() {
+            name if name == args.scenario => name.to_owned(),
+            name => format!("{name} ({} by seed {})", args.scenario, args.seed),
+        };
+        let address = world.address();
+        say(format!("world on http://{address}: scenario {chosen}, {} rps; Ctrl-C ends it", args.load));
+        tokio::select! {
+            ended = world.run() => ended.map_err(|error| failed(&error))?,
+            _ = tokio::signal::ctrl_c() => {}
+            () = orphaned(args.until_eof) => {}
+        }
+        say(format!("world ended: scenario {chosen}"));
+        Ok(Exit::Done)
+    })
 }
 
 async fn orphaned(until_eof: bool) {
@@ -41,5 +48,5 @@ async fn orphaned(until_eof: bool) {
         let _ = closed.send(());
     });
     let _ = eof.await;
-    tokio::time::sleep(ORPHAN_LIFE).await;
+    tokio::time::sleep(ALONE).await;
 }

@@ -129,6 +129,8 @@ impl Shell {
             if self.handle(input)? {
                 return Ok(self.exit);
             }
+            // What was given to the link goes out before the next frame, which a slow terminal can hold up.
+            tokio::task::yield_now().await;
         }
     }
 

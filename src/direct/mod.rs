@@ -1,26 +1,37 @@
 //! A rollback without the keeper: when it is dead, hung or from another world.
 //!
 //! The same engine decides, so the same rules hold: agreeing reads over the lateness window, sent again
-//! over this run's own settings, stopped by a foreign one. A tombstone is left first, so that a keeper
-//! that wakes up follows instead of going on.
+//! over this run's own settings, stopped by a foreign one. A tombstone is left beside it, so that a keeper
+//! that wakes up follows instead of going on; a disk that hangs delays the write by [`DISK_WAIT`] and no more.
 
 use crate::clock;
-use crate::domain::{Clean, CommandId, Epoch, Person, Rights, Split};
+use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Split};
 use crate::engine::{
-    Answer, Command, Direction, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, Request, Stamped,
+    Answer, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase, Request,
+    Stamped, share,
 };
 use crate::failpoint;
 use crate::journal::Tombstone;
 use crate::plan::Plan;
 use crate::traffic::Traffic;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-/// Time between two reminders that it is not confirmed yet.
+/// How long the write waits for the tombstone, as the keeper's waits for its record: the disk's worst seen sync was 24 ms.
+const DISK_WAIT: Duration = Duration::from_millis(20);
+/// How long a confirmed rollback waits for a tombstone that is still on its way: its keeper may wake up later.
+const TOMBSTONE_WAIT: Duration = Duration::from_secs(2);
+/// Time between two reminders that it is not confirmed yet; the first comes this long after it could have been.
 const REMIND_EVERY: Duration = Duration::from_secs(5);
+/// How old a look at the balancer may be and still stand for the state before the rollback: a person who takes
+/// longer to type a label sees it read again.
+const SEEN_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// What a direct rollback is made with.
 pub struct Direct {
@@ -30,6 +41,8 @@ pub struct Direct {
     pub folder: Option<PathBuf>,
     /// The run's journal, as far as it could be read.
     pub entries: Vec<Entry>,
+    /// What the balancer held just before, where somebody looked.
+    pub seen: Option<Seen>,
     /// The plan's driver.
     pub traffic: Arc<dyn Traffic>,
     /// Who.
@@ -38,6 +51,15 @@ pub struct Direct {
     pub reason: Option<Clean>,
     /// The service's name, where it must be typed.
     pub typed: Option<String>,
+}
+
+/// One look at the balancer.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// When it began.
+    pub started: Mono,
+    /// What it said.
+    pub state: BalancerState,
 }
 
 /// How a direct rollback ended.
@@ -55,6 +77,9 @@ pub enum Ended {
 pub async fn roll_back(direct: Direct, mut tell: impl FnMut(String)) -> Ended {
     Work::new(direct).run(&mut tell).await
 }
+
+/// A tombstone on its way to the disk.
+type Leaving = oneshot::Receiver<io::Result<()>>;
 
 type Doing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
@@ -80,54 +105,127 @@ impl Work {
     }
 
     async fn run(mut self, tell: &mut impl FnMut(String)) -> Ended {
-        // The command goes first, before any read: a balancer that only answers writes is still rolled back.
+        self.look_first(tell).await;
         let command = Command::Rollback { reason: self.direct.reason.clone(), typed: self.direct.typed.clone() };
-        let by = self.direct.by.clone();
-        let id = CommandId(clock::mono().micros());
-        let request = Request { id, by, rights: Rights::Full, command };
-        match self.handle(Event::Commanded(request), tell) {
+        match self.ask(command, tell) {
             Some(Answer::Refused(reasons)) => return Ended::Refused(reasons),
             Some(Answer::Late(_)) | None => return Ended::Refused(vec!["the engine gave no answer".into()]),
             Some(Answer::Applied(words)) if !self.engine.phase().is_back() => return Ended::Nothing(words),
-            Some(Answer::Applied(words)) => {
-                // Accepted: from here on a keeper that wakes up must follow. What was refused leaves nothing.
-                self.leave_tombstone(tell);
-                tell(words.to_string());
-            }
+            Some(Answer::Applied(words)) => tell(words.to_string()),
         }
-        let began = clock::mono();
-        let mut reminded = began;
-        while matches!(self.engine.phase(), Phase::RollingBack) {
-            let now = clock::mono();
-            let wait = self.engine.next_wake().map_or(Duration::from_secs(1), |(at, _)| at.since(now));
-            let event = tokio::select! {
-                Some(outcome) = self.doing.next() => Event::Ended(outcome),
-                () = tokio::time::sleep(wait) => Event::Woke,
-            };
-            self.handle(event, tell);
-            let now = clock::mono();
-            if now.since(reminded) >= REMIND_EVERY && self.engine.phase() == Phase::RollingBack {
-                reminded = now;
-                let band = self.engine.snapshot().band;
-                tell(format!("UNKNOWN - not confirmed after {} s: {}", now.since(began).as_secs(), band.text));
-            }
+        // The keeper had stopped at somebody else's setting and waited for a person: here is one.
+        if self.engine.snapshot().rollback.is_some_and(|rollback| rollback.foreign.is_some()) {
+            self.ask(Command::SendAgain, tell);
+        }
+        // Accepted: from here on a keeper that wakes up must follow. What was refused leaves nothing.
+        let mut stone = self.leave_tombstone();
+        if let Some(leaving) = &mut stone
+            && let Ok(left) = timeout(DISK_WAIT, leaving).await
+        {
+            stone = None;
+            self.tell_tombstone(left.ok(), tell);
+        }
+        self.until_confirmed(&mut stone, tell).await;
+        if let Some(leaving) = stone {
+            let left = timeout(TOMBSTONE_WAIT, leaving).await.ok().and_then(Result::ok);
+            self.tell_tombstone(left, tell);
         }
         Ended::Confirmed
     }
 
-    fn leave_tombstone(&self, tell: &mut impl FnMut(String)) {
-        let Some(folder) = &self.direct.folder else { return };
-        let reason = self.direct.reason.clone().unwrap_or_else(|| "no reason given yet".into());
-        let stone = Tombstone { by: self.direct.by.clone(), at: clock::wall(), reason };
-        match stone.leave(folder) {
-            Ok(()) => tell(format!("tombstone left in {}: the keeper will follow", folder.display())),
-            Err(error) => tell(format!("no tombstone in {}: {error}; going on", folder.display())),
+    async fn until_confirmed(&mut self, stone: &mut Option<Leaving>, tell: &mut impl FnMut(String)) {
+        let began = clock::mono();
+        let mut remind_at = began + self.direct.plan.traffic.lateness + REMIND_EVERY;
+        while self.engine.phase() == Phase::RollingBack {
+            let now = clock::mono();
+            let wait = self.engine.next_wake().map_or(Duration::from_secs(1), |(at, _)| at.since(now));
+            let event = tokio::select! {
+                Some(outcome) = self.doing.next() => Event::Ended(outcome),
+                left = left(stone) => {
+                    *stone = None;
+                    self.tell_tombstone(left, tell);
+                    continue;
+                }
+                () = tokio::time::sleep(wait) => Event::Woke,
+            };
+            self.handle(event, tell);
+            let now = clock::mono();
+            if now >= remind_at && self.engine.phase() == Phase::RollingBack {
+                remind_at = now + REMIND_EVERY;
+                let band = self.engine.snapshot().band;
+                tell(format!("UNKNOWN - not confirmed after {} s: {}", now.since(began).as_secs(), band.text));
+            }
         }
     }
 
-    fn handle(&mut self, event: Event, tell: &mut impl FnMut(String)) -> Option<Answer> {
+    /// Takes in the state before the run where the journal does not tell it: else a write that fails would be sent
+    /// into what looks like somebody else's setting. One attempt's time at most, and without an answer it goes on:
+    /// a balancer that only answers writes is still rolled back.
+    async fn look_first(&mut self, tell: &mut impl FnMut(String)) {
+        if self.direct.entries.iter().any(|entry| matches!(entry.fact, Fact::Baseline { .. })) {
+            return;
+        }
+        let fresh = |seen: &Seen| clock::mono().since(seen.started) <= SEEN_AGE_MAX;
+        let seen = match self.direct.seen.take().filter(fresh) {
+            Some(seen) => Some(seen),
+            None => timeout(self.direct.plan.traffic.timeout, look(self.direct.traffic.as_ref())).await.ok(),
+        };
+        let Some(seen) = seen.filter(|seen| seen.state.setting().is_ok()) else { return };
+        let configured = share::configured(&self.direct.plan.traffic.layout(), &seen.state);
+        let has_nothing = configured.is_some_and(|configured| configured.share <= 0.0);
+        if has_nothing && self.direct.folder.is_some() {
+            // The run's journal is lost, and with it whether a forward write is still on its way: zero now is not
+            // zero in a second. Without the look the rollback is sent all the same.
+            return;
+        }
+        let stamped = self.stamp(Event::Woke);
+        for effect in self.engine.handle(&stamped).effects {
+            if let Effect::ReadSplit { id, epoch } = effect {
+                let result = OutcomeKind::Read { started: seen.started, state: seen.state.clone() };
+                self.handle(Event::Ended(Outcome { id, epoch, result }), tell);
+            } else {
+                self.carry_out(effect, tell);
+            }
+        }
+    }
+
+    /// Asks the engine in this person's name.
+    fn ask(&mut self, command: Command, tell: &mut impl FnMut(String)) -> Option<Answer> {
+        let by = self.direct.by.clone();
+        let id = CommandId(clock::mono().micros().wrapping_add(self.seq));
+        self.handle(Event::Commanded(Request { id, by, rights: Rights::Full, command }), tell)
+    }
+
+    /// Begins to leave a tombstone, on a thread of its own: a disk that hangs holds up nothing else.
+    fn leave_tombstone(&self) -> Option<Leaving> {
+        let folder = self.direct.folder.clone()?;
+        let reason = self.direct.reason.clone().unwrap_or_else(|| "no reason given yet".into());
+        let stone = Tombstone { by: self.direct.by.clone(), at: clock::wall(), reason };
+        let (done, leaving) = oneshot::channel();
+        // Without a thread the channel closes, and that is told.
+        let _ = std::thread::Builder::new().name("tombstone".into()).spawn(move || done.send(stone.leave(&folder)));
+        Some(leaving)
+    }
+
+    fn tell_tombstone(&self, left: Option<io::Result<()>>, tell: &mut impl FnMut(String)) {
+        let Some(folder) = &self.direct.folder else { return };
+        let folder = folder.display();
+        match left {
+            Some(Ok(())) => tell(format!("tombstone left in {folder}: the keeper will follow")),
+            Some(Err(error)) => tell(format!("no tombstone in {folder}: {error}; going on")),
+            None => tell(format!(
+                "no tombstone in {folder}: the disk does not answer; a keeper that wakes up will not know"
+            )),
+        }
+    }
+
+    fn stamp(&mut self, event: Event) -> Stamped {
         self.seq += 1;
-        let stamped = Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event };
+        Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event }
+    }
+
+    fn handle(&mut self, event: Event, tell: &mut impl FnMut(String)) -> Option<Answer> {
+        let stamped = self.stamp(event);
         failpoint::pass("direct event taken");
         let handled = self.engine.handle(&stamped);
         for effect in handled.effects {
@@ -162,11 +260,23 @@ impl Work {
     }
 }
 
-/// What the balancer holds now, for a person who must choose where everything goes.
-pub async fn current_split(plan: &Plan, traffic: &dyn Traffic) -> Result<Split, Clean> {
-    let state = traffic.read().await;
-    state.setting().map_err(Clone::clone)?;
-    crate::engine::share::configured(&plan.traffic.layout(), &state)
+/// Waits for a tombstone that is still on its way; for ever where there is none.
+async fn left(stone: &mut Option<Leaving>) -> Option<io::Result<()>> {
+    match stone {
+        Some(leaving) => leaving.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the balancer once.
+pub async fn look(traffic: &dyn Traffic) -> Seen {
+    Seen { started: clock::mono(), state: traffic.read().await }
+}
+
+/// What the balancer holds, for a person who must choose where everything goes.
+pub fn split_of(plan: &Plan, seen: &Seen) -> Result<Split, Clean> {
+    seen.state.setting().map_err(Clone::clone)?;
+    share::configured(&plan.traffic.layout(), &seen.state)
         .map(|configured| configured.split())
         .ok_or_else(|| "the balancer's weights make no share".into())
 }

@@ -110,24 +110,24 @@ impl Engine {
 
     fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Result {
         let Some(step) = self.next_step() else { return refuse("there is no further step") };
+        // A hold leaves a write that was sent to be read back.
+        if self.shift.is_some() {
+            return refuse("a shift is under way; it must be read back first");
+        }
         if let Some(over) = over {
             self.typed_name(&over.typed)?;
             if over.reason.as_str().trim().is_empty() {
                 return refuse("an override needs a reason");
             }
         }
-        if self.shift.is_some() {
-            // Also under a hold, which does not call back what was sent.
-            return refuse("a shift is under way; it must be read back first");
-        }
-        // What cannot be set is refused before anything is said or a hold is left.
-        self.setting_of(step).map_err(|why| vec![why])?;
         self.look_at_limits();
         let how = if over.is_some() { How::Overridden } else { How::Pressed };
         let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
         if !closed.is_empty() {
             return Err(closed);
         }
+        // What cannot be set is refused before anything is said and before a hold is left.
+        self.setting_of(step).map_err(|why| vec![why])?;
         if let Some(over) = over {
             let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
             let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };

@@ -9,6 +9,10 @@ use std::time::Duration;
 /// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
 const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
+/// How long a step waits for the disk to take its intent: a hundred of the slowest syncs seen. After that nobody
+/// remembers why it should move now.
+const INTENT_WAIT: Duration = Duration::from_secs(5);
+
 /// How long the present step has been healthy.
 #[derive(Debug, Clone)]
 pub(super) struct Bake {
@@ -50,7 +54,7 @@ pub(super) struct Shift {
 #[derive(Debug, Clone)]
 enum ShiftStage {
     /// The intent is on its way to the disk.
-    Intended { journal: EffectId },
+    Intended { journal: EffectId, at: Mono },
     /// The write is on its way to the balancer.
     Sent { write: EffectId, at: Mono },
     /// The balancer answered, or did not; only reading it back tells.
@@ -115,13 +119,13 @@ impl Engine {
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
         let journal = self.say(Severity::Info, Some(by), &text, fact, out);
-        self.shift = Some(Shift { step, setting, how, stage: ShiftStage::Intended { journal } });
+        self.shift = Some(Shift { step, setting, how, stage: ShiftStage::Intended { journal, at: self.now } });
         Ok(text.into())
     }
 
     pub(super) fn intent_journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
         let Some(shift) = &self.shift else { return };
-        if !matches!(shift.stage, ShiftStage::Intended { journal } if journal == id) {
+        if !matches!(shift.stage, ShiftStage::Intended { journal, .. } if journal == id) {
             return;
         }
         if let Err(why) = result
@@ -218,6 +222,13 @@ impl Engine {
     }
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
+        if let Some(Shift { stage: ShiftStage::Intended { at, .. }, .. }) = self.shift
+            && self.now.since(at) >= INTENT_WAIT
+        {
+            let why = format!("the disk has not taken its intent in {} s", INTENT_WAIT.as_secs());
+            self.miss(&why, out);
+            return;
+        }
         let settled = self.shift.as_ref().and_then(Shift::settles_at).is_some_and(|at| self.now >= at);
         if !settled || planted(Bug::NeverSettles) {
             return;
@@ -280,8 +291,7 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && self.drift.is_none();
-        let seen = holds_it || planted(Bug::CompleteUnread);
+        let seen = self.balancer_is_known() && self.drift.is_none() || planted(Bug::CompleteUnread);
         if at_end
             && seen
             && self.position.is_some()

@@ -240,24 +240,32 @@ impl Engine {
         }
     }
 
-    /// Whether a limit is unknown only because the candidate has no traffic before the first step is reached.
-    fn is_idle(&self, index: usize) -> bool {
+    /// Whether a limit is unknown only because its environment has no traffic: the candidate before the first
+    /// step, stable after the last.
+    pub(super) fn is_idle(&self, index: usize) -> bool {
         let subject = &self.plan.guardrails[index].subject;
-        if self.current > Split::ALL_STABLE || subject.role != Role::Candidate {
+        let under_way = self.drift.is_some() || self.shift.is_some();
+        let is_without = match subject.role {
+            // Once a step was tried, nobody knows what it left on the candidate.
+            Role::Candidate => !self.forward_began,
+            Role::Stable => self.current == Split::ALL_CANDIDATE && !under_way,
+        };
+        if !is_without {
             return false;
         }
         let counted = matches!(subject.signal, Signal::ErrorRatio | Signal::Latency(_));
         let why = &self.watches[index].reading.value;
         // A process that has answered nothing yet has no request series at all: its exposition was read.
         let series_missing =
-            matches!(why, Err(Absence::Missing(_))) && self.instances[Role::Candidate].read_at().is_some();
+            matches!(why, Err(Absence::Missing(_))) && self.instances[subject.role].read_at().is_some();
         counted && (series_missing || matches!(why, Err(Absence::NoRequests | Absence::TooFew { .. })))
     }
 
     fn limit_words(&self, index: usize) -> String {
         let subject = &self.plan.guardrails[index].subject;
         if self.is_idle(index) {
-            return format!("{} {}: idle before the first step", subject.signal, subject.role.word());
+            let when = if subject.role == Role::Candidate { "before the first step" } else { "without traffic" };
+            return format!("{} {}: idle {when}", subject.signal, subject.role.word());
         }
         match &self.watches[index].reading.value {
             Err(Absence::TooFew { have, need }) => {

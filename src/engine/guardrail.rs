@@ -54,7 +54,7 @@ impl Watch {
     /// Takes a reading in and returns the level it now asks for.
     ///
     /// A limit acts once it has been exceeded for the plan's `for`, counted from the first reading over
-    /// it: until now for a hold, until the newest reading for a rollback. An unknown reading in between neither proves nor clears anything; after an unknown
+    /// it until now, or until the newest reading once that is late. An unknown reading in between neither proves nor clears anything; after an unknown
     /// time longer than the stale limit the count begins anew, because nobody knows what was in between.
     ///
     /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading.
@@ -80,8 +80,8 @@ impl Watch {
                 Compared::Over => {
                     let since = *self.over[slot].take_if(|_| !interrupted).get_or_insert(reading.at);
                     self.over[slot] = Some(since);
-                    // A reading that grows old is enough to stop for; going back needs one that proves the time.
-                    let until = if acts == Level::RollBack { reading.at } else { now };
+                    // A fresh reading is of now; one that grows old proves nothing about the time since.
+                    let until = if now.since(reading.at) <= freshness.late { now } else { reading.at };
                     if until.since(since) >= plan.sustained && !planted(Bug::LimitSleeps) {
                         level = level.max(acts);
                         self.breached = true;
@@ -239,7 +239,7 @@ mod tests {
         update(&mut watch, &plan, 0, &Ok(0.06));
         let old = Reading { value: Ok(0.06), at: at(4), requests: None };
         let level = watch.update(&plan, old, at(20), Freshness::of(Duration::from_secs(1)), false);
-        assert_eq!(level, Level::Hold, "an old reading does not age into a rollback");
+        assert_eq!(level, Level::Warn, "an old reading does not age into a breach");
     }
 
     #[test]

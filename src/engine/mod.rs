@@ -46,6 +46,7 @@ pub use snapshot::{
     PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SERIES_POINTS, SignalView, Snapshot,
     SplitView, StepState, StepView, Tempo,
 };
+pub use watching::verdict_word;
 
 use crate::domain::{
     Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,

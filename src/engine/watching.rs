@@ -1,6 +1,7 @@
 //! What is looked at: readings, health, checks, the measured split; and what the limits make of them.
 
 use super::forward::How;
+use super::gates::Condition;
 use super::guardrail::{Level, Watch};
 use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
@@ -286,7 +287,8 @@ impl Engine {
 
     /// Whether a limit that stops forward movement cannot be compared with anything now.
     pub(super) fn a_limit_is_unknown(&self) -> bool {
-        self.watches.iter().zip(&self.plan.guardrails).any(|(watch, plan)| watch.verdict(plan) == Verdict::Unknown)
+        let is_unknown = |limit: usize| self.verdict(Condition::Limit(limit)) == Verdict::Unknown;
+        (0..self.watches.len()).any(is_unknown)
     }
 
     /// The candidate's own request rate now.
@@ -641,7 +643,7 @@ fn below_verdict(value: &Result<f64, Absence>, below: f64) -> Verdict {
 }
 
 /// `ok`, `WARN`, `FAIL`, `?`.
-pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
+pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "ok",
         Verdict::Warn => "WARN",

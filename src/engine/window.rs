@@ -1,9 +1,9 @@
 //! Rates, ratios and percentiles over a window, from counters that may reset.
 //!
 //! Each scrape becomes the *increase* since the one before it on the same instance. Percentiles interpolate
-//! linearly within a bucket, as Prometheus' `histogram_quantile()` does. Unlike its `rate()`, a counter that
-//! went down, or whose family was missing, is begun anew and not counted from zero: the sum of several series
-//! goes down when one of them disappears, and its whole history would be taken for requests of now. Nothing is
+//! linearly within a bucket, as Prometheus' `histogram_quantile()` does. A counter that went down counts from zero,
+//! as in its `rate()`, but only where that is no more than the time between the scrapes can hold: the sum of
+//! several series goes down, too, when one of them disappears, and its history is not of now. Nothing is
 //! extrapolated to the window's edges, and a percentile beyond the last finite bucket has no value.
 
 use super::event::Scrape;
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// Counters that went down this often within a window are not one process that was restarted.
 const RESETS_MAX: usize = 1;
+/// A process that was restarted between two scrapes has answered at most twice what its predecessor would have, and
+/// this many for one that was idle.
+const RESTARTED_REQUESTS_MAX: f64 = 20.0;
 /// Most scrapes kept of one instance: an hour's window at five scrapes a second.
 pub const SCRAPES_MAX: usize = 18_000;
 
@@ -42,6 +45,8 @@ struct Increase {
     from: Mono,
     to: Mono,
     counted: Counted,
+    /// Whether a counter went down, or came back.
+    went_down: bool,
     /// Each gauge's own growth; `None` where it went down or was not there.
     gauges: Vec<Option<f64>>,
 }
@@ -55,10 +60,8 @@ enum Counted {
         /// Cumulative, as the exposition has them; empty when one of the scrapes had no histogram.
         buckets: Vec<(f64, f64)>,
     },
-    /// A counter went down.
-    Reset,
-    /// The request counter was missing from one of them.
-    Missing,
+    /// The request counter was missing from one of them, or what it counts from is not known.
+    Unknown,
 }
 
 impl Instance {
@@ -73,17 +76,17 @@ impl Instance {
         };
         self.failure = None;
         if let Some((from, before)) = &self.last {
-            let mut increase = increase(*from, before, at, &scrape);
-            match &increase.counted {
-                Counted::Reset => self.peak = before.requests,
-                Counted::Grown { requests, .. } => {
-                    // Back to where they were in one leap: a series that had disappeared is there again.
-                    let leaps = |peak: &mut f64| scrape.requests >= Some(*peak) && requests * 2.0 > *peak;
-                    if self.peak.take_if(leaps).is_some() {
-                        increase.counted = Counted::Reset;
-                    }
+            let expected = self.increases.back().map_or(0.0, Increase::rate) * at.since(*from).as_secs_f64();
+            let mut increase = increase(*from, before, at, &scrape, expected);
+            if increase.went_down {
+                self.peak = before.requests;
+            } else if let Counted::Grown { requests, .. } = &increase.counted {
+                // Back to where they were in one leap, and little beyond: a series that had disappeared is there again.
+                let beyond = |peak: f64| scrape.requests.map(|now| now - peak);
+                let leaps = |peak: &mut f64| beyond(*peak).is_some_and(|more| (0.0..requests / 2.0).contains(&more));
+                if self.peak.take_if(leaps).is_some() {
+                    (increase.counted, increase.went_down) = (Counted::Unknown, true);
                 }
-                Counted::Missing => {}
             }
             self.increases.push_back(increase);
         }
@@ -109,14 +112,11 @@ impl Instance {
         let mut sum = Sum::default();
         let mut resets = 0;
         for increase in self.within(since) {
-            match &increase.counted {
-                Counted::Grown { requests, errors, .. } => {
-                    sum.requests += requests;
-                    sum.errors += errors;
-                    sum.covered += increase.to.since(increase.from);
-                }
-                Counted::Reset => resets += 1,
-                Counted::Missing => {}
+            resets += usize::from(increase.went_down);
+            if let Counted::Grown { requests, errors, .. } = &increase.counted {
+                sum.requests += requests;
+                sum.errors += errors;
+                sum.covered += increase.to.since(increase.from);
             }
         }
         if resets > RESETS_MAX {
@@ -132,14 +132,30 @@ impl Instance {
     }
 }
 
-fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape) -> Increase {
-    let gauge = |scrape: &Scrape, i: usize| scrape.gauges.get(i).and_then(|value| value.as_ref().ok().copied());
-    let grown = |i| Some(gauge(now, i)? - gauge(before, i)?).filter(|grown| *grown >= 0.0);
-    Increase { from, to, counted: counted(before, now), gauges: (0..now.gauges.len()).map(grown).collect() }
+impl Increase {
+    /// Requests a second; 0 where that is not known.
+    fn rate(&self) -> f64 {
+        let seconds = self.to.since(self.from).as_secs_f64();
+        match &self.counted {
+            Counted::Grown { requests, .. } if seconds > 0.0 => requests / seconds,
+            Counted::Grown { .. } | Counted::Unknown => 0.0,
+        }
+    }
 }
 
-fn counted(before: &Scrape, now: &Scrape) -> Counted {
-    let (Some(requests_before), Some(requests)) = (before.requests, now.requests) else { return Counted::Missing };
+/// `expected`: requests that the one before would have counted in this time.
+fn increase(from: Mono, before: &Scrape, to: Mono, now: &Scrape, expected: f64) -> Increase {
+    let gauge = |scrape: &Scrape, i: usize| scrape.gauges.get(i).and_then(|value| value.as_ref().ok().copied());
+    let grown = |i| Some(gauge(now, i)? - gauge(before, i)?).filter(|grown| *grown >= 0.0);
+    let (counted, went_down) = counted(before, now, expected);
+    Increase { from, to, counted, went_down, gauges: (0..now.gauges.len()).map(grown).collect() }
+}
+
+/// What was counted from one scrape to the next, and whether a counter went down between them.
+fn counted(before: &Scrape, now: &Scrape, expected: f64) -> (Counted, bool) {
+    let (Some(requests_before), Some(requests)) = (before.requests, now.requests) else {
+        return (Counted::Unknown, false);
+    };
     let same_bounds = before.buckets.len() == now.buckets.len()
         && before.buckets.iter().zip(&now.buckets).all(|(a, b)| a.0.total_cmp(&b.0).is_eq());
     // One counter that went down means that the process began anew: all its counters did.
@@ -147,14 +163,17 @@ fn counted(before: &Scrape, now: &Scrape) -> Counted {
         || before.errors > now.errors
         || same_bounds && before.buckets.iter().zip(&now.buckets).any(|(a, b)| a.1 > b.1);
     if went_down {
-        return Counted::Reset;
+        let is_new = requests < requests_before && requests <= expected * 2.0 + RESTARTED_REQUESTS_MAX;
+        let since_then = Counted::Grown { requests, errors: now.errors, buckets: now.buckets.clone() };
+        return (if is_new { since_then } else { Counted::Unknown }, true);
     }
     let pairs = before.buckets.iter().zip(&now.buckets).filter(|_| same_bounds);
-    Counted::Grown {
+    let grown = Counted::Grown {
         requests: requests - requests_before,
         errors: now.errors - before.errors,
         buckets: pairs.map(|((_, before), (bound, now))| (*bound, now - before)).collect(),
-    }
+    };
+    (grown, false)
 }
 
 /// How old a reading may be.
@@ -206,7 +225,7 @@ impl Instances {
                 self.errors_total += errors;
                 self.requests_total += requests;
             }
-            Some(Counted::Reset | Counted::Missing) => self.totals_have_gaps = true,
+            Some(Counted::Unknown) => self.totals_have_gaps = true,
             None => {}
         }
     }
@@ -419,13 +438,9 @@ mod tests {
             instances.push(0, at(second), Ok(scrape(requests, errors)), HOUR);
         }
         let reading = read(&instances, Signal::ErrorRatio, 1, at(2));
-        // What was counted since the restart has no beginning: it is left out until the next scrape.
-        assert_eq!(reading.requests, Some(100));
-        assert!((reading.value.expect("known") - 1.0 / 100.0).abs() < 1e-9);
-        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 100.0).abs() < 1e-9);
-        instances.push(0, at(3), Ok(scrape(150.0, 8.0)), HOUR);
-        let reading = read(&instances, Signal::ErrorRatio, 1, at(3));
-        assert!((reading.value.expect("known") - 5.0 / 200.0).abs() < 1e-9);
+        assert_eq!(reading.requests, Some(150));
+        assert!((reading.value.expect("known") - 5.0 / 150.0).abs() < 1e-9);
+        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 75.0).abs() < 1e-9);
     }
 
     #[test]

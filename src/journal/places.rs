@@ -20,6 +20,14 @@ pub enum PlaceError {
         /// Why.
         why: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
     /// A socket's path would be too long.
     #[error(
         "socket path {path} is {bytes} bytes long, at most {SOCKET_PATH_BYTES_MAX} fit: set a shorter WARROOM_STATE_DIR or XDG_RUNTIME_DIR"
@@ -92,29 +100,50 @@ impl Places {
         self.run(run).join("journal.db")
     }
 
-    /// Where the keeper's own log goes.
-    pub fn logs(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("log")
-    }
-
     /// Whether a keeper has ever begun on a run, as its log folder tells; its journal was written before that.
     pub fn keeper_began(&self, run: &RunId) -> bool {
         std::fs::read_dir(self.logs(run)).is_ok_and(|mut logs| logs.next().is_some())
     }
 
-    /// The keeper's socket. The name is short, because the path's length is limited.
+    /// Where the keeper's own log goes.
+    pub fn logs(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("log")
+    }
+
+    /// The keeper's socket: where one is, else where this user's own would be.
     pub fn socket(&self, run: &RunId) -> Result<PathBuf, PlaceError> {
-        let path = self.sockets.join(format!("{}.sock", run.as_str()));
+        let is_shared = self.socket_for(run, true).is_ok_and(|shared| shared.exists());
+        self.socket_for(run, is_shared)
+    }
+
+    /// Where a keeper listens. A group never gets into `$XDG_RUNTIME_DIR` (its owner's alone, as the specification
+    /// demands), so a socket that is shared is in the state folder. The name is short, because the path's length is
+    /// limited.
+    pub fn socket_for(&self, run: &RunId, is_shared: bool) -> Result<PathBuf, PlaceError> {
+        let folder = if is_shared { self.state.join("sockets") } else { self.sockets.clone() };
+        let path = folder.join(format!("{}.sock", run.as_str()));
         let bytes = path.as_os_str().len();
         if bytes > SOCKET_PATH_BYTES_MAX { Err(PlaceError::TooLong { path, bytes }) } else { Ok(path) }
     }
 
     /// Makes a run's folders, for their owner only.
     pub fn create(&self, run: &RunId) -> Result<(), PlaceError> {
-        for path in [self.run(run), self.logs(run), self.sockets.clone()] {
+        for path in [self.run(run), self.logs(run), self.sockets.clone(), self.state.join("sockets")] {
             create_private(&path)?;
         }
         Ok(())
+    }
+
+    /// Writes a run's frozen plan, synced: what a recovery after a power cut goes by.
+    pub fn freeze(&self, run: &RunId, plan: &str) -> Result<(), PlaceError> {
+        use std::io::Write;
+        let path = self.plan(run);
+        let written = std::fs::File::create(&path).and_then(|mut file| {
+            file.write_all(plan.as_bytes())?;
+            file.sync_all()?;
+            std::fs::File::open(self.run(run))?.sync_all()
+        });
+        written.map_err(|why| PlaceError::File { path, why })
     }
 
     /// All runs, the newest first. Of another user's state, those whose socket a group may use.
@@ -171,6 +200,20 @@ mod tests {
     fn runs_are_named_by_plan_and_time() {
         let run = Places::new_run("Checkout / EU", Wall::from_millis(1_795_349_071_250), 0x3f9a);
         assert_eq!(run.as_str(), "CheckoutEU-20261122T120431Z-3f9a");
+    }
+
+    #[test]
+    fn a_shared_socket_is_never_in_the_runtime_folder_and_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (state, sockets) = (folder.path().join("state"), folder.path().join("run"));
+        let places = Places { state: state.clone(), sockets: sockets.clone(), moved: false };
+        let run = Places::new_run("a", Wall::from_millis(0), 1);
+        places.create(&run).expect("folders");
+        let shared = places.socket_for(&run, true).expect("a path");
+        assert!(shared.starts_with(state.join("sockets")));
+        assert!(places.socket(&run).expect("a path").starts_with(&sockets));
+        std::fs::write(&shared, "").expect("a socket");
+        assert_eq!(places.socket(&run).expect("a path"), shared);
     }
 
     #[test]

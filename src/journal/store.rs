@@ -201,6 +201,23 @@ impl Reader {
         Ok(value.and_then(|value| serde_json::from_str(&value).ok()))
     }
 
+    /// The entries that can be read, in their order, and how many cannot: a newer program's facts, or damage. For a
+    /// rollback, which must not be stopped by what it does not understand.
+    pub fn readable(&self) -> Result<(Vec<Entry>, usize), JournalError> {
+        let wrap = |why| JournalError::Sqlite { path: self.path.clone(), why };
+        let mut statement = self.connection.prepare("SELECT body FROM entries ORDER BY number").map_err(wrap)?;
+        let mut rows = statement.query([]).map_err(wrap)?;
+        let (mut entries, mut unreadable) = (Vec::new(), 0);
+        while let Ok(Some(row)) = rows.next() {
+            let body: Result<String, _> = row.get(0);
+            match body.ok().and_then(|body| serde_json::from_str(&body).ok()) {
+                Some(entry) => entries.push(entry),
+                None => unreadable += 1,
+            }
+        }
+        Ok((entries, unreadable))
+    }
+
     /// All entries in their order.
     pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
         if !self.begun {
@@ -305,6 +322,28 @@ mod tests {
         let reader = Reader::open(&path).expect("opens");
         assert!(!reader.is_begun());
         assert_eq!((reader.info().expect("reads"), reader.entries().expect("reads")), (None, Vec::new()));
+    }
+
+    #[test]
+    fn an_entry_of_a_newer_program_hides_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        let mut writer = Writer::open(&path).expect("opens");
+        let entry = |number| Entry {
+            number,
+            wall: Wall::from_millis(5),
+            mono: Mono::from_micros(7),
+            severity: Severity::Warn,
+            by: None,
+            text: "a".into(),
+            fact: Fact::Line,
+        };
+        writer.append([entry(1), entry(3)].iter()).expect("appends");
+        let newer = serde_json::to_string(&entry(2)).expect("JSON").replace("\"line\"", "\"teleported\"");
+        writer.connection.execute("INSERT INTO entries VALUES (2, 5, 'info', ?1)", [newer]).expect("inserts");
+        let reader = Reader::open(&path).expect("opens");
+        assert!(reader.entries().is_err(), "whoever must know everything is told");
+        assert_eq!(reader.readable().expect("reads"), (vec![entry(1), entry(3)], 1));
     }
 
     #[test]

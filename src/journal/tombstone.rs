@@ -20,7 +20,7 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
-    /// Leaves it in a run's folder, synced, before anything is written to the balancer.
+    /// Leaves it in a run's folder, synced. A disk that hangs holds this up: never call it on the way to the balancer.
     pub fn leave(&self, run_folder: &Path) -> io::Result<()> {
         use std::io::Write;
         let fresh = run_folder.join(format!("{FILE}.new"));

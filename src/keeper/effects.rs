@@ -1,6 +1,7 @@
 //! The hands that carry out effects: each is a task of its own, and each yields exactly one outcome.
 
 use super::journal_thread::JournalHand;
+use super::patience::{FOLDER, LOOK_WAIT, bounded};
 use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{BalancerState, Clean, EffectId, Epoch, Setting};
@@ -13,10 +14,10 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::AbortHandle;
 
-/// What a driver may take beyond its own timeouts before its task is given up.
-const MARGIN: Duration = Duration::from_secs(1);
+/// What a driver may take beyond its own timeouts before its task is given up; a forward write looks twice besides.
+const MARGIN: Duration = Duration::from_secs(3);
 
 /// Carries out effects.
 pub struct Hands {
@@ -87,7 +88,13 @@ impl Hands {
     fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
         self.run(id, epoch, lost_write, async move {
-            if let Some(words) = tombstone(&folder).await {
+            let before = find_tombstone(&folder).await;
+            let Some(found) = before else {
+                // Without the look nobody knows whether somebody has rolled back.
+                let why = "the run's folder does not answer (disk?): whether somebody rolled back directly is unknown";
+                return OutcomeKind::Written(WriteResult::NotSent(why.into()));
+            };
+            if let Some(words) = found {
                 let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                 return OutcomeKind::Written(why);
@@ -95,7 +102,8 @@ impl Hands {
             failpoint::pass("forward due");
             let result = traffic.write(setting, tag).await;
             failpoint::pass("forward written");
-            if let Some(words) = tombstone(&folder).await {
+            // A look that takes too long is made good by the regular one.
+            if let Some(Some(words)) = find_tombstone(&folder).await {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
             OutcomeKind::Written(result)
@@ -132,16 +140,14 @@ impl Hands {
 
     /// Waits until the journal is written.
     pub async fn finish(self) {
-        let _ = spawn_blocking(move || self.journal.finish()).await;
+        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
     }
 }
 
-/// Looks for a tombstone on a thread of its own: a disk that hangs must not hold up the loop. A look that fails counts
-/// as one found.
-async fn tombstone(folder: &Path) -> Option<Clean> {
+/// Whether somebody rolled back without this keeper; `None` when the disk does not say in time.
+pub async fn find_tombstone(folder: &Path) -> Option<Option<Clean>> {
     let folder = folder.to_owned();
-    let found = spawn_blocking(move || Tombstone::find(&folder)).await;
-    found.unwrap_or_else(|error| Some(lost_words(error)))
+    bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&folder)).await
 }
 
 /// A write whose task ended without a result may have gone out.

@@ -7,10 +7,11 @@ mod effects;
 mod host_lock;
 mod journal_thread;
 mod lanes;
+mod patience;
 mod server;
 mod sources;
 
-pub use host_lock::{Holder, HostLock, LockError, current_user};
+pub use host_lock::{Held, Holder, HostLock, LockError, current_user};
 
 use crate::clock;
 use crate::domain::{Clean, Mono, RunId, Wall};
@@ -65,6 +66,17 @@ pub enum KeeperError {
     /// The group that the plan names.
     #[error("access.group {0:?}: no such group on this machine")]
     NoSuchGroup(String),
+    /// The frozen plan is not what the run began with.
+    #[error(
+        "{path} is not the plan that run {run} began with: somebody changed it; put it back, or bring all traffic back \
+         with `warroom rollback {run} --direct` and begin a new run"
+    )]
+    Edited {
+        /// The frozen plan's path.
+        path: String,
+        /// The run.
+        run: RunId,
+    },
     /// The group that the plan names could not reach the socket.
     #[error(
         "access.group {group:?}: {folder} lets nobody of it through to the socket; set WARROOM_STATE_DIR to a folder that does"
@@ -94,8 +106,8 @@ pub struct KeeperOptions {
 pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
     failpoint::pass("keeper began");
     let run = &options.run;
-    let plan = Arc::new(plan::load_file(&places.plan(run))?);
-    let socket = places.socket(run)?;
+    let plan = Arc::new(plan::load_frozen(&places.plan(run))?);
+    let socket = places.socket_for(run, plan.access.group.is_some())?;
     // A watching keeper changes nothing, so any number of them may look at one balancer.
     let lock = match options.mode {
         Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
@@ -107,6 +119,9 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let original = old.info()?;
     let mut entries = old.entries()?;
     drop(old);
+    if original.as_ref().is_some_and(|info| info.plan_hash != plan.source.hash) {
+        return Err(KeeperError::Edited { path: places.plan(run).display().to_string(), run: run.clone() });
+    }
     if let Some(words) = options.after {
         entries.push(note(&mut journal, entries.last(), words));
     }
@@ -204,6 +219,7 @@ impl Loop {
         let mut published = turned;
         let mut seen = None;
         let mut alone_since = turned;
+        let mut final_since = None;
         let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         while !self.engine.is_ended() {
@@ -238,24 +254,28 @@ impl Loop {
             let urgent = self.handle(seq, operator);
             let mark = (self.engine.phase(), self.engine.log_length());
             let since = mono.since(published);
-            if since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark) {
+            // A rollback that is not on its way yet is not kept waiting by a picture of it.
+            let is_free = self.unanswered.is_empty();
+            if is_free && (since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark)) {
                 seen = Some(mark);
                 published = mono;
                 self.publish.send_replace(self.status_frame());
             }
+            let final_for = if self.engine.is_final() {
+                Some(mono.since(*final_since.get_or_insert(mono)))
+            } else {
+                final_since = None;
+                None
+            };
             if self.engine.has_consoles() {
                 alone_since = mono;
-            } else if self.may_go(mono.since(alone_since)) {
+            } else if may_go(mono.since(alone_since), final_for, self.alone_at_most) {
                 tracing::info!("nobody looks any more");
                 break;
             }
         }
         self.publish.send_replace(self.status_frame());
         self.hands.finish().await;
-    }
-
-    fn may_go(&self, alone: Duration) -> bool {
-        self.alone_at_most.is_some_and(|most| alone > most) || (self.engine.is_final() && alone > LINGER)
     }
 
     /// How long the loop may sleep: until the engine's own wake or the next snapshot.
@@ -317,6 +337,12 @@ impl Loop {
     }
 }
 
+/// Whether a keeper that nobody looks at may end. It stays [`LINGER`] after the last of two: that somebody looked, and
+/// that the run came to its final state; whoever comes then finds it.
+fn may_go(alone: Duration, final_for: Option<Duration>, alone_at_most: Option<Duration>) -> bool {
+    alone_at_most.is_some_and(|most| alone > most) || final_for.is_some_and(|lasting| alone.min(lasting) > LINGER)
+}
+
 /// How far the wall clock is ahead of the other one, in milliseconds: it changes only when somebody sets it.
 fn clocks_apart(mono: Mono) -> i64 {
     clock::wall().millis() - (mono.micros() / 1000).cast_signed()
@@ -357,5 +383,20 @@ fn lost_words(error: tokio::task::JoinError) -> Clean {
 impl From<Event> for Operator {
     fn from(event: Event) -> Self {
         Self::Event { event, reply: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keeper_lingers_after_its_final_state_and_not_only_after_its_last_console() {
+        let hours = |n: u64| Duration::from_secs(n * 3600 + 1);
+        assert!(!may_go(hours(2), None, None), "in the middle of a run it stays for ever");
+        assert!(!may_go(hours(2), Some(Duration::from_secs(1)), None), "alone for long, rolled back this second");
+        assert!(!may_go(Duration::from_secs(1), Some(hours(2)), None), "somebody looked this second");
+        assert!(may_go(hours(1), Some(hours(1)), None));
+        assert!(may_go(Duration::from_secs(61), None, Some(Duration::from_mins(1))), "the demo's keeper");
     }
 }

@@ -1,6 +1,6 @@
 //! The keeper's socket: one task for each connection, none of which can hold up the loop.
 
-use super::host_lock::user_name;
+use super::host_lock::user_name_soon;
 use super::lanes::Operator;
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
@@ -113,9 +113,7 @@ struct Visitor {
 
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
-        let uid = stream.peer_cred()?.uid();
-        // The machine's names may come over a network.
-        let user = tokio::task::spawn_blocking(move || user_name(uid)).await.map_err(io::Error::other)?;
+        let user = user_name_soon(stream.peer_cred()?.uid()).await;
         let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.
@@ -127,16 +125,16 @@ impl Visitor {
                 // Another version may look and may roll back: anything else it could misread.
                 let rights = if protocol == PROTOCOL { self.may_roll_back } else { Rights::ReadOnly };
                 connection.send(&FromKeeper::Welcome { protocol: PROTOCOL, person: person.clone(), rights }).await?;
-                (person, rights, follow)
+                (person, Some(rights), follow)
             }
             Some(other) => {
                 let person = Person::verified(user);
-                self.answer(&mut connection, other, &person, Rights::Full).await?;
-                (person, Rights::Full, false)
+                self.answer(&mut connection, other, &person, None).await?;
+                (person, None, false)
             }
             None => return Ok(()),
         };
-        if follow {
+        if let Some(rights) = rights.filter(|_| follow) {
             self.tell(Event::ConsoleCame { console: self.console, by: person.clone(), rights }).await;
         }
         let result = self.talk(&mut connection, &person, rights, follow).await;
@@ -150,7 +148,7 @@ impl Visitor {
         &mut self,
         connection: &mut Connection,
         person: &Person,
-        rights: Rights,
+        rights: Option<Rights>,
         follow: bool,
     ) -> io::Result<()> {
         loop {
@@ -171,12 +169,13 @@ impl Visitor {
         }
     }
 
+    /// Without a hello nobody knows which version the sender speaks: `rights` are then none.
     async fn answer(
         &self,
         connection: &mut Connection,
         message: ToKeeper,
         person: &Person,
-        rights: Rights,
+        rights: Option<Rights>,
     ) -> io::Result<()> {
         match message {
             ToKeeper::Hello { .. } => Ok(()),
@@ -188,7 +187,13 @@ impl Visitor {
             ToKeeper::Rollback { id, reason, typed } => {
                 self.command(connection, id, Command::Rollback { reason, typed }, person, self.may_roll_back).await
             }
-            ToKeeper::Command { id, command } => self.command(connection, id, command, person, rights).await,
+            ToKeeper::Command { id, command } => match rights {
+                Some(rights) => self.command(connection, id, command, person, rights).await,
+                None => {
+                    let why = "say hello first: without it only a rollback and the status are answered";
+                    connection.send(&FromKeeper::Answer { id, answer: Answer::Refused(vec![why.into()]) }).await
+                }
+            },
         }
     }
 

@@ -1,11 +1,12 @@
 //! The tasks that look at things, each supervised: one that panics is told as a lost source and begun again.
 
+use super::effects::find_tombstone;
 use super::lanes::Source;
+use super::patience::{LOOK_WAIT, PLAN_FILE, bounded};
 use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{Absence, Clean, Role};
 use crate::engine::{CheckAnswer, Event, Health, Samples};
-use crate::journal::Tombstone;
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe, SampleSeen, SamplerProbe};
 use crate::remote::ClientError;
@@ -14,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Requests of the sampler that may be under way at once.
@@ -160,14 +160,18 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                 let (operator, folder) = (operator.clone(), folder.clone());
                 let (frozen, path, changed) = (frozen.clone(), path.clone(), changed.clone());
                 async move {
-                    // A disk that hangs holds up this source and nothing else.
-                    let found = spawn_blocking(move || {
-                        let differs = std::fs::read_to_string(&path).is_ok_and(|text| text != *frozen);
+                    let differs = move || std::fs::read_to_string(&path).is_ok_and(|text| text != *frozen);
+                    let looks = (find_tombstone(&folder), bounded(&PLAN_FILE, LOOK_WAIT, differs));
+                    let (stone, differs) = tokio::join!(looks.0, looks.1);
+                    if let Some(differs) = differs {
                         changed.store(differs, Ordering::Relaxed);
-                        Tombstone::find(&folder)
-                    });
-                    if let Ok(Some(words)) = found.await {
-                        let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                    }
+                    match stone {
+                        Some(Some(words)) => {
+                            let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                        }
+                        Some(None) => {}
+                        None => tracing::warn!(folder = %folder.display(), "the run's folder does not answer"),
                     }
                 }
             })

@@ -1,14 +1,17 @@
 //! The operator's file. [`load()`] reads TOML into a [`Plan`], which is valid by construction: a function
 //! that is handed a `Plan` never has to check it again.
 
+mod likely;
 mod load;
 mod rescue;
 mod schedule;
 mod section;
+mod sections;
+mod syntax;
 mod validate;
 mod values;
 
-pub use load::{PLAN_BYTES_MAX, load, load_file};
+pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
 pub use rescue::rescue_card;
 pub use schedule::{needed_requests, schedule};
 pub use section::{PlanError, PlanErrors};
@@ -217,7 +220,7 @@ impl Traffic {
         }
     }
 
-    /// What makes two plans speak to the same balancer: the host-wide lock is on this.
+    /// What makes two plans speak to the same balancer, as a run is filed under.
     pub fn identity(&self) -> String {
         match &self.driver {
             Driver::Http(http) => format!("http {}", canonical(&format!("{}{}", http.url, http.write_path))),
@@ -227,6 +230,27 @@ impl Traffic {
                 format!("haproxy {} {}", haproxy.backend, nodes.join(" "))
             }
         }
+    }
+
+    /// Each thing that only one keeper may hold, sorted: the host-wide locks are on these. Of several HAProxy nodes each
+    /// is one, so that two plans which share only some are seen.
+    pub fn identities(&self) -> Vec<String> {
+        let mut identities: Vec<String> = match &self.driver {
+            Driver::Http(http) => {
+                vec![format!("http {}", local(&canonical(&format!("{}{}", http.url, http.write_path))))]
+            }
+            Driver::Haproxy(haproxy) => haproxy
+                .nodes
+                .iter()
+                .map(|node| match &node.address {
+                    HaproxyAddress::Tcp(address) => format!("haproxy {} {}", haproxy.backend, tcp(address)),
+                    HaproxyAddress::Unix(path) => format!("haproxy {} {}", haproxy.backend, path.display()),
+                })
+                .collect(),
+        };
+        identities.sort();
+        identities.dedup();
+        identities
     }
 
     /// The weights that put everything on stable when every slot serves; what a rescue card prints.
@@ -315,6 +339,22 @@ fn canonical(url: &str) -> String {
         }
         Err(_) => url.to_owned(),
     }
+}
+
+/// A `host:port` in its one spelling.
+fn tcp(address: &str) -> String {
+    let url = local(&canonical(&format!("tcp://{}", address.to_ascii_lowercase())));
+    url.strip_prefix("tcp://").unwrap_or(address).to_owned()
+}
+
+/// A URL whose host is this machine, by whatever name, has one name for it.
+fn local(url: &str) -> String {
+    let names = ["127.0.0.1", "[::1]", "localhost"];
+    let split = url.split_once("://").and_then(|(scheme, rest)| {
+        let name = names.into_iter().find(|name| rest.starts_with(&format!("{name}:")))?;
+        Some((scheme, &rest[name.len()..]))
+    });
+    split.map_or_else(|| url.to_owned(), |(scheme, rest)| format!("{scheme}://localhost{rest}"))
 }
 
 /// The request counter and how errors are told.

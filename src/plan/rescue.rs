@@ -35,13 +35,12 @@ fn http_card(http: &HttpDriver) -> String {
         let _ = write!(curl, " --cacert {}", quoted(&ca.display().to_string()));
     }
     for (name, secret) in &http.http.headers {
-        let _ = match secret {
-            Secret::Plain(value) => write!(curl, " -H {}", quoted(&format!("{name}: {value}"))),
-            // The shell reads the secret; the card does not hold it.
-            Secret::Env(variable) => write!(curl, " -H \"{name}: ${{{variable}}}\""),
-            Secret::File(path) => write!(curl, " -H \"{name}: $(cat {})\"", quoted(&path.display().to_string())),
-        };
+        if let Secret::Plain(value) = secret {
+            let _ = write!(curl, " -H {}", quoted(&format!("{name}: {value}")));
+        }
     }
+    let secrets = secret_headers(http);
+    let curl = if secrets.is_empty() { curl } else { format!("{secrets} | {curl} -H @-") };
     let write_url = quoted(&format!("{}{}", http.url, http.write_path));
     let read_url = quoted(&format!("{}{}", http.url, http.read_path));
     let mut card = String::new();
@@ -50,9 +49,34 @@ fn http_card(http: &HttpDriver) -> String {
     card
 }
 
+/// Prints the headers that are secret, for `curl -H @-`. The shell's own printf shows them to nobody, where an
+/// argument of curl stands in every user's list of processes. Nothing is sent when one of them is not there.
+fn secret_headers(http: &HttpDriver) -> String {
+    let (mut present, mut printed) = (String::new(), Vec::new());
+    for (name, secret) in &http.http.headers {
+        let format = quoted(&format!("{name}: %s\\n"));
+        match secret {
+            Secret::Plain(_) => {}
+            Secret::Env(variable) => {
+                let _ = write!(present, ": \"${{{variable}:?}}\" && ");
+                printed.push(format!("printf {format} \"${variable}\""));
+            }
+            Secret::File(path) => {
+                let path = quoted(&path.display().to_string());
+                let _ = write!(present, "cat {path} >/dev/null && ");
+                printed.push(format!("printf {format} \"$(cat {path})\""));
+            }
+        }
+    }
+    if printed.is_empty() { String::new() } else { format!("{present}{{ {}; }}", printed.join("; ")) }
+}
+
 fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
     let (layout, all_stable) = (plan.traffic.layout(), plan.traffic.all_stable());
-    let mut card = String::new();
+    let mut card = String::from(
+        "  # needs socat. 256 for each stable server is an even share of all traffic. What the weights were before is \
+         known only once a\n  # run has read them: then `warroom rollback` restores those.\n",
+    );
     for (index, node) in haproxy.nodes.iter().enumerate() {
         let address = match &node.address {
             HaproxyAddress::Tcp(address) if address.starts_with('[') => format!("tcp6:{address}"),
@@ -66,6 +90,10 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
                 let command = format!("set server {}/{} weight {weight}", haproxy.backend, slot.name);
                 let _ = writeln!(card, "  echo {} | {socat}", quoted(&command));
             }
+        }
+        if let Some(slot) = layout.slots_of(index, Role::Stable).next() {
+            let ready = quoted(&format!("set server {}/{} state ready", haproxy.backend, slot.name));
+            let _ = writeln!(card, "  # a stable server in maint or drain gets nothing: echo {ready} | {socat}");
         }
         let show = quoted(&format!("show servers state {}", haproxy.backend));
         let _ = writeln!(card, "  echo {show} | {socat}    # candidate weights must be 0");

@@ -1,12 +1,14 @@
 //! What a plan will do, printed before anything is contacted.
 
-use super::{Advance, CheckKind, Driver, Guardrail, Plan, Subject};
+use super::{Advance, CheckKind, Driver, Guardrail, Http, Plan, Secret, Step, Subject};
 use crate::domain::{Clean, Quantity, Role, Signal, Split, Unit, duration_words};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Confidence at which an error ratio is shown to be below its limit: "3 000 error-free requests for 0.1 %".
 const CONFIDENCE_Z: f64 = 3.0;
+/// What stands below a step is under its words.
+const INDENT: &str = "                  ";
 
 /// Error-free requests that are needed before a ratio below `limit` is shown at 95 % (the rule of three:
 /// Hanley and Lippman-Hand 1983, JAMA 249:1743).
@@ -21,7 +23,9 @@ pub fn schedule(plan: &Plan, rate: Option<f64>) -> String {
     let _ = heading(&mut out, plan);
     let _ = steps(&mut out, plan, rate);
     let _ = limits(&mut out, plan);
+    let _ = checks(&mut out, plan);
     let _ = contacts(&mut out, plan);
+    let _ = needed(&mut out, plan);
     let _ = write!(
         out,
         "\nRescue card: all traffic to {} without warroom\n{}",
@@ -47,42 +51,71 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
     // Anything but a number of requests tells nothing.
     let rate = rate.filter(|rate| rate.is_finite() && *rate >= 0.0);
     writeln!(out, "Schedule")?;
-    let mut at = Duration::ZERO;
+    let mut at = Some(Duration::ZERO);
+    let mut is_final = false;
     for step in &plan.steps {
+        is_final |= step.point_of_no_return.is_some();
+        let time = at.map_or_else(|| "T+?".to_owned(), t_plus);
         let hold = if step.hold { " at least, then a person goes on" } else { "" };
-        writeln!(out, "  {:>6}  {:>6}  bake {}{hold}", t_plus(at), step.split.to_string(), duration_words(step.bake))?;
+        writeln!(out, "  {time:>6}  {:>6}  bake {}{hold}", step.split.to_string(), duration_words(step.bake))?;
         if let Some(role) = &step.approval {
-            writeln!(out, "                  needs approval: {role}")?;
+            writeln!(out, "{INDENT}needs approval: {role}")?;
         }
         if let Some(breaks) = &step.point_of_no_return {
-            writeln!(out, "                  POINT OF NO RETURN: {breaks}; no automatic rollback from here")?;
+            writeln!(out, "{INDENT}POINT OF NO RETURN: {breaks}; no automatic rollback from here")?;
         }
-        for gate in &step.gates {
-            let limit = plan.quantity(&gate.subject.signal, gate.below);
-            writeln!(out, "                  gate: {} < {limit}", subject_words(&gate.subject))?;
-            if let Some(wait) = rate.and_then(|rate| wait_for(&gate.subject, gate.below, step.split, rate)) {
-                writeln!(out, "                  ! cannot open at {} rps: {wait}", trimmed(rate.unwrap_or(0.0)))?;
-            }
+        let needs = needs(out, plan, step, rate)?;
+        if !plan.guardrails.is_empty() {
+            let automatic = plan.rollback.automatic && !is_final;
+            let held = if automatic { "" } else { " (no automatic rollback)" };
+            let limits: Vec<String> = plan.guardrails.iter().map(|guardrail| limits_words(plan, guardrail)).collect();
+            writeln!(out, "{INDENT}limits{held}: {}", limits.join("; "))?;
         }
-        for guardrail in &plan.guardrails {
-            // After the last step nothing goes forward any more.
-            let Some(limit) = guardrail.forward_limit().filter(|_| step.split != Split::ALL_CANDIDATE) else {
-                continue;
-            };
-            if let Some(wait) = rate.and_then(|rate| wait_for(&guardrail.subject, limit, step.split, rate)) {
-                writeln!(out, "                  ! the limit stays unknown and locks forward: {wait}")?;
-            }
-        }
-        at += step.bake;
+        at = at.zip(needs).map(|(at, needs)| at + needs.max(step.bake));
     }
-    writeln!(
-        out,
-        "  {:>6}  earliest end; then watched for {}, with rollback armed",
-        t_plus(at),
-        duration_words(plan.watch)
-    )?;
+    ends(out, plan, rate, at)
+}
+
+/// Writes a step's gates and what they and the limits wait for; gives how long that is at least, `None` for ever.
+fn needs(out: &mut String, plan: &Plan, step: &Step, rate: Option<f64>) -> Result<Option<Duration>, std::fmt::Error> {
+    let mut longest = Some(Duration::ZERO);
+    let mut wait_for = |subject: &Subject, limit: f64| {
+        let wait = Wait::of(subject, limit, step.split, rate?)?;
+        longest = longest.zip(wait.needs).map(|(longest, needs)| longest.max(needs));
+        Some(wait.words)
+    };
+    for gate in &step.gates {
+        let limit = plan.quantity(&gate.subject.signal, gate.below);
+        writeln!(out, "{INDENT}gate: {} < {limit}", subject_words(plan, &gate.subject))?;
+        if let Some(words) = wait_for(&gate.subject, gate.below).flatten() {
+            writeln!(out, "{INDENT}! cannot open at {} rps: {words}", trimmed(rate.unwrap_or(0.0)))?;
+        }
+    }
+    for guardrail in &plan.guardrails {
+        // After the last step nothing goes forward any more.
+        let Some(limit) = guardrail.forward_limit().filter(|_| step.split != Split::ALL_CANDIDATE) else { continue };
+        if let Some(words) = wait_for(&guardrail.subject, limit).flatten() {
+            writeln!(out, "{INDENT}! the limit stays unknown and locks forward: {words}")?;
+        }
+    }
+    if let Some(needs) = longest.filter(|needs| *needs > step.bake) {
+        let (bake, needs) = (duration_words(step.bake), duration_words(rounded_up(needs)));
+        writeln!(out, "{INDENT}! longer than its bake of {bake}: enough requests need {needs}")?;
+    }
+    Ok(longest)
+}
+
+fn ends(out: &mut String, plan: &Plan, rate: Option<f64>, at: Option<Duration>) -> std::fmt::Result {
+    let counts = plan.steps.iter().flat_map(|step| &step.gates).any(|gate| gate.subject.minimum_requests > 0);
+    let what = match (at, rate) {
+        (None, _) => "no earliest end: a gate or limit stays closed",
+        (Some(_), None) if counts => "earliest end by the bakes alone (--rate RPS adds what gates need)",
+        (Some(_), _) => "earliest end",
+    };
+    let time = at.map_or_else(|| "never".to_owned(), t_plus);
+    writeln!(out, "  {time:>6}  {what}; then watched for {}, with rollback armed", duration_words(plan.watch))?;
     let waits = plan.advance == Advance::Manual || plan.steps.iter().any(|step| step.hold || step.approval.is_some());
-    let why = if waits { "it waits for people" } else { "a closed gate waits" };
+    let why = if waits { "a person decides" } else { "a closed gate waits, and a breach begins its bake again" };
     writeln!(out, "  latest end: none; {why}")
 }
 
@@ -92,38 +125,71 @@ fn t_plus(at: Duration) -> String {
     if seconds == 0 { format!("T+{minutes:02}") } else { format!("T+{minutes:02}:{seconds:02}") }
 }
 
-fn subject_words(subject: &Subject) -> String {
+fn subject_words(plan: &Plan, subject: &Subject) -> String {
     let least = if subject.minimum_requests > 0 {
         format!(", at least {} requests", subject.minimum_requests)
     } else {
         String::new()
     };
-    format!("{} {} over {}{least}", subject.signal, subject.role.word(), duration_words(subject.window))
+    let over = if has_window(plan, &subject.signal) {
+        format!(" over {}", duration_words(subject.window))
+    } else {
+        String::new()
+    };
+    format!("{} {}{over}{least}", subject.signal, subject.role.word())
 }
 
-/// What a subject waits for at this rate, when its window cannot hold enough requests:
-/// `0.1 % errors at 1 % of 12 rps needs 6 h 57 min`.
-fn wait_for(subject: &Subject, limit: f64, split: Split, rate: f64) -> Option<String> {
-    let what = match subject.signal {
-        Signal::ErrorRatio => format!("{}% errors", trimmed(limit * 100.0)),
-        Signal::Latency(_) => format!("{} below {}", subject.signal, Quantity { value: limit, unit: Unit::Seconds }),
-        Signal::RequestRate | Signal::UnhealthyFor | Signal::Gauge(_) => return None,
-    };
-    let share = split.seen_from(subject.role);
-    let arriving = rate * share.fraction();
-    let needed = subject.minimum_requests as f64;
-    if needed <= 0.0 || arriving * subject.window.as_secs_f64() >= needed {
-        return None;
+/// Whether a reading is taken over a window. Health and a gauge's value are of now.
+fn has_window(plan: &Plan, signal: &Signal) -> bool {
+    match signal {
+        Signal::ErrorRatio | Signal::Latency(_) | Signal::RequestRate => true,
+        Signal::UnhealthyFor => false,
+        Signal::Gauge(name) => plan.metrics.gauges.iter().any(|gauge| gauge.name == *name && gauge.rate),
     }
-    let at = format!("{what} at {share} of {} rps", trimmed(rate));
-    if arriving <= 0.0 {
-        return Some(format!("{at} never has {needed} requests"));
+}
+
+/// How long a subject waits for its requests.
+struct Wait {
+    /// `None` when its window never holds enough of them.
+    needs: Option<Duration>,
+    /// Then also in words: `0.1 % errors at 1 % of 12 rps needs 6 h 57 min, the window is 30s`.
+    words: Option<String>,
+}
+
+impl Wait {
+    /// `None` for what rests on no requests.
+    fn of(subject: &Subject, limit: f64, split: Split, rate: f64) -> Option<Self> {
+        let what = match subject.signal {
+            Signal::ErrorRatio => format!("{}% errors", trimmed(limit * 100.0)),
+            Signal::Latency(_) => {
+                format!("{} below {}", subject.signal, Quantity { value: limit, unit: Unit::Seconds })
+            }
+            Signal::RequestRate | Signal::UnhealthyFor | Signal::Gauge(_) => return None,
+        };
+        let share = split.seen_from(subject.role);
+        let arriving = rate * share.fraction();
+        let needed = subject.minimum_requests as f64;
+        if needed <= 0.0 {
+            return None;
+        }
+        let at = format!("{what} at {share} of {} rps", trimmed(rate));
+        if arriving <= 0.0 {
+            return Some(Self { needs: None, words: Some(format!("{at} never has {needed} requests")) });
+        }
+        let seconds = Duration::from_secs_f64((needed / arriving).min(31_536_000.0));
+        if arriving * subject.window.as_secs_f64() >= needed {
+            return Some(Self { needs: Some(seconds), words: None });
+        }
+        let needs = duration_words(rounded_up(seconds));
+        let words = format!("{at} needs {needs}, the window is {}", duration_words(subject.window));
+        Some(Self { needs: None, words: Some(words) })
     }
-    let seconds = (needed / arriving).min(31_536_000.0);
-    // Rounded up to what is shown: a wait is not over before its time.
-    let shown = if seconds > 60.0 { (seconds / 60.0).ceil() * 60.0 } else { seconds.ceil() };
-    let needs = duration_words(Duration::from_secs_f64(shown));
-    Some(format!("{at} needs {needs}, the window is {}", duration_words(subject.window)))
+}
+
+/// Rounded up to what is shown: a wait is not over before its time.
+fn rounded_up(wait: Duration) -> Duration {
+    let seconds = wait.as_secs_f64();
+    Duration::from_secs_f64(if seconds > 60.0 { (seconds / 60.0).ceil() * 60.0 } else { seconds.ceil() })
 }
 
 fn trimmed(value: f64) -> String {
@@ -140,8 +206,14 @@ fn limits(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "  {}", guardrail_words(plan, guardrail))?;
     }
     let automatic = if plan.rollback.automatic { "on" } else { "off: a person rolls back" };
-    writeln!(out, "  automatic rollback: {automatic}")?;
+    writeln!(out, "  automatic rollback: {automatic}")
+}
+
+fn checks(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "\nChecks")?;
+    if !plan.checks.iter().any(|check| check.required) {
+        writeln!(out, "  ! NONE IS REQUIRED: nothing is asked before traffic moves")?;
+    }
     for check in &plan.checks {
         let must = if check.required { "required" } else { "shown only" };
         let what = match &check.kind {
@@ -152,7 +224,7 @@ fn limits(out: &mut String, plan: &Plan) -> std::fmt::Result {
                 if http.version.is_some() { "and its version" } else { "" }
             ),
             CheckKind::Reading { subject, below } => {
-                format!("{} < {}", subject_words(subject), plan.quantity(&subject.signal, *below))
+                format!("{} < {}", subject_words(plan, subject), plan.quantity(&subject.signal, *below))
             }
             CheckKind::Balancer => "the balancer answers and holds what this run set".to_owned(),
         };
@@ -167,15 +239,20 @@ fn limits(out: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
+/// `5xx CANDIDATE warn > 1.00%, roll back > 5.00%`.
+fn limits_words(plan: &Plan, guardrail: &Guardrail) -> String {
+    let subject = &guardrail.subject;
+    format!("{} {} {}", subject.signal, subject.role.word(), own_limits(plan, guardrail))
+}
+
+fn own_limits(plan: &Plan, guardrail: &Guardrail) -> String {
+    let limits = [("warn", guardrail.warn), ("hold", guardrail.hold), ("roll back", guardrail.roll_back)];
+    let given = limits.into_iter().filter_map(|(word, limit)| Some((word, limit?)));
+    let words = given.map(|(word, limit)| format!("{word} > {}", plan.quantity(&guardrail.subject.signal, limit)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
-    let limit = |word: &str, limit: Option<f64>| {
-        limit.map(|limit| format!("{word} > {}", plan.quantity(&guardrail.subject.signal, limit)))
-    };
-    let limits: Vec<String> =
-        [limit("warn", guardrail.warn), limit("hold", guardrail.hold), limit("roll back", guardrail.roll_back)]
-            .into_iter()
-            .flatten()
-            .collect();
     let absent = match guardrail.absent {
         super::OnAbsent::Warn => "warns",
         super::OnAbsent::Hold => "holds",
@@ -183,8 +260,8 @@ fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
     };
     format!(
         "{}: {}, for {}; no reading {absent}",
-        subject_words(&guardrail.subject),
-        limits.join(", "),
+        subject_words(plan, &guardrail.subject),
+        own_limits(plan, guardrail),
         duration_words(guardrail.sustained)
     )
 }
@@ -222,6 +299,29 @@ fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
         if !lines[..index].contains(line) {
             writeln!(out, "{line}")?;
         }
+    }
+    Ok(())
+}
+
+/// Variables and files that must be there where the keeper runs.
+fn needed(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    let mut spoken: Vec<(String, &Http)> =
+        Role::BOTH.map(|role| (format!("environments.{}", role.key()), &plan.environments[role].http)).to_vec();
+    if let Driver::Http(http) = &plan.traffic.driver {
+        spoken.push(("traffic".to_owned(), &http.http));
+    }
+    spoken.extend(plan.sampler.as_ref().map(|sampler| ("sampler".to_owned(), &sampler.http)));
+    let mut lines = Vec::new();
+    for (section, http) in spoken {
+        lines.extend(http.ca.iter().map(|path| format!("  file      {}  for {section}.ca", path.display())));
+        lines.extend(http.headers.iter().filter_map(|(name, secret)| match secret {
+            Secret::Plain(_) => None,
+            Secret::Env(variable) => Some(format!("  variable  {variable}  for {section}.headers.{name}")),
+            Secret::File(path) => Some(format!("  file      {}  for {section}.headers.{name}", path.display())),
+        }));
+    }
+    if !lines.is_empty() {
+        writeln!(out, "\nNeeded where it runs\n{}", lines.join("\n"))?;
     }
     Ok(())
 }

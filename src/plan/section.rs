@@ -1,7 +1,7 @@
 //! Reads TOML tables key by key, remembers every error with its place, and goes on to the next key.
 
+use super::syntax;
 use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -98,9 +98,6 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     }
 }
 
-/// Most places that are listed as not TOML: a file of another kind has one on each of its lines.
-const SYNTAX_ERRORS_MAX: usize = 100;
-
 /// Where errors go while a plan is read.
 pub(super) struct Report<'a> {
     file: String,
@@ -110,6 +107,14 @@ pub(super) struct Report<'a> {
     /// Lines that are not TOML. What stands on them was guessed by the parser, and what seems to be
     /// missing elsewhere may only not have been read.
     broken: BTreeSet<usize>,
+    /// Where text was lost to a syntax error.
+    torn: Vec<usize>,
+    /// Whether so much of it was lost that nothing is said to be missing.
+    hopeless: bool,
+    /// Headers that were lost: what stands under one seems to belong to the table above it.
+    headless: Vec<usize>,
+    /// Whether files that the plan names are looked into.
+    pub looks_into_files: bool,
     found: RefCell<Vec<(usize, PlanError)>>,
 }
 
@@ -117,12 +122,23 @@ impl<'a> Report<'a> {
     pub fn new(path: &Path, text: &'a str) -> Self {
         let file = crate::domain::Clean::new(path.display().to_string()).to_string();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, text, lines, broken: BTreeSet::new(), found: RefCell::default() }
+        Self {
+            file,
+            text,
+            lines,
+            broken: BTreeSet::new(),
+            torn: Vec::new(),
+            hopeless: false,
+            headless: Vec::new(),
+            looks_into_files: false,
+            found: RefCell::default(),
+        }
     }
 
     pub fn push(&self, span: Range<usize>, problem: String, allowed: &str, hint: Option<String>) {
         let (line, column) = self.position(span.start);
-        if self.broken.contains(&line) {
+        let is_headless = || self.headless.contains(&syntax::part_of(self.text, span.start));
+        if self.broken.contains(&line) || (!self.headless.is_empty() && is_headless()) {
             return;
         }
         let clean = |text: String| crate::domain::Clean::new(text).to_string();
@@ -145,23 +161,21 @@ impl<'a> Report<'a> {
 
     /// Reports what is not TOML. Comes before everything else.
     pub fn syntax(&mut self, errors: &[toml::de::Error]) {
-        let mut lines = BTreeSet::new();
-        for (number, error) in errors.iter().enumerate() {
-            let span = error.span().unwrap_or(0..0);
-            lines.insert(self.position(span.start).0);
-            let problem = match number.cmp(&SYNTAX_ERRORS_MAX) {
-                Ordering::Less => error.message().trim().to_owned(),
-                Ordering::Equal => format!("and {} more places that are not TOML", errors.len() - number),
-                Ordering::Greater => continue,
-            };
-            self.push(span, problem, "TOML 1.0", None);
+        let faults = syntax::faults(self.text, errors);
+        for fault in faults.said {
+            self.push(fault.at..fault.at, fault.problem, fault.allowed, fault.hint);
         }
-        self.broken = lines;
+        self.broken = faults.places.iter().map(|at| self.position(*at).0).collect();
+        self.hopeless = faults.is_hopeless;
+        let is_header = |at: &usize| syntax::line(self.text, *at).trim_start().starts_with('[');
+        self.headless =
+            faults.torn.iter().filter(|at| is_header(at)).map(|at| syntax::part_of(self.text, *at)).collect();
+        self.torn = faults.torn;
     }
 
-    /// Whether the text is not TOML somewhere.
-    pub fn is_broken(&self) -> bool {
-        !self.broken.is_empty()
+    /// Whether some of the text was not read. What follows from something's absence is then not said.
+    pub fn is_torn(&self) -> bool {
+        !self.torn.is_empty()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -186,11 +200,13 @@ pub(super) struct Section<'a> {
     span: Range<usize>,
     table: &'a DeTable<'a>,
     known: RefCell<BTreeSet<&'static str>>,
+    /// Keys that must be there and are not, with what is allowed; said at the end, when a misspelt one may stand for it.
+    absent: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl<'a> Section<'a> {
     pub fn new(report: &'a Report<'a>, name: String, span: Range<usize>, table: &'a DeTable<'a>) -> Self {
-        Self { report, name, span, table, known: RefCell::default() }
+        Self { report, name, span, table, known: RefCell::default(), absent: RefCell::default() }
     }
 
     fn path(&self, key: &str) -> String {
@@ -209,18 +225,35 @@ impl<'a> Section<'a> {
     }
 
     /// Reports a key that must be there.
-    pub fn missing(&self, key: &str, allowed: &str) {
-        // What stands behind a syntax error was not read, and may well be there.
-        if !self.report.is_broken() {
-            self.problem(key, "is missing", allowed, None);
+    pub fn missing(&self, key: &'static str, allowed: &str) {
+        if !self.may_stand(key) {
+            self.absent.borrow_mut().push((key, allowed.to_owned()));
         }
+    }
+
+    /// Whether a key is surely not here: neither misspelt nor lost to a syntax error.
+    pub fn lacks(&self, key: &'static str) -> bool {
+        !self.has(key) && !self.is_misspelt(key) && !self.may_stand(key)
+    }
+
+    /// Whether a key may be here all the same, in text that was not read.
+    fn may_stand(&self, key: &str) -> bool {
+        let Report { text, torn, hopeless, .. } = self.report;
+        *hopeless || syntax::may_stand(text, torn, self.span.start, &self.path(key), key)
+    }
+
+    /// Whether another word stands here that was probably meant for a key.
+    pub fn is_misspelt(&self, key: &str) -> bool {
+        let words = self.table.keys().map(Spanned::get_ref).filter(|word| *word != key);
+        words.into_iter().any(|word| nearest(word, std::iter::once(key)).is_some())
     }
 
     /// A list; each wrong entry is an error of its own, at its own place.
     pub fn list<T>(&self, key: &'static str, allowed: &str, item: impl Fn(&DeValue<'a>) -> Read<T>) -> Option<Vec<T>> {
         let value = self.get(key)?;
         let Some(array) = value.get_ref().as_array() else {
-            self.problem(key, &wrong_type(value.get_ref()), allowed, None);
+            let hint = value.get_ref().as_str().map(|word| format!("[{word:?}]"));
+            self.problem(key, &wrong_type(value.get_ref()), allowed, hint);
             return None;
         };
         let mut items = Vec::new();
@@ -284,7 +317,8 @@ impl<'a> Section<'a> {
     pub fn table(&self, key: &'static str) -> Option<Section<'a>> {
         let value = self.get(key)?;
         let Some(table) = value.get_ref().as_table() else {
-            self.problem(key, &wrong_type(value.get_ref()), "a table", None);
+            let hint = value.get_ref().is_array().then(|| format!("[{}]", self.path(key)));
+            self.problem(key, &wrong_type(value.get_ref()), "a table", hint);
             return None;
         };
         Some(Section::new(self.report, self.path(key), value.span(), table))
@@ -302,7 +336,8 @@ impl<'a> Section<'a> {
     pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
-            self.problem(key, &wrong_type(value.get_ref()), "a list of tables", None);
+            let hint = value.get_ref().is_table().then(|| format!("[[{}]], once for each", self.path(key)));
+            self.problem(key, &wrong_type(value.get_ref()), "a list of tables", hint);
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -323,31 +358,43 @@ impl<'a> Section<'a> {
         self.table.iter().map(|(key, value)| (key.get_ref().to_string(), value)).collect()
     }
 
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Reports a wrong value in a table whose keys are the operator's own.
+    pub fn wrong_entry(&self, key: &str, value: &Spanned<DeValue<'_>>, wrong: Wrong, allowed: &str) {
+        self.report.push(value.span(), format!("{}: {}", self.path(key), wrong.problem), allowed, wrong.hint);
+    }
+
+    /// Whether a list of tables is one, or is not there.
+    pub fn is_list_or_absent(&self, key: &str) -> bool {
+        self.table.get(key).is_none_or(|value| {
+            value.get_ref().as_array().is_some_and(|array| array.iter().all(|item| item.get_ref().is_table()))
+        })
     }
 
     pub fn report(&self) -> &'a Report<'a> {
         self.report
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for, and every missing one that none of those was meant for.
     pub fn finish(self) {
         let known = self.known.borrow();
-        for (key, value) in self.table.iter() {
+        let mut absent = self.absent.borrow().clone();
+        let is_unknown = |word: &str| !known.contains(word);
+        let unknown: Vec<_> = self.table.iter().filter(|(key, _)| is_unknown(key.get_ref())).collect();
+        let is_of_two = known.iter().copied().eq(["candidate", "stable"]);
+        for (key, value) in &unknown {
             let word: &str = key.get_ref().as_ref();
-            if known.contains(word) {
-                continue;
-            }
-            let nearest = nearest(word, known.iter().copied());
+            let near = nearest(word, known.iter().copied());
+            // Of two environments one is missing and another is there: under its colour, say.
+            let other = absent.first().filter(|_| is_of_two && absent.len() == 1 && unknown.len() == 1);
+            let meant = near.or(other.map(|(key, _)| *key));
             let allowed = known.iter().copied().collect::<Vec<_>>().join(", ");
             let span = if key.span().is_empty() { value.span() } else { key.span() };
-            self.report.push(
-                span,
-                format!("{}: no such key", self.path(word)),
-                &allowed,
-                nearest.map(|candidate| format!("{candidate:?}")),
-            );
+            let problem = format!("{}: no such key", self.path(word));
+            self.report.push(span, problem, &allowed, meant.map(|meant| format!("{meant:?}")));
+            absent.retain(|(key, _)| Some(*key) != meant);
+        }
+        for (key, allowed) in absent {
+            self.problem(key, "is missing", &allowed, None);
         }
     }
 }

@@ -27,37 +27,62 @@ pub(super) struct Parts<'a> {
     pub rollback: Option<&'a Rollback>,
 }
 
-/// Looks at everything that concerns more than one key.
+/// Looks at everything that concerns more than one key. What follows from something's absence is said
+/// only of a text that was read to its end.
 pub(super) fn whole(root: &Section<'_>, parts: &Parts<'_>) {
     rising_steps(root, parts.steps);
     check_names(root, parts.checks);
-    versions(root, parts);
-    windows(root, parts);
-    something_goes_back(root, parts);
     if let (Some(sampler), Some(environments)) = (parts.sampler, parts.environments)
         && [&environments.stable, &environments.candidate].iter().any(|e| same_address(&sampler.url, &e.url))
     {
         let problem = "sampler.url: is an environment's own URL: every sample would be its";
         root.report().push(root.span_of("sampler"), problem.to_owned(), "a URL through the balancer", None);
     }
+    if root.report().is_torn() {
+        return;
+    }
+    steps_to_the_end(root, parts.steps);
+    versions(root, parts);
+    windows(root, parts);
+    something_goes_back(root, parts);
+    something_is_asked(root, parts);
 }
 
+const RISING: &str = "rising shares that end with \"100 %\"";
+
 fn rising_steps(root: &Section<'_>, steps: &[Placed<Step>]) {
-    const ALLOWED: &str = "rising shares that end with \"100 %\"";
     for pair in steps.windows(2) {
         if let (Some(before), Some(after)) = (&pair[0].value, &pair[1].value)
             && before.split >= after.split
         {
             let problem = format!("steps: {} is followed by {}", before.split, after.split);
-            root.report().push(pair[1].span.clone(), problem, ALLOWED, None);
+            root.report().push(pair[1].span.clone(), problem, RISING, None);
         }
     }
+}
+
+fn steps_to_the_end(root: &Section<'_>, steps: &[Placed<Step>]) {
+    const STEPS: &str = "[[steps]] with split and bake";
     match steps.last() {
-        None => root.missing("steps", "[[steps]] with split and bake"),
+        None if !root.has("steps") => root.missing("steps", STEPS),
+        None if root.is_list_or_absent("steps") => root.problem("steps", "is empty", STEPS, None),
+        // What stands there instead has its error.
+        None => {}
         Some(Placed { value: Some(last), span }) if last.split != Split::ALL_CANDIDATE => {
-            root.report().push(span.clone(), format!("steps: the last is {}", last.split), ALLOWED, None);
+            root.report().push(span.clone(), format!("steps: the last is {}", last.split), RISING, None);
         }
         Some(_) => {}
+    }
+}
+
+/// With no check that must pass and no limit, nothing at all stands between `A` and the traffic.
+fn something_is_asked(root: &Section<'_>, parts: &Parts<'_>) {
+    let asks = parts.checks.iter().any(|placed| placed.value.as_ref().is_none_or(|check| check.required));
+    let is_sure = ["checks", "guardrails"].iter().all(|key| root.is_list_or_absent(key) && !root.is_misspelt(key));
+    if is_sure && !asks && parts.guardrails.is_empty() && !parts.steps.is_empty() {
+        let key = if root.has("checks") { "checks" } else { "steps" };
+        let problem = "nothing is asked before traffic moves, and nothing would stop it";
+        root.problem(key, problem, "a [[checks]] that is required, or [[guardrails]]", None);
     }
 }
 
@@ -157,7 +182,7 @@ pub(super) fn told_apart(root: &Section<'_>, environments: &PerRole<Environment>
 /// warn ≤ hold ≤ `roll_back`, at least one of them, and each of them can be exceeded.
 pub(super) fn rising_limits(section: &Section<'_>, unit: Option<Unit>, limits: &[(&'static str, Option<f64>)]) {
     let given: Vec<(&str, f64)> = limits.iter().filter_map(|(key, limit)| Some((*key, (*limit)?))).collect();
-    if given.is_empty() && limits.iter().all(|(key, _)| !section.has(key)) {
+    if given.is_empty() && limits.iter().all(|(key, _)| section.lacks(key)) {
         section.problem("hold", "no limit is there", "at least one of warn, hold and roll_back", None);
     }
     for (key, limit) in &given {

@@ -1,14 +1,28 @@
 //! Single values of a plan, each with its own error.
 
-use super::HaproxyAddress;
 use super::section::{Read, Wrong, nearest, wrong_type};
-use crate::domain::{Clean, Role, parse_duration, parse_share};
+use super::{Environment, HaproxyAddress, likely};
+use crate::domain::{Clean, PerRole, Role, Unit, parse_duration, parse_share};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::de::DeValue;
 
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
 pub(super) fn text(value: &DeValue<'_>) -> Read<String> {
     value.as_str().map(str::to_owned).ok_or_else(|| wrong_type(value).into())
+}
+
+/// Text, or a number as it is written: its error says more than its type does.
+pub(super) fn scalar(value: &DeValue<'_>) -> Read<String> {
+    match value {
+        DeValue::Integer(number) => Ok(number.to_string()),
+        DeValue::Float(number) => Ok(number.to_string()),
+        DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            text(value)
+        }
+    }
 }
 
 /// Text that is kept as it is and printed: nothing in it may be obeyed by a terminal or end a line.
@@ -39,13 +53,17 @@ pub(super) fn path_text(value: &DeValue<'_>) -> Read<String> {
     if word.starts_with('/') && !word.chars().any(char::is_whitespace) {
         Ok(word)
     } else {
-        Err(format!("{word:?} is not a path").into())
+        Err(Wrong::from(format!("{word:?} is not a path")).perhaps(likely::path(&word)))
     }
 }
 
-/// A JSON field's name: it stands in requests and in a shell's comment.
+/// A JSON field's name: it is read from answers, written into requests, and stands in a shell's comment.
 pub(super) fn field_name(value: &DeValue<'_>) -> Read<String> {
     let word = plain_text(value)?;
+    if word.starts_with('/') {
+        let problem = format!("{word:?} is a JSON pointer, and what is written is a plain key");
+        return Err(Wrong::from(problem).perhaps(likely::key(&word)));
+    }
     if word.chars().any(char::is_whitespace) { Err(format!("{word:?} is not a field's name").into()) } else { Ok(word) }
 }
 
@@ -96,11 +114,17 @@ fn is_name(word: &str, marks: &[u8]) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || marks.contains(&b))
 }
 
-/// The name of an environment variable or a group.
-pub(super) fn environment_name(value: &DeValue<'_>) -> Read<String> {
+/// The name of a group.
+pub(super) fn group_name(value: &DeValue<'_>) -> Read<String> {
     let word = text(value)?;
     let fits = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     if fits { Ok(word) } else { Err(format!("{word:?} is not a name").into()) }
+}
+
+/// The name of an environment variable, as a shell writes it too.
+pub(super) fn variable_name(value: &DeValue<'_>) -> Read<String> {
+    let word = text(value)?;
+    if is_name(&word, b"_") { Ok(word) } else { Err(format!("{word:?} is not a variable's name").into()) }
 }
 
 /// A header's name (RFC 9110, section 5.1), without its rarer marks.
@@ -109,11 +133,21 @@ pub(super) fn header_name(name: &str) -> Read<()> {
     if fits { Ok(()) } else { Err(format!("{name:?} is not a header name").into()) }
 }
 
-/// What a status must look like to be an error: a dot stands for any one character.
+/// What a status must look like to be an error: a dot stands for any one character. A pattern that no status
+/// of three digits matches would read every failure as a success.
 pub(super) fn status_pattern(value: &DeValue<'_>) -> Read<String> {
-    let word = text(value)?;
-    let fits = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    if fits { Ok(word) } else { Err(format!("{word:?} is not such a pattern").into()) }
+    let word = scalar(value)?;
+    let fits = word.len() == 3
+        && word.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && word.starts_with(|first: char| matches!(first, '1'..='9' | '.'));
+    if fits && value.is_str() {
+        return Ok(word);
+    }
+    if fits {
+        return Err(Wrong::from(wrong_type(value)).perhaps(Some(format!("{word:?}"))));
+    }
+    let meant = likely::status(&word);
+    Err(Wrong::from(format!("{word:?} matches no status of three digits")).perhaps(meant))
 }
 
 /// An absolute http or https URL, to which a path can be added.
@@ -121,12 +155,17 @@ pub(super) fn url_text(value: &DeValue<'_>) -> Read<String> {
     let word = text(value)?;
     // Whatever else is wrong with it, a password is not repeated.
     let shown = if word.contains('@') { "the URL".to_owned() } else { format!("{word:?}") };
-    let parsed = reqwest::Url::parse(&word).map_err(|error| format!("{shown} is not a URL: {error}"))?;
+    if word.trim() != word {
+        let meant = (!word.contains('@')).then(|| format!("{:?}", word.trim()));
+        return Err(Wrong::from(format!("{shown} begins or ends with a space")).perhaps(meant));
+    }
+    let wrong = |problem: &str| Wrong::from(format!("{shown} {problem}")).perhaps(likely::url(&word));
+    let parsed = reqwest::Url::parse(&word).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("has a login in it; use headers with env or file".into());
     }
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(format!("{shown} is not an http or https URL").into());
+        return Err(wrong("is not an http or https URL"));
     }
     if parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(format!("{shown} has a ? or # in it").into());
@@ -134,15 +173,39 @@ pub(super) fn url_text(value: &DeValue<'_>) -> Read<String> {
     if Clean::new(&word).as_str() != word || word.chars().any(char::is_whitespace) {
         return Err(format!("{shown} has characters that cannot be shown").into());
     }
-    Ok(word.trim_end_matches('/').to_owned())
+    // As it was understood, not as it was written: "http:host" reaches its host from here and from no other program.
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
-pub(super) fn role(value: &DeValue<'_>) -> Read<Role> {
-    one_of(value, &[("stable", Role::Stable), ("candidate", Role::Candidate)])
+/// A role; what people call an environment is likely meant for its role.
+pub(super) fn role(environments: Option<&PerRole<Environment>>) -> impl Fn(&DeValue<'_>) -> Read<Role> {
+    move |value| {
+        one_of(value, &[("stable", Role::Stable), ("candidate", Role::Candidate)]).map_err(|wrong| {
+            let word = value.as_str().unwrap_or_default();
+            let is_called = |role: &Role| {
+                environments.is_some_and(|both| {
+                    let own = &both[*role];
+                    own.colour.as_str().eq_ignore_ascii_case(word) || own.label.as_str() == word
+                })
+            };
+            let called = Role::BOTH.into_iter().find(is_called).map(|role| format!("{:?}", role.key()));
+            let hint = wrong.hint.clone().or(called);
+            wrong.perhaps(hint)
+        })
+    }
 }
 
 pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
-    value.as_bool().ok_or_else(|| wrong_type(value).into())
+    value.as_bool().ok_or_else(|| {
+        let meant = scalar(value).ok().and_then(|word| likely::boolean(&word));
+        Wrong::from(wrong_type(value)).perhaps(meant)
+    })
+}
+
+/// Events a second.
+pub(super) fn rate(value: &DeValue<'_>) -> Read<f64> {
+    let word = scalar(value)?;
+    Unit::PerSecond.parse(&word).map_err(|error| Wrong::from(error.to_string()).perhaps(likely::rate(&word)))
 }
 
 pub(super) fn whole_number(value: &DeValue<'_>) -> Read<u64> {
@@ -152,23 +215,27 @@ pub(super) fn whole_number(value: &DeValue<'_>) -> Read<u64> {
 
 /// A share above nothing.
 pub(super) fn share(value: &DeValue<'_>) -> Read<f64> {
-    let word = text(value)?;
-    Ok(parse_share(&word).filter(|share| *share > 0.0).ok_or_else(|| format!("{word:?} is not such a share"))?)
+    let word = scalar(value)?;
+    let wrong = || Wrong::from(format!("{word:?} is not such a share")).perhaps(likely::share(&word));
+    parse_share(&word).filter(|share| *share > 0.0).ok_or_else(wrong)
 }
 
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
     move |value| {
-        let Some(word) = value.as_str() else {
-            let plain = value
-                .as_integer()
-                .and_then(|number| number.as_str().parse::<u64>().ok().filter(|_| number.radix() == 10));
-            let meant = plain
-                .filter(|seconds| range.contains(&Duration::from_secs(*seconds)))
-                .map(|seconds| format!("\"{seconds}s\""));
-            let problem = format!("{}; a duration is written in quotes with its unit", wrong_type(value));
-            return Err(Wrong::from(problem).perhaps(meant));
+        // Of a number without its unit seconds are the likely meaning, where so many seconds are not absurdly short.
+        let meant = |word: &str| {
+            let (meant, duration) = likely::duration(word)?;
+            let is_bare = word.trim().bytes().all(|b| b.is_ascii_digit());
+            let is_likely = range.contains(&duration) && !(is_bare && *range.end() > DAY && duration < MINUTE);
+            is_likely.then_some(meant)
         };
-        let parsed = parse_duration(word).ok_or_else(|| format!("{word:?} is not a duration"))?;
+        let Some(word) = value.as_str() else {
+            let plain = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
+            let problem = format!("{}; a duration is written in quotes with its unit", wrong_type(value));
+            return Err(Wrong::from(problem).perhaps(plain.and_then(meant)));
+        };
+        let wrong = || Wrong::from(format!("{word:?} is not a duration")).perhaps(meant(word));
+        let parsed = parse_duration(word).ok_or_else(wrong)?;
         if range.contains(&parsed) { Ok(parsed) } else { Err(format!("{word:?} is out of range").into()) }
     }
 }

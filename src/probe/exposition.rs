@@ -6,6 +6,27 @@
 
 use std::fmt;
 
+/// Which of the two formats an answer is in; its media type says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `text/plain`: times in whole milliseconds, and no mark of its end.
+    Text,
+    /// `application/openmetrics-text`: times in seconds, and whole only with `# EOF` at its end.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The format that a media type names, whatever its case and parameters; without one it is plain text.
+    pub fn of(media_type: Option<&str>) -> Option<Self> {
+        let bare = media_type.map(|named| named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        match bare.as_deref() {
+            None | Some("" | "text/plain") => Some(Self::Text),
+            Some("application/openmetrics-text") => Some(Self::OpenMetrics),
+            Some(_) => None,
+        }
+    }
+}
+
 /// One sample line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample<'a> {
@@ -106,7 +127,7 @@ impl fmt::Display for ExpositionError {
 impl std::error::Error for ExpositionError {}
 
 /// Reads a whole exposition, giving each sample to `each`.
-pub fn read<'a>(body: &'a [u8], mut each: impl FnMut(Sample<'a>)) -> Result<(), ExpositionError> {
+pub fn read<'a>(body: &'a [u8], format: Format, mut each: impl FnMut(Sample<'a>)) -> Result<(), ExpositionError> {
     let text = std::str::from_utf8(body).map_err(|error| ExpositionError {
         line: memchr::memchr_iter(b'\n', &body[..error.valid_up_to()]).count() + 1,
         why: "not UTF-8",
@@ -134,15 +155,19 @@ pub fn read<'a>(body: &'a [u8], mut each: impl FnMut(Sample<'a>)) -> Result<(), 
         if content.is_empty() {
             continue;
         }
-        match sample(content) {
+        match sample(content, format) {
             Ok(sample) => each(sample),
             Err(why) => return fail(why),
         }
     }
-    if line == 0 { Err(ExpositionError { line: 1, why: "the answer is empty" }) } else { Ok(()) }
+    match (line, format) {
+        (0, _) => Err(ExpositionError { line: 1, why: "the answer is empty" }),
+        (_, Format::OpenMetrics) if !ended => Err(ExpositionError { line, why: "cut off: no # EOF at the end" }),
+        (_, Format::Text | Format::OpenMetrics) => Ok(()),
+    }
 }
 
-fn sample(line: &str) -> Result<Sample<'_>, &'static str> {
+fn sample(line: &str, format: Format) -> Result<Sample<'_>, &'static str> {
     let name_end = line.bytes().position(|b| !is_name_byte(b)).unwrap_or(line.len());
     let name = &line[..name_end];
     if name.is_empty() || name.as_bytes()[0].is_ascii_digit() {
@@ -161,7 +186,7 @@ fn sample(line: &str) -> Result<Sample<'_>, &'static str> {
     let rest = rest.split(" # ").next().unwrap_or(rest);
     let mut words = rest.split([' ', '\t']).filter(|word| !word.is_empty());
     let value = number(words.next().ok_or("no value")?)?;
-    let timestamp_ms = words.next().map(timestamp).transpose()?;
+    let timestamp_ms = words.next().map(|word| timestamp(word, format)).transpose()?;
     if words.next().is_some() {
         return Err("more words than value and timestamp");
     }
@@ -228,14 +253,14 @@ fn number(word: &str) -> Result<f64, &'static str> {
     }
 }
 
-/// Milliseconds (text format 0.0.4), or seconds with a fraction (OpenMetrics).
-fn timestamp(word: &str) -> Result<i64, &'static str> {
-    if let Ok(millis) = word.parse::<i64>() {
-        return Ok(millis);
-    }
-    match number(word) {
-        Ok(seconds) if seconds.is_finite() => Ok((seconds * 1000.0) as i64),
-        _ => Err("the timestamp is not a number"),
+/// Milliseconds since 1970 from what each format writes.
+fn timestamp(word: &str, format: Format) -> Result<i64, &'static str> {
+    match format {
+        Format::Text => word.parse().map_err(|_| "the timestamp is not in whole milliseconds"),
+        Format::OpenMetrics => match number(word) {
+            Ok(seconds) if seconds.is_finite() => Ok((seconds * 1000.0) as i64),
+            Ok(_) | Err(_) => Err("the timestamp is not a number"),
+        },
     }
 }
 
@@ -246,8 +271,12 @@ mod tests {
     type Seen = (String, String, f64, Option<i64>);
 
     fn all(text: &str) -> Result<Vec<Seen>, ExpositionError> {
+        all_as(text, Format::Text)
+    }
+
+    fn all_as(text: &str, format: Format) -> Result<Vec<Seen>, ExpositionError> {
         let mut samples = Vec::new();
-        read(text.as_bytes(), |s| {
+        read(text.as_bytes(), format, |s| {
             samples.push((s.name.to_owned(), s.labels.raw().to_owned(), s.value, s.timestamp_ms));
         })?;
         Ok(samples)
@@ -278,11 +307,35 @@ mod tests {
             ("a\n", 1, "no value"),
             ("a 1 2 3\n", 1, "more words"),
             ("# EOF\na 1\n", 2, "after # EOF"),
+            ("a 1 1700000000.5\n", 1, "whole milliseconds"),
         ] {
             let error = all(bad).expect_err(bad);
             assert_eq!(error.line, line, "{bad}");
             assert!(error.why.contains(why), "{bad}: {error}");
         }
-        assert_eq!(read(b"a 1\n\xff 2\n", |_| {}).expect_err("not UTF-8").line, 2);
+        assert_eq!(read(b"a 1\n\xff 2\n", Format::Text, |_| {}).expect_err("not UTF-8").line, 2);
+    }
+    /// Without its mark an answer that was cut at a line's end looks whole, and its counters look low.
+    #[test]
+    fn openmetrics_is_whole_with_its_mark_and_counts_seconds() {
+        for whole in ["a 1\n# EOF\n", "a 1\n# EOF"] {
+            assert_eq!(all_as(whole, Format::OpenMetrics).map(|samples| samples.len()), Ok(1));
+        }
+        for (cut, line) in [("a 1\n", 1), ("a 1\nb 2\n# TYPE c counter\n", 3), ("a 1\n# EO", 2)] {
+            let error = all_as(cut, Format::OpenMetrics).expect_err(cut);
+            assert!(error.line == line && error.why.contains("cut off"), "{error}");
+        }
+        let times = all_as("a 1 1700000000\nb 2 1700000000.25\n# EOF\n", Format::OpenMetrics).expect("readable");
+        assert_eq!([times[0].3, times[1].3], [Some(1_700_000_000_000), Some(1_700_000_000_250)]);
+    }
+
+    #[test]
+    fn a_media_type_names_its_format_in_any_case() {
+        assert_eq!(Format::of(None), Some(Format::Text));
+        assert_eq!(Format::of(Some("Text/Plain; version=0.0.4")), Some(Format::Text));
+        assert_eq!(Format::of(Some("APPLICATION/OpenMetrics-Text;version=1.0.0")), Some(Format::OpenMetrics));
+        for other in ["text/html", "TEXT/HTML; charset=utf-8", "image/png", "application/json", "text/plainer"] {
+            assert_eq!(Format::of(Some(other)), None, "{other}");
+        }
     }
 }

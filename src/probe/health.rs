@@ -22,7 +22,7 @@ impl HealthProbe {
     /// A probe of an environment's own health path.
     pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             url: format!("{}{}", environment.url, environment.health),
             version: environment.version.clone(),
         })
@@ -42,8 +42,8 @@ impl HealthProbe {
         match remote::look_at(&body, VERSION_POINTER).ok().as_ref().and_then(Found::as_str) {
             Some(version) if version == expected.as_str() => Health::Healthy,
             Some(version) => Health::Failing(Clean::new(format!("version {version}, expected {expected}"))),
-            // Without a version field there is nothing to compare; a check can ask for one.
-            None => Health::Healthy,
+            // Something else may answer there: a proxy's own page, another service, an old release.
+            None => Health::Failing(Clean::new(format!("the answer has no version, expected {expected}"))),
         }
     }
 }
@@ -61,7 +61,7 @@ impl CheckProbe {
     /// A probe for one check of the plan.
     pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: remote::client(&environment.http, timeout, Keep::Alive)?,
+            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             base: environment.url.clone(),
             version: environment.version.clone(),
             plan: plan.clone(),
@@ -145,4 +145,46 @@ async fn get(client: &Client, url: &str) -> Result<(u16, Bytes), Failure> {
     let status = response.status().as_u16();
     let body = client.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
     Ok((status, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::load;
+    use std::io::{Read as _, Write as _};
+    use std::path::Path;
+
+    /// What the probe says of one answer on loopback; the demo's plan expects version 2.1.0 of its candidate.
+    fn health_of(answer: &'static str) -> Health {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let plan = load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("the demo's plan");
+        let mut environment = plan.environments.candidate.clone();
+        environment.url = format!("http://{}", listener.local_addr().expect("an address"));
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+            let _ = stream.write_all((head + answer).as_bytes());
+        });
+        let probe = HealthProbe::new(&environment, Duration::from_secs(5)).expect("a probe");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let health = runtime.block_on(probe.ask());
+        serving.join().expect("served");
+        health
+    }
+
+    #[test]
+    fn an_answer_without_the_planned_version_is_not_healthy() {
+        assert_eq!(health_of(r#"{"status":"ok","version":"2.1.0"}"#), Health::Healthy);
+        for (answer, why) in [
+            (r#"{"version":"2.0.5"}"#, "version 2.0.5, expected 2.1.0"),
+            (r#"{"status":"ok"}"#, "the answer has no version, expected 2.1.0"),
+            (r#"{"version":2.1}"#, "has no version"),
+            ("OK", "has no version"),
+            ("", "has no version"),
+        ] {
+            let Health::Failing(said) = health_of(answer) else { panic!("{answer:?} passes") };
+            assert!(said.as_str().contains(why), "{answer:?}: {said}");
+        }
+    }
 }

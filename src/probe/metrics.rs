@@ -1,12 +1,12 @@
 //! From one instance's `/metrics` to the few counters and gauges the plan asks for.
 
-use super::exposition::{self, Sample};
+use super::exposition::{self, Format, Sample};
 use crate::domain::{Absence, Clean, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
 use crate::remote::{self, Client, ClientError, Keep};
 use reqwest::StatusCode;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -30,36 +30,43 @@ pub struct MetricsProbe {
 impl MetricsProbe {
     /// A probe of one exposition URL. `timeout` limits one scrape.
     pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, ClientError> {
-        Ok(Self { client: remote::client(http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
+        Ok(Self { client: remote::client(url, http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
     }
 
     /// Scrapes once. `now` is compared with the samples' own times, where they carry any.
     pub async fn scrape(&self, now: impl FnOnce() -> Wall) -> Result<Scrape, Absence> {
         let response = self.client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
-        let status = response.status();
-        let is_html =
-            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if response.status() != StatusCode::OK {
+            return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", response.status().as_u16()))));
+        }
+        let format = format(response.headers())?;
         let body = self.client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
-        if status != StatusCode::OK {
-            return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", status.as_u16()))));
-        }
-        if is_html {
-            return Err(Absence::Unreadable("an HTML page, not an exposition".into()));
-        }
         let now = now();
         if body.len() < ELSEWHERE_BYTES_MIN {
-            return collect(&body, &self.plan, now);
+            return collect(&body, format, &self.plan, now);
         }
         let plan = self.plan.clone();
-        let collected = tokio::task::spawn_blocking(move || collect(&body, &plan, now)).await;
+        let collected = tokio::task::spawn_blocking(move || collect(&body, format, &plan, now)).await;
         collected.unwrap_or_else(|error| Err(Absence::Lost(Clean::new(error.to_string()))))
     }
 }
 
+/// The format that an answer's headers name. What they name besides is the reason, in their own words.
+fn format(headers: &HeaderMap) -> Result<Format, Absence> {
+    let unreadable = |why: String| Absence::Unreadable(Clean::new(why));
+    let named = |header: HeaderName| headers.get(header).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    if let Some(encoding) = named(CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        return Err(unreadable(format!("packed as {encoding}, which was not asked for")));
+    }
+    let media_type = named(CONTENT_TYPE);
+    Format::of(media_type.as_deref())
+        .ok_or_else(|| unreadable(format!("{}, not an exposition", media_type.unwrap_or_default())))
+}
+
 /// Sums what the plan asks for out of an exposition.
-pub fn collect(body: &[u8], plan: &Metrics, now: Wall) -> Result<Scrape, Absence> {
+pub fn collect(body: &[u8], format: Format, plan: &Metrics, now: Wall) -> Result<Scrape, Absence> {
     let mut collector = Collector::new(plan, now);
-    exposition::read(body, |sample| collector.take(&sample))
+    exposition::read(body, format, |sample| collector.take(&sample))
         .map_err(|error| Absence::Unreadable(Clean::new(error.to_string())))?;
     collector.finish()
 }
@@ -73,7 +80,8 @@ struct Collector<'a, 'p> {
     /// Bound and count, by rising bounds.
     buckets: Vec<(f64, f64)>,
     gauges: Vec<GaugeSum>,
-    seen: HashSet<(&'a str, &'a str)>,
+    /// Every series that was taken, by its name and its labels in one order.
+    seen: HashSet<(&'a str, Vec<(&'a str, &'a str)>)>,
     trouble: Option<Absence>,
 }
 
@@ -108,15 +116,18 @@ impl<'a, 'p> Collector<'a, 'p> {
         if self.trouble.is_some() || !(is_request || is_bucket || is_gauge) {
             return;
         }
+        let mut labels: Vec<(&str, &str)> = sample.labels.iter().collect();
+        labels.sort_unstable();
+        let series = || format!("{}{{{}}}", sample.name, sample.labels.raw());
+        if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            self.trouble = Some(Absence::Unreadable(Clean::new(format!("{} names a label twice", series()))));
+            return;
+        }
         if !self.plan.labels.iter().all(|(name, value)| sample.labels.has(name, value)) {
             return;
         }
-        if !self.seen.insert((sample.name, sample.labels.raw())) {
-            self.trouble = Some(Absence::SeveralSeries(Clean::new(format!(
-                "{}{{{}}} is there twice",
-                sample.name,
-                sample.labels.raw()
-            ))));
+        if !self.seen.insert((sample.name, labels)) {
+            self.trouble = Some(Absence::SeveralSeries(Clean::new(format!("{} is there twice", series()))));
         } else if let Some(at) =
             sample.timestamp_ms.filter(|at| at.abs_diff(self.now.millis()) > TIMESTAMP_SKEW_MAX.as_millis() as u64)
         {
@@ -148,13 +159,16 @@ impl<'a, 'p> Collector<'a, 'p> {
         let Some(value) = self.counter(sample) else { return };
         *self.requests.get_or_insert(0.0) += value;
         let rules = &self.plan.requests;
-        match sample.labels.get(&rules.status_label) {
+        let (label, metric) = (&rules.status_label, &rules.metric);
+        match sample.labels.get(label) {
             Some(status) if matches_pattern(status, &rules.errors) => self.errors += value,
-            Some(_) => {}
-            None => {
-                self.trouble =
-                    Some(Absence::Missing(Clean::new(format!("label {} of {}", rules.status_label, rules.metric))));
+            Some(status) if status.chars().count() == rules.errors.chars().count() => {}
+            // No pattern can tell of such a word whether it is an error: "not one of them" would be a good reading.
+            Some(status) => {
+                let why = format!("{label}=\"{status}\" of {metric} is not a three-digit status");
+                self.trouble = Some(Absence::Unreadable(Clean::new(why)));
             }
+            None => self.trouble = Some(Absence::Missing(Clean::new(format!("label {label} of {metric}")))),
         }
     }
 
@@ -208,12 +222,18 @@ fn gauge(plan: &Gauge, sum: &GaugeSum) -> Result<f64, Absence> {
     if sum.several {
         return Err(Absence::SeveralSeries(Clean::new(&plan.metric)));
     }
-    let value = sum.value.ok_or_else(|| Absence::Missing(Clean::new(&plan.metric)))?;
-    let value = match &plan.divide_by {
-        None => value,
-        Some(name) => value / sum.divisor.ok_or_else(|| Absence::Missing(Clean::new(name)))?,
+    let part = |value: Option<f64>, metric: &str| {
+        value.ok_or_else(|| Absence::Missing(Clean::new(metric))).and_then(|v| finite(v).ok_or(Absence::NotANumber))
     };
-    if value.is_finite() { Ok(value) } else { Err(Absence::NotANumber) }
+    let value = part(sum.value, &plan.metric)?;
+    let Some(name) = &plan.divide_by else { return Ok(value) };
+    // Divided by infinity or by less than nothing every value looks small, and small is good.
+    let divisor = part(sum.divisor, name)?;
+    finite(value / divisor).filter(|_| divisor > 0.0).ok_or(Absence::NotANumber)
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 /// `5..` matches `503`: a dot stands for any one character.
@@ -247,7 +267,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Scrape, Absence> {
-        collect(text.as_bytes(), &plan(), Wall::from_millis(1_700_000_000_000))
+        collect(text.as_bytes(), Format::Text, &plan(), Wall::from_millis(1_700_000_000_000))
     }
 
     #[test]
@@ -269,6 +289,10 @@ mod tests {
             ("r{code=\"200\"} 1 1900000000000\n", "not of now"),
             ("l_bucket{le=\"0.1\"} 5\nl_bucket{le=\"+Inf\"} 2\n", "not cumulative"),
             ("l_bucket{le=\"x\"} 5\n", "without a bound"),
+            ("r{code=\"200\",m=\"GET\"} 1\nr{m=\"GET\",code=\"200\"} 1\n", "twice"),
+            ("r{code=\"200\",code=\"503\"} 1\n", "names a label twice"),
+            ("r{code=\"5\"} 1\n", "not a three-digit status"),
+            ("r{code=\"error\"} 1\n", "not a three-digit status"),
         ] {
             let absence = read(text).expect_err(text).to_string();
             assert!(absence.contains(why), "{text}: {absence}");
@@ -278,5 +302,32 @@ mod tests {
         let scrape = read("r{code=\"200\"} 1\nm 1\nm{a=\"b\"} 2\nlimit 1\n").expect("readable");
         assert_eq!(scrape.gauges, [Err(Absence::SeveralSeries("m".into()))]);
         assert_eq!(read("x 1\n").expect("readable").requests, None);
+    }
+    #[test]
+    fn what_a_gauge_is_divided_by_is_a_number_above_zero() {
+        for text in
+            ["m 50\nlimit +Inf\n", "m 50\nlimit -100\n", "m 0\nlimit 0\n", "m 50\nlimit NaN\n", "m +Inf\nlimit 1\n"]
+        {
+            assert_eq!(read(text).expect("readable").gauges, [Err(Absence::NotANumber)], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_says_of_itself_is_the_reason() {
+        let said = |headers: &[(HeaderName, &'static str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value"))).collect();
+            format(&headers).map_err(|absence| absence.to_string())
+        };
+        assert_eq!(said(&[]), Ok(Format::Text));
+        assert_eq!(said(&[(CONTENT_TYPE, "Application/OpenMetrics-Text; version=1.0.0")]), Ok(Format::OpenMetrics));
+        assert_eq!(said(&[(CONTENT_ENCODING, "identity")]), Ok(Format::Text));
+        for (header, value) in [
+            (CONTENT_TYPE, "TEXT/HTML; charset=utf-8"),
+            (CONTENT_TYPE, "image/png"),
+            (CONTENT_TYPE, "application/json"),
+            (CONTENT_ENCODING, "gzip"),
+        ] {
+            assert!(said(&[(header, value)]).expect_err(value).contains(value), "{value}");
+        }
     }
 }

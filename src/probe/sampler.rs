@@ -26,7 +26,10 @@ pub struct SamplerProbe {
 impl SamplerProbe {
     /// A probe as the plan describes it.
     pub fn new(plan: &Sampler, timeout: Duration) -> Result<Self, ClientError> {
-        Ok(Self { client: remote::client(&plan.http, timeout, Keep::Nothing)?, plan: plan.clone() })
+        Ok(Self {
+            client: remote::client(&format!("sampler {}", plan.url), &plan.http, timeout, Keep::Nothing)?,
+            plan: plan.clone(),
+        })
     }
 
     /// Sends one request. Any answer of an environment counts as its, errors too; the balancer's own do not.

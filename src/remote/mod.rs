@@ -28,7 +28,17 @@ const HIDDEN: &[u8] = b"***";
 
 /// Why a client could not be made from the plan.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+#[error("{place}: {why}")]
+pub struct ClientError {
+    /// What it was to speak to.
+    pub place: Clean,
+    /// Why it cannot.
+    pub why: ClientTrouble,
+}
+
+/// What is wrong with a client's setting.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientTrouble {
     /// A file the plan names cannot be read.
     #[error("{what} {path} cannot be read: {why}")]
     File {
@@ -39,6 +49,9 @@ pub enum ClientError {
         /// Why.
         why: std::io::Error,
     },
+    /// A CA file that holds no certificate.
+    #[error("the CA file {0} holds no certificate (PEM, BEGIN CERTIFICATE)")]
+    NoCertificate(String),
     /// An environment variable the plan names is not set.
     #[error("header {header}: the environment variable {variable} is not set")]
     Variable {
@@ -71,8 +84,13 @@ pub struct Client {
     secrets: Secrets,
 }
 
-/// A client for one server as the plan describes it. Secrets are read here, once, and never shown.
-pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientError> {
+/// A client for one server as the plan describes it; `place` is what its errors call that server. Secrets are read
+/// here, once, and never shown. No proxy of the environment is used, no redirect followed, no compression asked for.
+pub fn client(place: &str, http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientError> {
+    make(http, timeout, keep).map_err(|why| ClientError { place: Clean::new(place), why })
+}
+
+fn make(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientTrouble> {
     let (headers, secrets) = headers(http)?;
     let built = builder(http, &headers, timeout, keep)?.build();
     // A machine without a single trusted CA still speaks plain HTTP, and its rollback must not fail for it:
@@ -81,7 +99,7 @@ pub fn client(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, Clie
         Err(_) if http.ca.is_none() => builder(http, &headers, timeout, keep)?.tls_certs_only([]).build(),
         built => built,
     };
-    let http = http.map_err(|error| ClientError::Setup(chain(&error)))?;
+    let http = http.map_err(|error| ClientTrouble::Setup(chain(&error)))?;
     Ok(Client { http, secrets })
 }
 
@@ -90,7 +108,7 @@ fn builder(
     headers: &HeaderMap,
     timeout: Duration,
     keep: Keep,
-) -> Result<reqwest::ClientBuilder, ClientError> {
+) -> Result<reqwest::ClientBuilder, ClientTrouble> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("warroom/", env!("CARGO_PKG_VERSION")))
         .timeout(timeout)
@@ -106,28 +124,32 @@ fn builder(
         Keep::Nothing => builder.pool_max_idle_per_host(0),
     };
     if let Some(path) = &http.ca {
-        let pem = std::fs::read(path).map_err(|why| ClientError::File {
+        let pem = std::fs::read(path).map_err(|why| ClientTrouble::File {
             what: "the CA file",
             path: path.display().to_string(),
             why,
         })?;
         let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| ClientError::Setup(chain(&error)))?;
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| ClientTrouble::Setup(chain(&error)))?;
+        // Text without any certificate is no error to the reader of bundles.
+        if certificates.is_empty() {
+            return Err(ClientTrouble::NoCertificate(path.display().to_string()));
+        }
         builder = builder.tls_certs_merge(certificates);
     }
     Ok(builder)
 }
 
-fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientError> {
+fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientTrouble> {
     let mut headers = HeaderMap::new();
     let mut secrets = Vec::new();
     for (name, secret) in &http.headers {
         let value = match secret {
             Secret::Plain(value) => value.clone(),
             Secret::Env(variable) => std::env::var(variable)
-                .map_err(|_| ClientError::Variable { header: name.clone(), variable: variable.clone() })?,
+                .map_err(|_| ClientTrouble::Variable { header: name.clone(), variable: variable.clone() })?,
             Secret::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|why| ClientError::File {
+                let text = std::fs::read_to_string(path).map_err(|why| ClientTrouble::File {
                     what: "a header's file",
                     path: path.display().to_string(),
                     why,
@@ -139,7 +161,7 @@ fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientError> {
         if is_secret {
             secrets.extend(Secrets::of(&value));
         }
-        let unsendable = || ClientError::Header(name.clone());
+        let unsendable = || ClientTrouble::Header(name.clone());
         let header = HeaderName::try_from(name.as_str()).map_err(|_| unsendable())?;
         let mut value = HeaderValue::try_from(value).map_err(|_| unsendable())?;
         value.set_sensitive(is_secret);

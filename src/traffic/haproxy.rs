@@ -10,6 +10,7 @@ use crate::failpoint;
 use crate::plan::{HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode};
 use futures_util::future::join_all;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -17,6 +18,8 @@ use tokio::time::timeout;
 
 /// Largest answer, in bytes: `show servers state` of 4 000 servers is 500 KB.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+/// Pause before a node's commands are sent again while another node is waited for: the engine's own first wait.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// `srv_op_state` of a server that runs or is starting up (management guide, `show servers state`).
 const OP_STATES_UP: [&str; 2] = ["1", "2"];
 
@@ -33,26 +36,31 @@ enum Trouble {
     NoAnswer(String),
 }
 
+impl From<Trouble> for WriteResult {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotSent(why) => Self::NotSent(Clean::new(why)),
+            Trouble::NoAnswer(why) => Self::Unknown(Clean::new(why)),
+        }
+    }
+}
+
 impl HaproxyTraffic {
     pub fn new(plan: &HaproxyDriver, timeout: Duration) -> Self {
         Self { plan: plan.clone(), timeout }
     }
 
+    /// Asks once, connecting included, within one timeout. An answer has at least one byte.
     async fn ask(&self, node: &HaproxyNode, command: &str) -> Result<String, Trouble> {
-        let connecting = async {
-            Ok::<_, io::Error>(match &node.address {
+        let address = &node.address;
+        let mut sent = false;
+        let exchange = async {
+            let mut stream = match address {
                 HaproxyAddress::Tcp(address) => Box::new(TcpStream::connect(address).await?) as Box<dyn Stream>,
                 HaproxyAddress::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            })
-        };
-        let address = &node.address;
-        let mut stream = match timeout(self.timeout, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Trouble::NotSent(format!("{address}: {error}"))),
-            Err(_) => return Err(Trouble::NotSent(format!("{address} gave no connection in time"))),
-        };
-        let exchange = async {
+            };
             failpoint::pass("haproxy connected");
+            sent = true;
             stream.write_all(format!("{command}\n").as_bytes()).await?;
             failpoint::pass("haproxy asked");
             let mut answer = Vec::new();
@@ -60,10 +68,17 @@ impl HaproxyTraffic {
             failpoint::pass("haproxy answered");
             Ok::<_, io::Error>(answer)
         };
-        match timeout(self.timeout, exchange).await {
+        let ended = timeout(self.timeout, exchange).await;
+        match ended {
+            // A tunnel whose far side is gone, or a process that ends: HAProxy itself always says at least a line end.
+            Ok(Ok(answer)) if answer.is_empty() => {
+                Err(Trouble::NoAnswer(format!("{address} closed the connection without an answer")))
+            }
             Ok(Ok(answer)) => Ok(String::from_utf8_lossy(&answer).into_owned()),
-            Ok(Err(error)) => Err(Trouble::NoAnswer(format!("{address}: {error}"))),
-            Err(_) => Err(Trouble::NoAnswer(format!("{address} gave no answer in time"))),
+            Ok(Err(error)) if sent => Err(Trouble::NoAnswer(format!("{address}: {error}"))),
+            Ok(Err(error)) => Err(Trouble::NotSent(format!("{address}: {error}"))),
+            Err(_) if sent => Err(Trouble::NoAnswer(format!("{address} gave no answer in time"))),
+            Err(_) => Err(Trouble::NotSent(format!("{address} gave no connection in time"))),
         }
     }
 
@@ -77,58 +92,97 @@ impl HaproxyTraffic {
         servers_state(&answer, &wanted)
     }
 
-    /// Every server's weight on one node, in an order in which no command leads away from where all go,
-    /// so that a connection that dies in between leaves nothing worse than there was.
-    ///
-    /// A way back first raises stable to the full, whatever it had, then empties the candidate, then gives
-    /// stable its own weights. A way forward sets stable first: raised it only waits for the candidate, and it is
-    /// lowered only once the candidate has its full weight; zeros come last. Either way no side meets the other at
-    /// 0, when HAProxy would answer 503 to everybody.
-    fn commands<'s>(&self, index: usize, setting: &'s Setting) -> Vec<(&'s str, u32)> {
-        let mut own: Vec<(&str, u32)> = setting
-            .0
-            .iter()
-            .filter(|(slot, _)| slot.node == index)
-            .map(|(slot, weight)| (slot.name.as_str(), *weight))
-            .collect();
-        let is_candidate = |name: &str| self.plan.servers.candidate.iter().any(|server| server == name);
-        let goes_back = own.iter().all(|(name, weight)| !is_candidate(name) || *weight == 0);
-        if !goes_back {
-            own.sort_by_key(|(name, weight)| (*weight == 0, is_candidate(name)));
-            return own;
+    /// One server's weight.
+    async fn set(&self, node: &HaproxyNode, server: &str, weight: u32) -> WriteResult {
+        match self.ask(node, &format!("set server {}/{server} weight {weight}", self.plan.backend)).await {
+            Ok(answer) if answer.trim().is_empty() => WriteResult::Accepted,
+            Ok(answer) => WriteResult::Refused(Clean::new(answer.trim())),
+            Err(trouble) => trouble.into(),
         }
-        own.sort_by_key(|(name, _)| is_candidate(name));
-        let (stable, candidate): (Vec<_>, Vec<_>) = own.into_iter().partition(|(name, _)| !is_candidate(name));
-        let full = stable.iter().filter(|(_, weight)| *weight > 0).map(|(name, _)| (*name, HAPROXY_WEIGHT_MAX));
-        let lowered = stable.iter().filter(|(_, weight)| *weight < HAPROXY_WEIGHT_MAX);
-        full.chain(candidate).chain(lowered.copied()).collect()
     }
 
-    async fn write_node(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
-        let weights = self.commands(index, setting);
-        let mut applied = 0;
-        for (server, weight) in weights {
-            let command = format!("set server {}/{server} weight {weight}", self.plan.backend);
-            let trouble = match self.ask(node, &command).await {
-                Ok(answer) if answer.trim().is_empty() => {
-                    applied += 1;
-                    continue;
-                }
-                Ok(answer) => WriteResult::Refused(Clean::new(format!("{server}: {}", answer.trim()))),
-                Err(Trouble::NotSent(why)) => WriteResult::NotSent(Clean::new(why)),
-                Err(Trouble::NoAnswer(why)) => WriteResult::Unknown(Clean::new(why)),
-            };
-            return if applied > 0 {
-                WriteResult::Unknown(Clean::new(format!(
-                    "half applied, {applied} servers: {}",
-                    super::words_of(&trouble)
-                )))
-            } else {
-                trouble
-            };
-        }
-        WriteResult::Accepted
+    fn is_candidate(&self, server: &str) -> bool {
+        self.plan.servers.candidate.iter().any(|name| name == server)
     }
+
+    /// A node's servers with their weights.
+    fn own(index: usize, setting: &Setting) -> impl Iterator<Item = (&str, u32)> {
+        setting.0.iter().filter(move |(slot, _)| slot.node == index).map(|(slot, weight)| (slot.name.as_str(), *weight))
+    }
+
+    async fn write_node(&self, index: usize, node: &HaproxyNode, setting: &Setting, way: Way) -> WriteResult {
+        match way {
+            Way::Forward => self.move_forward(index, node, setting).await,
+            Way::Back => self.bring_back(index, node, setting).await,
+        }
+    }
+
+    /// Stable first: raised it only waits for the candidate, and it is lowered only once the candidate has its full
+    /// weight; zeros come last, so no side meets the other at 0, when HAProxy would answer 503 to everybody. The
+    /// first command that fails is the last: what is half applied leads away from where all go no further.
+    async fn move_forward(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
+        let mut commands: Vec<(&str, u32)> = Self::own(index, setting).collect();
+        commands.sort_by_key(|(name, weight)| (*weight == 0, self.is_candidate(name)));
+        let mut done = Vec::new();
+        for (server, weight) in commands {
+            let result = self.set(node, server, weight).await;
+            let is_good = result == WriteResult::Accepted;
+            done.push((Clean::new(server), result));
+            if !is_good {
+                break;
+            }
+        }
+        together(&done, "commands")
+    }
+
+    /// Raises stable to the full, whatever it had, then empties the candidate, then gives stable its own weights:
+    /// no command leads away from where all go, so a connection that dies in between leaves nothing worse than there
+    /// was. Stable's weights are sent last even where they are the full: a late forward command may have lowered them.
+    ///
+    /// One server that refuses (renamed by a reload) must not keep the candidate in traffic: everything is tried once
+    /// one server of stable is known to be raised. Before that a candidate without weight could leave nobody to serve.
+    async fn bring_back(&self, index: usize, node: &HaproxyNode, setting: &Setting) -> WriteResult {
+        let (candidate, stable): (Vec<_>, Vec<_>) =
+            Self::own(index, setting).partition(|(name, _)| self.is_candidate(name));
+        let mut done: Vec<(Clean, WriteResult)> = Vec::new();
+        let mut is_raised = false;
+        for (server, _) in stable.iter().filter(|(_, weight)| *weight > 0) {
+            let result = self.set(node, server, HAPROXY_WEIGHT_MAX).await;
+            is_raised |= result == WriteResult::Accepted;
+            let is_silent = matches!(result, WriteResult::NotSent(_) | WriteResult::Unknown(_));
+            done.push((Clean::new(server), result));
+            if is_silent && !is_raised {
+                // Nobody is there: beginning again costs less than one timeout for each further server.
+                return together(&done, "commands");
+            }
+        }
+        if !is_raised {
+            let why = "not emptied: no server of stable took its weight, so nobody would serve";
+            done.extend(candidate.iter().map(|(server, _)| (Clean::new(server), WriteResult::NotSent(why.into()))));
+            return together(&done, "commands");
+        }
+        let mut is_emptied = true;
+        for (server, weight) in &candidate {
+            let result = self.set(node, server, *weight).await;
+            is_emptied &= result == WriteResult::Accepted;
+            done.push((Clean::new(server), result));
+        }
+        // Lowered now, stable would give a candidate that kept its weight more than before.
+        if is_emptied {
+            for (server, weight) in &stable {
+                done.push((Clean::new(server), self.set(node, server, *weight).await));
+            }
+        }
+        together(&done, "commands")
+    }
+}
+
+/// Which way a setting leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Forward,
+    /// The candidate gets nothing on any node.
+    Back,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -147,13 +201,28 @@ impl Traffic for HaproxyTraffic {
         })
     }
 
+    /// On the way back a node whose commands failed is tried again at once while another one still is waited for:
+    /// one that is dead must not delay one that lives. Each node's first pass takes at most one timeout for each of
+    /// its commands, and a second pass begins at the latest when the slowest first one ends.
     fn write(&self, setting: Setting, _tag: Option<String>) -> Pending<'_, WriteResult> {
         Box::pin(async move {
+            let goes_back = setting.0.iter().all(|(slot, weight)| *weight == 0 || !self.is_candidate(&slot.name));
+            let way = if goes_back { Way::Back } else { Way::Forward };
+            let unfinished = AtomicUsize::new(self.plan.nodes.len());
             let writes = self.plan.nodes.iter().enumerate().map(|(index, node)| {
-                let setting = &setting;
-                async move { (node.name.clone(), self.write_node(index, node, setting).await) }
+                let (setting, unfinished) = (&setting, &unfinished);
+                async move {
+                    let mut result = self.write_node(index, node, setting, way).await;
+                    unfinished.fetch_sub(1, Ordering::Relaxed);
+                    while way == Way::Back && result != WriteResult::Accepted && unfinished.load(Ordering::Relaxed) > 0
+                    {
+                        tokio::time::sleep(RETRY_PAUSE).await;
+                        result = self.write_node(index, node, setting, way).await;
+                    }
+                    (node.name.clone(), result)
+                }
             });
-            together(&join_all(writes).await)
+            together(&join_all(writes).await, "nodes")
         })
     }
 }

@@ -1,41 +1,124 @@
 //! A balancer with a percentage API: `POST {"blue":99.0,"green":1.0}`, read back with `GET`.
 
-use super::{Pending, Traffic};
+use super::{Pending, Traffic, words_of};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
 use crate::failpoint;
-use crate::plan::{HttpDriver, PERCENT_WHOLE};
+use crate::plan::{HttpDriver, PERCENT_WHOLE, Secret};
 use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use serde_json::{Map, Value};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Weights are thousandths of a percent.
 const WEIGHTS_PER_PERCENT: f64 = 1000.0;
 /// How far the two percentages may be from 100 together: the rounding of one decimal on each side.
 const SUM_TOLERANCE: f64 = 0.11;
+/// Connections kept warm: one that a read may be hanging on, and the other for the way back.
+const WARM: usize = 2;
+/// Longest wait for the answer to a way back before it is sent a second time over a new connection: a connection that
+/// a router has silently forgotten answers never, and a balancer that needs longer than this is asked twice for the
+/// same absolute setting, which does no harm.
+const SECOND_AFTER_MAX: Duration = Duration::from_secs(1);
+/// Part of the timeout after which it is sent a second time, where that is less: two thirds are left for its answer.
+const SECOND_AFTER_PART: u32 = 3;
 
 pub(super) struct HttpTraffic {
-    client: Client,
     plan: HttpDriver,
+    timeout: Duration,
+    clients: RwLock<Arc<Clients>>,
+    /// How many reads were begun: they take the warm connections in turn.
+    reads: AtomicUsize,
+}
+
+/// The clients of one reading of the plan's secrets.
+struct Clients {
+    /// One connection each. Reads take them in turn and so keep both open; a write takes the one that the newest read
+    /// does not, so a read that hangs is never in its way, and no DNS, TCP or TLS either.
+    warm: [Client; WARM],
+    /// A new connection for each request.
+    fresh: Client,
+}
+
+impl Clients {
+    fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, ClientError> {
+        let client = |keep| remote::client(&format!("traffic {}", plan.url), &plan.http, timeout, keep);
+        Ok(Self { warm: [client(Keep::Alive)?, client(Keep::Alive)?], fresh: client(Keep::Nothing)? })
+    }
+}
+
+/// What a write came to, and the status that said so.
+struct Written {
+    result: WriteResult,
+    status: Option<StatusCode>,
+}
+
+impl Written {
+    fn is_accepted(&self) -> bool {
+        self.result == WriteResult::Accepted
+    }
+
+    /// The same request was sent twice and neither was accepted: what is not certain of one is not of both.
+    fn with(self, second: Self) -> Self {
+        let is_unknown = |written: &Self| matches!(written.result, WriteResult::Unknown(_));
+        if is_unknown(&second) || !is_unknown(&self) { second } else { self }
+    }
 }
 
 impl HttpTraffic {
     pub fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, ClientError> {
-        Ok(Self { client: remote::client(&plan.http, timeout, Keep::Alive)?, plan: plan.clone() })
+        let clients = RwLock::new(Arc::new(Clients::new(plan, timeout)?));
+        Ok(Self { plan: plan.clone(), timeout, clients, reads: AtomicUsize::new(0) })
     }
 
-    async fn read_node(&self) -> Result<(Vec<SlotState>, Option<String>), Clean> {
+    fn clients(&self) -> Arc<Clients> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the plan's secrets again after a refusal: one that was renewed lets the next request in. Plain headers
+    /// cannot have changed. One that cannot be read leaves the clients as they are.
+    async fn read_secrets_again(&self) {
+        if self.plan.http.headers.iter().all(|(_, secret)| matches!(secret, Secret::Plain(_))) {
+            return;
+        }
+        let (plan, limit) = (self.plan.clone(), self.timeout);
+        // Their files may lie on a disk that hangs.
+        let made = tokio::task::spawn_blocking(move || Clients::new(&plan, limit));
+        match timeout(self.timeout, made).await {
+            Ok(Ok(Ok(clients))) => *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clients),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "secrets cannot be read again"),
+            Ok(Err(error)) => tracing::warn!(%error, "secrets cannot be read again"),
+            Err(_) => tracing::warn!("secrets cannot be read again in time"),
+        }
+    }
+
+    /// Asks for what the balancer holds: status, strong tag, body.
+    async fn get(&self) -> Result<(StatusCode, Option<String>, Bytes), Clean> {
         let url = format!("{}{}", self.plan.url, self.plan.read_path);
-        let response = self.client.get(&url).send().await.map_err(|error| match remote::failure(&error) {
+        let clients = self.clients();
+        let client = &clients.warm[self.reads.fetch_add(1, Ordering::Relaxed) % WARM];
+        let response = client.get(&url).send().await.map_err(|error| match remote::failure(&error) {
             Failure::Refused(host) => Clean::new(format!("{host} refuses connections")),
             Failure::NotSent(words) | Failure::NoAnswer(words) => words,
         })?;
         let status = response.status();
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_strong(tag));
         let tag = tag.map(str::to_owned);
-        let body = self.client.body(response, ANSWER_BYTES_MAX).await?;
+        let body = client.body(response, ANSWER_BYTES_MAX).await?;
+        if is_denied(status) {
+            self.read_secrets_again().await;
+        }
+        Ok((status, tag, body))
+    }
+
+    async fn read_node(&self) -> Result<(Vec<SlotState>, Option<String>), Clean> {
+        let (status, tag, body) = self.get().await?;
         if status != StatusCode::OK {
             return Err(Clean::new(format!("GET {} answers {}{}", self.plan.read_path, status.as_u16(), tail(&body))));
         }
@@ -66,13 +149,63 @@ impl HttpTraffic {
         Ok(Value::Object(body).to_string())
     }
 
-    async fn write_node(&self, setting: &Setting, tag: Option<String>) -> WriteResult {
+    async fn write_node(&self, setting: &Setting, tag: Option<&str>) -> WriteResult {
         let body = match self.body_for(setting) {
             Ok(body) => body,
             Err(why) => return WriteResult::NotSent(why),
         };
+        let gives_nothing = |name| setting.0.get(&Slot { node: 0, name }) == Some(&0);
+        let written = if gives_nothing(self.plan.fields.candidate.clone()) {
+            self.bring_back(&body).await
+        } else {
+            let clients = self.clients();
+            self.post(self.idle(&clients), &body, tag).await
+        };
+        if written.status.is_some_and(is_denied) {
+            self.read_secrets_again().await;
+        }
+        written.result
+    }
+
+    /// The warm connection that the newest read does not use.
+    fn idle<'c>(&self, clients: &'c Clients) -> &'c Client {
+        &clients.warm[self.reads.load(Ordering::Relaxed) % WARM]
+    }
+
+    /// A way back names no tag: it goes over whatever is there. Where the balancer insists on one, it is given the one
+    /// of this moment.
+    async fn bring_back(&self, body: &str) -> Written {
+        let first = self.post_twice(body, None).await;
+        let insists = |status| matches!(status, StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED);
+        if !first.status.is_some_and(insists) {
+            return first;
+        }
+        match self.get().await {
+            // Whatever else that answer says: a rollback needs no reading.
+            Ok((_, Some(tag), _)) => self.post_twice(body, Some(&tag)).await,
+            Ok((_, None, _)) => first.but("it insists on a tag, and its read gives none"),
+            Err(why) => first.but(&format!("it insists on a tag, and cannot be read: {why}")),
+        }
+    }
+
+    /// Sends over a warm connection, and once more over a new one when no answer comes soon.
+    async fn post_twice(&self, body: &str, tag: Option<&str>) -> Written {
+        let clients = self.clients();
+        let mut first = pin!(self.post(self.idle(&clients), body, tag));
+        let wait = (self.timeout / SECOND_AFTER_PART).min(SECOND_AFTER_MAX);
+        if let Ok(written) = timeout(wait, &mut first).await {
+            return written;
+        }
+        let mut second = pin!(self.post(&clients.fresh, body, tag));
+        tokio::select! {
+            written = &mut first => if written.is_accepted() { written } else { written.with(second.await) },
+            written = &mut second => if written.is_accepted() { written } else { written.with(first.await) },
+        }
+    }
+
+    async fn post(&self, client: &Client, body: &str, tag: Option<&str>) -> Written {
         let url = format!("{}{}", self.plan.url, self.plan.write_path);
-        let mut request = self.client.post(&url).header(CONTENT_TYPE, "application/json").body(body);
+        let mut request = client.post(&url).header(CONTENT_TYPE, "application/json").body(body.to_owned());
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);
         }
@@ -80,30 +213,43 @@ impl HttpTraffic {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
-                return match remote::failure(&error) {
+                let result = match remote::failure(&error) {
                     Failure::Refused(host) => WriteResult::NotSent(Clean::new(format!("{host} refuses connections"))),
                     Failure::NotSent(why) => WriteResult::NotSent(why),
                     Failure::NoAnswer(why) => WriteResult::Unknown(why),
                 };
+                return Written { result, status: None };
             }
         };
         failpoint::pass("http answered");
         let status = response.status();
-        let answer = self.client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        let answer = client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
+        Written { result: self.judge(status, tag, &answer), status: Some(status) }
+    }
+
+    fn judge(&self, status: StatusCode, tag: Option<&str>, answer: &[u8]) -> WriteResult {
         let path = &self.plan.write_path;
-        let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(&answer)));
+        let words = |what: &str| Clean::new(format!("POST {path} {what}{}", tail(answer)));
         match status {
             status if status.is_success() => WriteResult::Accepted,
-            StatusCode::PRECONDITION_FAILED => {
+            StatusCode::PRECONDITION_FAILED if tag.is_some() => {
                 WriteResult::Refused(words("answers 412: somebody changed it since it was read"))
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            status if is_denied(status) => {
                 WriteResult::Refused(words(&format!("answers {}: permission denied", status.as_u16())))
             }
             status if status.is_client_error() => WriteResult::Refused(words(&format!("answers {}", status.as_u16()))),
-            // A server or gateway that failed may have applied it all the same.
+            // A redirect is not followed; a server or gateway that failed may have applied it all the same.
             status => WriteResult::Unknown(words(&format!("answers {}", status.as_u16()))),
         }
+    }
+}
+
+impl Written {
+    /// A refusal with what else was tried.
+    fn but(self, why: &str) -> Self {
+        let result = WriteResult::Refused(Clean::new(format!("{}; {why}", words_of(&self.result))));
+        Self { result, ..self }
     }
 }
 
@@ -118,8 +264,12 @@ impl Traffic for HttpTraffic {
     }
 
     fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult> {
-        Box::pin(async move { self.write_node(&setting, tag).await })
+        Box::pin(async move { self.write_node(&setting, tag.as_deref()).await })
     }
+}
+
+fn is_denied(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// A weak tag never fulfils `If-Match` (RFC 9110, 13.1.1): sent with a write, it would forbid every one.
@@ -167,6 +317,7 @@ mod tests {
         let fields = PerRole { stable: "blue".to_owned(), candidate: "green".to_owned() };
         let read = |body: &str| percentages(&fields, body.as_bytes()).map(|p| p.candidate);
         assert_eq!(read(r#"{"blue":99.0,"green":1.0}"#), Ok(1.0));
+        assert_eq!(read(r#"{"blue":66.7,"green":33.4}"#), Ok(33.4), "each side rounded to one decimal");
         for (bad, why) in [
             ("<html>", "cannot be read"),
             (r#"{"blue":99,"green":1,"blue":1}"#, "\"blue\" is there twice"),
@@ -174,6 +325,12 @@ mod tests {
             (r#"{"blue":"99","green":1}"#, "no number \"blue\""),
             (r#"{"blue":60,"green":60}"#, "do not make 100"),
             (r#"{"blue":-1,"green":101}"#, "not a percentage"),
+            (r#"{"blue":null,"green":1}"#, "no number \"blue\""),
+            (r#"[99,1]"#, "no number \"blue\""),
+            (r#"{"blue":NaN,"green":1}"#, "cannot be read"),
+            (r#"{"blue":1e999,"green":1}"#, "cannot be read"),
+            (r#"{"blue":99.0,"green":1.0"#, "cannot be read"),
+            ("", "cannot be read"),
         ] {
             assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
         }

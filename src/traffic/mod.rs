@@ -20,10 +20,12 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A balancer.
 ///
-/// * Every call ends within the plan's `traffic.timeout` for each node, whatever the balancer does.
+/// * Every call ends within twice the plan's `traffic.timeout` for each slot and one more, whatever the balancer
+///   does; a read ends within one timeout, all nodes at once.
 /// * `read` reports each node on its own: one that cannot be read says why.
 /// * `write` sets every slot of the setting, on every node, raising before lowering so that no node is
-///   ever left with nobody to serve. It says what is certain and nothing more: the truth is in the next read.
+///   ever left with nobody to serve. A setting that leaves the candidate nothing is a way back: it goes on after
+///   what failed, wherever that does no harm. It says what is certain and nothing more: the truth is in the next read.
 pub trait Traffic: Send + Sync {
     /// Reads every node.
     fn read(&self) -> Pending<'_, BalancerState>;
@@ -39,18 +41,18 @@ pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, ClientError> {
     })
 }
 
-/// What several nodes' writes come to together.
-fn together(outcomes: &[(Clean, WriteResult)]) -> WriteResult {
+/// What several writes come to together: each node's, or each command's.
+fn together(outcomes: &[(Clean, WriteResult)], what: &str) -> WriteResult {
     let count = outcomes.len();
     let failed: Vec<&(Clean, WriteResult)> = outcomes.iter().filter(|(_, r)| *r != WriteResult::Accepted).collect();
     if failed.is_empty() {
         return WriteResult::Accepted;
     }
     let words =
-        failed.iter().map(|(node, result)| format!("{node}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
+        failed.iter().map(|(name, result)| format!("{name}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
     if failed.len() < count {
         return WriteResult::Unknown(Clean::new(format!(
-            "half applied, {} of {count} nodes: {words}",
+            "half applied, {} of {count} {what}: {words}",
             count - failed.len()
         )));
     }
@@ -80,9 +82,9 @@ mod tests {
         let accepted = || ("a".into(), WriteResult::Accepted);
         let refused = || ("b".into(), WriteResult::Refused("no".into()));
         let unsent = || ("c".into(), WriteResult::NotSent("down".into()));
-        assert_eq!(together(&[accepted(), accepted()]), WriteResult::Accepted);
-        assert!(matches!(together(&[accepted(), refused()]), WriteResult::Unknown(_)));
-        assert!(matches!(together(&[refused(), unsent()]), WriteResult::Refused(_)));
-        assert!(matches!(together(&[unsent(), unsent()]), WriteResult::NotSent(_)));
+        assert_eq!(together(&[accepted(), accepted()], "nodes"), WriteResult::Accepted);
+        assert!(matches!(together(&[accepted(), refused()], "nodes"), WriteResult::Unknown(_)));
+        assert!(matches!(together(&[refused(), unsent()], "nodes"), WriteResult::Refused(_)));
+        assert!(matches!(together(&[unsent(), unsent()], "nodes"), WriteResult::NotSent(_)));
     }
 }

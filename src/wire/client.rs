@@ -29,6 +29,9 @@ pub enum ClientError {
     /// It refuses.
     #[error("the keeper refuses: {0}")]
     Refused(Clean),
+    /// It went away while it was talked to: what was sent may have been taken.
+    #[error("the keeper went away: {0}")]
+    Lost(io::Error),
     /// It says something else.
     #[error("the keeper speaks another language: {0}")]
     Nonsense(String),
@@ -76,7 +79,7 @@ impl Client {
             Some(FromKeeper::Welcome { person, rights, .. }) => Ok(Self { connection, person, rights }),
             Some(FromKeeper::Refused { why }) => Err(ClientError::Refused(why)),
             Some(other) => Err(ClientError::Nonsense(format!("{other:?}").chars().take(80).collect())),
-            None => Err(ClientError::Nonsense("it closed the connection".into())),
+            None => Err(closed()),
         }
     }
 
@@ -105,10 +108,7 @@ impl Client {
     }
 
     async fn send(&mut self, message: &ToKeeper) -> Result<(), ClientError> {
-        timeout(ACKNOWLEDGE_WAIT, self.connection.send(message))
-            .await
-            .map_err(|_| ClientError::Hung)?
-            .map_err(|error| ClientError::Nonsense(error.to_string()))
+        timeout(ACKNOWLEDGE_WAIT, self.connection.send(message)).await.map_err(|_| ClientError::Hung)?.map_err(sorted)
     }
 
     /// Waits for the message that `pick` takes; snapshots that come in between are passed over.
@@ -121,12 +121,25 @@ impl Client {
                             return Ok(picked);
                         }
                     }
-                    Ok(None) => return Err(ClientError::Nonsense("it closed the connection".into())),
-                    Err(error) => return Err(ClientError::Nonsense(error.to_string())),
+                    Ok(None) => return Err(closed()),
+                    Err(error) => return Err(sorted(error)),
                 }
             }
         };
         timeout(ACKNOWLEDGE_WAIT, picking).await.map_err(|_| ClientError::Hung)?
+    }
+}
+
+fn closed() -> ClientError {
+    ClientError::Lost(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection"))
+}
+
+/// A frame that cannot be read is another language; everything else is a connection that broke.
+fn sorted(error: io::Error) -> ClientError {
+    if error.kind() == io::ErrorKind::InvalidData {
+        ClientError::Nonsense(error.to_string())
+    } else {
+        ClientError::Lost(error)
     }
 }
 

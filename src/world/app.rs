@@ -27,6 +27,8 @@ pub(super) struct App {
 struct Counts {
     ok: AtomicU64,
     failed: AtomicU64,
+    /// Requests that may fail.
+    users: AtomicU64,
     buckets: Mutex<[u64; BUCKETS.len() + 1]>,
     seconds: Mutex<f64>,
 }
@@ -99,7 +101,7 @@ impl Counts {
         *self.seconds.lock().unwrap_or_else(PoisonError::into_inner) += took;
         // The checks' own requests are few, so a chance failure there would only confuse: users' requests fail.
         let may_fail = !path.starts_with("/api/");
-        if may_fail && fastrand::f64() < world.error_chance(role) {
+        if may_fail && world.fails(role, self.users.fetch_add(1, Ordering::Relaxed), fastrand::f64()) {
             self.failed.fetch_add(1, Ordering::Relaxed);
             return json(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": "no connection left in the pool"}));
         }

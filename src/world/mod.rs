@@ -40,6 +40,7 @@ pub const LOAD_DEFAULT: f64 = 200.0;
 /// The state that proxy, apps and scenario share.
 #[derive(Debug)]
 struct World {
+    /// Never `random`: that was resolved when the world was made.
     scenario: Scenario,
     split: Mutex<SplitState>,
 }
@@ -51,7 +52,6 @@ struct SplitState {
     version: u64,
     first_share: Option<Mono>,
     drifted: bool,
-    leaked: Option<Mono>,
 }
 
 impl World {
@@ -67,9 +67,6 @@ impl World {
         if split > Split::ALL_STABLE && state.first_share.is_none() {
             state.first_share = Some(clock::mono());
         }
-        if split > Split::ALL_STABLE {
-            state.leaked.get_or_insert_with(clock::mono);
-        }
     }
 
     /// Seconds since the candidate first had traffic.
@@ -78,43 +75,57 @@ impl World {
     }
 }
 
-/// Runs a world until the future is dropped.
-pub async fn run(options: WorldOptions) -> io::Result<()> {
-    let world = Arc::new(World {
-        scenario: options.scenario,
-        split: Mutex::new(SplitState {
-            split: Split::ALL_STABLE,
-            version: 0,
-            first_share: None,
-            drifted: false,
-            leaked: None,
-        }),
-    });
-    let listener = TcpListener::bind(&options.listen)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen)))?;
-    let proxy_address = listener.local_addr()?;
-    let apps = PerRole {
-        stable: App::start(Role::Stable, world.clone()).await?,
-        candidate: App::start(Role::Candidate, world.clone()).await?,
-    };
-    let addresses = PerRole { stable: apps.stable.address, candidate: apps.candidate.address };
-    let proxy = proxy::Proxy::new(world.clone(), addresses)?;
-    // "127.0.0.1:0" asks for any port: then the plan must name the one that was given.
-    let told = if options.listen.ends_with(":0") { proxy_address.to_string() } else { options.listen.clone() };
-    if let Some(path) = &options.write_plan {
-        plan_file::write(path, &told, addresses, options.speed)?;
+/// A world that listens; nothing is answered before it runs.
+pub struct Listening {
+    world: Arc<World>,
+    listener: TcpListener,
+    apps: PerRole<SocketAddr>,
+    address: SocketAddr,
+    load: f64,
+}
+
+impl Listening {
+    /// Opens the world's ports and writes its plan.
+    pub async fn new(options: WorldOptions) -> io::Result<Self> {
+        let split = SplitState { split: Split::ALL_STABLE, version: 0, first_share: None, drifted: false };
+        let world = Arc::new(World { scenario: options.scenario.resolved(), split: Mutex::new(split) });
+        let listener = TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen)))?;
+        let address = listener.local_addr()?;
+        let apps = PerRole {
+            stable: App::start(Role::Stable, world.clone()).await?.address,
+            candidate: App::start(Role::Candidate, world.clone()).await?.address,
+        };
+        // "127.0.0.1:0" asks for any port: then the plan must name the one that was given.
+        let told = if options.listen.ends_with(":0") { address.to_string() } else { options.listen };
+        if let Some(path) = &options.write_plan {
+            plan_file::write(path, &told, apps, options.speed)?;
+        }
+        Ok(Self { world, listener, apps, address, load: options.load })
     }
-    tracing::info!(%proxy_address, "world listens");
-    let proxying = proxy.serve(listener);
-    let loading = load::run(proxy_address, options.load)?;
-    let acting = scenario::act(world);
-    tokio::select! {
-        () = proxying => {}
-        () = loading => {}
-        () = acting => {}
+
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
-    Ok(())
+
+    /// What goes wrong; of `random` the one that was chosen.
+    pub fn scenario(&self) -> Scenario {
+        self.world.scenario
+    }
+
+    /// Runs until the future is dropped.
+    pub async fn run(self) -> io::Result<()> {
+        let proxy = proxy::Proxy::new(self.world.clone(), self.apps)?;
+        let loading = load::run(self.address, self.load)?;
+        tokio::select! {
+            () = proxy.serve(self.listener) => {}
+            () = loading => {}
+            () = scenario::act(self.world) => {}
+        }
+        Ok(())
+    }
 }
 
 fn url_of(address: SocketAddr) -> String {

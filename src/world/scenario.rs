@@ -30,7 +30,7 @@ pub enum Scenario {
     LateWrites,
     /// Somebody else moves 10 % more to the candidate, 8 s after the first share.
     Drift,
-    /// One of the others, chosen by the seed.
+    /// One of the others in which something goes wrong, chosen by the seed.
     Random(u64),
 }
 
@@ -47,7 +47,7 @@ pub const SCENARIOS: [(&str, Scenario, &str); 12] = [
     ("balancer-down", Scenario::BalancerDown, "the balancer's API fails for 30 s"),
     ("late-writes", Scenario::LateWrites, "writes land 3 s after their answer"),
     ("drift", Scenario::Drift, "somebody else moves traffic"),
-    ("random", Scenario::Random(0), "one of the others, by --seed"),
+    ("random", Scenario::Random(0), "one of those in which something goes wrong, by --seed"),
 ];
 
 impl Scenario {
@@ -57,11 +57,18 @@ impl Scenario {
         Some(if matches!(scenario, Self::Random(_)) { Self::Random(seed) } else { *scenario })
     }
 
-    /// What a random scenario comes to; any other is itself.
+    /// The word that chooses it.
+    pub fn name(self) -> &'static str {
+        let same = |known: Self| matches!((known, self), (Self::Random(_), Self::Random(_))) || known == self;
+        SCENARIOS.iter().find(|(_, known, _)| same(*known)).map_or("random", |(name, _, _)| name)
+    }
+
+    /// What a random scenario comes to; any other is itself. Something goes wrong in each that may be chosen.
     pub fn resolved(self) -> Self {
         let Self::Random(seed) = self else { return self };
-        let choices = SCENARIOS.len() as u64 - 1;
-        SCENARIOS[usize::try_from(fastrand::Rng::with_seed(seed).u64(..choices)).unwrap_or(0)].1
+        let goes_wrong = |scenario: &Self| !matches!(scenario, Self::Healthy | Self::Random(_));
+        let choices: Vec<Self> = SCENARIOS.iter().map(|(_, scenario, _)| *scenario).filter(goes_wrong).collect();
+        choices[fastrand::Rng::with_seed(seed).usize(..choices.len())]
     }
 }
 
@@ -69,6 +76,9 @@ impl Scenario {
 const NEVER: f64 = f64::INFINITY;
 /// A well environment's own error ratio.
 const USUAL_ERRORS: f64 = 0.001;
+/// While the candidate flaps every so many-th of its requests fails, and none by chance: of a hundred in a window one
+/// or two, above the plan's warning at 1 %, and of the forty that its limit asks for one, below the hold at 3 %.
+const FLAPPING_EVERY: u64 = 70;
 
 impl World {
     fn candidate_share(&self) -> f64 {
@@ -79,23 +89,44 @@ impl World {
         self.since_first_share().unwrap_or(-NEVER)
     }
 
-    /// The chance that a request to an environment fails.
-    pub(super) fn error_chance(&self, role: Role) -> f64 {
+    /// The scenario as far as it concerns an environment: stable is well in all of them.
+    fn ails(&self, role: Role) -> Scenario {
+        match role {
+            Role::Stable => Scenario::Healthy,
+            Role::Candidate => self.scenario,
+        }
+    }
+
+    /// Whether an environment fails its users' `nth` request, for a random number from 0 to 1.
+    pub(super) fn fails(&self, role: Role, nth: u64, chance: f64) -> bool {
+        if self.ails(role) == Scenario::Flapping {
+            return self.after_first_share().rem_euclid(16.0) < 8.0 && nth.is_multiple_of(FLAPPING_EVERY);
+        }
+        chance < self.error_chance(role)
+    }
+
+    fn error_chance(&self, role: Role) -> f64 {
         let share = self.candidate_share();
-        match (role, self.scenario.resolved()) {
-            (Role::Candidate, Scenario::Story) if share >= 0.2 => 0.065,
-            (Role::Candidate, Scenario::Errors) => (share * 0.8 - 0.03).clamp(USUAL_ERRORS, 0.9),
-            (Role::Candidate, Scenario::Flapping) if self.after_first_share().rem_euclid(16.0) < 8.0 => 0.018,
-            _ => USUAL_ERRORS,
+        match self.ails(role) {
+            Scenario::Story if share >= 0.2 => 0.065,
+            Scenario::Errors => (share * 0.8 - 0.03).clamp(USUAL_ERRORS, 0.9),
+            Scenario::Story
+            | Scenario::Healthy
+            | Scenario::Slow
+            | Scenario::Leak
+            | Scenario::Flapping
+            | Scenario::Crash
+            | Scenario::MetricsLost
+            | Scenario::BalancerDown
+            | Scenario::LateWrites
+            | Scenario::Drift
+            | Scenario::Random(_) => USUAL_ERRORS,
         }
     }
 
     /// How long an environment takes for a request, for a random number from 0 to 1.
     pub(super) fn latency(&self, role: Role, chance: f64) -> Duration {
-        let slowed = match (role, self.scenario.resolved()) {
-            (Role::Candidate, Scenario::Slow) => 1.0 + self.candidate_share() * 20.0,
-            _ => 1.0,
-        };
+        let slowed = if self.ails(role) == Scenario::Slow { 1.0 + self.candidate_share() * 20.0 } else { 1.0 };
         // Most answers take 10 to 30 ms, one in a hundred up to 80: a plausible tail.
         let millis = if chance < 0.99 { 10.0 + 20.0 * chance } else { 30.0 + 5000.0 * (chance - 0.99) };
         Duration::from_secs_f64(millis * slowed / 1000.0)
@@ -103,31 +134,29 @@ impl World {
 
     /// Memory in use as a part of the limit.
     pub(super) fn memory(&self, role: Role) -> f64 {
-        match (role, self.scenario.resolved()) {
-            (Role::Candidate, Scenario::Leak) => (0.42 + self.after_first_share().max(0.0) * 0.012).min(0.99),
-            _ => 0.42,
-        }
+        let leaked = if self.ails(role) == Scenario::Leak { self.after_first_share().max(0.0) * 0.012 } else { 0.0 };
+        (0.42 + leaked).min(0.99)
     }
 
     pub(super) fn is_crashed(&self, role: Role) -> bool {
-        role == Role::Candidate && self.scenario.resolved() == Scenario::Crash && self.after_first_share() > 5.0
+        self.ails(role) == Scenario::Crash && self.after_first_share() > 5.0
     }
 
     pub(super) fn metrics_hang(&self, role: Role) -> bool {
-        role == Role::Candidate && self.scenario.resolved() == Scenario::MetricsLost && self.after_first_share() > 3.0
+        self.ails(role) == Scenario::MetricsLost && self.after_first_share() > 3.0
     }
 
     pub(super) fn balancer_fails(&self) -> bool {
-        self.scenario.resolved() == Scenario::BalancerDown && (5.0..35.0).contains(&self.after_first_share())
+        self.scenario == Scenario::BalancerDown && (5.0..35.0).contains(&self.after_first_share())
     }
 
     pub(super) fn write_delay(&self) -> Duration {
-        if self.scenario.resolved() == Scenario::LateWrites { Duration::from_secs(3) } else { Duration::ZERO }
+        if self.scenario == Scenario::LateWrites { Duration::from_secs(3) } else { Duration::ZERO }
     }
 
     /// Somebody else's hand.
     fn drift(&self) {
-        if self.scenario.resolved() != Scenario::Drift || self.after_first_share() < 8.0 {
+        if self.scenario != Scenario::Drift || self.after_first_share() < 8.0 {
             return;
         }
         let mut state = self.split.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,5 +174,39 @@ pub(super) async fn act(world: Arc<World>) {
     loop {
         ticks.tick().await;
         world.drift();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_the_seed_something_goes_wrong_and_has_a_name() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..1000 {
+            let chosen = Scenario::Random(seed).resolved();
+            assert!(!matches!(chosen, Scenario::Healthy | Scenario::Random(_)), "seed {seed}: {chosen:?}");
+            assert_eq!(Scenario::Random(seed).resolved(), chosen, "a seed chooses the same each time");
+            seen.insert(chosen.name());
+        }
+        assert_eq!(seen.len(), SCENARIOS.len() - 2, "{seen:?}");
+        for (name, scenario, _) in SCENARIOS {
+            assert_eq!(scenario.name(), name);
+        }
+    }
+    #[test]
+    fn what_flaps_never_reaches_the_hold_limit() {
+        let plan = crate::plan::load(std::path::Path::new("demo.toml"), include_str!("../../config/demo.toml"));
+        let plan = plan.expect("the demo's plan");
+        let guardrail = &plan.guardrails[0];
+        let least = guardrail.subject.minimum_requests;
+        let hold = guardrail.hold.expect("a limit");
+        for requests in least..2000 {
+            // As many as can fall into one window.
+            let failed = requests.div_ceil(FLAPPING_EVERY) as f64 / requests as f64;
+            assert!(failed < hold, "{requests} requests: {failed}");
+        }
+        assert!(1.0 / FLAPPING_EVERY as f64 > guardrail.warn.expect("a limit"));
     }
 }

@@ -11,6 +11,7 @@ use std::hint::black_box;
 use std::path::Path;
 use warroom::domain::Wall;
 use warroom::plan::{Metrics, load};
+use warroom::probe::exposition::Format;
 use warroom::probe::{collect, exposition};
 
 const ROUNDS: u32 = 5;
@@ -44,15 +45,15 @@ fn main() {
 
 fn compare(what: &str, text: &str, plan: &Metrics) {
     let mut samples = 0_u32;
-    exposition::read(text.as_bytes(), |_| samples += 1).expect("readable");
+    exposition::read(text.as_bytes(), Format::Text, |_| samples += 1).expect("readable");
     println!("{what}: {} bytes, {samples} samples, best of {ROUNDS}", text.len());
     print("read, every sample", text, samples, || {
         let mut sum = 0.0;
-        exposition::read(text.as_bytes(), |sample| sum += sample.value).expect("readable");
+        exposition::read(text.as_bytes(), Format::Text, |sample| sum += sample.value).expect("readable");
         black_box(sum);
     });
     print("collect, wanted families", text, samples, || {
-        collect(text.as_bytes(), plan, Wall::from_millis(0)).expect("readable");
+        collect(text.as_bytes(), Format::Text, plan, Wall::from_millis(0)).expect("readable");
     });
     print("prometheus-parse", text, samples, || {
         black_box(prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned())))).ok();

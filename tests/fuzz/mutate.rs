@@ -6,8 +6,8 @@ use fastrand::Rng;
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Words that the readers know, or that readers are known to stumble over.
-const WORDS: &str = r##"{ } [ ] [[ ]] " \ \" , : = ''' -1 0 1e308 1e-400 18446744073709551615 -9223372036854775808
-    9007199254740993 NaN +Inf null true "100_%" "10m" 1979-05-27 #_EOF #_{}_1 {"secs":18446744073709551615,"nanos":999999999}"##;
+const WORDS: &str = r#"{ } [ ] [[ ]] " \ \" , : = ''' -1 0 1e308 1e-400 18446744073709551615 -9223372036854775808
+    9007199254740993 NaN +Inf null true "100_%" "10m" 1979-05-27 #_EOF #_{}_1 {"secs":18446744073709551615,"nanos":999999999}"#;
 /// And what is no word.
 const MARKS: [&[u8]; 8] = [b"\n", b"\n\n", b"\r\n", b"\t", b"\0", b"\xff", b"\xe2\x80\xae", b"\x1b[31m"];
 

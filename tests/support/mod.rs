@@ -229,7 +229,13 @@ impl Home {
     /// A short path: a socket's has at most 107 bytes.
     #[track_caller]
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("wr-").rand_bytes(6).tempdir_in("/tmp").expect("a folder");
+        Self::within(Path::new("/tmp"))
+    }
+
+    /// The same on another file system.
+    #[track_caller]
+    pub fn within(place: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("wr-").rand_bytes(6).tempdir_in(place).expect("a folder");
         Self { folder, look_every: LOOK_EVERY }
     }
 

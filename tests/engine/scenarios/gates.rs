@@ -275,3 +275,21 @@ fn a_counter_that_is_not_a_number_is_not_an_idle_candidate() {
         ],
     );
 }
+
+#[test]
+fn what_a_missing_counter_counted_is_not_known() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[Role::Candidate].errors = 0.5;
+    rig.worlds[Role::Candidate].scraping = Scraping::Missing;
+    rig.wait(6_000);
+    rig.worlds[Role::Candidate].scraping = Scraping::Fine;
+    rig.wait(100);
+    // Counted from nothing, the whole past would water down the errors of the last seconds.
+    let gates = rig.engine.gates();
+    let limit = gates.iter().find(|gate| gate.name.as_str() == "limit").expect("a limit");
+    assert_eq!(
+        (limit.verdict, limit.detail.as_str().contains("not measured yet")),
+        (Verdict::Unknown, true),
+        "{limit:?}"
+    );
+}

@@ -280,7 +280,7 @@ fn one_scrape_without_the_series_neither_holds_nor_rolls_back() {
 
 #[test]
 fn blind_holds_without_any_guardrail_too() {
-    let plan = Sections { limits: "", ..MANUAL };
+    let plan = Sections { limits: "[[checks]]\nname = \"balancer\"\nkind = \"balancer\"\n", ..MANUAL };
     after_first_step(
         &plan,
         &[

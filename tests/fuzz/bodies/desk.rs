@@ -138,7 +138,7 @@ impl Sitting {
             23 => self.input(Input::Continued),
             24 | 25 => self.answer(arg),
             26 => {
-                self.linked = arg % 4 != 0;
+                self.linked = !arg.is_multiple_of(4);
                 self.input(Input::Linked(self.linked));
             }
             27 => self.input(Input::Direct("half ^[[31m done".repeat(usize::from(arg)))),
@@ -303,7 +303,7 @@ fn statuses() -> &'static [Option<Status>] {
             change(&mut scene);
             Some(scene.status())
         };
-        let locked = |_: ()| {
+        let locked = || {
             let mut scene = Scene::ready();
             scene.advance();
             scene.run(3.0);
@@ -325,7 +325,7 @@ fn statuses() -> &'static [Option<Status>] {
                 scene.healthy.stable = false;
                 scene.run(5.0);
             }),
-            locked(()),
+            locked(),
             of(|scene| {
                 scene.roll_back();
                 scene.run(20.0);

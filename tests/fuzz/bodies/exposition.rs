@@ -4,11 +4,18 @@ use std::path::Path;
 use std::sync::OnceLock;
 use warroom::domain::Wall;
 use warroom::plan::{Metrics, load};
+use warroom::probe::exposition::Format;
 use warroom::probe::{collect, exposition};
 
 pub fn body(data: &[u8]) {
+    for format in [Format::Text, Format::OpenMetrics] {
+        body_as(data, format);
+    }
+}
+
+fn body_as(data: &[u8], format: Format) {
     let mut samples = 0_usize;
-    let read = exposition::read(data, |sample| {
+    let read = exposition::read(data, format, |sample| {
         samples += 1;
         assert!(!sample.name.is_empty());
         for (name, value) in sample.labels.iter().take(50) {
@@ -18,7 +25,7 @@ pub fn body(data: &[u8]) {
     });
     let lines = data.split(|byte| *byte == b'\n').count();
     assert!(samples <= lines);
-    let collected = collect(data, metrics(), Wall::from_millis(1_795_348_800_000));
+    let collected = collect(data, format, metrics(), Wall::from_millis(1_795_348_800_000));
     match read {
         Ok(()) => {}
         Err(error) => {

@@ -23,7 +23,7 @@ impl Witness<'_> {
                 self.failures = match health {
                     Health::Healthy => 0,
                     Health::Failing(_) => self.failures + 1,
-                    Health::Unknown(_) => self.failures,
+                    Health::Unknown(_) => 0,
                 };
                 self.health = Some((self.now, health.clone()));
             }

@@ -345,6 +345,7 @@ impl<'s> Witness<'s> {
 
     fn stable_is_down(&self) -> bool {
         let ready = self.stage.plan.rollback.stable_ready;
+        // An answer that did not come is not one that failed: the row of failing ones begins anew.
         self.failures >= 3 || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
     }
 

@@ -1,0 +1,76 @@
+//! The rescue card, run by a real shell with the real curl and socat against the embedded world and HAProxy:
+//! what it says must bring all traffic back when warroom is not there.
+
+#![allow(clippy::unwrap_used)] // the helpers are tests too, and clippy.toml only knows functions that say so
+
+mod plan_common;
+mod support;
+
+use plan_common::{HAPROXY, sound};
+use std::path::Path;
+use std::process::Command;
+use support::{App, Haproxy, Home, World, need, wait_until};
+use warroom::plan::{load, rescue_card};
+
+/// Runs a card as it is pasted; gives what it printed.
+#[track_caller]
+fn run(card: &str) -> String {
+    let output = Command::new("/bin/sh").args(["-c", card]).output().expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{card}\n{said}");
+    said
+}
+
+#[test]
+fn the_http_card_brings_all_traffic_back() {
+    let home = Home::new();
+    let world = World::start(&home, "healthy", "1", "0");
+    let plan = load(Path::new("world.toml"), &world.plan).expect("the world's plan");
+    let set = "curl -fsS --max-time 10 -d '{\"blue\":75,\"green\":25}'";
+    run(&format!("{set} http://{}/api/traffic", world.proxy));
+    assert_eq!(world.candidate_percent().map(f64::round), Some(25.0));
+    let card = rescue_card(&plan);
+    let said = run(&card);
+    assert!(said.contains("{\"blue\":100.0,\"green\":0.0}"), "read back: {said}");
+    assert_eq!(world.candidate_percent().map(f64::round), Some(0.0));
+}
+
+#[test]
+fn the_haproxy_card_brings_all_traffic_back_on_every_node() {
+    if !need("haproxy") || !need("socat") {
+        return;
+    }
+    let apps = [App::start(), App::start(), App::start()];
+    let servers =
+        [("green1", apps[0].address(), 10), ("green2", apps[1].address(), 10), ("blue1", apps[2].address(), 20)];
+    let nodes = [Haproxy::start(&servers, "admin"), Haproxy::start(&servers, "admin")];
+    let text = HAPROXY
+        .replace("backend = \"web\"", "backend = \"app\"")
+        .replace("10.0.0.9:9999", &nodes[0].api())
+        .replace("/run/haproxy.sock", &nodes[1].socket().display().to_string());
+    nodes[1].ask("set server app/green1 state maint").expect("an answer");
+    let card = rescue_card(&sound(&text));
+    run(&card);
+    for node in &nodes {
+        let weights = node.states().expect("states");
+        assert_eq!(["green1", "green2", "blue1"].map(|name| weights[name].0), [256, 256, 0], "{card}");
+    }
+    // What it says of a server in maintenance is a command, and it works.
+    let ready = "# a stable server in maint or drain gets nothing: ";
+    for command in card.lines().filter_map(|line| line.trim().strip_prefix(ready)) {
+        run(command);
+    }
+    wait_until("the server is up again", || nodes[1].states().is_some_and(|states| states["green1"].1));
+}
+
+/// A rate that is none is a mistake in the command, not a schedule without warnings.
+#[test]
+fn a_rate_that_is_none_is_refused() {
+    let home = Home::new();
+    let plan = home.write("plan.toml", HAPROXY);
+    let plan = plan.to_str().unwrap();
+    home.run(["plan", plan, "--rate", "12"]).exits(0);
+    for rate in ["nan", "-5", "inf", "many"] {
+        home.run(["plan", plan, "--rate", rate]).exits(2);
+    }
+}

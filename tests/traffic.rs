@@ -1,0 +1,10 @@
+//! The drivers against servers that misbehave on purpose, each on a loopback port of its own.
+
+mod support;
+
+#[path = "traffic/fakes.rs"]
+mod fakes;
+#[path = "traffic/haproxy.rs"]
+mod haproxy;
+#[path = "traffic/http.rs"]
+mod http;
