@@ -120,18 +120,14 @@ impl Engine {
                 return refuse("an override needs a reason");
             }
         }
-        if self.shift.is_some() {
-            // Also under a hold, which does not call back what was sent.
-            return refuse("a shift is under way; it must be read back first");
-        }
-        // What cannot be set is refused before anything is said or a hold is left.
-        self.setting_of(step).map_err(|why| vec![why])?;
         self.look_at_limits();
         let how = if over.is_some() { How::Overridden } else { How::Pressed };
         let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
         if !closed.is_empty() {
             return Err(closed);
         }
+        // What cannot be set is refused before anything is said and before a hold is left.
+        self.setting_of(step).map_err(|why| vec![why])?;
         if let Some(over) = over {
             let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
             let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };

@@ -741,6 +741,9 @@ impl<'s> Life<'s> {
                 self.take(Event::ClockJumped { by });
                 true
             }
+            Fault::ServersDown => {
+                self.stage.layout.slots.iter().enumerate().any(|(slot, _)| self.weather.is_down(slot))
+            }
             Fault::Suspend => {
                 self.stands_still(1, 40);
                 true

@@ -452,18 +452,3 @@ fn nothing_is_complete_that_nobody_has_read_lately() {
     rig.wait(2_000);
     assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
 }
-
-#[test]
-fn a_first_step_that_was_missed_can_be_tried_again_without_an_override() {
-    let mut rig = Rig::ready(&MANUAL);
-    rig.next_fates(&[Fate::Lost]);
-    rig.advance("alice");
-    rig.wait(9_000);
-    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
-    rig.resume("alice");
-    rig.wait(2_000);
-    assert_eq!(rig.engine.phase(), Phase::Ready, "{:#?}", rig.engine.gates());
-    rig.advance("alice");
-    rig.wait(1_000);
-    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
-}

@@ -3,7 +3,7 @@
 use super::{Rule, Witness};
 use std::collections::VecDeque;
 use std::time::Duration;
-use warroom::domain::{Mono, Role, Split};
+use warroom::domain::{Mono, Role};
 use warroom::engine::Scrape;
 
 const WINDOW: Duration = Duration::from_secs(6);
@@ -99,7 +99,9 @@ impl Witness<'_> {
 
     pub(super) fn is_breached_for_long(&self) -> bool {
         let lasts = |since| self.feeds[Role::Candidate].read_at().is_some_and(|at| at.since(since) > ACTS_WITHIN);
-        self.began && self.breach_since.is_some_and(lasts)
+        // A setting that was just taken over is looked at with the next turn.
+        let stands = self.now.since(self.reached_at) > Duration::from_secs(1);
+        self.began && stands && self.breach_since.is_some_and(lasts)
     }
 
     /// 1: the limit on the candidate's errors, at the moment of sending.
@@ -109,12 +111,12 @@ impl Witness<'_> {
             Errors::Known(ratio) => ratio <= HOLD + 1e-9,
             Errors::Reset => true,
             // Before the first step the candidate has too few requests by nature.
-            Errors::TooFew => self.current == Split::ALL_STABLE,
+            Errors::TooFew => !self.began,
             Errors::Unknown => {
                 let no_series = |scrapes: &VecDeque<_>| {
                     scrapes.back().is_some_and(|(_, requests, _): &(_, Option<f64>, _)| requests.is_none())
                 };
-                self.current == Split::ALL_STABLE && self.feeds[Role::Candidate].each.iter().any(no_series)
+                !self.began && self.feeds[Role::Candidate].each.iter().any(no_series)
             }
         };
         if !allows {
