@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.  q ends the demo.";
+const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.  q ends the demo";
 /// How long the world may take to listen.
 const WORLD_WAIT: Duration = Duration::from_secs(10);
 /// How long the demo's keeper outlives its console.

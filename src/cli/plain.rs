@@ -75,7 +75,10 @@ pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
             "candidate {split} at the balancer; quitting changed nothing; the keeper goes on (process {})",
             status.keeper.pid
         );
-        let _ = writeln!(out, "  warroom attach {run}      warroom rollback {run}      warroom log {run}");
+        // A keeper that only watches cannot roll back.
+        let back =
+            if snapshot.phase == Phase::Observing { String::new() } else { format!("warroom rollback {run}      ") };
+        let _ = writeln!(out, "  warroom attach {run}      {back}warroom log {run}");
     }
     exit_of(last)
 }
