@@ -158,7 +158,7 @@ impl Witness<'_> {
         }
         if !is_own {
             back.foreign = Some(seen.to_vec());
-            back.differs = None;
+            (back.differs, back.failed_at) = (None, None);
         } else if !hides {
             back.foreign = None;
             back.differs = back.differs.or(Some(now));
