@@ -167,8 +167,8 @@ struct Stage {
     balancer: Balancer,
     blue: App,
     green: App,
-    /// Takes connections and never answers.
-    hole: TcpListener,
+    /// Take connections and never answer.
+    holes: [TcpListener; 2],
     long: bool,
 }
 
@@ -182,8 +182,8 @@ struct Run {
 impl Stage {
     fn new() -> Self {
         let long = std::env::var_os("WARROOM_LONG").is_some();
-        let hole = TcpListener::bind("127.0.0.1:0").expect("a port");
-        Self { balancer: Balancer::start(), blue: App::start(), green: App::start(), hole, long }
+        let holes = [(), ()].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+        Self { balancer: Balancer::start(), blue: App::start(), green: App::start(), holes, long }
     }
 
     fn of<T>(&self, short_long: (T, T)) -> T {
@@ -199,8 +199,8 @@ impl Stage {
         let home = if duress.on_disk || !memory.is_dir() { Home::new() } else { Home::within(memory) };
         let mut text = PlanText::http(&self.blue, &self.green, &self.balancer.address, "1s").text();
         if duress.metrics {
-            let hole = self.hole.local_addr().expect("an address");
-            for app in [&self.blue, &self.green] {
+            for (app, hole) in [&self.blue, &self.green].into_iter().zip(&self.holes) {
+                let hole = hole.local_addr().expect("an address");
                 text = text.replace(&format!("http://{}", app.address()), &format!("http://{hole}"));
             }
         }

@@ -38,7 +38,7 @@ fn watch(places: &Places, run: &RunId, mut keeper: Child, tell: &mpsc::Sender<St
         keeper = loop {
             let Some(nth) = again.next(clock::mono()) else {
                 let words =
-                    format!("KEEPER DOWN: died again after {AGAIN_MAX} starts, left down; R, y goes directly; {how}",);
+                    format!("KEEPER DOWN: died again after {AGAIN_MAX} starts, left down; R, y goes directly; {how}");
                 let _ = tell.blocking_send(words);
                 return;
             };

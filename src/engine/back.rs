@@ -152,7 +152,7 @@ impl Engine {
             self.ledger.record(&drift.setting);
         }
         self.epoch.0 += 1;
-        // What was to go forward in this very turn stays here.
+        // What was decided in this very turn and has not left yet does not leave any more.
         out.retain(|effect| !matches!(effect, Effect::WriteSplit { direction: Direction::Forward, .. }));
         let shift = self.shift.take().filter(Shift::was_sent);
         let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));

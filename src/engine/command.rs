@@ -277,6 +277,8 @@ impl Engine {
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
         self.sampling.restart();
+        // What the limits say of it is said at once.
+        self.watched_at = None;
     }
 
     fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {

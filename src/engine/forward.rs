@@ -291,7 +291,8 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let seen = self.balancer_is_known() && self.drift.is_none() || planted(Bug::CompleteUnread);
+        let holds_it = self.balancer_is_known() && self.drift.is_none();
+        let seen = holds_it || planted(Bug::CompleteUnread);
         if at_end
             && seen
             && self.position.is_some()

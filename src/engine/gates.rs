@@ -241,13 +241,12 @@ impl Engine {
     }
 
     /// Whether a limit is unknown only because its environment has no traffic: the candidate before the first
-    /// step, stable after the last.
+    /// step is reached, stable after the last.
     pub(super) fn is_idle(&self, index: usize) -> bool {
         let subject = &self.plan.guardrails[index].subject;
         let under_way = self.drift.is_some() || self.shift.is_some();
         let is_without = match subject.role {
-            // Once a step was tried, nobody knows what it left on the candidate.
-            Role::Candidate => !self.forward_began,
+            Role::Candidate => self.current == Split::ALL_STABLE,
             Role::Stable => self.current == Split::ALL_CANDIDATE && !under_way,
         };
         if !is_without {

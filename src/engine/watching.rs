@@ -361,6 +361,12 @@ impl Engine {
         }
     }
 
+    /// Whether stable was down when it was last seen, however long ago. The keeper sends nothing there by itself.
+    fn stable_was_down(&self) -> bool {
+        let few = |(up, all): (usize, usize)| (up as f64) < all as f64 * self.plan.rollback.stable_ready;
+        self.health[Role::Stable].is_down() || self.slots_up(Role::Stable).is_some_and(few)
+    }
+
     /// Looks at every limit and acts on what they ask for.
     pub(super) fn watch_limits(&mut self, out: &mut Vec<Effect>) {
         let is_due = self.watched_at.is_none_or(|at| self.now.since(at) >= LIMITS_INTERVAL);
@@ -489,7 +495,7 @@ impl Engine {
         if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
             return Some(format!("somebody else set {}", drift.setting));
         }
-        let is_down = self.stable_is_ready() == Some(false) && !planted(Bug::BackToDown);
+        let is_down = self.stable_was_down() && !planted(Bug::BackToDown);
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }
 

@@ -293,11 +293,6 @@ impl<'s> Life<'s> {
         if self.witness.sees_drift() && self.engine.snapshot().band.word.as_str() == "FROZEN" {
             return Ok(Ending::Frozen);
         }
-        // A step was tried and missed: what it left on the candidate nobody knows, and the band asks for a person.
-        let snapshot = self.engine.snapshot();
-        if snapshot.phase == Phase::Preflight && snapshot.band.text.as_str().contains("waiting for limit") {
-            return Ok(Ending::Waiting);
-        }
         Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 

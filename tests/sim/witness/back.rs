@@ -160,7 +160,10 @@ impl Witness<'_> {
             back.foreign = Some(seen.to_vec());
             (back.differs, back.failed_at) = (None, None);
         } else if !hides {
-            back.foreign = None;
+            if back.foreign.take().is_some() {
+                // What failed before it was foreign is not repeated; what is there now is.
+                back.failed_at = None;
+            }
             back.differs = back.differs.or(Some(now));
         }
     }

@@ -13,7 +13,6 @@ use super::stage::Stage;
 use back::Back;
 use metrics::Feed;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict};
 use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
@@ -346,14 +345,9 @@ impl<'s> Witness<'s> {
 
     fn stable_is_down(&self) -> bool {
         let ready = self.stage.plan.rollback.stable_ready;
-        // What was known too long ago is not known. An answer that did not come is not one that failed: the row of
-        // failing ones begins anew.
-        let poll = &self.stage.plan.poll;
-        let is_known = |at: Mono, every: Duration| self.now.since(at) <= every * 5;
-        let asked = self.health.as_ref().is_some_and(|(at, _)| is_known(*at, poll.health));
-        let seen = self.read.as_ref().is_some_and(|read| is_known(read.ended, poll.balancer));
-        let too_few = self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready);
-        asked && self.failures >= 3 || seen && too_few
+        // However long ago: nobody sends traffic by itself to what was down when it was last seen. An answer that did
+        // not come is not one that failed: the row of failing ones begins anew.
+        self.failures >= 3 || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
     }
 
     fn is_past_no_return(&self) -> bool {
