@@ -1,7 +1,7 @@
 //! Guardrails: what holds, what rolls back, and when the keeper leaves it to a person.
 
 use crate::engine::plans::{LIMITS, MANUAL, STEPS, Sections};
-use crate::engine::rig::{Disk, Rig, Scraping};
+use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, play, story};
 use warroom::domain::{Absence, Role};
@@ -311,18 +311,4 @@ fn limits_still_act_while_complete_is_watched_and_no_longer_after() {
     play(&MANUAL, &[&to_the_end[..], &rolls].concat());
     let watched = [Wait(61_000), Errors(CANDIDATE, 1.0), Wait(20_000), Is(Phase::Complete), Sent(3, 0)];
     play(&MANUAL, &[&to_the_end[..], &watched].concat());
-}
-
-#[test]
-fn a_rollback_in_the_very_turn_of_a_write_keeps_it_here() {
-    let limits = leaked(LIMITS.replace("absent = \"hold\"", "absent = \"roll_back\""));
-    let mut rig = Rig::ready(&Sections { limits, ..MANUAL });
-    rig.worlds[CANDIDATE].scraping = Scraping::Fails(Absence::Unreachable("timeout".into()));
-    rig.wait(12_000);
-    // The intent comes back from the disk just when the limits are due.
-    rig.disk = Disk::Slow(400);
-    rig.override_with("alice", "checkout", "because");
-    rig.wait(1_000);
-    assert!(rig.engine.phase().is_back(), "{}", story(&rig));
-    assert_eq!((rig.sent(Direction::Forward), rig.engine.snapshot().violation), (0, None), "{}", story(&rig));
 }
