@@ -7,7 +7,7 @@ mod shots;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use shots::{Shot, UNICODE, baking};
-use warroom::console::desk::keymap::{Action, KEYS, Key, PANEL_KEYS, action_of};
+use warroom::console::desk::keymap::{Action, KEYS, Key, LEGEND, PANEL_KEYS, action_of};
 
 fn action(c: char) -> Option<Action> {
     action_of(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
@@ -25,7 +25,8 @@ fn r_h_a_and_the_rest_are_bound_as_documented() {
         (':', Some(Action::CommandLine)),
         (' ', Some(Action::Space)),
         ('r', None),
-        ('h', None),
+        ('h', Some(Action::PreviousPanel)),
+        ('l', Some(Action::NextPanel)),
         ('a', None),
         ('y', None),
         ('n', None),
@@ -96,7 +97,7 @@ fn the_help_shows_every_row_of_the_table() {
     for (width, height) in [(80, 22), (80, 23), (80, 24), (120, 40), (200, 60)] {
         let mut seen = Shot::from_status("help", baking()).keys("?").text(width, height, UNICODE);
         // Whatever scrolls the log may scroll the help.
-        for pages in 1..12 {
+        for pages in 1..20 {
             seen.push_str(
                 &Shot::from_status("help", baking())
                     .keys("?")
@@ -108,13 +109,14 @@ fn the_help_shows_every_row_of_the_table() {
             .iter()
             .map(|binding| binding.help)
             .chain(PANEL_KEYS.iter().map(|(_, help)| *help))
+            .chain(LEGEND.iter().map(|(_, _, help)| *help))
             .filter(|help| !seen.contains(help))
             .collect();
         assert!(
             missing.is_empty(),
             "{width}x{height}: {} of {} rows: {missing:?}",
             missing.len(),
-            KEYS.len() + PANEL_KEYS.len()
+            KEYS.len() + PANEL_KEYS.len() + LEGEND.len()
         );
     }
 }

@@ -211,14 +211,16 @@ fn the_story(columns: u16, rows: u16) {
     demo.shows("press A");
     demo.shows("R roll back");
     demo.shows("READY  every gate is open");
-    demo.confirm("A", "ADVANCE");
+    demo.confirm("A", "ADVANCE TO 5%");
     demo.shows("RUNNING");
     demo.shows("at 5%");
+    // A panel that was locked when it was opened never arms by itself: the bake must be over.
+    demo.shows("bake 00:02 of 00:02");
     demo.shows("(A)");
-    demo.confirm("A", "ADVANCE");
+    demo.confirm("A", "ADVANCE TO 25%");
     // Nobody presses H: the errors of the second step do.
     demo.shows("HOLDING");
-    demo.shows("auto-hold");
+    demo.shows("auto");
     demo.confirm("R", "ARMED");
     demo.shows("ROLLED BACK");
     demo.shows("measured 0");
@@ -330,7 +332,7 @@ fn a_demo_that_is_left_at_once_leaves_nothing() {
 fn a_demo_that_is_left_in_the_middle_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
     demo.shows("READY  every gate is open");
-    demo.confirm("A", "ADVANCE");
+    demo.confirm("A", "ADVANCE TO 5%");
     demo.shows("at 5%");
     demo.press("q");
     demo.leaves_nothing();
@@ -357,7 +359,7 @@ fn one_q_leaves_while_it_rolls_back() {
 fn rolling_back() -> Demo {
     let demo = Demo::start(80, 24, &["--scenario", "healthy"]);
     demo.shows("READY  every gate is open");
-    demo.confirm("A", "ADVANCE");
+    demo.confirm("A", "ADVANCE TO 5%");
     demo.shows("at 5%");
     demo.confirm("R", "ARMED");
     demo.shows("ROLLING BACK");

@@ -83,6 +83,7 @@ proptest! {
         snapshot.environments.candidate.rate = Some(values[7]);
         for (index, signal) in snapshot.signals.iter_mut().enumerate() {
             signal.value = Ok(values[index]);
+            signal.absence = None;
             signal.last_known = Some(values[index + 2]);
             signal.limit = Some(values[index + 4]);
             signal.requests = Some(u64::MAX);
@@ -104,6 +105,10 @@ proptest! {
         snapshot.title = clean(0);
         snapshot.name = clean(1);
         snapshot.band.text = clean(2);
+        for part in &mut snapshot.band.parts {
+            part.words = clean(2);
+            part.short = Some(clean(11));
+        }
         snapshot.band.word = clean(3);
         snapshot.environments.stable.chip = clean(4);
         snapshot.environments.candidate.label = clean(5);

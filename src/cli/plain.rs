@@ -65,7 +65,10 @@ pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
             configured_words(snapshot),
             status.keeper.pid
         ));
-        out::say(format!("  warroom attach {run}      warroom rollback {run}      warroom log {run}"));
+        // A keeper that only watches cannot roll back.
+        let back =
+            if snapshot.phase == Phase::Observing { String::new() } else { format!("warroom rollback {run}      ") };
+        out::say(format!("  warroom attach {run}      {back}warroom log {run}"));
     }
     exit_of(last)
 }

@@ -4,6 +4,7 @@
 //! socket, and writes the terminal.
 
 pub mod desk;
+mod fresh;
 mod link;
 pub mod screen;
 mod shell;

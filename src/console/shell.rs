@@ -37,10 +37,12 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
     let screen = Screen::take()?;
     let (direct, directs) = mpsc::channel(KEYS_MAX);
+    let (width, height) = screen.size();
+    let mut desk = Desk::new(fastrand::u64(..));
+    desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
     let shell = Shell {
-        desk: Desk::new(fastrand::u64(..)),
+        desk,
         status: None,
-        heard_at: None,
         rights: if options.introduction.readonly { Rights::ReadOnly } else { Rights::Full },
         screen,
         look,
@@ -69,7 +71,6 @@ fn keys() -> mpsc::Receiver<Event> {
 struct Shell {
     desk: Desk,
     status: Option<Box<Status>>,
-    heard_at: Option<Mono>,
     rights: Rights,
     screen: Screen,
     look: Look,
@@ -139,7 +140,6 @@ impl Shell {
         let began = clock::mono();
         let view = View {
             status: self.status.as_deref(),
-            heard_at: self.heard_at,
             desk: &self.desk,
             rights: self.rights,
             now: began,
@@ -171,10 +171,9 @@ impl Shell {
             FromLink::Down => Some(Input::Linked(false)),
             FromLink::Answer(id, answer) => Some(Input::Answered(id, answer)),
             FromLink::Status(status) => {
-                self.heard_at = Some(clock::mono());
                 self.exit.last = Some(status.clone());
                 self.status = Some(status);
-                Some(Input::Tick)
+                Some(Input::Heard)
             }
         }
     }

@@ -71,6 +71,11 @@ impl Screen {
         }
     }
 
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
     /// Draws a frame; writes nothing at all when it is the one before.
     pub fn draw(&mut self, render: impl FnOnce(&mut Buffer)) -> io::Result<bool> {
         let size = crossterm::terminal::size()?;

@@ -83,6 +83,11 @@ impl Drift {
         self.to <= self.from
     }
 
+    /// What a person may do about it: only a move towards stable may be completed.
+    pub fn offer(&self) -> &'static str {
+        if self.is_towards_stable() { ":adopt or :complete" } else { ":adopt, or R rolls back" }
+    }
+
     pub fn words(&self) -> String {
         let what = if self.own { "an earlier or half-applied setting of this run" } else { "changed by somebody else" };
         format!("candidate {} → {}, {what} ({})", self.from, self.to, self.setting)
@@ -202,7 +207,7 @@ impl Engine {
             since: self.now,
             own: self.ledger.explains(setting),
         };
-        let text = format!("DRIFT: {}; forward is frozen; :adopt or :complete", drift.words());
+        let text = format!("DRIFT: {}; forward is frozen; {}", drift.words(), drift.offer());
         self.drift = Some(drift);
         self.say(Severity::Critical, None, text, Fact::Line, out);
     }

@@ -190,7 +190,7 @@ impl Engine {
             }
             Condition::Balancer => ("balancer", self.balancer_words()),
             Condition::Drift => {
-                let words = self.drift.as_ref().map(|drift| format!("{}; :adopt or :complete", drift.words()));
+                let words = self.drift.as_ref().map(|drift| format!("{}; {}", drift.words(), drift.offer()));
                 ("drift", words.unwrap_or_else(ok))
             }
             Condition::InitialSplit => {

@@ -42,9 +42,9 @@ pub use event::{
 pub use gates::Gate;
 pub use phase::{Ask, Phase, Rule, rule};
 pub use snapshot::{
-    Band, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView,
-    PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SERIES_POINTS, SignalView, Snapshot,
-    SplitView, StepState, StepView, Tempo,
+    Band, BandPart, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView,
+    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SERIES_POINTS, SignalView,
+    Snapshot, SplitView, StepState, StepView, Tempo,
 };
 pub use watching::verdict_word;
 

@@ -1,10 +1,12 @@
 //! Everything that is shown, as of one event. The screen, `status --json` and `watch --plain` read only this.
 
+mod fill;
+
 use super::guardrail::Level;
-use super::window::Freshness;
-use super::{Engine, Entry, Gate, Health, Phase, Severity};
-use crate::domain::{Clean, Mono, PerRole, Person, Quantity, Rights, Role, Signal, Split, Unit, Verdict, Wall};
-use crate::plan::{Advance, CheckKind, Subject};
+use super::{Entry, Gate, Phase, Severity};
+use crate::domain::{
+    Absence, Clean, Mono, PerRole, Person, Quantity, Rights, Role, Signal, Split, Unit, Verdict, Wall,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -12,8 +14,6 @@ use std::time::Duration;
 pub const SCHEMA_VERSION: u32 = 1;
 /// Points of each chart, one a second.
 pub const SERIES_POINTS: usize = 300;
-/// Log lines sent with each snapshot.
-const LOG_LINES_SENT: usize = 60;
 
 /// A cutover as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,9 @@ pub struct Snapshot {
     pub target: ReadinessView,
     /// How long a rollback takes, as measured.
     pub tempo: Tempo,
+    /// How long reads must agree before a rollback counts as confirmed, from the plan.
+    #[serde(default)]
+    pub lateness: Duration,
     /// When every node of the balancer last answered.
     pub balancer_at: Option<Mono>,
     /// Interval of those reads.
@@ -101,6 +104,20 @@ pub struct Band {
     pub word: Clean,
     /// The rest of the sentence, most important first.
     pub text: Clean,
+    /// The same in parts, in the order in which they are read: a narrow screen leaves out whole parts.
+    #[serde(default)]
+    pub parts: Vec<BandPart>,
+}
+
+/// One part of the band's sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandPart {
+    /// In full.
+    pub words: Clean,
+    /// In fewer words, for when there is no room.
+    pub short: Option<Clean>,
+    /// What has the highest is left out first; 0 always stays.
+    pub rank: u8,
 }
 
 /// One environment.
@@ -125,6 +142,9 @@ pub struct SplitView {
     pub wanted: Split,
     /// What the balancer said when it was last read.
     pub configured: Option<ConfiguredView>,
+    /// The candidate's share of the newest whole read (0.0–1.0), however old: `balancer_at` tells its age.
+    #[serde(default)]
+    pub last_known: Option<f64>,
     /// What sampling shows.
     pub measured: Option<MeasuredView>,
     /// Requests a second still on the candidate after new ones went back.
@@ -231,6 +251,9 @@ pub struct CheckView {
     pub detail: Clean,
     /// When it was answered; `None` when never.
     pub at: Option<Mono>,
+    /// Whether it is unknown only because too few requests came.
+    #[serde(default)]
+    pub few: bool,
     /// Whether it gates forward movement.
     pub required: bool,
     /// What was received.
@@ -248,6 +271,9 @@ pub struct SignalView {
     pub unit: Unit,
     /// The newest value, or why there is none.
     pub value: Result<f64, Clean>,
+    /// Why there is none, by its kind.
+    #[serde(default)]
+    pub absence: Option<Absence>,
     /// The newest value that was known, when there is none now.
     pub last_known: Option<f64>,
     /// When it was read.
@@ -374,273 +400,6 @@ pub struct Tempo {
     pub read_back: Option<Duration>,
     /// From acceptance of a rollback to its confirmation.
     pub confirmed: Option<Duration>,
-}
-
-impl Engine {
-    /// Everything that is shown, as of the last event.
-    pub fn snapshot(&self) -> Snapshot {
-        let gates = self.gates();
-        Snapshot {
-            schema: SCHEMA_VERSION,
-            mono: self.now,
-            wall: self.wall,
-            generation: self.generation,
-            name: self.plan.name.clone(),
-            title: self.plan.title().as_str().into(),
-            phase: self.phase(),
-            band: self.band(&gates),
-            environments: PerRole::from_fn(|role| self.environment_view(role)),
-            split: self.split_view(),
-            steps: self.step_views(),
-            bake: self
-                .position
-                .map(|step| (self.bake.healthy.min(self.plan.steps[step].bake), self.plan.steps[step].bake)),
-            next: self.next_view(),
-            gates,
-            guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
-            checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
-            signals: self.signal_views(),
-            held: self.held.as_ref().map(|held| HeldView {
-                by: held.by.name.clone(),
-                why: held.why.clone(),
-                since: held.wall,
-                automatic: held.automatic,
-                resume_refused: self.resume_refused(),
-            }),
-            drift: self.drift.as_ref().map(|drift| DriftView {
-                from: drift.from,
-                to: drift.to,
-                since: drift.since,
-                towards_stable: drift.is_towards_stable(),
-                words: drift.words().as_str().into(),
-            }),
-            rollback: self.rollback_view(),
-            complete: self
-                .completed
-                .map(|(_, wall)| (wall, self.watch_until.map_or(Duration::ZERO, |until| until.since(self.now)))),
-            suspended: self.suspension.as_ref().map(|s| (s.by.name.clone(), s.reason.clone(), s.until_wall)),
-            no_return: self.past_no_return().cloned(),
-            people: PeopleView {
-                driver: self.driver.clone(),
-                driver_here: self.driver_is_here(),
-                consoles: self.consoles.values().map(|c| (c.by.clone(), c.rights)).collect(),
-            },
-            target: self.readiness_view(),
-            tempo: self.tempo,
-            balancer_at: self.balancer.at(),
-            balancer_every: self.plan.poll.balancer,
-            feed_at: self.feed_at(),
-            feed_every: self.plan.poll.readings,
-            blind: self.is_blind(),
-            failed_on_candidate: {
-                let (failed, above) = self.failed_on_candidate();
-                (failed.round() as u64, above.round() as u64)
-            },
-            lever: self.plan.rollback.lever.as_ref().map(|lever| (lever.words.clone(), lever.command.clone())),
-            violation: self.violation.clone(),
-            journal_trouble: self.journal_trouble.clone(),
-            log: self.log.iter().skip(self.log.len().saturating_sub(LOG_LINES_SENT)).cloned().collect(),
-        }
-    }
-
-    fn environment_view(&self, role: Role) -> EnvironmentView {
-        let plan = &self.plan.environments[role];
-        let limits = Freshness::of(self.plan.poll.health);
-        let health = self.health[role].last.as_ref().map(|(at, health)| {
-            if self.now.since(*at) > limits.stale {
-                return (Verdict::Unknown, Clean::new("no answer lately"));
-            }
-            match health {
-                Health::Healthy => (Verdict::Pass, Clean::new("healthy")),
-                Health::Failing(why) => (Verdict::Fail, why.clone()),
-                Health::Unknown(why) => (Verdict::Unknown, why.clone()),
-            }
-        });
-        EnvironmentView {
-            chip: plan.chip().as_str().into(),
-            label: plan.label.clone(),
-            health,
-            up: self.slots_up(role),
-            rate: self.own_rate(role),
-        }
-    }
-
-    fn split_view(&self) -> SplitView {
-        let wanted = match (&self.rollback, &self.shift) {
-            (Some(_), _) => Split::ALL_STABLE,
-            (None, Some(shift)) => self.plan.steps[shift.step].split,
-            (None, None) => self.current,
-        };
-        SplitView {
-            wanted,
-            configured: self.balancer.configured.as_ref().map(|configured| ConfiguredView {
-                share: configured.share,
-                nodes: self.layout.nodes.iter().cloned().zip(configured.nodes.iter().copied()).collect(),
-                even: configured.is_even(),
-            }),
-            measured: self.measured().map(|(value, low, high, samples)| MeasuredView {
-                value,
-                low,
-                high,
-                newest: self.sampling.newest().unwrap_or(self.now),
-                requests: samples.sent(),
-                failed: samples.failed,
-                unknown: samples.unknown,
-            }),
-            still_on_candidate: self.still_on_candidate(),
-        }
-    }
-
-    fn step_views(&self) -> Vec<StepView> {
-        let mut planned = Duration::ZERO;
-        let going = self.shift.as_ref().map(|shift| shift.step);
-        self.plan
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                let state = if going == Some(index) {
-                    StepState::Going
-                } else if self.position == Some(index) {
-                    StepState::Now
-                } else if self.position.is_some_and(|position| index < position) {
-                    StepState::Done
-                } else {
-                    StepState::ToCome
-                };
-                let view = StepView {
-                    split: step.split,
-                    state,
-                    reached: self.reached[index].map(|(_, wall)| wall),
-                    planned,
-                    hold: step.hold,
-                };
-                planned += step.bake;
-                view
-            })
-            .collect()
-    }
-
-    fn next_view(&self) -> Option<NextView> {
-        let index = self.next_step().filter(|_| self.rollback.is_none())?;
-        let step = &self.plan.steps[index];
-        let holds_here = self.position.is_some_and(|position| self.plan.steps[position].hold);
-        Some(NextView {
-            split: step.split,
-            automatic: self.plan.advance == Advance::Automatic && self.position.is_some() && !holds_here,
-            approval: step.approval.clone().map(|role| (role, self.approvals.get(&index).map(|by| by.name.clone()))),
-        })
-    }
-
-    fn guardrail_view(&self, index: usize) -> GuardrailView {
-        let (plan, watch) = (&self.plan.guardrails[index], &self.watches[index]);
-        GuardrailView {
-            words: self.guardrail_words(index).as_str().into(),
-            signal: plan.subject.signal.clone(),
-            role: plan.subject.role,
-            level: watch.level,
-            verdict: watch.verdict(plan),
-            value: watch.reading.value.as_ref().ok().copied(),
-            at: watch.reading.at,
-        }
-    }
-
-    fn check_view(&self, index: usize) -> CheckView {
-        let plan = &self.plan.checks[index];
-        let ((verdict, at), detail) = (self.check(index), self.check_words(index));
-        let raw = match &plan.kind {
-            CheckKind::Http(_) => self.checks[index].answer.as_ref().map(|(_, a)| a.raw.clone()).unwrap_or_default(),
-            CheckKind::Reading { .. } | CheckKind::Balancer => detail.clone(),
-        };
-        CheckView { name: plan.name.clone(), verdict, detail, at, required: plan.required, raw }
-    }
-
-    fn signal_views(&self) -> Vec<SignalView> {
-        let mut views = Vec::with_capacity(4);
-        for errors in [true, false] {
-            for role in Role::BOTH {
-                let subject = self.plan.charted(role, errors);
-                let reading = self.read(&subject);
-                let points = if errors { &self.series.errors[role] } else { &self.series.latency[role] };
-                let limit = self.limit_of(&subject);
-                views.push(SignalView {
-                    unit: self.plan.metrics.unit(&subject.signal),
-                    signal: subject.signal,
-                    role,
-                    last_known: points.iter().rev().find_map(|point| point.map(f64::from)),
-                    value: reading.value.map_err(|absence| Clean::new(absence.to_string())),
-                    at: reading.at,
-                    requests: reading.requests,
-                    limit,
-                    points: points.iter().copied().collect(),
-                });
-            }
-        }
-        views
-    }
-
-    /// The candidate's limit is drawn on both environments' rows: they share one scale.
-    fn limit_of(&self, subject: &Subject) -> Option<f64> {
-        let of = |role: Role| {
-            self.plan
-                .guardrails
-                .iter()
-                .find(|g| g.subject.signal == subject.signal && g.subject.role == role)
-                .and_then(|g| g.forward_limit().or(g.warn))
-        };
-        of(subject.role).or_else(|| of(Role::Candidate))
-    }
-
-    fn rollback_view(&self) -> Option<RollbackView> {
-        let rollback = self.rollback.as_ref()?;
-        let took = |at: Option<Mono>| at.map(|at| at.since(rollback.accepted));
-        let state = if rollback.foreign.is_some() {
-            RollbackState::Foreign
-        } else if rollback.rolled_back.is_some() {
-            RollbackState::RolledBack
-        } else if rollback.confirmed.is_some() {
-            RollbackState::Confirmed
-        } else if rollback.read_back.is_some() {
-            RollbackState::ReadBack
-        } else if rollback.acknowledged.is_some() {
-            RollbackState::Acknowledged
-        } else {
-            RollbackState::Sending
-        };
-        Some(RollbackView {
-            state,
-            by: rollback.by.name.clone(),
-            reason: rollback.reason.clone(),
-            automatic: rollback.automatic,
-            from: rollback.from,
-            accepted: rollback.accepted_wall,
-            accepted_mono: rollback.accepted,
-            acknowledged: took(rollback.acknowledged),
-            read_back: took(rollback.read_back),
-            confirmed: took(rollback.confirmed),
-            rolled_back: took(rollback.rolled_back),
-            attempts: rollback.attempts,
-            last_error: rollback.last_error.clone(),
-            foreign: rollback.foreign.as_ref().map(|(_, setting)| setting.to_string().as_str().into()),
-            ahead_of_journal: rollback.ahead_of_journal,
-        })
-    }
-
-    fn readiness_view(&self) -> ReadinessView {
-        let ready = self.stable_is_ready();
-        let stable = self.environment(Role::Stable);
-        let up = self.slots_up(Role::Stable).map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
-        let health = match &self.health[Role::Stable].last {
-            Some((_, Health::Healthy)) => "healthy".to_owned(),
-            Some((_, Health::Failing(why) | Health::Unknown(why))) => why.to_string(),
-            None => "health not asked yet".to_owned(),
-        };
-        ReadinessView {
-            ready,
-            words: format!("{stable} {health}{up}").as_str().into(),
-            needs_typing: ready == Some(false) || self.past_no_return().is_some(),
-        }
-    }
 }
 
 impl SignalView {

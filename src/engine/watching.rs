@@ -550,7 +550,9 @@ impl Engine {
         if !self.series.is_due(self.now) {
             return;
         }
-        self.series.drawn_at = Some(self.now);
+        // One point a second: the seconds in which nothing ran are gaps.
+        let missed = self.series.drawn_at.replace(self.now).map_or(0, |at| self.now.since(at).as_secs());
+        let missed = (missed as usize).saturating_sub(1).min(super::SERIES_POINTS);
         for role in Role::BOTH {
             for errors in [true, false] {
                 let subject = self.plan.charted(role, errors);
@@ -559,10 +561,9 @@ impl Engine {
                 let reading = self.read(&subject);
                 let value = reading.value.ok().filter(|_| self.now.since(reading.at) <= fresh).map(|v| v as f32);
                 let side = if errors { &mut self.series.errors } else { &mut self.series.latency };
-                side[role].push_back(value);
-                if side[role].len() > super::SERIES_POINTS {
-                    side[role].pop_front();
-                }
+                side[role].extend(std::iter::repeat_n(None, missed).chain([value]));
+                let surplus = side[role].len().saturating_sub(super::SERIES_POINTS);
+                side[role].drain(..surplus);
             }
         }
     }

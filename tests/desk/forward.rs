@@ -4,8 +4,17 @@ use crate::scene::{Scene, bob};
 use crate::sitting::{Sitting, baking, held, locked};
 use crossterm::event::KeyCode;
 use warroom::console::desk::dialog::Kind;
+use warroom::console::desk::forward::{Lock, Way};
 use warroom::console::desk::{Act, Input};
 use warroom::engine::{Command, Override};
+
+fn lock(sitting: &Sitting) -> Lock {
+    let status = sitting.status.as_ref().expect("status");
+    match sitting.desk.way(&status.snapshot, sitting.now) {
+        Way::Locked(lock) => lock,
+        Way::Advance | Way::Resume => panic!("not locked"),
+    }
+}
 
 fn kind(sitting: &Sitting) -> &Kind {
     &sitting.desk.dialog.as_ref().expect("a panel").kind
@@ -16,7 +25,7 @@ fn a_opens_the_panel_and_y_advances_after_the_dwell() {
     let mut sitting = Sitting::baking();
     let seen = baking().snapshot.generation;
     sitting.press('A');
-    assert!(matches!(kind(&sitting), Kind::Advance { generation } if *generation == seen));
+    assert!(matches!(kind(&sitting), Kind::Advance { seen: on } if on.generation == seen));
     sitting.after(399);
     sitting.press('y');
     assert_eq!((sitting.sent(), sitting.flash().as_str()), (0, "y again"));
@@ -50,7 +59,7 @@ fn any_change_of_generation_reopens_and_the_dwell_begins_anew() {
     sitting.status.as_mut().expect("status").snapshot.generation += 1;
     sitting.input(Input::Tick);
     let newer = baking().snapshot.generation + 1;
-    assert!(matches!(kind(&sitting), Kind::Advance { generation } if *generation == newer));
+    assert!(matches!(kind(&sitting), Kind::Advance { seen } if seen.generation == newer));
     assert!(!sitting.flash().is_empty());
     sitting.press('y');
     assert_eq!(sitting.sent(), 0, "the new panel has just been shown");
@@ -67,7 +76,7 @@ fn a_gate_that_closes_turns_the_panel_into_the_locked_one() {
     sitting.status = Some(locked().clone());
     sitting.status.as_mut().expect("status").snapshot.generation += 100;
     sitting.input(Input::Tick);
-    assert!(matches!(kind(&sitting), Kind::Locked { .. }));
+    assert!(matches!(kind(&sitting), Kind::Locked));
     sitting.after(1000);
     sitting.press('y');
     assert_eq!(sitting.sent(), 0);
@@ -115,26 +124,138 @@ fn enter_capital_y_and_others_do_not_advance() {
 fn locked_says_why_and_y_does_nothing() {
     let mut sitting = Sitting::at(locked());
     sitting.press('A');
-    let Kind::Locked { reasons, can_override, .. } = kind(&sitting) else { panic!("{:?}", kind(&sitting)) };
-    assert!(*can_override);
+    let lock = lock(&sitting);
+    assert!(lock.can_override);
+    let reasons = &lock.reasons;
     assert!(reasons.iter().any(|reason| reason.as_str().starts_with("bake: ")), "{reasons:?}");
     sitting.after(1000);
     sitting.press('y');
     assert_eq!(sitting.acts, []);
 }
 
+/// Its reasons are those of now, and what unlocks it arms nothing: only a key does.
 #[test]
-fn the_locked_panel_follows_what_locks_it() {
+fn the_locked_panel_follows_what_locks_it_and_never_arms_by_itself() {
     let mut sitting = Sitting::at(locked());
     sitting.press('A');
-    sitting.after(20_000);
+    let before = lock(&sitting).reasons;
+    sitting.after(2_000);
+    sitting.status.as_mut().expect("status").snapshot.gates.iter_mut().for_each(|gate| gate.detail = "other".into());
+    assert_ne!(lock(&sitting).reasons, before, "reasons are copied");
     let mut status = baking().clone();
     status.snapshot.generation += 100;
     sitting.status = Some(status);
     sitting.input(Input::Tick);
-    let stale =
-        matches!(kind(&sitting), Kind::Locked { reasons, .. } if reasons.iter().any(|r| r.as_str().contains("bake")));
-    assert!(!stale, "the bake is over and the panel still says that it is not");
+    assert!(matches!(kind(&sitting), Kind::Locked), "{:?}", kind(&sitting));
+    sitting.after(1000);
+    sitting.press('y');
+    assert_eq!(sitting.sent(), 0, "the panel turned into an armed one under the finger");
+    sitting.press('A');
+    assert!(matches!(kind(&sitting), Kind::Advance { .. }), "A opens it");
+}
+
+#[test]
+fn nothing_forward_is_decided_on_an_old_picture() {
+    // The keeper is silent and its socket takes everything, or it speaks and what it reads is old.
+    for (speaks, word) in [(false, "keeper silent 3 s"), (true, "feed LATE"), (true, "balancer LATE")] {
+        let mut sitting = Sitting::baking();
+        sitting.is_heard = false;
+        sitting.after(3100);
+        if speaks {
+            sitting.desk.heard_at = Some(sitting.now);
+        }
+        sitting.press('A');
+        assert!(matches!(kind(&sitting), Kind::Locked), "{:?}", kind(&sitting));
+        let lock = lock(&sitting);
+        assert!(lock.reasons.iter().any(|why| why.as_str().contains(word)), "{word}: {:?}", lock.reasons);
+        assert!(!lock.can_override);
+        sitting.after(1000);
+        sitting.press('y');
+        assert_eq!(sitting.sent(), 0);
+    }
+}
+
+/// Read once a second and told once a second: two seconds old is of now.
+#[test]
+fn what_is_on_its_way_here_is_not_late() {
+    let mut sitting = Sitting::baking();
+    sitting.is_heard = false;
+    sitting.after(2100);
+    sitting.press('A');
+    assert!(matches!(kind(&sitting), Kind::Advance { .. }), "{:?}", kind(&sitting));
+}
+
+#[test]
+fn an_open_panel_closes_when_the_picture_grows_old() {
+    for status in [baking(), held()] {
+        let mut sitting = Sitting::at(status);
+        sitting.press('A');
+        sitting.is_heard = false;
+        sitting.after(3_500);
+        assert!(matches!(kind(&sitting), Kind::Locked), "{:?}", kind(&sitting));
+        assert!(sitting.flash().contains("A locked"), "{}", sitting.flash());
+        sitting.press('y');
+        assert_eq!(sitting.sent(), 0);
+    }
+}
+
+#[test]
+fn an_override_is_not_sent_on_an_old_picture_and_keeps_what_was_typed() {
+    let mut sitting = Sitting::at(locked());
+    sitting.type_text("AOcheckout\nsee INC-7");
+    sitting.is_heard = false;
+    sitting.now = sitting.now + std::time::Duration::from_secs(4);
+    sitting.press('\n');
+    assert_eq!(sitting.sent(), 0);
+    assert!(sitting.flash().contains("NOT SENT"), "{}", sitting.flash());
+    let Kind::Override(fields) = kind(&sitting) else { panic!("{:?}", kind(&sitting)) };
+    assert_eq!(fields.reason.lines().join(" "), "see INC-7");
+}
+
+#[test]
+fn a_panel_that_opens_again_says_what_is_different() {
+    type Change = (&'static str, fn(&mut warroom::engine::Snapshot));
+    let changes: [Change; 3] = [
+        ("driver alice → bob", |s| s.people.driver = Some(bob())),
+        ("candidate 25% → 50%", |s| s.split.wanted = warroom::domain::Split::from_permille(500).expect("a split")),
+        ("ok → FAIL", |s| s.gates[0].verdict = warroom::domain::Verdict::Fail),
+    ];
+    for (words, change) in changes {
+        let mut sitting = Sitting::baking();
+        sitting.press('A');
+        sitting.after(500);
+        let snapshot = &mut sitting.status.as_mut().expect("status").snapshot;
+        snapshot.generation += 1;
+        change(snapshot);
+        sitting.input(Input::Tick);
+        assert!(sitting.flash().contains(words), "{words}: {}", sitting.flash());
+    }
+}
+
+#[test]
+fn a_wrong_name_is_said_at_once_and_the_reason_stays() {
+    let mut sitting = Sitting::at(locked());
+    sitting.type_text("AOchekout\n");
+    assert_eq!(sitting.flash(), "that is not the name");
+    sitting.code(KeyCode::Tab);
+    sitting.type_text("see INC-7\n");
+    assert_eq!(sitting.sent(), 0);
+    let Kind::Override(fields) = kind(&sitting) else { panic!("{:?}", kind(&sitting)) };
+    assert_eq!((fields.reason.lines().join(" ").as_str(), fields.in_reason), ("see INC-7", false));
+}
+
+/// "shown to the loser".
+#[test]
+fn whoever_loses_the_seat_sees_and_hears_it() {
+    let mut sitting = Sitting::baking();
+    sitting.desk.me = Some(crate::scene::alice());
+    sitting.input(Input::Tick);
+    sitting.acts.clear();
+    sitting.status.as_mut().expect("status").snapshot.people.driver = Some(bob());
+    sitting.input(Input::Tick);
+    assert!(sitting.flash().contains("bob took control"), "{}", sitting.flash());
+    assert_eq!(sitting.acts, [Act::Bell]);
+    assert!(sitting.desk.lost_seat);
 }
 
 #[test]
@@ -173,7 +294,7 @@ fn a_hard_gate_cannot_be_overridden_and_says_so() {
     scene.run(4.0);
     let mut sitting = Sitting::at(&scene.status());
     sitting.press('A');
-    assert!(matches!(kind(&sitting), Kind::Locked { can_override: false, .. }), "{:?}", kind(&sitting));
+    assert!(!lock(&sitting).can_override, "{:?}", kind(&sitting));
     sitting.press('O');
     assert_eq!(sitting.flash(), "this cannot be overridden");
 }

@@ -4,9 +4,10 @@ use crate::scene::{Scene, demo_plan};
 use crate::sitting::{Sitting, baking, rolling_back};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use std::time::Duration;
+use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input, Panel};
 use warroom::domain::Rights;
-use warroom::engine::{Command, Mode};
+use warroom::engine::{Command, Mode, Phase};
 
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
@@ -142,7 +143,7 @@ fn a_repeated_y_does_not_confirm() {
 
 #[test]
 fn too_small_a_terminal_disarms_and_a_smaller_one_that_still_shows_the_panel_does_not() {
-    for (width, height, stays) in [(30, 4, true), (29, 24, false), (80, 3, false), (80, 22, true)] {
+    for (width, height, stays) in [(30, 7, true), (29, 24, false), (80, 6, false), (80, 22, true)] {
         let mut sitting = Sitting::baking();
         sitting.press('R');
         sitting.input(Input::Resized(width, height));
@@ -230,11 +231,71 @@ fn unknown_and_empty_lines_say_so_and_do_nothing() {
 }
 
 #[test]
-fn quit_and_restart_by_line() {
+fn quit_by_line() {
     let mut sitting = Sitting::baking();
     sitting.type_text(":q\n");
+    assert_eq!(sitting.acts, [Act::Quit]);
+}
+
+/// A new run ends this one: only when it is over, and only with `y`.
+#[test]
+fn restart_asks_for_y_and_only_when_the_run_is_over() {
+    let mut sitting = Sitting::baking();
     sitting.type_text(":restart\n");
-    assert_eq!(sitting.acts, [Act::Quit, Act::Restart]);
+    assert!(sitting.desk.dialog.is_none());
+    assert!(sitting.flash().contains("only when the run is over"), "{}", sitting.flash());
+    let mut scene = Scene::at_step(2);
+    scene.roll_back();
+    scene.run(30.0);
+    assert_eq!(scene.status().snapshot.phase, Phase::RolledBack);
+    let mut sitting = Sitting::at(&scene.status());
+    sitting.acts.clear();
+    sitting.type_text(":restart\n");
+    assert!(!sitting.acts.contains(&Act::Restart), "Enter alone restarted");
+    sitting.after(500);
+    sitting.press('y');
+    assert!(sitting.acts.contains(&Act::Restart), "{:?}", sitting.acts);
+}
+
+#[test]
+fn enter_on_a_log_line_opens_it() {
+    let mut sitting = Sitting::baking();
+    sitting.press('k');
+    sitting.press('\n');
+    let log = &baking().snapshot.log;
+    let Kind::Details { raw, .. } = &sitting.desk.dialog.as_ref().expect("details").kind else { panic!("no details") };
+    assert_eq!(*raw, log[log.len() - 2].text);
+}
+
+#[test]
+fn hjkl_move_and_are_no_stray_text() {
+    let mut sitting = Sitting::baking();
+    sitting.press('l');
+    assert_eq!(sitting.desk.focus, Panel::Checks);
+    sitting.press('h');
+    assert_eq!(sitting.desk.focus, Panel::Log);
+    sitting.after(300);
+    sitting.press('R');
+    assert!(sitting.is_armed(), "{}", sitting.flash());
+}
+
+#[test]
+fn esc_and_r_in_one_read_say_that_they_are_no_r() {
+    let mut sitting = Sitting::baking();
+    sitting.with('R', KeyModifiers::ALT | KeyModifiers::SHIFT);
+    assert!(!sitting.is_armed());
+    assert!(sitting.flash().contains("press R alone"), "{}", sitting.flash());
+}
+
+#[test]
+fn what_cannot_be_shown_cannot_be_confirmed() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Resized(20, 4));
+    for c in ['R', 'A', 'T'] {
+        sitting.press(c);
+        assert!(sitting.desk.dialog.is_none(), "{c}");
+        assert!(sitting.flash().contains("too small"), "{c}: {}", sitting.flash());
+    }
 }
 
 #[test]
@@ -287,7 +348,10 @@ fn scrolling_the_log_pauses_only_the_log() {
 fn what_a_direct_rollback_says_is_kept() {
     let mut sitting = Sitting::at(rolling_back());
     sitting.input(Input::Direct("written\x1b[2J".to_owned()));
-    assert_eq!(sitting.desk.direct.last().expect("a line").as_str(), "written^[[2J");
+    assert_eq!(
+        sitting.desk.direct.as_ref().and_then(|direct| direct.lines.last()).expect("a line").as_str(),
+        "written^[[2J"
+    );
 }
 
 #[test]

@@ -444,3 +444,75 @@ fn the_bell_rings_once_at_the_end_of_a_rollback() {
     // The shell rings at most twice a minute: a bell at the start would swallow the one that matters.
     assert_eq!(rang_at, ["ROLLED BACK"]);
 }
+
+/// Keeper frozen after its answer to something else: what is told is the direct rollback's own way.
+#[test]
+fn a_direct_rollback_has_its_own_outcome_and_not_another_commands() {
+    let mut sitting = Sitting::baking();
+    sitting.desk.last_outcome = Some(Clean::new("root advances 0% → 5%"));
+    sitting.is_heard = false;
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    sitting.after(1000);
+    assert_eq!(sitting.directs(), 1);
+    let outcome = |sitting: &Sitting| sitting.desk.last_outcome.as_ref().map_or_else(String::new, Clean::to_string);
+    assert_eq!(outcome(&sitting), "rolling back DIRECTLY");
+    sitting.after(5000);
+    assert!(outcome(&sitting).contains("UNKNOWN"), "{}", outcome(&sitting));
+    sitting.input(Input::Direct("candidate 0% read back +0.4 s; confirming over 5 s".to_owned()));
+    sitting.input(Input::Direct("rollback confirmed +5.1 s: new traffic is on BLUE v2.0.5".to_owned()));
+    sitting.input(Input::Direct("done".to_owned()));
+    assert!(outcome(&sitting).contains("confirmed +5.0s"), "{}", outcome(&sitting));
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.directs(), 1, "it is done");
+}
+
+#[test]
+fn a_direct_rollback_that_failed_can_be_tried_again() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Linked(false));
+    for times in 1..=2 {
+        sitting.press('R');
+        assert!(sitting.is_armed(), "{times}");
+        sitting.after(500);
+        sitting.press('y');
+        assert_eq!(sitting.directs(), times);
+        sitting.input(Input::Direct("ended: exit status: 3".to_owned()));
+        sitting.code(KeyCode::Esc);
+    }
+}
+
+/// The keeper remembers answers by name: a rollback with nothing to do must not use up the next one's.
+#[test]
+fn a_rollback_that_was_answered_leaves_its_name_behind() {
+    let mut sitting = Sitting::baking();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        sitting.press('R');
+        sitting.after(500);
+        sitting.press('y');
+        let Some(Act::Send(id, _)) = sitting.acts.last().cloned() else { panic!("{:?}", sitting.acts) };
+        names.push(id);
+        sitting.input(Input::Answered(id, Answer::Applied(Clean::new("nothing to roll back"))));
+        sitting.code(KeyCode::Esc);
+        sitting.after(1000);
+    }
+    assert_ne!(names[0], names[1]);
+}
+
+/// Stopped in the middle of its own rollback, with the socket still open.
+#[test]
+fn a_frozen_keepers_rollback_does_not_block_the_direct_one() {
+    let mut sitting = Sitting::at(rolling_back());
+    sitting.is_heard = false;
+    sitting.after(6000);
+    sitting.press('R');
+    assert!(sitting.is_armed());
+    sitting.after(500);
+    sitting.press('y');
+    sitting.after(1000);
+    assert_eq!(sitting.directs(), 1);
+}

@@ -15,6 +15,8 @@ pub struct Sitting {
     pub status: Option<Status>,
     pub rights: Rights,
     pub acts: Vec<Act>,
+    /// Whether the keeper goes on speaking, with everything it says of now.
+    pub is_heard: bool,
 }
 
 impl Sitting {
@@ -26,6 +28,7 @@ impl Sitting {
             status: Some(status.clone()),
             rights: Rights::Full,
             acts: Vec::new(),
+            is_heard: true,
         };
         sitting.input(Input::Linked(true));
         sitting.acts.clear();
@@ -37,7 +40,17 @@ impl Sitting {
         Self::at(baking())
     }
 
+    /// What the keeper says is of now, as long as it speaks.
+    fn hear(&mut self) {
+        let Some(status) = self.status.as_mut().filter(|_| self.is_heard) else { return };
+        status.snapshot.mono = self.now;
+        status.snapshot.balancer_at = status.snapshot.balancer_at.map(|_| self.now);
+        status.snapshot.feed_at = status.snapshot.feed_at.map(|_| self.now);
+        self.desk.heard_at = Some(self.now);
+    }
+
     pub fn input(&mut self, input: Input) {
+        self.hear();
         let acts = self.desk.handle(input, self.now, self.status.as_ref(), self.rights);
         self.acts.extend(acts);
         self.desk.flushed(self.now);

@@ -476,8 +476,15 @@ impl PlanText {
             environment("candidate", "v2", "green", &self.candidate),
             self.traffic,
             self.steps,
-            self.more
+            self.asked()
         )
+    }
+
+    /// What more there is; a plan that asks nothing before traffic moves is refused.
+    fn asked(&self) -> String {
+        let asks = self.more.contains("[[checks]]") || self.more.contains("[[guardrails]]");
+        let balancer = if asks { "" } else { "[[checks]]\nname = \"balancer\"\nkind = \"balancer\"\n" };
+        format!("{}\n{balancer}", self.more)
     }
 }
 

@@ -24,7 +24,6 @@ pub struct Shot {
     pub status: Option<Status>,
     pub desk: Desk,
     pub rights: Rights,
-    pub heard_at: Option<Mono>,
     pub now: Mono,
     pub wall: Wall,
 }
@@ -38,7 +37,8 @@ impl Shot {
         let (now, wall) = (status.snapshot.mono, status.snapshot.wall);
         let mut desk = Desk::new(1);
         desk.handle(Input::Linked(true), now, None, Rights::Full);
-        Self { name, status: Some(status), desk, rights: Rights::Full, heard_at: Some(now), now, wall }
+        desk.handle(Input::Heard, now, None, Rights::Full);
+        Self { name, status: Some(status), desk, rights: Rights::Full, now, wall }
     }
 
     /// Keys, each a tenth of a second after the other.
@@ -73,7 +73,6 @@ impl Shot {
     /// The keeper has just spoken, and everything in it is of now.
     pub fn heard(mut self) -> Self {
         let now = self.now;
-        self.heard_at = Some(now);
         if let Some(status) = &mut self.status {
             let snapshot = &mut status.snapshot;
             let by = now.since(snapshot.mono);
@@ -87,7 +86,7 @@ impl Shot {
             }
             snapshot.mono = now;
         }
-        self
+        self.input(Input::Heard)
     }
 
     pub fn input(mut self, input: Input) -> Self {
@@ -99,7 +98,6 @@ impl Shot {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         let view = View {
             status: self.status.as_ref(),
-            heard_at: self.heard_at,
             desk: &self.desk,
             rights: self.rights,
             now: self.now,
@@ -222,7 +220,6 @@ impl Recipe {
                 status: None,
                 desk: Desk::new(1),
                 rights: Rights::Full,
-                heard_at: None,
                 now: Mono::from_micros(1_000_000_000),
                 wall: Wall::from_millis(1_795_348_800_000),
             },
@@ -289,7 +286,7 @@ fn panels() -> Vec<Recipe> {
     vec![
         Recipe::of("held_by_hand", &held),
         Recipe::of("resume", &held).then(|shot| shot.keys("A").later(700).heard()),
-        Recipe::from_status("advance", baked()).then(|shot| shot.keys("A").later(1500).heard()),
+        Recipe::from_status("advance", baked()).then(|shot| shot.keys("A").later(600).heard().later(600).heard()),
         Recipe::of("locked", &locked).then(|shot| shot.keys("A").later(700).heard()),
         Recipe::of("override", &locked).then(|shot| shot.keys("AOcheckout\nINC-7").later(700).heard()),
         Recipe::of("take", &held).then(|shot| shot.keys("T").later(700).heard()),

@@ -2,9 +2,10 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use super::{Act, Desk, Dialog};
+use super::dialog::Deed;
+use super::{Act, Desk};
 use crate::domain::{Clean, Mono, Rights, parse_duration};
-use crate::engine::Command;
+use crate::engine::{Command, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent};
 use std::time::Duration;
@@ -134,14 +135,36 @@ impl Desk {
             Parsed::Confirm(_, what, _) if !self.linked => {
                 self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
             }
-            Parsed::Confirm(command, what, words) => {
-                self.dialog = Some(Dialog::confirm_command(command, what, words, now));
-            }
+            Parsed::Confirm(command, what, words) => self.ask(Deed::Send(command), what, words, now),
             Parsed::Rollback => self.arm(now, status, rights),
             Parsed::Advance => self.open_advance(now, status, rights),
             Parsed::Quit => self.quit(now, acts),
-            Parsed::Restart => acts.push(Act::Restart),
+            Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
+                Some(Ok(())) => {
+                    self.ask(Deed::Restart, "restart", "Ends this run; a new one begins from its plan file.", now);
+                }
+                Some(Err(why)) => self.flash(why, now),
+                None => self.flash(":restart: the keeper has not been heard yet", now),
+            },
             Parsed::Wrong(words) => self.flash(words, now),
         }
+    }
+}
+
+/// Whether the run is over, so that a new one may begin; or why not.
+fn is_over(snapshot: &Snapshot) -> Result<(), String> {
+    let watched = snapshot.complete.is_some_and(|(_, left)| left.is_zero());
+    match snapshot.phase {
+        Phase::RolledBack | Phase::Ended => Ok(()),
+        Phase::Complete if watched => Ok(()),
+        Phase::Complete
+        | Phase::Preflight
+        | Phase::Ready
+        | Phase::Shifting
+        | Phase::Baking
+        | Phase::Held
+        | Phase::RollingBack
+        | Phase::NewTrafficBack
+        | Phase::Observing => Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word)),
     }
 }

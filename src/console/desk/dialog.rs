@@ -2,8 +2,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use crate::domain::{Clean, Mono, Person};
-use crate::engine::{Command, Override, Phase, Snapshot};
+use super::forward::Seen;
+use crate::domain::{Clean, Mono};
+use crate::engine::{Command, Override, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::time::Duration;
@@ -15,10 +16,11 @@ pub const DWELL: Duration = Duration::from_millis(400);
 pub const ARMED_FOR: Duration = Duration::from_secs(10);
 /// An advance panel closes by itself.
 pub const ADVANCE_FOR: Duration = Duration::from_secs(20);
-/// Below this many columns a panel cannot be shown, and what was armed is disarmed.
+/// Below this many columns a panel cannot show its question, and nothing can be confirmed.
 pub const WIDTH_MIN: u16 = 30;
-/// Below this many rows a panel cannot be shown, and what was armed is disarmed.
-pub const HEIGHT_MIN: u16 = 4;
+/// The rows of the band, the split, the ages, a panel's title, question and `y`, and the footer: with fewer
+/// nothing can be confirmed.
+pub const HEIGHT_MIN: u16 = 7;
 /// Longest typed name.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -41,27 +43,18 @@ pub enum Kind {
         /// What was typed so far, where typing is needed.
         typed: Option<Typing>,
     },
-    /// An advance, bound to a generation.
+    /// An advance, bound to what was seen.
     Advance {
         /// What was seen.
-        generation: u64,
+        seen: Box<Seen>,
     },
-    /// A resume, bound to a generation.
+    /// A resume, bound to what was seen.
     Resume {
         /// What was seen.
-        generation: u64,
+        seen: Box<Seen>,
     },
-    /// Advance, or resume, is locked.
-    Locked {
-        /// Which of the two.
-        what: &'static str,
-        /// Why, hardest first.
-        reasons: Vec<Clean>,
-        /// Whether every reason can be overridden.
-        can_override: bool,
-        /// What was seen.
-        generation: u64,
-    },
+    /// Advance, or resume, is locked: why is asked when it is drawn. It never becomes either by itself.
+    Locked,
     /// Name and reason for an override.
     Override(Box<Fields>),
     /// Take control.
@@ -71,8 +64,8 @@ pub enum Kind {
     },
     /// A typed command that moves traffic or ends the run.
     Confirm {
-        /// What `y` sends.
-        command: Command,
+        /// What `y` does.
+        does: Deed,
         /// What it is called.
         what: &'static str,
         /// What it does.
@@ -85,13 +78,22 @@ pub enum Kind {
         /// The first row shown.
         from: usize,
     },
-    /// One check.
+    /// One check, or one line of the log.
     Details {
-        /// Its name.
-        name: Clean,
+        /// What it is, and its name.
+        title: Clean,
         /// What was received.
         raw: Clean,
     },
+}
+
+/// What a confirmed command line does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Sends a command to the keeper.
+    Send(Command),
+    /// Leaves, ends the run and begins a new one.
+    Restart,
 }
 
 /// A name that must be typed.
@@ -112,6 +114,8 @@ pub struct Fields {
     pub reason: TextArea<'static>,
     /// Which field takes the keys.
     pub in_reason: bool,
+    /// What the name must be.
+    wanted: Clean,
     generation: u64,
 }
 
@@ -130,6 +134,8 @@ pub enum Outcome {
     MainScreen,
     /// A command goes out.
     Send(Command, &'static str),
+    /// The run is to begin anew.
+    Restart,
 }
 
 impl Dialog {
@@ -148,47 +154,16 @@ impl Dialog {
         Self::new(Kind::RollBack { typed: None }, now)
     }
 
-    /// Advance, resume, or why not. `me` is who sits here, where the keeper has said so.
-    pub(super) fn advance(status: &Status, me: Option<&Person>, now: Mono) -> Self {
-        let snapshot = &status.snapshot;
-        let generation = snapshot.generation;
-        let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
-        let other = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver));
-        let locked = |reasons, can_override| Kind::Locked { what, reasons, can_override, generation };
-        let kind = match (snapshot.phase, &snapshot.held) {
-            (Phase::Held | Phase::Preflight | Phase::Ready | Phase::Baking, _) if other.is_some() => {
-                let whom = other.map_or_else(String::new, |driver| driver.name.to_string());
-                locked(vec![Clean::new(format!("{whom} drives: only the driver goes forward; T takes control"))], false)
-            }
-            (Phase::Held, Some(held)) if !held.resume_refused.is_empty() => {
-                locked(held.resume_refused.clone(), can_override(snapshot))
-            }
-            (Phase::Held, _) => Kind::Resume { generation },
-            (Phase::Preflight | Phase::Ready | Phase::Baking, _) => {
-                let closed: Vec<Clean> = snapshot
-                    .gates
-                    .iter()
-                    .filter(|gate| !gate.is_open())
-                    .map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail)))
-                    .collect();
-                if closed.is_empty() && snapshot.next.is_some() {
-                    Kind::Advance { generation }
-                } else {
-                    locked(closed, can_override(snapshot))
-                }
-            }
-            (
-                Phase::Shifting
-                | Phase::Complete
-                | Phase::RollingBack
-                | Phase::NewTrafficBack
-                | Phase::RolledBack
-                | Phase::Observing
-                | Phase::Ended,
-                _,
-            ) => locked(vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))], false),
-        };
-        Self::new(kind, now)
+    pub(super) fn advance(snapshot: &Snapshot, now: Mono) -> Self {
+        Self::new(Kind::Advance { seen: Box::new(Seen::of(snapshot)) }, now)
+    }
+
+    pub(super) fn resume(snapshot: &Snapshot, now: Mono) -> Self {
+        Self::new(Kind::Resume { seen: Box::new(Seen::of(snapshot)) }, now)
+    }
+
+    pub(super) fn locked(now: Mono) -> Self {
+        Self::new(Kind::Locked, now)
     }
 
     /// Take control.
@@ -196,8 +171,8 @@ impl Dialog {
         Self::new(Kind::Take { from: from.clone() }, now)
     }
 
-    pub(super) fn confirm_command(command: Command, what: &'static str, words: &'static str, now: Mono) -> Self {
-        Self::new(Kind::Confirm { command, what, words }, now)
+    pub(super) fn of_command(does: Deed, what: &'static str, words: &'static str, now: Mono) -> Self {
+        Self::new(Kind::Confirm { does, what, words }, now)
     }
 
     pub(super) fn progress(now: Mono) -> Self {
@@ -210,7 +185,16 @@ impl Dialog {
 
     pub(super) fn details(status: &Status, check: usize, now: Mono) -> Option<Self> {
         let check = status.snapshot.checks.get(check)?;
-        Some(Self::new(Kind::Details { name: check.name.clone(), raw: check.raw.clone() }, now))
+        let title = Clean::new(format!("CHECK {}", check.name));
+        Some(Self::new(Kind::Details { title, raw: check.raw.clone() }, now))
+    }
+
+    /// The log's line that stands `back` lines before its end.
+    pub(super) fn event(status: &Status, back: usize, now: Mono) -> Option<Self> {
+        let log = &status.snapshot.log;
+        let entry = log.get(log.len().checked_sub(back + 1)?)?;
+        let title = Clean::new(format!("EVENT {}", entry.wall));
+        Some(Self::new(Kind::Details { title, raw: entry.text.clone() }, now))
     }
 
     pub(super) fn override_fields(status: &Status, now: Mono) -> Self {
@@ -218,6 +202,7 @@ impl Dialog {
             name: String::new(),
             reason: TextArea::default(),
             in_reason: false,
+            wanted: status.snapshot.name.clone(),
             generation: status.snapshot.generation,
         };
         Self::new(Kind::Override(Box::new(fields)), now)
@@ -237,7 +222,7 @@ impl Dialog {
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. } => true,
-            Kind::Locked { .. } | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => false,
+            Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => false,
         }
     }
 
@@ -253,20 +238,29 @@ impl Dialog {
         (self.acts() && !self.is_field()).then(|| self.opened_at + lasting)
     }
 
-    /// Whether what it was opened on has changed.
-    pub(super) fn is_outdated(&self, generation: u64) -> bool {
-        match self.kind {
-            Kind::Advance { generation: seen }
-            | Kind::Resume { generation: seen }
-            | Kind::Locked { generation: seen, .. } => seen != generation,
-            Kind::RollBack { .. }
+    /// Whole seconds until it closes by itself, begun ones included.
+    pub fn seconds_left(&self, now: Mono) -> Option<u64> {
+        self.expires_at().map(|at| at.since(now).as_millis().div_ceil(1000) as u64)
+    }
+
+    /// What it was opened on, where going forward depends on it.
+    pub(super) fn seen(&self) -> Option<&Seen> {
+        match &self.kind {
+            Kind::Advance { seen } | Kind::Resume { seen } => Some(seen),
+            Kind::Locked
+            | Kind::RollBack { .. }
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. }
             | Kind::Progress
             | Kind::Help { .. }
-            | Kind::Details { .. } => false,
+            | Kind::Details { .. } => None,
         }
+    }
+
+    /// Whether `y` in it would send traffic forward.
+    pub(super) fn goes_forward(&self) -> bool {
+        self.seen().is_some() || matches!(self.kind, Kind::Override(_))
     }
 
     pub(super) fn key(&mut self, key: &KeyEvent, now: Mono) -> Outcome {
@@ -276,17 +270,20 @@ impl Dialog {
         match &mut self.kind {
             Kind::RollBack { typed: Some(typing) } => return typed_rollback(typing, key),
             Kind::Override(fields) => return fields.key(key),
-            Kind::Help { from } => match key.code {
-                KeyCode::Down | KeyCode::Char('j') => {
-                    *from = (*from + 1).min(super::keymap::help_rows().len() - 1);
+            Kind::Help { from } => {
+                let by = match key.code {
+                    KeyCode::Down | KeyCode::Char('j') => 1,
+                    KeyCode::Up | KeyCode::Char('k') => -1,
+                    KeyCode::PageDown => 3,
+                    KeyCode::PageUp => -3,
+                    _ => 0,
+                };
+                if by != 0 {
+                    let rows = super::keymap::help_rows(true).len() + super::keymap::LEGEND.len();
+                    *from = from.saturating_add_signed(by).min(rows - 1);
                     return Outcome::Stay;
                 }
-                KeyCode::Up | KeyCode::Char('k') => {
-                    *from = from.saturating_sub(1);
-                    return Outcome::Stay;
-                }
-                _ => {}
-            },
+            }
             _ => {}
         }
         if !self.acts() {
@@ -298,7 +295,10 @@ impl Dialog {
             KeyCode::Char('R') if matches!(self.kind, Kind::RollBack { .. }) => Outcome::Flash("armed: y confirms"),
             KeyCode::Char('n') => Outcome::Close(Some("cancelled".to_owned())),
             KeyCode::Enter => Outcome::Close(Some("Enter does not confirm".to_owned())),
-            KeyCode::Char(c) => Outcome::Close(Some(format!("disarmed by {:?}", Clean::new(c.to_string()).as_str()))),
+            KeyCode::Char(c) => {
+                let how = if matches!(self.kind, Kind::RollBack { .. }) { "disarmed" } else { "closed" };
+                Outcome::Close(Some(format!("{how} by {:?}; nothing was sent", Clean::new(c.to_string()).as_str())))
+            }
             // Arrows, Tab and the like: in a shared tmux a colleague's scroll must not veto a rollback.
             _ => Outcome::Stay,
         }
@@ -314,13 +314,14 @@ impl Dialog {
         }
         match &self.kind {
             Kind::RollBack { .. } => Outcome::Send(Command::Rollback { reason: None, typed: None }, "rollback"),
-            Kind::Advance { generation } => {
-                Outcome::Send(Command::Advance { generation: *generation, over: None }, "advance")
+            Kind::Advance { seen } => {
+                Outcome::Send(Command::Advance { generation: seen.generation, over: None }, "advance")
             }
-            Kind::Resume { generation } => Outcome::Send(Command::Resume { generation: *generation }, "resume"),
+            Kind::Resume { seen } => Outcome::Send(Command::Resume { generation: seen.generation }, "resume"),
             Kind::Take { .. } => Outcome::Send(Command::Take, "take control"),
-            Kind::Confirm { command, what, .. } => Outcome::Send(command.clone(), what),
-            Kind::Locked { .. } | Kind::Override(_) | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => {
+            Kind::Confirm { does: Deed::Send(command), what, .. } => Outcome::Send(command.clone(), what),
+            Kind::Confirm { does: Deed::Restart, .. } => Outcome::Restart,
+            Kind::Locked | Kind::Override(_) | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => {
                 Outcome::Stay
             }
         }
@@ -328,22 +329,14 @@ impl Dialog {
 
     fn reading_key(&self, key: &KeyEvent) -> Outcome {
         match (&self.kind, key.code) {
-            (Kind::Locked { can_override: true, .. }, KeyCode::Char('O')) => Outcome::Override,
-            (Kind::Locked { can_override: false, .. }, KeyCode::Char('O')) => {
-                Outcome::Flash("this cannot be overridden")
-            }
+            (Kind::Locked, KeyCode::Char('O')) => Outcome::Override,
+            (Kind::Locked, KeyCode::Char('A')) => Outcome::MainScreen,
             // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
             (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Outcome::MainScreen,
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
             _ => Outcome::Stay,
         }
     }
-}
-
-/// Whether a typed name and a reason would go over every closed gate.
-fn can_override(snapshot: &Snapshot) -> bool {
-    let mut closed = snapshot.gates.iter().filter(|gate| !gate.is_open());
-    snapshot.next.is_some() && closed.all(|gate| gate.can_be_overridden)
 }
 
 fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
@@ -363,16 +356,31 @@ fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
 }
 
 impl Fields {
+    /// Takes pasted text in.
+    pub(super) fn insert(&mut self, text: &str) {
+        if self.in_reason {
+            self.reason.insert_str(text);
+        } else {
+            let room = NAME_CHARS_MAX.saturating_sub(self.name.chars().count());
+            self.name.extend(text.chars().take(room));
+        }
+    }
+
     fn key(&mut self, key: &KeyEvent) -> Outcome {
         match key.code {
             KeyCode::Tab | KeyCode::BackTab => self.in_reason = !self.in_reason,
+            // A wrong name is said at once: later it would take the reason away with it.
+            KeyCode::Enter if self.name.trim() != self.wanted.as_str() => {
+                self.in_reason = false;
+                return Outcome::Flash("that is not the name");
+            }
             KeyCode::Enter if !self.in_reason => self.in_reason = true,
             KeyCode::Enter => {
                 let reason = Clean::new(self.reason.lines().join(" "));
                 if reason.as_str().trim().is_empty() {
                     return Outcome::Flash("an override needs a reason");
                 }
-                let over = Override { typed: self.name.clone(), reason };
+                let over = Override { typed: self.name.trim().to_owned(), reason };
                 return Outcome::Send(Command::Advance { generation: self.generation, over: Some(over) }, "override");
             }
             KeyCode::Backspace if !self.in_reason => {

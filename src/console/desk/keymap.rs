@@ -43,6 +43,13 @@ pub enum Action {
     Space,
 }
 
+impl Action {
+    /// Whether it is about traffic: a keeper that only watches knows none of these.
+    pub fn is_traffic(self) -> bool {
+        matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::Take)
+    }
+}
+
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
@@ -102,13 +109,13 @@ pub const KEYS: &[Binding] = &[
     Binding { keys: &[Key::Char('T')], action: Action::Take, help: "take control from the driver", footer: None },
     Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys", footer: Some("help") },
     Binding {
-        keys: &[Key::Named(KeyCode::Tab, "Tab")],
+        keys: &[Key::Named(KeyCode::Tab, "Tab"), Key::Named(KeyCode::Right, "Right"), Key::Char('l')],
         action: Action::NextPanel,
         help: "next panel",
         footer: Some("panel"),
     },
     Binding {
-        keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab")],
+        keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab"), Key::Named(KeyCode::Left, "Left"), Key::Char('h')],
         action: Action::PreviousPanel,
         help: "previous panel",
         footer: None,
@@ -137,7 +144,7 @@ pub const KEYS: &[Binding] = &[
     Binding {
         keys: &[Key::Named(KeyCode::Enter, "Enter")],
         action: Action::Details,
-        help: "details of the selected check; confirms nothing",
+        help: "details of a check or log line; confirms nothing",
         footer: None,
     },
     Binding { keys: &[Key::Char('f')], action: Action::Follow, help: "follow the log", footer: None },
@@ -159,6 +166,23 @@ pub const PANEL_KEYS: &[(&str, &str)] = &[
     ("Ctrl-C", "cancel; twice in 2 s quits"),
     ("Ctrl-L", "draw everything again"),
     ("Ctrl-Z", "suspend"),
+];
+
+/// What marks, colours and limits mean, for the help: in Unicode, in ASCII, in words.
+pub const LEGEND: &[(&str, &str, &str)] = &[
+    ("✓ ok", "+ ok", "good, and known to be so now: no colour"),
+    ("! WARN", "! WARN", "look at it (yellow)"),
+    ("✗ FAIL", "X FAIL", "act on it: over its limit or bad (red)"),
+    ("? OLD", "? OLD", "was known and is too old (purple), as value?"),
+    ("? few --", "? few --", "too few requests to tell; never measured"),
+    ("► ■ ▲ ○", "> # ^ o", "a step: here, halted, on its way, to come"),
+    ("25%*", "25%*", "a hold point: a person moves on from it"),
+    ("█ ▒", "B g", "stable's part, the candidate's"),
+    ("▁ ·", "_ ?", "zero; a gap, where nobody knows"),
+    ("~alice", "~alice", "a name that --as claims, no login proves it"),
+    ("LATE !", "LATE !", "older than 2 intervals and 1 s: A locked"),
+    ("STALE ?", "STALE ?", "older than 5 intervals and 5 s: not believed"),
+    ("BLIND", "BLIND", "no candidate metrics that long: H R work"),
 ];
 
 /// The action of a key on the main screen. Modifiers must match exactly: Alt+R is not R.
@@ -186,9 +210,9 @@ pub fn is_printable(key: &KeyEvent) -> bool {
     matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
 }
 
-/// Every row of the help: keys, and what they do.
-pub fn help_rows() -> Vec<(String, &'static str)> {
-    let bound = KEYS.iter().map(|binding| {
+/// Every row of the help: keys, and what they do; with or without those that move traffic.
+pub fn help_rows(with_traffic: bool) -> Vec<(String, &'static str)> {
+    let bound = KEYS.iter().filter(|binding| with_traffic || !binding.action.is_traffic()).map(|binding| {
         let keys: Vec<String> = binding.keys.iter().map(|key| key.label()).collect();
         (keys.join(" "), binding.help)
     });

@@ -4,16 +4,22 @@
 
 mod commands;
 pub mod dialog;
+pub mod direct;
+mod following;
+pub mod forward;
 pub mod keymap;
+mod opening;
+mod sending;
 
 pub use commands::{COMMANDS, Parsed};
 pub use dialog::Dialog;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
-use crate::engine::{Answer, Command, Phase};
+use crate::engine::{Answer, Command};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use dialog::{Fields, Outcome};
+use direct::{Direct, Standing};
+use forward::Seen;
 use keymap::{Action, action_of, is_bound_anywhere, is_printable};
 use std::time::Duration;
 
@@ -27,8 +33,6 @@ pub const HOLD_AFTER: Duration = Duration::from_millis(150);
 const FLASH: Duration = Duration::from_secs(4);
 /// Two Ctrl-C within this quit.
 const QUIT_TWICE: Duration = Duration::from_secs(2);
-/// Lines of direct rollbacks that are kept: the panel shows four, and one that never lands goes on for hours.
-const DIRECT_LINES_MAX: usize = 100;
 /// A draw that took longer than this drops the keys that came meanwhile.
 pub const STALL: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ pub enum Input {
     Continued,
     /// A command was answered.
     Answered(CommandId, Answer),
+    /// The keeper said how things stand.
+    Heard,
     /// The connection to the keeper came or went.
     Linked(bool),
     /// Time passed.
@@ -122,16 +128,25 @@ pub struct Desk {
     pub flash: Option<(Clean, Mono)>,
     /// The command line's text, while it is open.
     pub command_line: Option<String>,
-    /// What a direct rollback has said.
-    pub direct: Vec<Clean>,
+    /// The direct rollback that was started from here.
+    pub direct: Option<Direct>,
+    /// When the keeper last said how things stand.
+    pub heard_at: Option<Mono>,
     /// Whether the keeper is connected.
     pub linked: bool,
     /// Who the keeper takes this console for; `None` before it said so.
     pub me: Option<Person>,
     /// The newest command's outcome, for the log's title.
     pub last_outcome: Option<Clean>,
-    /// When a direct rollback was started from here.
-    pub direct_since: Option<Mono>,
+    /// What the keeper answered to the newest rollback asked for here.
+    pub rollback_outcome: Option<Clean>,
+    /// Whether somebody took the driver's seat from here.
+    pub lost_seat: bool,
+    drove: bool,
+    direct_told: Option<Standing>,
+    size: Option<(u16, u16)>,
+    /// What the newest advance was decided on.
+    sent_on: Option<Seen>,
     sent: Option<Sent>,
     rollback_sent: Option<Unacknowledged>,
     /// The newest rollback's name: sent again it keeps it, so that it is done once.
@@ -161,11 +176,17 @@ impl Desk {
             check: 0,
             flash: None,
             command_line: None,
-            direct: Vec::new(),
+            direct: None,
+            heard_at: None,
             linked: false,
             me: None,
             last_outcome: None,
-            direct_since: None,
+            rollback_outcome: None,
+            lost_seat: false,
+            drove: false,
+            direct_told: None,
+            size: None,
+            sent_on: None,
             sent: None,
             rollback_sent: None,
             rollback_id: None,
@@ -187,6 +208,9 @@ impl Desk {
         let mut acts = Vec::new();
         // What time has closed must not take the key that comes after.
         self.expire(now);
+        if let Some(status) = status.filter(|_| !matches!(input, Input::Heard)) {
+            self.follow_forward(&status.snapshot, now);
+        }
         match input {
             Input::Key(key) => {
                 if key.kind == KeyEventKind::Release {
@@ -202,7 +226,8 @@ impl Desk {
             }
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
             Input::Linked(linked) => self.link(linked, now),
-            Input::Direct(line) => self.note_direct(Clean::new(line)),
+            Input::Direct(line) => self.heard_directly(&line, now),
+            Input::Heard => self.heard_at = Some(now),
             Input::Notice(line) => {
                 self.last_outcome = Some(Clean::new(&line));
                 self.flash(line, now);
@@ -271,7 +296,11 @@ impl Desk {
     /// `Alt+R`, or `Esc` and `R` in one read, arms from inside any dialog or field; elsewhere it is nothing.
     fn escape_rollback(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
         let alt_r = key.code == KeyCode::Char('R') && key.modifiers.contains(KeyModifiers::ALT);
-        if !alt_r || !(self.dialog.is_some() || self.command_line.is_some()) {
+        if !alt_r {
+            return false;
+        }
+        if self.dialog.is_none() && self.command_line.is_none() {
+            self.flash("Alt+R, or Esc and R at once, is not R: press R alone", now);
             return false;
         }
         self.command_line = None;
@@ -348,105 +377,16 @@ impl Desk {
             Action::Top => self.scroll(isize::MAX / 2, status),
             Action::Bottom | Action::Follow => self.scroll(isize::MIN / 2, status),
             Action::Details => {
-                if let Some(status) = status
-                    && self.focus == Panel::Checks
-                {
-                    self.dialog = Dialog::details(status, self.check, now);
+                if let Some(status) = status {
+                    self.dialog = match self.focus {
+                        Panel::Checks => Dialog::details(status, self.check, now),
+                        Panel::Log => Dialog::event(status, self.log_back, now),
+                    };
                 }
             }
             Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
             Action::CommandLine => self.command_line = Some(String::new()),
             Action::Space => self.flash("H holds traffic", now),
-        }
-    }
-
-    fn arm(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
-        if self.refused_here(now, status, rights) {
-            return;
-        }
-        if self.text_is_arriving(now) {
-            self.flash("text arriving - wait 2 s", now);
-            return;
-        }
-        // An older message beside an armed panel would read as being about it.
-        self.flash = None;
-        match status {
-            // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
-            Some(status) if self.is_being_done(status) => self.dialog = Some(Dialog::progress(now)),
-            Some(status) => self.dialog = Some(Dialog::roll_back(status, now)),
-            None => self.dialog = Some(Dialog::roll_back_blindly(now)),
-        }
-    }
-
-    fn is_being_done(&self, status: &Status) -> bool {
-        let rollback = status.snapshot.rollback.as_ref();
-        rollback.is_some_and(|rollback| self.linked || rollback.confirmed.is_some()) || self.direct_since.is_some()
-    }
-
-    /// Leaves; but not while a command that was just sent is unanswered, unless it is asked for twice.
-    fn quit(&mut self, now: Mono, acts: &mut Vec<Act>) {
-        let pending = self.sent.is_some() || self.rollback_sent.is_some();
-        let again = self.quit_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
-        if pending && !again {
-            self.quit_at = Some(now);
-            self.flash("a command is not acknowledged yet; q again quits", now);
-            return;
-        }
-        acts.push(Act::Quit);
-    }
-
-    /// Says why this console cannot act at all, if it cannot.
-    fn refused_here(&mut self, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
-        if rights == Rights::ReadOnly {
-            let whom = status
-                .and_then(|s| s.snapshot.people.driver.as_ref())
-                .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
-            self.flash(format!("read-only console: ask {whom}"), now);
-            return true;
-        }
-        if status.is_some_and(|s| s.snapshot.phase == Phase::Observing) {
-            self.flash("this keeper only watches: it holds no write path", now);
-            return true;
-        }
-        false
-    }
-
-    fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
-        if self.refused_here(now, status, rights) {
-            return;
-        }
-        if !self.linked {
-            self.flash("NOT HELD: the keeper is not connected; nothing is queued", now);
-            return;
-        }
-        if self.hold_pressed.is_some() {
-            return;
-        }
-        if self.other_key_at.is_some_and(|at| now.since(at) <= HOLD_BEFORE) {
-            self.flash("H dropped: another key came just before; press H again", now);
-            return;
-        }
-        self.hold_pressed = Some(now);
-    }
-
-    fn open_advance(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
-        if self.refused_here(now, status, rights) {
-            return;
-        }
-        match status {
-            Some(status) if self.linked => self.dialog = Some(Dialog::advance(status, self.me.as_ref(), now)),
-            _ => self.flash("the keeper is not connected: nothing can go forward", now),
-        }
-    }
-
-    fn open_take(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
-        if self.refused_here(now, status, rights) {
-            return;
-        }
-        match status.and_then(|status| status.snapshot.people.driver.as_ref()) {
-            Some(driver) if self.me.as_ref() == Some(driver) => self.flash("you drive already", now),
-            Some(driver) => self.dialog = Some(Dialog::take(&driver.name, now)),
-            None => self.flash("nobody drives: A takes the seat", now),
         }
     }
 
@@ -468,131 +408,6 @@ impl Desk {
         }
     }
 
-    fn dialog_key(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
-        let Some(dialog) = &mut self.dialog else { return };
-        if dialog.acts() && self.refused_here(now, status, rights) {
-            self.dialog = None;
-            return;
-        }
-        let Some(dialog) = &mut self.dialog else { return };
-        let takes_text = dialog.is_field();
-        let outcome = dialog.key(key, now);
-        if !takes_text {
-            self.note_unbound(key, now);
-        }
-        match outcome {
-            Outcome::Stay => {}
-            Outcome::Flash(words) => self.flash(words, now),
-            Outcome::MainScreen => {
-                self.dialog = None;
-                if let Some(action) = action_of(key) {
-                    self.act(action, key, now, status, rights, acts);
-                }
-            }
-            Outcome::Close(words) => {
-                self.dialog = None;
-                if let Some(words) = words {
-                    self.flash(words, now);
-                }
-            }
-            Outcome::Override => {
-                if let Some(status) = status {
-                    self.dialog = Some(Dialog::override_fields(status, now));
-                }
-            }
-            Outcome::Send(command, what) => {
-                self.dialog = None;
-                self.send(command, what, now, acts);
-            }
-        }
-    }
-
-    fn send(&mut self, command: Command, what: &'static str, now: Mono, acts: &mut Vec<Act>) {
-        if let Command::Rollback { typed, .. } = &command {
-            let typed = typed.clone();
-            return self.send_rollback(command, typed, now, acts);
-        }
-        if !self.linked {
-            self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
-            return;
-        }
-        let id = self.new_command();
-        self.sent = Some(Sent { id, what, at: now });
-        acts.push(Act::Send(id, command));
-    }
-
-    fn send_rollback(&mut self, command: Command, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
-        self.dialog = Some(Dialog::progress(now));
-        self.rollback_is_own = true;
-        if !self.linked {
-            self.direct_rollback("the keeper is not connected", typed, now, acts);
-            return;
-        }
-        let id = self.rollback_id.unwrap_or_else(|| self.new_command());
-        self.rollback_id = Some(id);
-        self.rollback_sent = Some(Unacknowledged { id, at: now, typed });
-        acts.push(Act::Send(id, command));
-    }
-
-    fn new_command(&mut self) -> CommandId {
-        self.next_command = self.next_command.wrapping_add(1);
-        CommandId(self.next_command)
-    }
-
-    fn note_direct(&mut self, line: Clean) {
-        if self.direct.len() == DIRECT_LINES_MAX {
-            self.direct.remove(0);
-        }
-        self.direct.push(line);
-    }
-
-    fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
-        self.direct_since = Some(now);
-        self.note_direct(Clean::new(format!("{why}: rolling back directly from this host")));
-        self.flash(format!("{why}: rolling back DIRECTLY"), now);
-        acts.push(Act::RollBackDirectly { typed });
-    }
-
-    fn answered(&mut self, id: CommandId, answer: &Answer, now: Mono, acts: &mut Vec<Act>) {
-        let is_rollback = self.rollback_id == Some(id);
-        if is_rollback {
-            self.rollback_sent = None;
-        }
-        // An answer after its time is still the truth about what happened.
-        let what = match self.sent.take_if(|sent| sent.id == id) {
-            Some(sent) => sent.what,
-            None if is_rollback => "rollback",
-            None => "an earlier command",
-        };
-        let words = match answer {
-            Answer::Applied(words) => words.to_string(),
-            Answer::Refused(reasons) => {
-                if is_rollback {
-                    self.dialog = None;
-                    // A refused rollback is over; the next one is another.
-                    self.rollback_id = None;
-                    self.rollback_is_own = false;
-                }
-                acts.push(Act::Bell);
-                let reasons: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
-                format!("{what} REFUSED: {}", reasons.join("; "))
-            }
-            Answer::Late(_) => {
-                self.reopen_advance = true;
-                format!("{what}: things changed meanwhile; look again")
-            }
-        };
-        self.last_outcome = Some(Clean::new(&words));
-        self.flash(words, now);
-    }
-
-    fn link(&mut self, linked: bool, now: Mono) {
-        if self.linked && !linked {
-            self.flash("the keeper's connection is gone; trying again", now);
-        }
-        self.linked = linked;
-    }
-
     fn paste(&mut self, text: &str, now: Mono) {
         self.unbound_at = Some(now);
         self.other_key_at = Some(now);
@@ -610,6 +425,7 @@ impl Desk {
     }
 
     fn resized(&mut self, width: u16, height: u16, now: Mono) {
+        self.size = Some((width, height));
         // Too small to show what would be confirmed: then it must not be.
         if width < dialog::WIDTH_MIN || height < dialog::HEIGHT_MIN {
             self.disarm("the terminal became too small", now);
@@ -635,62 +451,6 @@ impl Desk {
         }
         if self.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| now >= at) {
             self.disarm("time is up", now);
-        }
-    }
-
-    fn pass_time(&mut self, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
-        if self.hold_pressed.is_some_and(|at| now.since(at) >= HOLD_AFTER) {
-            self.hold_pressed = None;
-            self.send(Command::Hold, "hold", now, acts);
-        }
-        let wait = crate::wire::ACKNOWLEDGE_WAIT;
-        if let Some(sent) = self.sent.take_if(|sent| now.since(sent.at) >= wait) {
-            self.flash(format!("{}: UNKNOWN, the keeper does not answer; not repeated by itself", sent.what), now);
-        }
-        if let Some(sent) = self.rollback_sent.take_if(|sent| now.since(sent.at) >= wait) {
-            self.direct_rollback("the keeper did not acknowledge in 1 s", sent.typed, now, acts);
-        }
-        if let Some(status) = status {
-            self.follow(status, now, acts);
-        }
-    }
-
-    /// What the keeper tells changes what dialogs mean.
-    fn follow(&mut self, status: &Status, now: Mono, acts: &mut Vec<Act>) {
-        let snapshot = &status.snapshot;
-        let rolling = snapshot.rollback.is_some();
-        if rolling && !self.rollback_seen && !self.rollback_is_own {
-            let by = snapshot.rollback.as_ref().map_or_else(String::new, |r| r.by.to_string());
-            if self.dialog.as_ref().is_some_and(Dialog::acts) {
-                self.dialog = Some(Dialog::progress(now));
-                self.flash(format!("{by} rolls back"), now);
-            }
-            acts.push(Act::Bell);
-        }
-        self.rollback_seen = rolling;
-        let is_final = matches!(snapshot.phase, Phase::RolledBack | Phase::Complete | Phase::Ended);
-        if is_final && !self.final_seen {
-            acts.push(Act::Bell);
-            if snapshot.phase == Phase::Ended && self.dialog.as_ref().is_some_and(Dialog::acts) {
-                self.dialog = None;
-                self.flash("the run has ended", now);
-            }
-        }
-        self.final_seen = is_final;
-        let outdated = self.dialog.as_ref().is_some_and(|dialog| dialog.is_outdated(snapshot.generation));
-        if outdated || std::mem::take(&mut self.reopen_advance) {
-            self.dialog = Some(Dialog::advance(status, self.me.as_ref(), now));
-            self.flash("things changed: the panel was opened again", now);
-        }
-    }
-}
-
-impl Fields {
-    fn insert(&mut self, text: &str) {
-        if self.in_reason {
-            self.reason.insert_str(text);
-        } else {
-            self.name.push_str(text);
         }
     }
 }

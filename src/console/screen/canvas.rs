@@ -1,5 +1,6 @@
 //! Drawing into a buffer, clipped, and only ever with clean text.
 
+use super::fit;
 use super::look::{Ink, Look};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -27,10 +28,7 @@ impl<'b> Canvas<'b> {
             return 0;
         }
         let mut column = 0;
-        // In ASCII an arrow is two characters: alone, `>` would read as a comparison.
-        let spelt = if self.look.ascii { text.replace('→', "->").replace('±', "+-") } else { String::new() };
-        let text = if self.look.ascii { spelt.as_str() } else { text };
-        for c in text.chars() {
+        for c in self.look.spell(text).chars() {
             let Some(cells @ 1..) = c.width().and_then(|w| u16::try_from(w).ok()) else { continue };
             if column + cells > width || x + column + cells > area.right() {
                 break;
@@ -47,10 +45,10 @@ impl<'b> Canvas<'b> {
         column
     }
 
-    /// Writes pieces one behind the other.
+    /// Writes pieces one behind the other; what has no room is cut at a blank, with a mark.
     pub fn pieces(&mut self, x: u16, y: u16, width: u16, pieces: &[Piece]) -> u16 {
         let mut column = 0;
-        for (text, style) in pieces {
+        for (text, style) in &fit::cut(self.look, pieces, width) {
             column += self.text(x + column, y, width.saturating_sub(column), text, *style);
         }
         column
@@ -58,7 +56,7 @@ impl<'b> Canvas<'b> {
 
     /// Writes text that ends at the right edge; gives the column where it begins.
     pub fn right(&mut self, area: Rect, y: u16, pieces: &[Piece]) -> u16 {
-        let length = pieces.iter().map(|(text, _)| width_of(text)).sum::<u16>().min(area.width);
+        let length = fit::columns(self.look, pieces).min(area.width);
         let x = area.right() - length;
         self.pieces(x, y, length, pieces);
         x
@@ -73,12 +71,12 @@ impl<'b> Canvas<'b> {
         pieces.extend_from_slice(title);
         pieces.push((" ".to_owned(), dim));
         let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
-        let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
-        let length = length.min(area.width.saturating_sub(used + 4));
+        let tail = fit::cut(self.look, tail, area.width.saturating_sub(used + 4));
+        let length = fit::columns(self.look, &tail);
         if length > 0 {
             let x = area.right() - length - 3;
             self.text(x, y, 1, " ", dim);
-            self.pieces(x + 1, y, length, tail);
+            self.pieces(x + 1, y, length, &tail);
             self.text(x + 1 + length, y, 1, " ", dim);
         }
     }
@@ -111,12 +109,12 @@ impl<'b> Canvas<'b> {
         pieces.extend_from_slice(title);
         pieces.push((" ".to_owned(), style));
         let used = self.pieces(area.x + 1, area.y, area.width - 2, &pieces);
-        let length: u16 = tail.iter().map(|(text, _)| width_of(text)).sum();
-        let length = length.min(area.width.saturating_sub(used + 5));
+        let tail = fit::cut(self.look, tail, area.width.saturating_sub(used + 5));
+        let length = fit::columns(self.look, &tail);
         if length > 0 {
             let x = right - length - 2;
             self.text(x, area.y, 1, " ", style);
-            self.pieces(x + 1, area.y, length, tail);
+            self.pieces(x + 1, area.y, length, &tail);
             self.text(x + 1 + length, area.y, 1, " ", style);
         }
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
@@ -144,6 +142,24 @@ fn ascii_of(c: char) -> char {
 /// The columns a text takes.
 pub(super) fn width_of(text: &str) -> u16 {
     text.chars().map(|c| c.width().unwrap_or(0) as u16).sum()
+}
+
+/// The end of a text in so many columns, with a mark where its beginning is missing: for what is being typed.
+pub(super) fn tail(text: &str, width: u16, mark: &str) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = 0;
+    let mut columns = width_of(mark);
+    for c in text.chars().rev() {
+        columns += c.width().unwrap_or(0) as u16;
+        if columns > width {
+            break;
+        }
+        kept += 1;
+    }
+    let skipped = text.chars().count() - kept;
+    mark.chars().take(width.into()).chain(text.chars().skip(skipped)).collect()
 }
 
 /// Breaks text into lines of a width, at blanks where there are some.

@@ -1,6 +1,7 @@
 //! The questions, each with its answer's age.
 
 use super::canvas::{Canvas, width_of};
+use super::fit;
 use super::header::age_words;
 use super::look::Ink;
 use super::{View, piece};
@@ -9,7 +10,10 @@ use crate::domain::Verdict;
 use crate::engine::{CheckView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use std::time::Duration;
 
+/// No answer is old before this, whatever its interval: the floor of `Freshness`.
+const OLD_AT_LEAST: Duration = Duration::from_secs(5);
 /// Columns that a check's name may take.
 const NAME_WIDTH_MAX: u16 = 20;
 
@@ -19,14 +23,18 @@ pub(super) fn rows(snapshot: &Snapshot, columns: u16) -> u16 {
 }
 
 /// What a check is worth now: on a stale screen nothing is good.
-fn verdict_of(view: &View<'_>, check: &CheckView) -> Verdict {
+pub(super) fn verdict_of(view: &View<'_>, check: &CheckView) -> Verdict {
     if view.is_cut_off() { Verdict::Unknown } else { check.verdict }
+}
+
+/// How many checks are good, and known to be so now.
+pub(super) fn good(view: &View<'_>, snapshot: &Snapshot) -> usize {
+    snapshot.checks.iter().filter(|check| verdict_of(view, check) == Verdict::Pass).count()
 }
 
 fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> [super::Piece; 2] {
     let look = canvas.look;
-    let good = snapshot.checks.iter().filter(|check| verdict_of(view, check) == Verdict::Pass).count();
-    let all = snapshot.checks.len();
+    let (good, all) = (good(view, snapshot), snapshot.checks.len());
     let ink = if good == all { Ink::Plain } else { Ink::Warn };
     [piece("CHECKS", look.ink(Ink::Bold)), piece(format!("  {good} of {all} ok"), look.ink(ink))]
 }
@@ -54,28 +62,20 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     }
 }
 
+/// Why nobody knows: only what was known can be old.
+fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
+    match check.at {
+        None => "--",
+        Some(_) if view.is_cut_off() => "OLD",
+        Some(_) if check.few => "few",
+        Some(at) if view.age(at) >= OLD_AT_LEAST => "OLD",
+        Some(_) => "--",
+    }
+}
+
 /// The longest name, so that details get what is left.
 fn name_width(snapshot: &Snapshot) -> u16 {
     snapshot.checks.iter().map(|check| width_of(check.name.as_str())).max().unwrap_or(0).min(NAME_WIDTH_MAX)
-}
-
-/// Text in so many columns; what does not fit is left out at a blank, with a mark: half a number is another number.
-fn shortened(text: &str, width: u16, mark: &str) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for word in text.split(' ') {
-        let gap = u16::from(!kept.is_empty());
-        if width_of(&kept) + gap + width_of(word) + 1 > width {
-            break;
-        }
-        if gap == 1 {
-            kept.push(' ');
-        }
-        kept.push_str(word);
-    }
-    if width > 0 { kept + mark } else { String::new() }
 }
 
 /// All checks in the plan's order; when they do not fit, the bad ones first.
@@ -104,17 +104,17 @@ fn draw_check(
     if view.desk.focus == Panel::Checks && view.desk.check == index {
         style = style.add_modifier(Modifier::REVERSED);
     }
-    // Unknown because it is old, or because nothing was ever heard.
-    let word = if verdict == Verdict::Unknown && check.at.is_none() { "--" } else { word };
+    let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
     let age = match check.at.filter(|_| with_age) {
         Some(at) => format!(" {:>4}", age_words(view.age(at))),
         None => String::new(),
     };
     let used = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);
-    canvas.text(cell.x + used, cell.y, name_width, check.name.as_str(), style);
+    canvas.pieces(cell.x + used, cell.y, name_width, &[piece(check.name.to_string(), style)]);
     let rest = cell.width.saturating_sub(used + name_width + 1 + age.len() as u16);
-    let detail = shortened(check.detail.as_str(), rest, look.glyph("…", "~"));
+    let mut line = fit::cut(look, &[piece(check.detail.to_string(), look.verdict(verdict))], rest);
+    line.push(piece(age, look.ink(Ink::Dim)));
     let right =
         Rect { x: cell.x + used + name_width + 1, width: cell.width.saturating_sub(used + name_width + 1), ..cell };
-    canvas.right(right, cell.y, &[piece(detail, look.verdict(verdict)), piece(age, look.ink(Ink::Dim))]);
+    canvas.right(right, cell.y, &line);
 }

@@ -1,34 +1,57 @@
-//! The last row: a flash, the command line, or the keys of the moment.
+//! The last row: the command line, or the keys of the moment and a flash behind them.
 
 use super::canvas::{Canvas, Piece};
+use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::dialog::Kind;
+use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::{Action, KEYS};
-use crate::domain::Rights;
+use crate::domain::{Clean, Rights};
 use crate::engine::Phase;
 use ratatui::layout::Rect;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let look = canvas.look;
     if let Some(line) = &view.desk.command_line {
-        let shown = format!(":{line}_   Esc closes, Esc R rolls back");
-        canvas.text(area.x, area.y, area.width, &shown, look.ink(Ink::Bold));
+        typed(canvas, area, &Clean::new(line).to_string());
         return;
     }
     // What R and y do is never hidden by a message: it stands behind them.
     let mut pieces = keys(canvas, view);
     if let Some((flash, _)) = &view.desk.flash {
+        if pieces.last().is_none_or(|(text, _)| text.trim() != look.glyph("│", "|")) {
+            pieces.push(piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim)));
+        }
         pieces.push(piece(format!(" {flash}"), look.ink(Ink::Warn)));
     }
+    canvas.pieces(area.x, area.y, area.width, &pieces);
+}
+
+/// The end of what is typed stays in sight.
+fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &str) {
+    let look = canvas.look;
+    let bold = look.ink(Ink::Bold);
+    let line = super::canvas::tail(line, area.width.saturating_sub(2), look.glyph("…", "~"));
+    let parts = [
+        Part::new(0, vec![piece(format!(":{line}_"), bold)]),
+        Part::new(1, vec![piece("Esc closes, Esc R rolls back", bold)]).or(vec![piece("Esc R rolls back", bold)]),
+    ];
+    let pieces = fit(look, &parts, "   ", area.width);
     canvas.pieces(area.x, area.y, area.width, &pieces);
 }
 
 fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     let look = canvas.look;
     let panel = |text: &str| vec![piece(format!(" {text}"), look.ink(Ink::Bold))];
+    // Nothing in these takes a decision, so R and H mean there what they always mean.
+    let reading = |text: &str| {
+        let mut pieces = main_keys(canvas, view, &[Action::Rollback, Action::Hold]);
+        pieces.push(piece(format!(" {text}"), look.ink(Ink::Bold)));
+        pieces
+    };
     match view.desk.dialog.as_ref().map(|dialog| &dialog.kind) {
-        None => main_keys(canvas, view),
+        None => main_keys(canvas, view, &[]),
         Some(Kind::RollBack { typed: None }) => panel("y ROLL BACK NOW  Esc cancel  any other key cancels"),
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
         Some(Kind::Advance { .. }) => panel("y ADVANCE  Esc stay  any other key cancels"),
@@ -37,41 +60,45 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         Some(Kind::Confirm { what, .. }) => {
             panel(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
         }
-        Some(Kind::Locked { can_override: true, .. }) => panel("Esc close  O override (typed)"),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
-        Some(Kind::Locked { can_override: false, .. } | Kind::Progress | Kind::Help { .. } | Kind::Details { .. }) => {
-            panel("Esc close")
-        }
+        Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
+            Some(Way::Locked(lock)) if lock.can_override => reading("Esc close  O override (typed)"),
+            Some(Way::Advance | Way::Resume) => reading("Esc close  A opens the panel"),
+            Some(Way::Locked(_)) | None => reading("Esc close"),
+        },
+        Some(Kind::Help { .. }) => reading("Esc close  j k more"),
+        Some(Kind::Progress | Kind::Details { .. }) => reading("Esc close"),
     }
 }
 
-/// ` R roll back  H hold  A advance │ ? help …`, from the key table.
-fn main_keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
+/// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys.
+fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece> {
     let look = canvas.look;
     let mut pieces = Vec::new();
+    let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+    let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
     for binding in KEYS {
         let Some(word) = binding.footer else { continue };
-        let is_traffic = matches!(binding.action, Action::Rollback | Action::Hold | Action::Advance);
-        if !is_traffic && view.desk.flash.is_some() {
+        let is_traffic = binding.action.is_traffic();
+        let is_wanted = only.is_empty() || only.contains(&binding.action);
+        if !is_wanted || !is_traffic && view.desk.flash.is_some() || is_traffic && watches {
             continue;
         }
         if traffic && !is_traffic {
             traffic = false;
-            pieces.push(piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim)));
+            pieces.push(bar.clone());
         }
-        let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
-        if is_traffic && watches {
-            continue;
-        }
-        let struck = is_traffic && view.rights == Rights::ReadOnly;
         let label = binding.keys.first().map_or_else(String::new, |key| key.label());
-        if struck {
+        if is_traffic && view.rights == Rights::ReadOnly {
             pieces.push(piece(format!(" -{label}- {word} "), look.ink(Ink::Dim)));
         } else {
             pieces.push(piece(format!(" {label}"), look.ink(Ink::Bold)));
             pieces.push(piece(format!(" {word} "), look.ink(Ink::Plain)));
         }
+    }
+    if traffic && !pieces.is_empty() {
+        pieces.push(bar);
     }
     pieces
 }

@@ -3,6 +3,7 @@
 use crate::domain::{Role, Verdict};
 use crate::engine::Severity;
 use ratatui::style::{Color, Modifier, Style};
+use std::borrow::Cow;
 
 /// How everything is drawn on this terminal.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +124,11 @@ impl Look {
         if self.ascii { ascii } else { unicode }
     }
 
+    /// Text as it is drawn here: in ASCII an arrow is two characters, as `>` alone would read as a comparison.
+    pub(super) fn spell(self, text: &str) -> Cow<'_, str> {
+        if self.ascii { text.replace('→', "->").replace('±', "+-").into() } else { text.into() }
+    }
+
     /// The mark and word of a verdict.
     pub fn verdict_words(self, verdict: Verdict) -> (&'static str, &'static str) {
         match verdict {
@@ -173,9 +179,4 @@ fn hue(colour: &str, role: Role) -> Hue {
         (_, Role::Stable) => Hue::Blue,
         (_, Role::Candidate) => Hue::Green,
     }
-}
-
-/// An ink's style; for callers that have no canvas of their own.
-pub(super) fn plain(look: Look, ink: Ink) -> Style {
-    look.ink(ink)
 }

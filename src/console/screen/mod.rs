@@ -1,14 +1,18 @@
 //! Draws what is known: one file a panel. Reads a snapshot and the desk, holds nothing, sends nothing.
 
+mod band;
 mod canvas;
 mod checks;
 mod compact;
+mod fit;
 mod footer;
 mod header;
+mod help;
 mod log;
 mod look;
 mod panel;
 mod phases;
+mod progress;
 mod signals;
 mod spark;
 mod traffic;
@@ -16,6 +20,7 @@ mod traffic;
 pub use look::{Ink, Look, Theme};
 
 use super::desk::Desk;
+use super::fresh;
 use crate::domain::{Mono, Rights, Wall};
 use crate::engine::Snapshot;
 use crate::wire::Status;
@@ -33,8 +38,6 @@ const WIDE_MIN: (u16, u16) = (110, 34);
 pub struct View<'a> {
     /// What the keeper last said; `None` before it said anything.
     pub status: Option<&'a Status>,
-    /// When that arrived.
-    pub heard_at: Option<Mono>,
     /// Local state.
     pub desk: &'a Desk,
     /// What this console may do.
@@ -53,15 +56,19 @@ impl View<'_> {
         self.now.since(at)
     }
 
+    /// How long ago the keeper was heard.
+    fn heard_age(&self) -> Option<std::time::Duration> {
+        fresh::keeper(self.desk.heard_at).age(self.now)
+    }
+
     /// Whether the keeper itself has been silent for too long to believe anything on screen.
     fn is_cut_off(&self) -> bool {
-        self.heard_at.is_none_or(|at| self.age(at) > header::KEEPER_STALE)
+        fresh::keeper(self.desk.heard_at).is_stale(self.now)
     }
 
     /// Whether readings are too old to be of now.
     fn is_blind(&self, snapshot: &Snapshot) -> bool {
-        let stale = (snapshot.feed_every * 5).max(std::time::Duration::from_secs(5));
-        snapshot.blind || self.is_cut_off() || snapshot.feed_at.is_none_or(|at| self.age(at) > stale)
+        snapshot.blind || self.is_cut_off() || fresh::feed(snapshot).is_stale(self.now)
     }
 }
 
@@ -84,7 +91,8 @@ pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
 fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let words =
         if view.desk.linked { "waiting for the keeper's first words" } else { "the keeper is not connected; trying" };
-    canvas.text(area.x, area.y, area.width, words, look::plain(canvas.look, Ink::Bold));
+    let style = canvas.look.ink(Ink::Bold);
+    canvas.pieces(area.x, area.y, area.width, &[piece(words, style)]);
     if area.height > 1 {
         let bottom = Rect { y: area.bottom() - 1, height: 1, ..area };
         footer::draw(canvas, bottom, view);
@@ -100,9 +108,9 @@ fn narrow(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status)
     let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     let check_rows = checks::rows(snapshot, 2).min(5);
     header::draw(canvas, row(0, 1), view, status);
-    header::band(canvas, row(1, 1), view, snapshot);
+    band::draw(canvas, row(1, 1), view, snapshot);
     traffic::draw_ruled(canvas, row(2, 4), view, snapshot);
-    phases::draw(canvas, row(6, 1), snapshot);
+    phases::draw(canvas, row(6, 1), view, snapshot);
     signals::draw_ruled(canvas, row(7, 5), view, snapshot);
     checks::draw_ruled(canvas, row(12, 1 + check_rows), view, snapshot);
     let log_y = 13 + check_rows;
@@ -120,9 +128,9 @@ fn wide(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
     let snapshot = &status.snapshot;
     let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     header::draw(canvas, row(0, 1), view, status);
-    header::band(canvas, row(1, 1), view, snapshot);
+    band::draw(canvas, row(1, 1), view, snapshot);
     traffic::draw_framed(canvas, row(2, 6), view, snapshot);
-    phases::draw_framed(canvas, row(8, 4), snapshot);
+    phases::draw_framed(canvas, row(8, 4), view, snapshot);
     let middle = (area.height - 13) * 3 / 5;
     let charts = row(12, middle.max(14));
     let checks_width = (area.width * 2 / 5).clamp(44, 70);

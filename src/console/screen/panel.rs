@@ -1,17 +1,16 @@
 //! The panels that stand where the log was; they never cover gauge, signals or checks.
 
-use super::canvas::{Canvas, Piece, wrap};
+use super::canvas::{Canvas, Piece, tail, wrap};
+use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, piece, traffic};
+use super::{View, checks, help, piece, progress, signals, traffic};
 use crate::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, Dialog, Fields, Kind};
-use crate::console::desk::keymap::help_rows;
-use crate::domain::{Clean, Split, Verdict};
-use crate::engine::{RollbackState, Snapshot};
+use crate::console::desk::forward::Way;
+use crate::domain::{Clean, Role, Split, Verdict};
+use crate::engine::{Phase, Snapshot, StepState};
 use ratatui::layout::Rect;
-use std::time::Duration;
 
-/// A direct rollback that is not confirmed after this is called unknown.
-const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+type Line = Vec<Piece>;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: Option<&Snapshot>) {
     let Some(dialog) = &view.desk.dialog else { return };
@@ -19,18 +18,34 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
         return;
     }
     canvas.clear(area);
-    let look = canvas.look;
-    let title = title_of(dialog, snapshot);
-    let tail = dialog.expires_at().map_or_else(String::new, |at| countdown(dialog, at.since(view.now)));
-    let lines = lines_of(canvas, view, dialog, snapshot, area.width.saturating_sub(4));
-    let title = [piece(title, look.ink(Ink::Bold))];
-    let tail = [piece(tail, look.ink(Ink::Bold))];
+    let bold = canvas.look.ink(Ink::Bold);
     // Where every row counts, a rule leaves one more for what matters.
-    let inside = if area.height >= 6 {
+    let framed = area.height >= 6;
+    let rows = usize::from(area.height - if framed { 2 } else { 1 });
+    let width = area.width.saturating_sub(if framed { 4 } else { 2 });
+    let (lines, hint) = match &dialog.kind {
+        Kind::Help { from } => {
+            let watches = snapshot.is_some_and(|snapshot| snapshot.phase == Phase::Observing);
+            help::lines(canvas, width, rows, *from, !watches)
+        }
+        Kind::Progress => (progress::lines(canvas, view, snapshot, width, rows), countdown(view, dialog)),
+        Kind::RollBack { .. }
+        | Kind::Advance { .. }
+        | Kind::Resume { .. }
+        | Kind::Locked
+        | Kind::Override(_)
+        | Kind::Take { .. }
+        | Kind::Confirm { .. }
+        | Kind::Details { .. } => (lines_of(canvas, view, dialog, snapshot, width, rows), countdown(view, dialog)),
+    };
+    let lines = within(canvas, lines, rows, dialog.acts());
+    let title = [piece(title_of(view, dialog, snapshot), bold)];
+    let hint = [piece(hint, bold)];
+    let inside = if framed {
         let height = (lines.len() as u16 + 2).min(area.height).max(4);
-        canvas.frame(Rect { height, ..area }, &title, &tail, true)
+        canvas.frame(Rect { height, ..area }, &title, &hint, true)
     } else {
-        canvas.rule(area, area.y, &title, &tail);
+        canvas.rule(area, area.y, &title, &hint);
         Rect { y: area.y + 1, height: area.height - 1, ..area }
     };
     for (row, line) in lines.iter().take(inside.height.into()).enumerate() {
@@ -38,28 +53,56 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     }
 }
 
-fn title_of(dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
+/// What has no room is counted. A panel that acts keeps its first rows and its last, which says how to confirm.
+fn within(canvas: &Canvas<'_>, mut lines: Vec<Line>, rows: usize, acts: bool) -> Vec<Line> {
+    if lines.len() <= rows || rows == 0 {
+        return lines;
+    }
+    let look = canvas.look;
+    if acts {
+        let last = lines.pop();
+        let missing = lines.len() - (rows - 1);
+        lines.truncate(rows - 1);
+        lines.extend(last.map(|mut last| {
+            last.push(piece(format!("   +{missing} more"), look.ink(Ink::Dim)));
+            last
+        }));
+    } else {
+        let missing = lines.len() - (rows - 1);
+        lines.truncate(rows - 1);
+        lines.push(vec![piece(format!("+{missing} more"), look.ink(Ink::Dim))]);
+    }
+    lines
+}
+
+fn title_of(view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
     let target = snapshot.map_or_else(String::new, |snapshot| format!(" {}", snapshot.title));
     match &dialog.kind {
         Kind::RollBack { .. } => format!("ROLL BACK{target}"),
         Kind::Advance { .. } => format!("ADVANCE{target}"),
         Kind::Resume { .. } => format!("RESUME{target}"),
-        Kind::Locked { what, .. } => format!("{what} is locked"),
+        Kind::Locked => match snapshot.map(|snapshot| view.desk.way(snapshot, view.now)) {
+            Some(Way::Locked(lock)) => format!("{} is locked", lock.what),
+            Some(Way::Advance) => "ADVANCE is unlocked".to_owned(),
+            Some(Way::Resume) => "RESUME is unlocked".to_owned(),
+            None => "ADVANCE is locked".to_owned(),
+        },
         Kind::Override(_) => format!("OVERRIDE{target}"),
         Kind::Take { .. } => format!("TAKE CONTROL{target}"),
         Kind::Confirm { what, .. } => format!("{}{target}", what.to_uppercase()),
         Kind::Progress => format!("ROLLBACK{target}"),
-        Kind::Help { .. } => "KEYS".to_owned(),
-        Kind::Details { name, .. } => format!("CHECK {name}"),
+        Kind::Help { .. } => "KEYS, MARKS, LIMITS".to_owned(),
+        Kind::Details { title, .. } => title.to_string(),
     }
 }
 
 /// `disarms in 7s ███████░░░`.
-fn countdown(dialog: &Dialog, left: Duration) -> String {
+fn countdown(view: &View<'_>, dialog: &Dialog) -> String {
+    let Some(left) = dialog.seconds_left(view.now) else { return String::new() };
     let armed = matches!(dialog.kind, Kind::RollBack { .. });
     let (word, whole) = if armed { ("disarms", ARMED_FOR) } else { ("closes", ADVANCE_FOR) };
-    let filled = (left.as_secs_f64() / whole.as_secs_f64() * 10.0).ceil().clamp(0.0, 10.0) as usize;
-    format!("{word} in {}s {}{}", left.as_secs_f64().ceil(), "#".repeat(filled), ".".repeat(10 - filled))
+    let filled = (left as f64 / whole.as_secs_f64() * 10.0).ceil().clamp(0.0, 10.0) as usize;
+    format!("{word} in {left}s {}{}", "#".repeat(filled), ".".repeat(10 - filled))
 }
 
 fn lines_of(
@@ -68,142 +111,192 @@ fn lines_of(
     dialog: &Dialog,
     snapshot: Option<&Snapshot>,
     width: u16,
-) -> Vec<Vec<Piece>> {
+    rows: usize,
+) -> Vec<Line> {
     let look = canvas.look;
     let plain = |text: String| vec![piece(text, look.ink(Ink::Plain))];
+    let wrapped = |text: &str| wrap(text, width).into_iter().map(plain).collect::<Vec<_>>();
     match (&dialog.kind, snapshot) {
-        (Kind::Help { from }, _) => help(canvas, width, *from),
-        (Kind::Details { raw, .. }, _) => wrap(raw.as_str(), width).into_iter().map(plain).collect(),
-        (Kind::Locked { reasons, .. }, _) => locked(canvas, reasons, width),
-        (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot),
-        (Kind::Take { from }, _) => vec![plain(format!("{from} drives now and will see that you took control."))],
-        (Kind::Confirm { words, .. }, snapshot) => {
-            let now =
-                snapshot.map_or_else(String::new, |snapshot| format!("{}: {}", snapshot.band.word, snapshot.band.text));
-            vec![plain((*words).to_owned()), plain(now)]
+        (Kind::Details { raw, .. }, _) => wrapped(raw.as_str()),
+        (Kind::Locked, Some(snapshot)) => locked(canvas, view, snapshot, width),
+        (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot, width, rows),
+        (Kind::Take { from }, _) => {
+            let mut lines = wrapped(&format!("{from} drives now and will see that you took control."));
+            lines.push(confirm_line(canvas, "TAKE CONTROL", "keep watching", width));
+            lines
+        }
+        (Kind::Confirm { words, what, .. }, snapshot) => {
+            let mut lines = wrapped(words);
+            lines.extend(snapshot.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
+            lines.push(confirm_line(canvas, &what.to_uppercase(), "leave it", width));
+            lines
         }
         (Kind::RollBack { typed }, Some(snapshot)) => {
-            roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()))
+            roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()), width)
         }
         (Kind::RollBack { .. }, None) => {
-            vec![plain("The keeper has not been heard: y rolls back directly from this host.".to_owned())]
+            let mut lines = wrapped("The keeper has not been heard: y rolls back directly from this host.");
+            lines.push(confirm_line(canvas, "ROLL BACK NOW", "keep as it is", width));
+            lines
         }
-        (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot),
-        (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot),
-        (Kind::Progress, snapshot) => progress(canvas, view, snapshot),
-        (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. }, None) => Vec::new(),
+        (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
+        (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot, width),
+        (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked, None)
+        | (Kind::Progress | Kind::Help { .. }, _) => Vec::new(),
     }
 }
 
-/// `GREEN v2.1.0  25% → 0%     BLUE v2.0.5  75% → 100%`.
-fn moves(snapshot: &Snapshot, to: Split) -> String {
-    let environments = &snapshot.environments;
-    let now = snapshot.split.configured.as_ref().map(|configured| configured.share);
-    let from = |share: Option<f64>| share.map_or_else(|| "?".to_owned(), |share| format!("{:.0}%", share * 100.0));
-    format!(
-        "{} {}  {} → {to}     {} {}  {} → {}",
-        environments.candidate.chip,
-        environments.candidate.label,
-        from(now),
-        environments.stable.chip,
-        environments.stable.label,
-        from(now.map(|share| 1.0 - share)),
-        to.seen_from(crate::domain::Role::Stable),
-    )
+/// ` y  ROLL BACK NOW     Esc  keep as it is     any other key cancels`.
+fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Line {
+    let bold = canvas.look.ink(Ink::Bold);
+    let parts = [
+        Part::new(0, vec![piece(format!(" y  {does}"), bold)]).or(vec![piece(format!("y  {does}"), bold)]),
+        Part::new(1, vec![piece(format!("Esc  {stays}"), bold)]).or(vec![piece("Esc  cancel", bold)]),
+        Part::new(2, vec![piece("any other key cancels", bold)]),
+    ];
+    fit(canvas.look, &parts, "    ", width)
 }
 
-fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: Option<&str>) -> Vec<Vec<Piece>> {
+/// `GREEN v2.1.0  25% → 0%`, `BLUE v2.0.5  75% → 100%`.
+fn moves(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, to: Split) -> Vec<Part> {
+    let bold = canvas.look.ink(Ink::Bold);
+    let now = traffic::configured(view, snapshot);
+    Role::BOTH
+        .into_iter()
+        .rev()
+        .map(|role| {
+            let environment = &snapshot.environments[role];
+            let from = now.map_or_else(
+                || "?".to_owned(),
+                |(share, is_of_now)| {
+                    let share = if role == Role::Candidate { share } else { 1.0 - share };
+                    format!("{:.0}%{}", share * 100.0, if is_of_now { "" } else { "?" })
+                },
+            );
+            let to = to.seen_from(role);
+            let long = format!("{} {}  {from} → {to}", environment.chip, environment.label);
+            let short = format!("{} {from} → {to}", environment.chip);
+            let rank = u8::from(role == Role::Stable);
+            Part::new(rank, vec![piece(long, bold)]).or(vec![piece(short, bold)])
+        })
+        .collect()
+}
+
+fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: Option<&str>, width: u16) -> Vec<Line> {
     let look = canvas.look;
-    let mut lines = vec![vec![
-        piece(moves(snapshot, Split::ALL_STABLE), look.ink(Ink::Bold)),
-        piece(traffic::time_to_safe(snapshot), look.ink(Ink::Plain)),
-    ]];
+    let plain = look.ink(Ink::Plain);
+    let going = snapshot.steps.iter().any(|step| step.state == StepState::Going);
+    let nothing = !going && snapshot.rollback.is_none() && traffic::configured(view, snapshot) == Some((0.0, true));
+    let mut lines = Vec::new();
+    if nothing {
+        let stable = &snapshot.environments.stable;
+        let words = format!("nothing to roll back: everything is on {} {}", stable.chip, stable.label);
+        lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Bold))]));
+    } else {
+        let mut question = moves(canvas, view, snapshot, Split::ALL_STABLE);
+        let [long, short] = traffic::time_to_safe(view, snapshot);
+        question.push(Part::new(2, vec![piece(long, plain)]).or(vec![piece(short, plain)]));
+        lines.push(fit(look, &question, "   ", width));
+    }
     if let Some(typed) = typed {
         let why = snapshot.no_return.as_ref().map_or_else(
             || format!("TARGET NOT READY: {}", snapshot.target.words),
             |breaks| format!("past the point of no return: {breaks}"),
         );
         lines.push(vec![piece(why, look.ink(Ink::Critical))]);
-        lines.push(vec![piece(
-            format!("type {} to roll back all the same: {typed}_", snapshot.name),
-            look.ink(Ink::Bold),
-        )]);
+        let asks = Part::new(
+            0,
+            vec![piece(format!("type {} to roll back all the same:", snapshot.name), look.ink(Ink::Bold))],
+        )
+        .or(vec![piece(format!("type {}:", snapshot.name), look.ink(Ink::Bold))]);
+        let field = Part::new(0, vec![piece(format!("{}_", Clean::new(typed)), look.ink(Ink::Bold))]);
+        lines.push(fit(look, &[asks, field], " ", width));
         return lines;
     }
-    let going = snapshot.steps.iter().any(|step| step.state == crate::engine::StepState::Going);
-    let stops = if going { "Interrupts the shift under way and ends this cutover." } else { "Ends this cutover." };
-    if view.is_blind(snapshot) {
-        lines.push(vec![
-            piece("BLIND: values are OLD; the rollback does not need them. ", look.ink(Ink::Stale)),
-            piece(stops, look.ink(Ink::Plain)),
-        ]);
-    } else {
-        let seen: Vec<String> = snapshot
-            .signals
-            .iter()
-            .filter(|signal| signal.role == crate::domain::Role::Candidate)
-            .map(|signal| match &signal.value {
-                Ok(value) => format!("{} {}", signal.signal, signal.quantity(*value)),
-                Err(_) => format!("{} ?", signal.signal),
-            })
-            .collect();
-        lines.push(vec![piece(format!("{stops}  Seen on candidate: {}", seen.join("  ")), look.ink(Ink::Plain))]);
+    if !nothing {
+        lines.push(seen(canvas, view, snapshot, going, width));
     }
-    lines.push(vec![piece(format!("rollback target: {}", snapshot.target.words), look.ink(Ink::Plain))]);
-    lines.push(vec![piece(" y  ROLL BACK NOW      Esc  keep as it is     any other key disarms", look.ink(Ink::Bold))]);
+    lines.push(vec![traffic::target(canvas, view, snapshot)]);
+    lines.push(confirm_line(canvas, "ROLL BACK NOW", "keep as it is", width));
     lines
 }
 
-fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Vec<Piece>> {
+/// What a rollback stops, and what was seen on the candidate.
+fn seen(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, going: bool, width: u16) -> Line {
+    let look = canvas.look;
+    let stops = if going { "Interrupts the shift under way and ends this cutover." } else { "Ends this cutover." };
+    let stops = Part::new(1, vec![piece(stops, look.ink(Ink::Plain))]);
+    if view.is_blind(snapshot) {
+        let blind = piece("BLIND: values are OLD; the rollback does not need them.", look.ink(Ink::Stale));
+        let short = piece("BLIND: values are OLD.", look.ink(Ink::Stale));
+        return fit(look, &[Part::new(0, vec![blind]).or(vec![short]), stops], " ", width);
+    }
+    let seen: Vec<String> = snapshot
+        .signals
+        .iter()
+        .filter(|signal| signal.role == Role::Candidate)
+        .map(|signal| {
+            let (mark, value, _) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));
+            format!("{} {}{value}", signal.signal, mark.trim())
+        })
+        .collect();
+    let seen = Part::new(0, vec![piece(format!("Seen on candidate: {}", seen.join("  ")), look.ink(Ink::Plain))]);
+    fit(look, &[stops, seen], "  ", width)
+}
+
+fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
     let look = canvas.look;
     let Some(next) = &snapshot.next else { return Vec::new() };
-    let passed = snapshot.checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
+    let plain = look.ink(Ink::Plain);
     let open = snapshot.gates.iter().filter(|gate| gate.is_open()).count();
-    let age = |at: Option<crate::domain::Mono>| {
-        at.map_or_else(|| "--".to_owned(), |at| super::header::age_words(view.age(at)))
-    };
+    let gates = format!("Gates {open}/{} open", snapshot.gates.len());
+    let checks = format!("checks {}/{} ok", checks::good(view, snapshot), snapshot.checks.len());
+    let mut ages = super::header::ages(canvas, view, snapshot, super::header::Brevity::Full);
+    ages.pop();
     let mut lines = vec![
-        vec![piece(moves(snapshot, next.split), look.ink(Ink::Bold))],
-        vec![piece(
-            format!(
-                "Gates {open}/{} open   checks {passed}/{} ok   keeper {}  balancer {}  feed {}",
-                snapshot.gates.len(),
-                snapshot.checks.len(),
-                age(view.heard_at),
-                age(snapshot.balancer_at),
-                age(snapshot.feed_at),
-            ),
-            look.ink(Ink::Plain),
-        )],
+        fit(look, &moves(canvas, view, snapshot, next.split), "     ", width),
+        fit(
+            look,
+            &[Part::new(0, vec![piece(gates, plain)]), Part::new(1, vec![piece(checks, plain)]), Part::new(2, ages)],
+            "   ",
+            width,
+        ),
     ];
     for gate in snapshot.gates.iter().filter(|gate| gate.verdict == Verdict::Warn) {
         lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
     }
     lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
-    lines.push(vec![piece(
-        format!(" y  ADVANCE TO {}     Esc  stay at {}", next.split, snapshot.split.wanted),
-        look.ink(Ink::Bold),
-    )]);
+    let stays = format!("stay at {}", snapshot.split.wanted);
+    lines.push(confirm_line(canvas, &format!("ADVANCE TO {}", next.split), &stays, width));
     lines
 }
 
-fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Vec<Vec<Piece>> {
+fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
     let look = canvas.look;
-    let why = snapshot
-        .held
-        .as_ref()
-        .map_or_else(String::new, |held| format!("Held since {} by {}: {}", held.since.clock(), held.by, held.why));
-    vec![
-        vec![piece(why, look.ink(Ink::Plain))],
-        vec![piece(
-            format!(" y  RESUME at {}; moves no traffic     Esc  stay held", snapshot.split.wanted),
-            look.ink(Ink::Bold),
-        )],
-    ]
+    let why = snapshot.held.as_ref().map_or_else(String::new, |held| {
+        let since = held.since.clock();
+        if held.automatic {
+            format!("Auto-hold since {since}: {}", held.why)
+        } else {
+            format!("Held since {since} by {}", held.by)
+        }
+    });
+    let mut lines: Vec<Line> =
+        wrap(&why, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
+    lines.push(vec![piece("Moves no traffic.", look.ink(Ink::Dim))]);
+    lines.push(confirm_line(canvas, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
+    lines
 }
 
-fn locked(canvas: &Canvas<'_>, reasons: &[Clean], width: u16) -> Vec<Vec<Piece>> {
+/// As of now: what it said when it was opened may long be over.
+fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
     let look = canvas.look;
+    let reasons = match view.desk.way(snapshot, view.now) {
+        Way::Locked(lock) => lock.reasons,
+        Way::Advance | Way::Resume => {
+            return vec![vec![piece("unlocked: press A to see what it would do", look.ink(Ink::Bold))]];
+        }
+    };
     let mark = look.glyph("✗", "X");
     reasons
         .iter()
@@ -212,104 +305,23 @@ fn locked(canvas: &Canvas<'_>, reasons: &[Clean], width: u16) -> Vec<Vec<Piece>>
         .collect()
 }
 
-fn override_lines(canvas: &Canvas<'_>, fields: &Fields, snapshot: &Snapshot) -> Vec<Vec<Piece>> {
+fn override_lines(canvas: &Canvas<'_>, fields: &Fields, snapshot: &Snapshot, width: u16, rows: usize) -> Vec<Line> {
     let look = canvas.look;
-    let mark = |here: bool| if here { "> " } else { "  " };
-    let cursor = |here: bool| if here { "_" } else { "" };
-    let reason = fields.reason.lines().join(" ");
-    let style = |here: bool| if here { look.ink(Ink::Bold) } else { look.ink(Ink::Plain) };
-    let in_name = !fields.in_reason;
-    vec![
-        vec![piece(
-            format!("{}type {}: {}{}", mark(in_name), snapshot.name, Clean::new(&fields.name), cursor(in_name)),
-            style(in_name),
-        )],
-        vec![piece(
-            format!("{}reason: {}{}", mark(fields.in_reason), Clean::new(reason), cursor(fields.in_reason)),
-            style(fields.in_reason),
-        )],
-        vec![piece("Goes forward over closed gates; written down with your name.", look.ink(Ink::Dim))],
-    ]
-}
-
-/// `SENT 12:04:33Z → ACCEPTED +0.3s → OBSERVED candidate 0% +6.1s`. Never a bare OK.
-fn progress(canvas: &Canvas<'_>, view: &View<'_>, snapshot: Option<&Snapshot>) -> Vec<Vec<Piece>> {
-    let look = canvas.look;
-    let mut lines = Vec::new();
-    let seconds = |d: Duration| format!("+{:.1}s", d.as_secs_f64());
-    match snapshot.and_then(|snapshot| snapshot.rollback.as_ref()) {
-        Some(rollback) => {
-            let mut words = format!("SENT {}", rollback.accepted.clock());
-            let stages = [
-                ("ACCEPTED", rollback.acknowledged),
-                ("OBSERVED candidate 0%", rollback.read_back),
-                ("CONFIRMED", rollback.confirmed),
-                ("ROLLED BACK", rollback.rolled_back),
-            ];
-            for (word, took) in stages {
-                if let Some(took) = took {
-                    words.push_str(&format!(" → {word} {}", seconds(took)));
-                }
-            }
-            let ink = if rollback.state == RollbackState::Foreign { Ink::Critical } else { Ink::Bold };
-            lines.push(vec![piece(words, look.ink(ink))]);
-            let from = rollback.from.map_or_else(|| "?".to_owned(), |split| split.to_string());
-            lines.push(vec![piece(
-                format!(
-                    "started {} by {}  candidate {from} → 0%  {}",
-                    rollback.accepted.clock(),
-                    rollback.by,
-                    rollback.reason
-                ),
-                look.ink(Ink::Plain),
-            )]);
-            if let Some(why) = &rollback.last_error {
-                lines.push(vec![piece(
-                    format!("attempt {}: {why}; trying on", rollback.attempts),
-                    look.ink(Ink::Critical),
-                )]);
-            }
-        }
-        None if view.desk.direct.is_empty() => {
-            let outcome = view
-                .desk
-                .last_outcome
-                .as_ref()
-                .map_or_else(|| "SENT, waiting for the keeper".to_owned(), ToString::to_string);
-            lines.push(vec![piece(outcome, look.ink(Ink::Bold))]);
-        }
-        None => {}
-    }
-    if let Some(since) = view.desk.direct_since {
-        let lasting = view.now.since(since);
-        let confirmed = view.desk.direct.last().is_some_and(|line| line.as_str() == "done");
-        if !confirmed && lasting >= UNCONFIRMED_AFTER {
-            let words = format!("UNKNOWN - not confirmed after {} s; it goes on trying", lasting.as_secs());
-            lines.push(vec![piece(words, look.ink(Ink::Critical))]);
-        }
-        let run = view.status.map_or("RUN", |status| status.run.as_str());
-        lines.push(vec![piece(format!("elsewhere: warroom rollback {run} --direct"), look.ink(Ink::Plain))]);
-    }
-    let newest = view.desk.direct.len().saturating_sub(4);
-    for line in &view.desk.direct[newest..] {
-        lines.push(vec![piece(format!("direct: {line}"), look.ink(Ink::Bold))]);
+    let field = |here: bool, label: String, text: &str| {
+        let (mark, cursor) = if here { ("> ", "_") } else { ("  ", "") };
+        let style = if here { look.ink(Ink::Bold) } else { look.ink(Ink::Plain) };
+        let head = format!("{mark}{label}: ");
+        // The end of what is typed stays in sight.
+        let room = width.saturating_sub(super::canvas::width_of(&head) + 1);
+        let text = tail(Clean::new(text).as_str(), room, look.glyph("…", "~"));
+        vec![piece(format!("{head}{text}{cursor}"), style)]
+    };
+    let mut lines = vec![
+        field(!fields.in_reason, format!("type {}", snapshot.name), &fields.name),
+        field(fields.in_reason, "reason".to_owned(), &fields.reason.lines().join(" ")),
+    ];
+    if rows > lines.len() {
+        lines.push(vec![piece("Goes forward over closed gates; written down with your name.", look.ink(Ink::Dim))]);
     }
     lines
-}
-
-fn help(canvas: &Canvas<'_>, width: u16, from: usize) -> Vec<Vec<Piece>> {
-    let look = canvas.look;
-    let cells: Vec<String> = help_rows().into_iter().map(|(keys, help)| format!("{keys:<9} {help}")).collect();
-    let columns = if width >= 110 { 2 } else { 1 };
-    let column_width = usize::from(width) / columns;
-    let rows = cells.len().div_ceil(columns);
-    (from.min(rows.saturating_sub(1))..rows)
-        .map(|row| {
-            let text: String = (0..columns)
-                .filter_map(|column| cells.get(column * rows + row))
-                .map(|cell| format!("{cell:<column_width$}"))
-                .collect();
-            vec![piece(text, look.ink(Ink::Plain))]
-        })
-        .collect()
 }

@@ -2,26 +2,26 @@
 
 use super::canvas::{Canvas, Piece};
 use super::look::Ink;
-use super::piece;
+use super::{View, piece};
 use crate::engine::{Phase, Snapshot, StepState};
 use ratatui::layout::Rect;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let pieces = timeline(canvas, snapshot, 1);
     let used = canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
-    let bake = bake_words(snapshot);
+    let bake = bake_words(view, snapshot);
     if area.width > used + 4 + bake.len() as u16 {
         let style = canvas.look.ink(Ink::Dim);
         canvas.right(Rect { width: area.width - 1, ..area }, area.y, &[piece(bake, style)]);
     }
 }
 
-pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) {
+pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let inside = canvas.frame(
         area,
         &[piece("PHASES", look.ink(Ink::Bold))],
-        &[piece(bake_words(snapshot), look.ink(Ink::Plain))],
+        &[piece(bake_words(view, snapshot), look.ink(Ink::Plain))],
         false,
     );
     let pieces = timeline(canvas, snapshot, 4);
@@ -34,7 +34,10 @@ fn timeline(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piec
     let look = canvas.look;
     let joint = format!(" {} ", look.glyph("─", "-").repeat(dashes));
     let started = snapshot.steps.iter().any(|step| step.state != StepState::ToCome);
-    let mut pieces = vec![if started {
+    let mut pieces = vec![if snapshot.phase == Phase::Observing {
+        // A keeper that only watches stands nowhere in the plan.
+        piece(format!("{} pre", look.glyph("○", "o")), look.ink(Ink::Dim))
+    } else if started {
         piece(format!("{} pre", look.glyph("✓", "+")), look.ink(Ink::Plain))
     } else {
         piece(format!("{} pre", look.glyph("►", ">")), look.ink(Ink::Bold))
@@ -84,10 +87,13 @@ fn times(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piece> 
 }
 
 /// `bake 00:12 of 00:20`.
-fn bake_words(snapshot: &Snapshot) -> String {
+fn bake_words(view: &View<'_>, snapshot: &Snapshot) -> String {
+    let old = if view.is_cut_off() { "?" } else { "" };
     let clock = |d: std::time::Duration| format!("{:02}:{:02}", d.as_secs() / 60, d.as_secs() % 60);
     match snapshot.bake {
-        Some((healthy, need)) if !snapshot.phase.is_back() => format!("bake {} of {}", clock(healthy), clock(need)),
+        Some((healthy, need)) if !snapshot.phase.is_back() => {
+            format!("bake {}{old} of {}", clock(healthy), clock(need))
+        }
         Some(_) | None => String::new(),
     }
 }

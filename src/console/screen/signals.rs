@@ -4,7 +4,9 @@ use super::canvas::{Canvas, Piece};
 use super::look::Ink;
 use super::spark::{self, Scale};
 use super::{View, piece};
-use crate::engine::{SignalView, Snapshot};
+use crate::domain::Absence;
+use crate::engine::window::Freshness;
+use crate::engine::{SERIES_POINTS, SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -29,7 +31,7 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
             look.ink(Ink::Plain),
         );
         let spark = Rect { x: area.x + NAME_WIDTH, y, width: chart, height: 1 };
-        spark::draw(canvas, spark, &points(view, signal), scale_of(snapshot, signal));
+        spark::draw(canvas, spark, &points(view, snapshot, signal), scale_of(snapshot, signal));
         let x = area.x + NAME_WIDTH + chart + 1;
         canvas.pieces(x, y, VALUE_WIDTH, &value_pieces(canvas, view, snapshot, signal));
     }
@@ -54,17 +56,19 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
             continue;
         }
         let plot = Rect { height: inside.height - 1, ..inside };
-        spark::draw(canvas, plot, &points(view, signal), scale_of(snapshot, signal));
+        spark::draw(canvas, plot, &points(view, snapshot, signal), scale_of(snapshot, signal));
         let y = inside.bottom() - 1;
         canvas.text(inside.x, y, inside.width, &format!("-{}s", inside.width), look.ink(Ink::Dim));
         canvas.right(inside, y, &[piece("now", look.ink(Ink::Dim))]);
     }
 }
 
-/// The points, and one gap for each second that has passed since the newest arrived.
-fn points(view: &View<'_>, signal: &SignalView) -> Vec<Option<f32>> {
+/// The points, and one gap for each second that has passed since the newest of them: the axis ends now.
+fn points(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Option<f32>> {
     let mut points = signal.points.clone();
-    let silent = view.heard_at.map_or(0, |at| view.age(at).as_secs()).saturating_sub(1).min(300);
+    // What was taken long ago may have arrived only now: a console that was stopped catches up.
+    let taken = view.age(snapshot.mono).max(view.heard_age().unwrap_or_default());
+    let silent = taken.as_secs().saturating_sub(1).min(SERIES_POINTS as u64);
     points.extend(std::iter::repeat_n(None, usize::try_from(silent).unwrap_or(0)));
     points
 }
@@ -74,11 +78,15 @@ fn scale_of(snapshot: &Snapshot, signal: &SignalView) -> Scale {
     Scale::of(signal.limit, both.flat_map(|other| other.points.iter()))
 }
 
+/// Whether a reading is too old to be of now.
+pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> bool {
+    view.is_cut_off() || view.age(signal.at) > Freshness::of(snapshot.feed_every).stale
+}
+
 /// `✗ 1.42% <1.00%  1.2k`.
 fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Piece> {
     let look = canvas.look;
-    let stale = (snapshot.feed_every * 5).max(std::time::Duration::from_secs(5));
-    let old = view.is_cut_off() || view.age(signal.at) > stale;
+    let old = is_old(view, snapshot, signal);
     let limit = signal.limit.map_or_else(String::new, |limit| format!("<{}", signal.quantity(limit)));
     let (mark, value, style) = value_words(canvas, signal, old);
     let requests = signal.requests.map_or_else(String::new, count_words);
@@ -100,25 +108,34 @@ fn tight(pieces: Vec<Piece>) -> Vec<Piece> {
     tight
 }
 
-fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -> (&'static str, String, Style) {
+/// The mark of a value, the value, and its ink.
+pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -> (&'static str, String, Style) {
     let look = canvas.look;
-    match (&signal.value, signal.last_known) {
-        (Ok(value), _) if !old => {
-            let over = signal.limit.is_some_and(|limit| *value > limit);
-            let (mark, ink) = if over { (look.glyph("✗", "X"), Ink::Critical) } else { (" ", Ink::Plain) };
-            (mark, signal.quantity(*value).to_string(), look.ink(ink))
+    let over = (look.glyph("✗", "X"), look.ink(Ink::Critical));
+    let stale = look.ink(Ink::Stale);
+    let is_over = |value: f64| signal.limit.is_some_and(|limit| value > limit);
+    match (&signal.value, &signal.absence) {
+        (Ok(value), _) if old => ("?", signal.quantity(*value).to_string(), stale),
+        (Ok(value), _) if is_over(*value) => (over.0, signal.quantity(*value).to_string(), over.1),
+        (Ok(value), _) => (" ", signal.quantity(*value).to_string(), look.ink(Ink::Plain)),
+        // Beyond the last bucket: how far nobody knows, but over every limit up to it.
+        (Err(_), Some(Absence::AboveBuckets(bound))) if !old => {
+            let words = format!(">{}", signal.quantity(*bound));
+            if signal.limit.is_some_and(|limit| *bound >= limit) {
+                (over.0, words, over.1)
+            } else {
+                ("?", words, stale)
+            }
         }
-        (Ok(value), _) => ("?", signal.quantity(*value).to_string(), look.ink(Ink::Stale)),
-        (Err(why), _) if !old && why.as_str().starts_with("no requests") => {
-            (" ", "idle".to_owned(), look.ink(Ink::Dim))
+        (Err(_), Some(Absence::NoRequests)) if !old => (" ", "idle".to_owned(), look.ink(Ink::Dim)),
+        (Err(_), _) => {
+            ("?", signal.last_known.map_or_else(|| "--".to_owned(), |value| signal.quantity(value).to_string()), stale)
         }
-        (Err(_), Some(value)) => ("?", signal.quantity(value).to_string(), look.ink(Ink::Stale)),
-        (Err(_), None) => ("?", "--".to_owned(), look.ink(Ink::Stale)),
     }
 }
 
 /// `812`, `1.2k`, `34k`.
-fn count_words(count: u64) -> String {
+pub(super) fn count_words(count: u64) -> String {
     match count {
         0..1000 => count.to_string(),
         1000..10_000 => format!("{:.1}k", count as f64 / 1000.0),

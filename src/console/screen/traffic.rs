@@ -1,10 +1,13 @@
 //! Who gets how much: stable always left, candidate always right.
 
-use super::canvas::{Canvas, Piece, width_of};
+use super::canvas::{Canvas, Piece};
+use super::fit::{Part, columns, fit};
+use super::header::{age_words, whole_words};
 use super::look::Ink;
 use super::{View, piece};
+use crate::console::fresh;
 use crate::domain::Role;
-use crate::engine::Snapshot;
+use crate::engine::{MeasuredView, Phase, Snapshot};
 use ratatui::layout::Rect;
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ const MEASURED_STALE: Duration = Duration::from_secs(5);
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let target = target_pieces(canvas, snapshot, area.width.saturating_sub(14));
+    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(14));
     canvas.rule(area, area.y, &[piece("TRAFFIC", look.ink(Ink::Bold))], &target);
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     environments(canvas, inside, area.y + 1, view, snapshot);
@@ -23,7 +26,7 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let target = target_pieces(canvas, snapshot, area.width.saturating_sub(16));
+    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(16));
     let inside = canvas.frame(area, &[piece("TRAFFIC", look.ink(Ink::Bold))], &target, false);
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     environments(canvas, inside, inside.y, view, snapshot);
@@ -32,22 +35,32 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     numbers(canvas, inside, inside.y + 3, view, snapshot);
 }
 
-/// `STABLE [BLUE] v2.0.5 75.0%        25.0% v2.1.0 [GREEN] CANDIDATE`.
-fn environments(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
+/// `STABLE [BLUE] v2.0.5 75.0%        25.0% v2.1.0 [GREEN] CANDIDATE`. Rates give way first, then labels.
+pub(super) fn environments(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let [stable, candidate] = Role::BOTH.map(|role| environment_words(canvas, view, snapshot, role));
-    let used = canvas.pieces(area.x, y, area.width, &stable);
-    let length: u16 = candidate.iter().map(|(text, _)| width_of(text)).sum();
-    if used + length < area.width {
-        canvas.right(area, y, &candidate);
-    } else {
-        // Too narrow for both: the chip and the share matter most.
-        let short = [share_piece(canvas, view, snapshot, Role::Candidate), piece(" CANDIDATE", look.ink(Ink::Plain))];
-        canvas.right(area, y, &short);
+    for (with_label, with_rate) in [(true, true), (true, false), (false, false)] {
+        let [stable, candidate] =
+            Role::BOTH.map(|role| environment_words(canvas, view, snapshot, role, with_label, with_rate));
+        let narrow = columns(look, &stable) + columns(look, &candidate) >= area.width;
+        if narrow && with_label {
+            continue;
+        }
+        let half = if narrow { area.width / 2 } else { area.width };
+        canvas.pieces(area.x, y, half, &stable);
+        let right = if narrow { Rect { x: area.x + half, width: area.width - half, ..area } } else { area };
+        canvas.right(right, y, &candidate);
+        return;
     }
 }
 
-fn environment_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: Role) -> Vec<Piece> {
+fn environment_words(
+    canvas: &Canvas<'_>,
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    role: Role,
+    with_label: bool,
+    with_rate: bool,
+) -> Vec<Piece> {
     let look = canvas.look;
     let environment = &snapshot.environments[role];
     let chip_text = if look.theme == super::Theme::Mono {
@@ -56,44 +69,52 @@ fn environment_words(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, 
         format!(" {} ", environment.chip)
     };
     let chip = piece(chip_text, look.chip(environment.chip.as_str(), role));
-    let label = piece(format!(" {} ", environment.label), look.ink(Ink::Plain));
+    let label = if with_label { format!(" {} ", environment.label) } else { " ".to_owned() };
+    let label = piece(label, look.ink(Ink::Plain));
     let share = share_piece(canvas, view, snapshot, role);
-    let rate = environment.rate.map_or_else(String::new, |rate| format!("  {rate:.0} rps"));
-    let rate = piece(rate, look.ink(Ink::Dim));
+    let (old, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Dim) };
+    let rate = environment.rate.filter(|_| with_rate).map(|rate| format!("{rate:.0} rps{old}"));
     match role {
-        Role::Stable => vec![piece(format!("{} ", role.word()), look.ink(Ink::Plain)), chip, label, share, rate],
-        Role::Candidate => {
-            let rate = piece(format!("{}  ", rate.0.trim_start()), rate.1);
-            vec![rate, share, label, chip, piece(format!(" {}", role.word()), look.ink(Ink::Plain))]
+        Role::Stable => {
+            let rate = rate.map_or_else(String::new, |rate| format!("  {rate}"));
+            let role = piece(format!("{} ", role.word()), look.ink(Ink::Plain));
+            vec![role, chip, label, share, piece(rate, look.ink(ink))]
         }
+        Role::Candidate => {
+            let rate = rate.map_or_else(String::new, |rate| format!("{rate}  "));
+            let role = piece(format!(" {}", role.word()), look.ink(Ink::Plain));
+            vec![piece(rate, look.ink(ink)), share, label, chip, role]
+        }
+    }
+}
+
+/// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.
+pub(super) fn configured(view: &View<'_>, snapshot: &Snapshot) -> Option<(f64, bool)> {
+    match &snapshot.split.configured {
+        Some(configured) => Some((configured.share, !is_old(view, snapshot))),
+        None => snapshot.split.last_known.map(|share| (share, false)),
     }
 }
 
 /// The configured share of one environment: what the balancer says, and `?` when that is old.
 fn share_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: Role) -> Piece {
     let look = canvas.look;
-    let old = is_old(view, snapshot);
-    match &snapshot.split.configured {
-        None => piece("?", look.ink(Ink::Stale)),
-        Some(configured) => {
-            let share = match role {
-                Role::Stable => 1.0 - configured.share,
-                Role::Candidate => configured.share,
-            };
-            let mark = if old { "?" } else { "" };
-            piece(format!("{:.1}%{mark}", share * 100.0), if old { look.ink(Ink::Stale) } else { look.ink(Ink::Bold) })
-        }
-    }
+    let Some((share, is_of_now)) = configured(view, snapshot) else { return piece("?", look.ink(Ink::Stale)) };
+    let share = match role {
+        Role::Stable => 1.0 - share,
+        Role::Candidate => share,
+    };
+    let (mark, ink) = if is_of_now { ("", Ink::Bold) } else { ("?", Ink::Stale) };
+    piece(format!("{:.1}%{mark}", share * 100.0), look.ink(ink))
 }
 
 /// Whether the balancer's answer is too old to be of now.
 fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
-    let stale = (snapshot.balancer_every * 5).max(Duration::from_secs(5));
-    view.is_cut_off() || snapshot.balancer_at.is_none_or(|at| view.age(at) > stale)
+    view.is_cut_off() || fresh::balancer(snapshot).is_stale(view.now)
 }
 
 /// Stable solid from the left, candidate hatched to the right edge, a mark at the wanted split.
-fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
+pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let Some(configured) = &snapshot.split.configured else {
         canvas.text(area.x, y, area.width, &"?".repeat(area.width.into()), look.ink(Ink::Stale));
@@ -125,97 +146,140 @@ fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot:
 }
 
 /// `wanted 25%  configured 25.0%  measured 24.8% ±2.0 (1812)` and what is off.
-fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
+pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let plain = look.ink(Ink::Plain);
-    let split = &snapshot.split;
-    let mut pieces = vec![piece(format!("wanted {}", split.wanted), plain)];
-    match &split.configured {
-        None => pieces.push(piece("  configured ?", look.ink(Ink::Stale))),
-        Some(configured) => {
-            let old = is_old(view, snapshot);
-            let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
-            pieces.push(piece(format!("  configured {:.1}%{mark}", configured.share * 100.0), look.ink(ink)));
-            if !configured.even {
-                let nodes: Vec<String> = configured
-                    .nodes
-                    .iter()
-                    .map(|(name, share)| {
-                        share.map_or_else(|| format!("{name} ?"), |share| format!("{name} {:.1}%", share * 100.0))
-                    })
-                    .collect();
-                pieces.push(piece(format!("  HALF APPLIED {}", nodes.join(" ")), look.ink(Ink::Critical)));
-            }
-        }
+    let mut parts = Vec::new();
+    // A keeper that only watches wants nothing.
+    if snapshot.phase != Phase::Observing {
+        parts.push(Part::new(0, vec![piece(format!("wanted {}", snapshot.split.wanted), look.ink(Ink::Plain))]));
     }
-    match &split.measured {
-        None => pieces.push(piece("  measured -", look.ink(Ink::Dim))),
-        Some(m) => {
-            let spread = (m.high - m.low) / 2.0 * 100.0;
-            let old = view.is_cut_off() || view.age(m.newest) > MEASURED_STALE;
-            let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
-            let words = format!("  measured {:.1}%{mark} ±{spread:.1} ({})", m.value * 100.0, m.requests);
-            pieces.push(piece(words, look.ink(ink)));
-            if m.failed > 0 {
-                pieces.push(piece(format!(" {} failed", m.failed), look.ink(Ink::Warn)));
-            }
-            if m.unknown > 0 {
-                pieces.push(piece(format!(" {} of nobody", m.unknown), look.ink(Ink::Warn)));
-            }
-        }
+    parts.extend(configured_parts(canvas, view, snapshot));
+    if let Some(drift) = &snapshot.drift {
+        let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
+        let lasting = age_words(view.age(drift.since));
+        let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
+        parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
+    }
+    match &snapshot.split.measured {
+        None => parts.push(Part::new(2, vec![piece("measured -", look.ink(Ink::Dim))])),
+        Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
     }
     let (failed, above) = snapshot.failed_on_candidate;
     if failed > 0 {
-        pieces.push(piece(
-            format!("  {failed} failed on candidate, {above} above stable"),
-            if above > 0 { look.ink(Ink::Warn) } else { plain },
-        ));
+        let style = if above > 0 { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
+        parts.push(Part::new(3, vec![piece(format!("candidate failed {failed}"), style)]));
+        parts.push(Part::new(4, vec![piece(format!("{above} above stable"), style)]));
     }
-    if let Some(drift) = &snapshot.drift {
-        let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
-        pieces.push(piece(
-            format!("  DRIFT {side} for {}", super::header::age_words(view.age(drift.since))),
-            look.ink(Ink::Critical),
-        ));
+    let line = fit(look, &parts, "  ", area.width);
+    canvas.pieces(area.x, y, area.width, &line);
+}
+
+fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let look = canvas.look;
+    let mut parts = Vec::new();
+    match configured(view, snapshot) {
+        None => parts.push(Part::new(0, vec![piece("configured ?", look.ink(Ink::Stale))])),
+        Some((share, true)) => {
+            parts.push(Part::new(0, vec![piece(format!("configured {:.1}%", share * 100.0), look.ink(Ink::Plain))]));
+        }
+        Some((share, false)) => {
+            let words = format!("configured {:.1}%?", share * 100.0);
+            let age = snapshot.balancer_at.map_or_else(String::new, |at| format!(" {} old", whole_words(view.age(at))));
+            let part = Part::new(0, vec![piece(format!("{words}{age}"), look.ink(Ink::Stale))]);
+            parts.push(part.or(vec![piece(words, look.ink(Ink::Stale))]));
+        }
     }
-    canvas.pieces(area.x, y, area.width, &pieces);
+    if let Some(configured) = snapshot.split.configured.as_ref().filter(|configured| !configured.even) {
+        let nodes: Vec<String> = configured
+            .nodes
+            .iter()
+            .map(|(name, share)| {
+                share.map_or_else(|| format!("{name} ?"), |share| format!("{name} {:.1}%", share * 100.0))
+            })
+            .collect();
+        let part = Part::new(0, vec![piece(format!("HALF APPLIED {}", nodes.join(" ")), look.ink(Ink::Critical))]);
+        parts.push(part.or(vec![piece("HALF APPLIED", look.ink(Ink::Critical))]));
+    }
+    parts
+}
+
+fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView) -> Vec<Part> {
+    let look = canvas.look;
+    let spread = (measured.high - measured.low) / 2.0 * 100.0;
+    let old = view.is_cut_off() || view.age(measured.newest) > MEASURED_STALE;
+    let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
+    let share = format!("measured {:.1}%{mark}", measured.value * 100.0);
+    let long = vec![piece(format!("{share} ±{spread:.1} ({})", measured.requests), look.ink(ink))];
+    let mut parts = vec![Part::new(2, long).or(vec![piece(format!("{share} ±{spread:.1}"), look.ink(ink))])];
+    if measured.failed > 0 {
+        parts.push(Part::new(2, vec![piece(format!("{} probes failed", measured.failed), look.ink(Ink::Warn))]));
+    }
+    if measured.unknown > 0 {
+        parts.push(Part::new(2, vec![piece(format!("{} of nobody", measured.unknown), look.ink(Ink::Warn))]));
+    }
+    parts
 }
 
 /// Always on screen: where a rollback goes, and how long it takes.
-fn target_pieces(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
+pub(super) fn target_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     if let Some(breaks) = &snapshot.no_return {
         return vec![piece(format!("NO ROLLBACK by itself: {breaks}"), look.ink(Ink::Critical))];
     }
+    let whole = target(canvas, view, snapshot);
+    let mut part = Part::new(0, vec![whole.clone()]);
+    if snapshot.target.ready == Some(true) {
+        let stable = &snapshot.environments.stable;
+        let up = stable.up.map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
+        let mark = if view.is_cut_off() { " ?" } else { "" };
+        part = part.or(vec![piece(format!("rollback target{mark}: {} {}{up}", stable.chip, stable.label), whole.1)]);
+    }
+    let [long, short] = time_to_safe(view, snapshot);
+    let dim = look.ink(Ink::Dim);
+    let tempo = Part::new(1, vec![piece(long, dim)]).or(vec![piece(short, dim)]);
+    fit(look, &[part, tempo], "  ", width)
+}
+
+/// `rollback target: BLUE v2.0.5 healthy`, marked when nobody knows whether that is so now.
+pub(super) fn target(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
     let target = &snapshot.target;
     let (prefix, ink) = match target.ready {
-        Some(true) => ("rollback target: ", Ink::Plain),
         Some(false) => ("TARGET NOT READY: ", Ink::Critical),
-        None => ("rollback target ?: ", Ink::Stale),
+        Some(true) if !view.is_cut_off() => ("rollback target: ", Ink::Plain),
+        Some(true) | None => ("rollback target ?: ", Ink::Stale),
     };
-    let mut pieces = vec![piece(format!("{prefix}{}", target.words), look.ink(ink))];
-    let tempo = time_to_safe(snapshot);
-    let length: u16 = pieces.iter().map(|(text, _)| width_of(text)).sum();
-    if length + width_of(&tempo) < width {
-        pieces.push(piece(tempo, look.ink(Ink::Dim)));
-    }
-    pieces
+    piece(format!("{prefix}{}", target.words), canvas.look.ink(ink))
 }
 
-/// `  R now: about 0.2s to the balancer`.
-pub(super) fn time_to_safe(snapshot: &Snapshot) -> String {
-    match (snapshot.tempo.read_back, snapshot.tempo.confirmed) {
-        (_, Some(confirmed)) => format!("  last: confirmed in {}", took(confirmed)),
-        (Some(back), None) => format!("  R now: about {}", took(back)),
-        (None, None) => "  R now: not measured yet".to_owned(),
+/// `R now: about 0.4s to the balancer, 5.4s to be confirmed`, and in few words. Marked when the balancer is not
+/// heard: nobody knows then how long it takes.
+pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot) -> [String; 2] {
+    let tempo = &snapshot.tempo;
+    if let Some(confirmed) = tempo.confirmed.filter(|_| snapshot.phase.is_back()) {
+        let words = format!("last: confirmed in {}", took(confirmed));
+        return [words.clone(), words];
+    }
+    let doubt = if is_old(view, snapshot) || snapshot.split.configured.is_none() { "?" } else { "" };
+    // The read-back tells when it was there; the balancer's yes only that it was asked.
+    let there = tempo.read_back.max(tempo.to_balancer);
+    let confirmed = took(there.unwrap_or_default() + snapshot.lateness);
+    let last = tempo.confirmed.map_or_else(String::new, |last| format!("; last in {}", took(last)));
+    match there {
+        Some(there) => {
+            let there = took(there);
+            [
+                format!("R now: about {there}{doubt} to the balancer, {confirmed}{doubt} to be confirmed{last}"),
+                format!("R now: {there}{doubt}, confirmed {confirmed}{doubt}"),
+            ]
+        }
+        None => [
+            format!("R now: ? to the balancer, {confirmed}{doubt} to be confirmed{last}"),
+            format!("R now: ?, confirmed {confirmed}{doubt}"),
+        ],
     }
 }
 
-/// `12ms`, `1.4s`.
+/// `0.4s`: tenths, and nothing is quicker than the first of them.
 fn took(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{}ms", duration.as_millis().max(1))
-    } else {
-        format!("{:.1}s", duration.as_secs_f64())
-    }
+    format!("{:.1}s", duration.as_secs_f64().max(0.1))
 }

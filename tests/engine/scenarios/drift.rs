@@ -19,7 +19,7 @@ fn drift_freezes_and_is_never_fought() {
             Foreign(300),
             Wait(2_000),
             Said("DRIFT: candidate 10% → 30%, changed by somebody else"),
-            Locked("drift", ":adopt or :complete"),
+            Locked("drift", ":adopt, or R rolls back"),
             Wait(30_000),
             Share(300),
             Sent(1, 0),

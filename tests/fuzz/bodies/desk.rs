@@ -8,7 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use scene::Scene;
 use std::sync::OnceLock;
 use std::time::Duration;
-use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Kind};
+use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Deed, Kind};
 use warroom::console::desk::{Act, Desk, HOLD_AFTER, HOLD_BEFORE, Input, TEXT_ARRIVING};
 use warroom::domain::{Clean, CommandId, Mono, Rights};
 use warroom::engine::{Answer, Command, Phase};
@@ -98,7 +98,7 @@ enum Seen {
     Resume(u64),
     Override,
     Take,
-    Confirm(Command),
+    Confirm(Deed),
     Reading,
 }
 
@@ -216,7 +216,7 @@ impl Sitting {
                 Act::Quit | Act::Redraw | Act::Suspend | Act::Bell => {}
             }
         }
-        assert!(self.desk.direct.len() <= 100, "a list without an end");
+        assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
     }
 
     fn before(&self) -> Before {
@@ -225,12 +225,12 @@ impl Sitting {
             kind: dialog.map(|dialog| match &dialog.kind {
                 Kind::RollBack { typed: None } => Seen::Armed,
                 Kind::RollBack { typed: Some(typing) } => Seen::ArmedToType(typing.name.to_string()),
-                Kind::Advance { generation } => Seen::Advance(*generation),
-                Kind::Resume { generation } => Seen::Resume(*generation),
+                Kind::Advance { seen } => Seen::Advance(seen.generation),
+                Kind::Resume { seen } => Seen::Resume(seen.generation),
                 Kind::Override(_) => Seen::Override,
                 Kind::Take { .. } => Seen::Take,
-                Kind::Confirm { command, .. } => Seen::Confirm(command.clone()),
-                Kind::Locked { .. } | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => Seen::Reading,
+                Kind::Confirm { does, .. } => Seen::Confirm(does.clone()),
+                Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => Seen::Reading,
             }),
             opened_at: dialog.map(|dialog| dialog.opened_at),
             shown_at: dialog.and_then(|dialog| dialog.shown_at),
@@ -280,7 +280,7 @@ impl Sitting {
             Command::Resume { generation } => yes && before.kind == Some(Seen::Resume(*generation)),
             Command::Take => yes && before.kind == Some(Seen::Take),
             Command::Complete | Command::SendAgain | Command::End => {
-                yes && before.kind == Some(Seen::Confirm(command.clone()))
+                yes && before.kind == Some(Seen::Confirm(Deed::Send(command.clone())))
             }
             Command::Hold => {
                 let alone = self.hold_at.is_some_and(|at| self.now.since(at) >= HOLD_AFTER);

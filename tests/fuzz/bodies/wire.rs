@@ -56,14 +56,13 @@ fn messages<T: for<'de> serde::Deserialize<'de>>(stream: &[u8], bytes_max: usize
 fn draw(status: &Status) {
     let mut desk = Desk::new(1);
     let now = status.snapshot.mono;
-    for input in [Input::Linked(true), Input::Tick] {
+    for input in [Input::Linked(true), Input::Heard, Input::Tick] {
         desk.handle(input, now, Some(status), Rights::Full);
     }
     for (width, height) in [(40, 8), (80, 24), (120, 40)] {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         let view = View {
             status: Some(status),
-            heard_at: Some(now),
             desk: &desk,
             rights: Rights::Full,
             now,

@@ -1,0 +1,104 @@
+//! A direct rollback that was started from here, as far as its own lines tell.
+
+use crate::domain::{Clean, Mono};
+use std::time::Duration;
+
+/// Not confirmed after this it is called unknown.
+pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+/// Lines kept: a panel shows the newest few.
+const LINES_MAX: usize = 50;
+
+/// A direct rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Direct {
+    /// When it was started.
+    pub since: Mono,
+    /// What it has said, the oldest first.
+    pub lines: Vec<Clean>,
+    /// When the balancer was first read back.
+    pub observed: Option<Mono>,
+    /// When it was confirmed over the lateness window.
+    pub confirmed: Option<Mono>,
+    /// Whether its process has ended, and well.
+    pub ended: Option<bool>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// On its way.
+    Running,
+    /// On its way for too long: nobody knows.
+    Unknown,
+    /// Confirmed.
+    Confirmed,
+    /// Ended well with nothing to confirm.
+    Nothing,
+    /// Ended, and not well.
+    Failed,
+}
+
+impl Direct {
+    pub(super) fn new(since: Mono) -> Self {
+        Self { since, lines: Vec::new(), observed: None, confirmed: None, ended: None }
+    }
+
+    /// Takes a line in. The words are those of `warroom rollback --direct`; this is the one place that reads them.
+    pub(super) fn heard(&mut self, line: Clean, now: Mono) {
+        let words = line.as_str();
+        match words {
+            "done" => self.ended = Some(true),
+            _ if words.starts_with("ended:") || words.starts_with("cannot be started") => self.ended = Some(false),
+            _ if words.starts_with("rollback confirmed") => {
+                self.confirmed.get_or_insert(now);
+            }
+            _ if words.contains("read back +") => {
+                self.observed.get_or_insert(now);
+            }
+            _ => {}
+        }
+        // The process's own last word adds nothing to the line before it.
+        if words != "done" {
+            self.lines.push(line);
+        }
+        if self.lines.len() > LINES_MAX {
+            self.lines.remove(0);
+        }
+    }
+
+    /// How far it is.
+    pub fn standing(&self, now: Mono) -> Standing {
+        match (self.confirmed, self.ended) {
+            (Some(_), _) => Standing::Confirmed,
+            (None, Some(true)) => Standing::Nothing,
+            (None, Some(false)) => Standing::Failed,
+            (None, None) if now.since(self.since) >= UNCONFIRMED_AFTER => Standing::Unknown,
+            (None, None) => Standing::Running,
+        }
+    }
+
+    /// Whether it is over and another may be tried.
+    pub fn has_failed(&self) -> bool {
+        self.confirmed.is_none() && self.ended == Some(false)
+    }
+
+    /// The time a stage took.
+    pub fn took(&self, at: Option<Mono>) -> Option<Duration> {
+        at.map(|at| at.since(self.since))
+    }
+
+    /// For the log's title.
+    pub(super) fn outcome(&self, now: Mono) -> Clean {
+        let newest = self.lines.last().map_or("", Clean::as_str);
+        match self.standing(now) {
+            Standing::Running => Clean::new("rolling back DIRECTLY"),
+            Standing::Unknown => Clean::new("direct rollback UNKNOWN - not confirmed"),
+            Standing::Confirmed => {
+                let took = self.took(self.confirmed).unwrap_or_default();
+                Clean::new(format!("rolled back DIRECTLY, confirmed +{:.1}s", took.as_secs_f64()))
+            }
+            Standing::Nothing => Clean::new(format!("direct: {newest}")),
+            Standing::Failed => Clean::new(format!("direct rollback FAILED: {newest}")),
+        }
+    }
+}

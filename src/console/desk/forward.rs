@@ -1,0 +1,129 @@
+//! What `A` comes to as of now: asked again whenever it is drawn, never remembered.
+
+use crate::console::fresh;
+use crate::domain::{Clean, Mono, Person, Split, Verdict};
+use crate::engine::{Gate, Phase, Snapshot};
+
+/// What `A` comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// An advance may be asked for.
+    Advance,
+    /// A resume may be asked for.
+    Resume,
+    /// Neither.
+    Locked(Lock),
+}
+
+/// Why one cannot go forward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// `ADVANCE` or `RESUME`.
+    pub what: &'static str,
+    /// Why, hardest first.
+    pub reasons: Vec<Clean>,
+    /// Whether every reason can be overridden.
+    pub can_override: bool,
+}
+
+/// Advance, resume, or why not. `me` is who sits here, where the keeper has said so.
+pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, heard_at: Option<Mono>, now: Mono) -> Way {
+    let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
+    let locked = |reasons, can_override| Way::Locked(Lock { what, reasons, can_override });
+    match snapshot.phase {
+        Phase::Held | Phase::Preflight | Phase::Ready | Phase::Baking => {}
+        Phase::Shifting
+        | Phase::Complete
+        | Phase::RollingBack
+        | Phase::NewTrafficBack
+        | Phase::RolledBack
+        | Phase::Observing
+        | Phase::Ended => {
+            return locked(vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))], false);
+        }
+    }
+    let old = fresh::too_old(heard_at, snapshot, now);
+    if !old.is_empty() {
+        return locked(old, false);
+    }
+    if let Some(driver) = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver)) {
+        let words = format!("{} drives: only the driver goes forward; T takes control", driver.name);
+        return locked(vec![Clean::new(words)], false);
+    }
+    if snapshot.phase == Phase::Held {
+        let refused = snapshot.held.as_ref().map(|held| held.resume_refused.clone()).unwrap_or_default();
+        return if refused.is_empty() { Way::Resume } else { locked(refused, can_override(snapshot)) };
+    }
+    let closed: Vec<Clean> =
+        closed(snapshot).map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect();
+    if closed.is_empty() && snapshot.next.is_some() { Way::Advance } else { locked(closed, can_override(snapshot)) }
+}
+
+fn closed(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
+    snapshot.gates.iter().filter(|gate| !gate.is_open())
+}
+
+/// Whether a typed name and a reason would go over every closed gate.
+fn can_override(snapshot: &Snapshot) -> bool {
+    snapshot.next.is_some() && closed(snapshot).all(|gate| gate.can_be_overridden)
+}
+
+/// What a panel was opened on: an advance is bound to it, and what has changed is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The keeper's counter of whatever an advance depends on.
+    pub generation: u64,
+    state: Clean,
+    wanted: Split,
+    driver: Option<Person>,
+    gates: Vec<(Clean, Verdict)>,
+}
+
+impl Seen {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            generation: snapshot.generation,
+            state: snapshot.band.word.clone(),
+            wanted: snapshot.split.wanted,
+            driver: snapshot.people.driver.clone(),
+            gates: snapshot.gates.iter().map(|gate| (gate.name.clone(), gate.verdict)).collect(),
+        }
+    }
+
+    /// What is different now, the most telling of it.
+    pub(super) fn difference(&self, snapshot: &Snapshot) -> String {
+        let name =
+            |driver: &Option<Person>| driver.as_ref().map_or_else(|| "nobody".to_owned(), |d| d.name.to_string());
+        if self.driver != snapshot.people.driver {
+            return format!("driver {} → {}", name(&self.driver), name(&snapshot.people.driver));
+        }
+        if self.wanted != snapshot.split.wanted {
+            return format!("candidate {} → {}", self.wanted, snapshot.split.wanted);
+        }
+        if self.state != snapshot.band.word {
+            return format!("{} → {}", self.state, snapshot.band.word);
+        }
+        let before = |gate: &Gate, place: usize| {
+            self.gates.get(place).filter(|(name, _)| *name == gate.name).map(|(_, verdict)| *verdict)
+        };
+        let flipped =
+            snapshot.gates.iter().enumerate().find_map(|(place, gate)| {
+                before(gate, place).filter(|was| *was != gate.verdict).map(|was| (gate, was))
+            });
+        match flipped {
+            Some((gate, was)) => {
+                format!("{} {} → {}: {}", gate.name, verdict_word(was), verdict_word(gate.verdict), gate.detail)
+            }
+            None => "a reading or the split".to_owned(),
+        }
+    }
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "ok",
+        Verdict::Warn => "WARN",
+        Verdict::Unknown => "unknown",
+        Verdict::Fail => "FAIL",
+    }
+}

@@ -1,0 +1,185 @@
+//! Opening panels, and what their keys come to.
+
+use super::dialog::{Deed, HEIGHT_MIN, Outcome, WIDTH_MIN};
+use super::forward::{self, Way};
+use super::keymap::action_of;
+use super::{Act, Desk, Dialog, HOLD_BEFORE};
+use crate::console::fresh;
+use crate::domain::{Mono, Rights};
+use crate::engine::{Phase, Snapshot};
+use crate::wire::Status;
+use crossterm::event::KeyEvent;
+
+impl Desk {
+    pub(super) fn arm(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) || self.is_too_small(now) {
+            return;
+        }
+        if self.text_is_arriving(now) {
+            self.flash("text arriving - wait 2 s", now);
+            return;
+        }
+        // An older message beside an armed panel would read as being about it.
+        self.flash = None;
+        self.dialog = Some(match status {
+            // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
+            _ if self.is_being_done(status, now) => Dialog::progress(now),
+            Some(status) => Dialog::roll_back(status, now),
+            None => Dialog::roll_back_blindly(now),
+        });
+    }
+
+    fn is_being_done(&self, status: Option<&Status>, now: Mono) -> bool {
+        let keeper_follows = self.linked && !fresh::keeper(self.heard_at).is_stale(now);
+        let by_keeper = status
+            .and_then(|status| status.snapshot.rollback.as_ref())
+            .is_some_and(|rollback| keeper_follows || rollback.confirmed.is_some());
+        by_keeper || self.direct.as_ref().is_some_and(|direct| !direct.has_failed())
+    }
+
+    /// Nothing is confirmed that cannot be shown; says so.
+    pub(super) fn is_too_small(&mut self, now: Mono) -> bool {
+        let too_small = self.size.is_some_and(|(width, height)| width < WIDTH_MIN || height < HEIGHT_MIN);
+        if too_small {
+            self.flash(format!("too small: {WIDTH_MIN}x{HEIGHT_MIN} needed; or warroom rollback"), now);
+        }
+        too_small
+    }
+
+    /// Says why this console cannot act at all, if it cannot.
+    pub(super) fn refused_here(&mut self, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
+        if rights == Rights::ReadOnly {
+            let whom = status
+                .and_then(|s| s.snapshot.people.driver.as_ref())
+                .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
+            self.flash(format!("read-only console: ask {whom}"), now);
+            return true;
+        }
+        if status.is_some_and(|s| s.snapshot.phase == Phase::Observing) {
+            self.flash("this keeper only watches: it holds no write path", now);
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) {
+            return;
+        }
+        if !self.linked {
+            self.flash("NOT HELD: the keeper is not connected; nothing is queued", now);
+            return;
+        }
+        if self.hold_pressed.is_some() {
+            return;
+        }
+        if self.other_key_at.is_some_and(|at| now.since(at) <= HOLD_BEFORE) {
+            self.flash("H dropped: another key came just before; press H again", now);
+            return;
+        }
+        self.hold_pressed = Some(now);
+    }
+
+    pub(super) fn open_advance(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) || self.is_too_small(now) {
+            return;
+        }
+        match status {
+            Some(status) if self.linked => self.open_forward(&status.snapshot, now),
+            _ => self.flash("the keeper is not connected: nothing can go forward", now),
+        }
+    }
+
+    pub(super) fn open_forward(&mut self, snapshot: &Snapshot, now: Mono) {
+        self.dialog = Some(match self.way(snapshot, now) {
+            Way::Advance => Dialog::advance(snapshot, now),
+            Way::Resume => Dialog::resume(snapshot, now),
+            Way::Locked(_) => Dialog::locked(now),
+        });
+    }
+
+    /// What `A` comes to as of now.
+    pub fn way(&self, snapshot: &Snapshot, now: Mono) -> Way {
+        forward::way(snapshot, self.me.as_ref(), self.heard_at, now)
+    }
+
+    pub(super) fn open_take(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) || self.is_too_small(now) {
+            return;
+        }
+        match status.and_then(|status| status.snapshot.people.driver.as_ref()) {
+            Some(driver) if self.me.as_ref() == Some(driver) => self.flash("you drive already", now),
+            Some(driver) => self.dialog = Some(Dialog::take(&driver.name, now)),
+            None => self.flash("nobody drives: A takes the seat", now),
+        }
+    }
+
+    pub(super) fn dialog_key(
+        &mut self,
+        key: &KeyEvent,
+        now: Mono,
+        status: Option<&Status>,
+        rights: Rights,
+        acts: &mut Vec<Act>,
+    ) {
+        let Some(dialog) = &mut self.dialog else { return };
+        if dialog.acts() && self.refused_here(now, status, rights) {
+            self.dialog = None;
+            return;
+        }
+        let Some(dialog) = &mut self.dialog else { return };
+        let takes_text = dialog.is_field();
+        let forward = dialog.goes_forward();
+        let outcome = dialog.key(key, now);
+        if !takes_text {
+            self.note_unbound(key, now);
+        }
+        match outcome {
+            Outcome::Stay => {}
+            Outcome::Flash(words) => self.flash(words, now),
+            Outcome::MainScreen => {
+                self.dialog = None;
+                if let Some(action) = action_of(key) {
+                    self.act(action, key, now, status, rights, acts);
+                }
+            }
+            Outcome::Close(words) => {
+                self.dialog = None;
+                if let Some(words) = words {
+                    self.flash(words, now);
+                }
+            }
+            Outcome::Override => self.open_override(status, now),
+            Outcome::Send(command, what) => {
+                if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
+                    self.flash(format!("{what} NOT SENT: {why}"), now);
+                    return;
+                }
+                let seen = self.dialog.take().and_then(|dialog| dialog.seen().cloned());
+                self.sent_on = seen.or(self.sent_on.take());
+                self.send(command, what, now, acts);
+            }
+            Outcome::Restart => acts.push(Act::Restart),
+        }
+    }
+
+    fn open_override(&mut self, status: Option<&Status>, now: Mono) {
+        let Some(status) = status else { return };
+        match self.way(&status.snapshot, now) {
+            Way::Locked(lock) if lock.can_override => self.dialog = Some(Dialog::override_fields(status, now)),
+            Way::Locked(_) => self.flash("this cannot be overridden", now),
+            Way::Advance | Way::Resume => self.flash("unlocked: press A", now),
+        }
+    }
+
+    /// Why nothing forward may be decided on this picture.
+    pub(super) fn too_old(&self, snapshot: &Snapshot, now: Mono) -> Option<crate::domain::Clean> {
+        fresh::too_old(self.heard_at, snapshot, now).into_iter().next()
+    }
+
+    pub(super) fn ask(&mut self, does: Deed, what: &'static str, words: &'static str, now: Mono) {
+        if !self.is_too_small(now) {
+            self.dialog = Some(Dialog::of_command(does, what, words, now));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Commands on their way out, and what comes back.
+
+use super::direct::Direct;
+use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
+use crate::domain::{Clean, CommandId, Mono};
+use crate::engine::{Answer, Command};
+
+impl Desk {
+    /// Leaves; but not while a command that was just sent is unanswered, unless it is asked for twice.
+    pub(super) fn quit(&mut self, now: Mono, acts: &mut Vec<Act>) {
+        let pending = self.sent.is_some() || self.rollback_sent.is_some();
+        let again = self.quit_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
+        if pending && !again {
+            self.quit_at = Some(now);
+            self.flash("a command is not acknowledged yet; q again quits", now);
+            return;
+        }
+        acts.push(Act::Quit);
+    }
+
+    pub(super) fn send(&mut self, command: Command, what: &'static str, now: Mono, acts: &mut Vec<Act>) {
+        if let Command::Rollback { typed, .. } = &command {
+            let typed = typed.clone();
+            return self.send_rollback(command, typed, now, acts);
+        }
+        if !self.linked {
+            self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            return;
+        }
+        let id = self.new_command();
+        self.sent = Some(Sent { id, what, at: now });
+        acts.push(Act::Send(id, command));
+    }
+
+    fn send_rollback(&mut self, command: Command, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
+        self.dialog = Some(Dialog::progress(now));
+        self.rollback_is_own = true;
+        self.rollback_outcome = None;
+        if !self.linked {
+            self.direct_rollback("the keeper is not connected", typed, now, acts);
+            return;
+        }
+        let id = self.rollback_id.unwrap_or_else(|| self.new_command());
+        self.rollback_id = Some(id);
+        self.rollback_sent = Some(Unacknowledged { id, at: now, typed });
+        acts.push(Act::Send(id, command));
+    }
+
+    fn new_command(&mut self) -> CommandId {
+        self.next_command = self.next_command.wrapping_add(1);
+        CommandId(self.next_command)
+    }
+
+    pub(super) fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
+        let mut direct = Direct::new(now);
+        direct.lines.push(Clean::new(format!("{why}: rolling back directly from this host")));
+        self.last_outcome = Some(direct.outcome(now));
+        self.direct_told = Some(direct.standing(now));
+        self.direct = Some(direct);
+        self.flash(format!("{why}: rolling back DIRECTLY"), now);
+        acts.push(Act::RollBackDirectly { typed });
+    }
+
+    /// A direct rollback's own words.
+    pub(super) fn heard_directly(&mut self, line: &str, now: Mono) {
+        self.direct.get_or_insert_with(|| Direct::new(now)).heard(Clean::new(line), now);
+    }
+
+    /// Each new standing of a direct rollback is an outcome; its end rings.
+    pub(super) fn tell_direct(&mut self, now: Mono, acts: &mut Vec<Act>) {
+        let Some(direct) = &self.direct else { return };
+        let standing = direct.standing(now);
+        if self.direct_told != Some(standing) {
+            self.last_outcome = Some(direct.outcome(now));
+            self.direct_told = Some(standing);
+            acts.push(Act::Bell);
+        }
+    }
+
+    pub(super) fn answered(&mut self, id: CommandId, answer: &Answer, now: Mono, acts: &mut Vec<Act>) {
+        let is_rollback = self.rollback_id == Some(id);
+        // An answer after its time is still the truth about what happened.
+        let what = match self.sent.take_if(|sent| sent.id == id) {
+            Some(sent) => sent.what,
+            None if is_rollback => "rollback",
+            None => "an earlier command",
+        };
+        let words = match answer {
+            Answer::Applied(words) => words.to_string(),
+            Answer::Refused(reasons) => {
+                if is_rollback {
+                    self.dialog = None;
+                    self.rollback_is_own = false;
+                }
+                acts.push(Act::Bell);
+                let reasons: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
+                format!("{what} REFUSED: {}", reasons.join("; "))
+            }
+            Answer::Late(_) => {
+                self.reopen_advance = true;
+                format!("{what}: things changed meanwhile; look again")
+            }
+        };
+        if is_rollback {
+            self.rollback_sent = None;
+            // Answered it is over, whether there was anything to do or not; the next one is another.
+            self.rollback_id = None;
+            self.rollback_outcome = Some(Clean::new(&words));
+        }
+        self.last_outcome = Some(Clean::new(&words));
+        self.flash(words, now);
+    }
+
+    pub(super) fn link(&mut self, linked: bool, now: Mono) {
+        if self.linked && !linked {
+            self.flash("the keeper's connection is gone; trying again", now);
+        }
+        self.linked = linked;
+    }
+}

@@ -1,0 +1,76 @@
+//! How old what is shown may be: one rule for what is drawn and for what may be decided.
+
+use crate::domain::{Clean, Mono};
+use crate::engine::Snapshot;
+use crate::engine::window::Freshness;
+use std::time::Duration;
+
+/// The keeper speaks once a second: silent for 3 s it is late, for 5 s nothing it said is believed.
+pub(super) const KEEPER: Freshness = Freshness { late: Duration::from_secs(3), stale: Duration::from_secs(5) };
+
+/// What the keeper reads is told with its next words only: on its way here it may age by this much more.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// One of the three things whose age is always on screen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    /// `keeper`, `balancer` or `feed`.
+    pub word: &'static str,
+    /// When it was last heard; `None` before that.
+    pub at: Option<Mono>,
+    /// How old it may be.
+    pub limits: Freshness,
+}
+
+impl Source {
+    /// How old it is.
+    pub fn age(&self, now: Mono) -> Option<Duration> {
+        self.at.map(|at| now.since(at))
+    }
+
+    /// Whether it is too old to decide anything on.
+    pub fn is_late(&self, now: Mono) -> bool {
+        self.age(now).is_none_or(|age| age > self.limits.late)
+    }
+
+    /// Whether it is too old to be believed.
+    pub fn is_stale(&self, now: Mono) -> bool {
+        self.age(now).is_none_or(|age| age > self.limits.stale)
+    }
+}
+
+/// The keeper itself.
+pub(super) fn keeper(heard_at: Option<Mono>) -> Source {
+    Source { word: "keeper", at: heard_at, limits: KEEPER }
+}
+
+/// The balancer, as the keeper reads it.
+pub(super) fn balancer(snapshot: &Snapshot) -> Source {
+    Source { word: "balancer", at: snapshot.balancer_at, limits: told(snapshot.balancer_every) }
+}
+
+/// Both environments' metrics.
+pub(super) fn feed(snapshot: &Snapshot) -> Source {
+    Source { word: "feed", at: snapshot.feed_at, limits: told(snapshot.feed_every) }
+}
+
+/// The keeper itself holds to two intervals; here what it reads every second is two seconds old by rights.
+fn told(every: Duration) -> Freshness {
+    let limits = Freshness::of(every);
+    Freshness { late: limits.late + TOLD_EVERY, ..limits }
+}
+
+/// Why nothing forward may be decided on this picture; empty when it is of now.
+pub(super) fn too_old(heard_at: Option<Mono>, snapshot: &Snapshot, now: Mono) -> Vec<Clean> {
+    [keeper(heard_at), balancer(snapshot), feed(snapshot)]
+        .iter()
+        .filter(|source| source.is_late(now))
+        .map(|source| match source.age(now) {
+            None => Clean::new(format!("{} not heard yet", source.word)),
+            Some(age) if source.word == "keeper" => {
+                Clean::new(format!("keeper silent {} s: nothing is decided on an old picture", age.as_secs()))
+            }
+            Some(age) => Clean::new(format!("{} LATE, {} s old: nothing is decided on it", source.word, age.as_secs())),
+        })
+        .collect()
+}

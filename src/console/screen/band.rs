@@ -1,0 +1,130 @@
+//! The one sentence: state, why, since when, what next. What is armed or done here stands before what the keeper says.
+
+use super::canvas::{Canvas, Piece};
+use super::fit::{Part, fit};
+use super::header::age_words;
+use super::{View, piece};
+use crate::console::desk::dialog::Kind;
+use crate::console::desk::direct::{Direct, Standing};
+use crate::engine::{Severity, Snapshot};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Words, fewer words, and what is left out first.
+type Words = (String, Option<String>, u8);
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
+    let (severity, parts) = sentence(canvas, view, snapshot);
+    let style = canvas.look.band(severity);
+    canvas.text(area.x, area.y, area.width, &" ".repeat(area.width.into()), style);
+    let room = area.width.saturating_sub(1);
+    let line = fitted(canvas, &parts, style, room);
+    canvas.pieces(area.x + 1, area.y, room, &line);
+}
+
+/// The sentence in so many columns.
+pub(super) fn fitted(canvas: &Canvas<'_>, parts: &[Words], style: Style, width: u16) -> Vec<Piece> {
+    let parts: Vec<Part> = parts
+        .iter()
+        .map(|(words, short, rank)| {
+            let part = Part::new(*rank, vec![piece(words.clone(), style)]);
+            match short {
+                Some(short) => part.or(vec![piece(short.clone(), style)]),
+                None => part,
+            }
+        })
+        .collect();
+    fit(canvas.look, &parts, "  ", width)
+}
+
+pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (Severity, Vec<Words>) {
+    let look = canvas.look;
+    let must = |words: String| (words, None, 0);
+    if let Some(dialog) = &view.desk.dialog
+        && let Kind::RollBack { typed } = &dialog.kind
+    {
+        let stable = &snapshot.environments.stable;
+        let mut parts = vec![(
+            format!("ARMED: ROLL BACK to {} {} ?", stable.chip, stable.label),
+            Some(format!("ARMED: ROLL BACK to {} ?", stable.chip)),
+            0,
+        )];
+        match typed {
+            None => {
+                parts.push(must("y = do it".to_owned()));
+                parts.push(("Esc = cancel".to_owned(), None, 1));
+                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("{left}s"), None, 2)));
+            }
+            Some(_) => {
+                parts.push(must(format!("NOT READY: type {}, Enter", snapshot.name)));
+                parts.push(("Esc = cancel".to_owned(), None, 1));
+            }
+        }
+        return (Severity::Critical, parts);
+    }
+    if let Some(direct) = view.desk.direct.as_ref().filter(|_| view.is_cut_off() || snapshot.rollback.is_none()) {
+        return directly(view, direct);
+    }
+    if view.is_cut_off() {
+        let age = view.heard_age().map_or_else(|| "always".to_owned(), age_words);
+        let parts = vec![
+            must(format!("KEEPER SILENT {age}:")),
+            (format!("was {}, values OLD;", snapshot.band.word), Some("values OLD;".to_owned()), 1),
+            must("R y rolls back directly from here".to_owned()),
+        ];
+        return (Severity::Critical, parts);
+    }
+    let band = &snapshot.band;
+    let mark = match band.severity {
+        Severity::Info => look.glyph("►", ">"),
+        Severity::Warn => "!",
+        Severity::Critical => look.glyph("■", "#"),
+    };
+    let mut parts = vec![must(format!("{mark} {}", band.word))];
+    if band.parts.is_empty() {
+        parts.push(must(band.text.to_string()));
+    }
+    parts.extend(
+        band.parts.iter().map(|part| (part.words.to_string(), part.short.as_ref().map(ToString::to_string), part.rank)),
+    );
+    (band.severity, parts)
+}
+
+/// `ROLLED BACK DIRECTLY +5.1s  (keeper silent 14s)`.
+fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
+    let newest = direct.lines.last().map_or("", |line| line.as_str());
+    let lasting = view.now.since(direct.since).as_secs();
+    let took = direct.took(direct.confirmed).unwrap_or_default().as_secs_f64();
+    let must = |words: String| (words, None, 0);
+    let (severity, mut parts) = match direct.standing(view.now) {
+        Standing::Running => {
+            (Severity::Critical, vec![must(format!("ROLLING BACK DIRECTLY +{lasting}s")), (newest.to_owned(), None, 2)])
+        }
+        Standing::Unknown => (
+            Severity::Critical,
+            vec![
+                must(format!("ROLLING BACK DIRECTLY +{lasting}s")),
+                must("UNKNOWN: not confirmed yet".to_owned()),
+                (newest.to_owned(), None, 2),
+            ],
+        ),
+        Standing::Confirmed => (
+            Severity::Warn,
+            vec![must(format!("ROLLED BACK DIRECTLY +{took:.1}s")), must("new traffic is on stable".to_owned())],
+        ),
+        Standing::Nothing => (Severity::Warn, vec![must("DIRECT ROLLBACK:".to_owned()), must(newest.to_owned())]),
+        Standing::Failed => (
+            Severity::Critical,
+            vec![
+                must("DIRECT ROLLBACK FAILED".to_owned()),
+                must("R y tries again".to_owned()),
+                (newest.to_owned(), None, 1),
+            ],
+        ),
+    };
+    if view.is_cut_off() {
+        let age = view.heard_age().map_or_else(String::new, |age| format!(" {}", age_words(age)));
+        parts.push((format!("(keeper silent{age})"), Some("(keeper silent)".to_owned()), 1));
+    }
+    (severity, parts)
+}

@@ -1,0 +1,313 @@
+//! What the engine knows, put into the snapshot's shape.
+
+use super::{
+    CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView, PeopleView,
+    ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView, StepState, StepView,
+};
+use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Split, Verdict};
+use crate::engine::window::Freshness;
+use crate::engine::{Engine, Health, share};
+use crate::plan::{Advance, CheckKind, Subject};
+use std::time::Duration;
+
+/// Log lines sent with each snapshot.
+const LOG_LINES_SENT: usize = 60;
+
+impl Engine {
+    /// Everything that is shown, as of the last event.
+    pub fn snapshot(&self) -> Snapshot {
+        let gates = self.gates();
+        Snapshot {
+            schema: SCHEMA_VERSION,
+            mono: self.now,
+            wall: self.wall,
+            generation: self.generation,
+            name: self.plan.name.clone(),
+            title: self.plan.title().as_str().into(),
+            phase: self.phase(),
+            band: self.band(&gates),
+            environments: PerRole::from_fn(|role| self.environment_view(role)),
+            split: self.split_view(),
+            steps: self.step_views(),
+            bake: self
+                .position
+                .map(|step| (self.bake.healthy.min(self.plan.steps[step].bake), self.plan.steps[step].bake)),
+            next: self.next_view(),
+            gates,
+            guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
+            checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
+            signals: self.signal_views(),
+            held: self.held_view(),
+            drift: self.drift_view(),
+            rollback: self.rollback_view(),
+            complete: self
+                .completed
+                .map(|(_, wall)| (wall, self.watch_until.map_or(Duration::ZERO, |until| until.since(self.now)))),
+            suspended: self.suspension.as_ref().map(|s| (s.by.name.clone(), s.reason.clone(), s.until_wall)),
+            no_return: self.past_no_return().cloned(),
+            people: self.people_view(),
+            target: self.readiness_view(),
+            tempo: self.tempo,
+            lateness: self.plan.traffic.lateness,
+            balancer_at: self.balancer.at(),
+            balancer_every: self.plan.poll.balancer,
+            feed_at: self.feed_at(),
+            feed_every: self.plan.poll.readings,
+            blind: self.is_blind(),
+            failed_on_candidate: {
+                let (failed, above) = self.failed_on_candidate();
+                (failed.round() as u64, above.round() as u64)
+            },
+            lever: self.plan.rollback.lever.as_ref().map(|lever| (lever.words.clone(), lever.command.clone())),
+            violation: self.violation.clone(),
+            journal_trouble: self.journal_trouble.clone(),
+            log: self.log.iter().skip(self.log.len().saturating_sub(LOG_LINES_SENT)).cloned().collect(),
+        }
+    }
+
+    fn held_view(&self) -> Option<HeldView> {
+        self.held.as_ref().map(|held| HeldView {
+            by: held.by.name.clone(),
+            why: held.why.clone(),
+            since: held.wall,
+            automatic: held.automatic,
+            resume_refused: self.resume_refused(),
+        })
+    }
+
+    fn drift_view(&self) -> Option<DriftView> {
+        self.drift.as_ref().map(|drift| DriftView {
+            from: drift.from,
+            to: drift.to,
+            since: drift.since,
+            towards_stable: drift.is_towards_stable(),
+            words: drift.words().as_str().into(),
+        })
+    }
+
+    fn people_view(&self) -> PeopleView {
+        PeopleView {
+            driver: self.driver.clone(),
+            driver_here: self.driver_is_here(),
+            consoles: self.consoles.values().map(|c| (c.by.clone(), c.rights)).collect(),
+        }
+    }
+
+    fn environment_view(&self, role: Role) -> EnvironmentView {
+        let plan = &self.plan.environments[role];
+        let limits = Freshness::of(self.plan.poll.health);
+        let health = self.health[role].last.as_ref().map(|(at, health)| {
+            if self.now.since(*at) > limits.stale {
+                return (Verdict::Unknown, Clean::new("no answer lately"));
+            }
+            match health {
+                Health::Healthy => (Verdict::Pass, Clean::new("healthy")),
+                Health::Failing(why) => (Verdict::Fail, why.clone()),
+                Health::Unknown(why) => (Verdict::Unknown, why.clone()),
+            }
+        });
+        let rate = Subject {
+            signal: Signal::RequestRate,
+            role,
+            window: self.plan.metrics.window.min(Duration::from_secs(10)),
+            minimum_requests: 0,
+        };
+        EnvironmentView {
+            chip: plan.chip().as_str().into(),
+            label: plan.label.clone(),
+            health,
+            up: self.slots_up(role),
+            rate: self.read(&rate).value.ok(),
+        }
+    }
+
+    fn split_view(&self) -> SplitView {
+        let wanted = match (&self.rollback, &self.shift) {
+            (Some(_), _) => Split::ALL_STABLE,
+            (None, Some(shift)) => self.plan.steps[shift.step].split,
+            (None, None) => self.current,
+        };
+        SplitView {
+            wanted,
+            configured: self.balancer.configured.as_ref().map(|configured| ConfiguredView {
+                share: configured.share,
+                nodes: self.layout.nodes.iter().cloned().zip(configured.nodes.iter().copied()).collect(),
+                even: configured.is_even(),
+            }),
+            last_known: self
+                .balancer
+                .seen
+                .as_ref()
+                .and_then(|(_, state)| share::configured(&self.layout, state))
+                .map(|configured| configured.share),
+            measured: self.measured().map(|(value, low, high, samples)| MeasuredView {
+                value,
+                low,
+                high,
+                newest: self.sampling.newest().unwrap_or(self.now),
+                requests: samples.sent(),
+                failed: samples.failed,
+                unknown: samples.unknown,
+            }),
+            still_on_candidate: self.still_on_candidate(),
+        }
+    }
+
+    fn step_views(&self) -> Vec<StepView> {
+        let mut planned = Duration::ZERO;
+        let going = self.shift.as_ref().map(|shift| shift.step);
+        self.plan
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| {
+                let state = if going == Some(index) {
+                    StepState::Going
+                } else if self.position == Some(index) {
+                    StepState::Now
+                } else if self.position.is_some_and(|position| index < position) {
+                    StepState::Done
+                } else {
+                    StepState::ToCome
+                };
+                let view = StepView {
+                    split: step.split,
+                    state,
+                    reached: self.reached[index].map(|(_, wall)| wall),
+                    planned,
+                    hold: step.hold,
+                };
+                planned += step.bake;
+                view
+            })
+            .collect()
+    }
+
+    fn next_view(&self) -> Option<NextView> {
+        let index = self.next_step().filter(|_| self.rollback.is_none())?;
+        let step = &self.plan.steps[index];
+        let holds_here = self.position.is_some_and(|position| self.plan.steps[position].hold);
+        Some(NextView {
+            split: step.split,
+            automatic: self.plan.advance == Advance::Automatic && self.position.is_some() && !holds_here,
+            approval: step.approval.clone().map(|role| (role, self.approvals.get(&index).map(|by| by.name.clone()))),
+        })
+    }
+
+    fn guardrail_view(&self, index: usize) -> GuardrailView {
+        let (plan, watch) = (&self.plan.guardrails[index], &self.watches[index]);
+        GuardrailView {
+            words: self.guardrail_words(index).as_str().into(),
+            signal: plan.subject.signal.clone(),
+            role: plan.subject.role,
+            level: watch.level,
+            verdict: watch.verdict(plan),
+            value: watch.reading.value.as_ref().ok().copied(),
+            at: watch.reading.at,
+        }
+    }
+
+    fn check_view(&self, index: usize) -> CheckView {
+        let plan = &self.plan.checks[index];
+        let ((verdict, at), detail) = (self.check(index), self.check_words(index));
+        let raw = match &plan.kind {
+            CheckKind::Http(_) => self.checks[index].answer.as_ref().map(|(_, a)| a.raw.clone()).unwrap_or_default(),
+            CheckKind::Reading { .. } | CheckKind::Balancer => detail.clone(),
+        };
+        let few = match &plan.kind {
+            CheckKind::Reading { subject, .. } => {
+                matches!(self.read(subject).value, Err(Absence::TooFew { .. } | Absence::NoRequests))
+            }
+            CheckKind::Http(_) | CheckKind::Balancer => false,
+        };
+        CheckView { name: plan.name.clone(), verdict, detail, at, few, required: plan.required, raw }
+    }
+
+    fn signal_views(&self) -> Vec<SignalView> {
+        let mut views = Vec::with_capacity(4);
+        for errors in [true, false] {
+            for role in Role::BOTH {
+                let subject = self.plan.charted(role, errors);
+                let reading = self.read(&subject);
+                let points = if errors { &self.series.errors[role] } else { &self.series.latency[role] };
+                let limit = self.limit_of(&subject);
+                views.push(SignalView {
+                    unit: self.plan.metrics.unit(&subject.signal),
+                    signal: subject.signal,
+                    role,
+                    last_known: points.iter().rev().find_map(|point| point.map(f64::from)),
+                    absence: reading.value.as_ref().err().cloned(),
+                    value: reading.value.map_err(|absence| Clean::new(absence.to_string())),
+                    at: reading.at,
+                    requests: reading.requests,
+                    limit,
+                    points: points.iter().copied().collect(),
+                });
+            }
+        }
+        views
+    }
+
+    /// The candidate's limit is drawn on both environments' rows: they share one scale.
+    fn limit_of(&self, subject: &Subject) -> Option<f64> {
+        let of = |role: Role| {
+            self.plan
+                .guardrails
+                .iter()
+                .find(|g| g.subject.signal == subject.signal && g.subject.role == role)
+                .and_then(|g| g.forward_limit().or(g.warn))
+        };
+        of(subject.role).or_else(|| of(Role::Candidate))
+    }
+
+    fn rollback_view(&self) -> Option<RollbackView> {
+        let rollback = self.rollback.as_ref()?;
+        let took = |at: Option<Mono>| at.map(|at| at.since(rollback.accepted));
+        let state = if rollback.foreign.is_some() {
+            RollbackState::Foreign
+        } else if rollback.rolled_back.is_some() {
+            RollbackState::RolledBack
+        } else if rollback.confirmed.is_some() {
+            RollbackState::Confirmed
+        } else if rollback.read_back.is_some() {
+            RollbackState::ReadBack
+        } else if rollback.acknowledged.is_some() {
+            RollbackState::Acknowledged
+        } else {
+            RollbackState::Sending
+        };
+        Some(RollbackView {
+            state,
+            by: rollback.by.name.clone(),
+            reason: rollback.reason.clone(),
+            automatic: rollback.automatic,
+            from: rollback.from,
+            accepted: rollback.accepted_wall,
+            accepted_mono: rollback.accepted,
+            acknowledged: took(rollback.acknowledged),
+            read_back: took(rollback.read_back),
+            confirmed: took(rollback.confirmed),
+            rolled_back: took(rollback.rolled_back),
+            attempts: rollback.attempts,
+            last_error: rollback.last_error.clone(),
+            foreign: rollback.foreign.as_ref().map(|(_, setting)| setting.to_string().as_str().into()),
+            ahead_of_journal: rollback.ahead_of_journal,
+        })
+    }
+
+    fn readiness_view(&self) -> ReadinessView {
+        let ready = self.stable_is_ready();
+        let stable = self.environment(Role::Stable);
+        let up = self.slots_up(Role::Stable).map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
+        let health = match &self.health[Role::Stable].last {
+            Some((_, Health::Healthy)) => "healthy".to_owned(),
+            Some((_, Health::Failing(why) | Health::Unknown(why))) => why.to_string(),
+            None => "health not asked yet".to_owned(),
+        };
+        ReadinessView {
+            ready,
+            words: format!("{stable} {health}{up}").as_str().into(),
+            needs_typing: ready == Some(false) || self.past_no_return().is_some(),
+        }
+    }
+}
