@@ -235,7 +235,7 @@ impl Witness<'_> {
             "stable is down"
         } else if self.is_past_no_return() {
             "past the point of no return"
-        } else if self.suspended {
+        } else if self.suspended.is_some() {
             "it is suspended"
         } else {
             return;
