@@ -92,7 +92,8 @@ impl Balancer {
             return answer(soon, WriteResult::Refused("412".into()));
         }
         let whole = |after| vec![Landing { after, parts: parts.clone() }];
-        let by_node = |node| Landing { after: 0, parts: self.of_node(stage, &parts, node) };
+        let is_of = |index: usize, node: usize| stage.layout.slots[index].0.node == node;
+        let of_node = |node| parts.iter().filter(|(index, _)| is_of(*index, node)).copied().collect();
         match weather.write_fault(chance) {
             Some(Fault::WriteLost) => answer(stage.timeout, silence()),
             Some(Fault::Ignored) => answer(soon, WriteResult::Accepted),
@@ -104,7 +105,7 @@ impl Balancer {
             Some(Fault::NodeDark) => {
                 let lands = (0..stage.layout.nodes.len())
                     .filter(|node| !weather.is_dark(*node))
-                    .map(|node| Landing { after: soon, ..by_node(node) })
+                    .map(|node| Landing { after: soon, parts: of_node(node) })
                     .collect();
                 Course { lands, answered_after: stage.timeout, result: silence() }
             }
@@ -115,10 +116,6 @@ impl Balancer {
             },
             None => Course { lands: whole(soon), answered_after: soon + 1_000, result: WriteResult::Accepted },
         }
-    }
-
-    fn of_node(&self, stage: &Stage, parts: &[(usize, u32)], node: usize) -> Vec<(usize, u32)> {
-        parts.iter().filter(|(index, _)| stage.layout.slots[*index].0.node == node).copied().collect()
     }
 
     /// What a read that begins now says.
@@ -137,23 +134,8 @@ impl Balancer {
         let row = if lags { old.unwrap_or(&self.row) } else { &self.row };
         let slow = weather.strikes(Fault::ReadSlow);
         let takes = if slow { chance.between(100_000, 900_000) } else { chance.between(2_000, 30_000) };
-        let nodes = (0..stage.layout.nodes.len()).map(|node| self.node(stage, row, node, weather)).collect();
+        let nodes = (0..stage.layout.nodes.len()).map(|index| node(stage, row, index, weather)).collect();
         Seen { state: BalancerState { nodes, tag: self.tag() }, is_true: *row == self.row, takes }
-    }
-
-    fn node(&self, stage: &Stage, row: &Row, node: usize, weather: &mut Weather) -> NodeState {
-        if weather.is_dark(node) {
-            weather.strikes(Fault::NodeDark);
-            return NodeState { slots: Err("no answer".into()) };
-        }
-        let slots = stage.layout.slots.iter().enumerate().filter(|(_, (slot, _))| slot.node == node);
-        let slots = slots.map(|(index, (slot, _))| SlotState {
-            name: slot.name.clone(),
-            weight: row[index],
-            configured: None,
-            readiness: if weather.is_down(index) { Readiness::Down } else { Readiness::Up },
-        });
-        NodeState { slots: Ok(slots.collect()) }
     }
 
     /// The candidate's true share of new requests, in permille.
@@ -172,6 +154,21 @@ impl Balancer {
     pub fn is_over(&self, stage: &Stage) -> bool {
         stage.slots(Role::Stable).all(|slot| self.row[slot] == 0) && !self.is_back(stage)
     }
+}
+
+fn node(stage: &Stage, row: &Row, node: usize, weather: &mut Weather) -> NodeState {
+    if weather.is_dark(node) {
+        weather.strikes(Fault::NodeDark);
+        return NodeState { slots: Err("no answer".into()) };
+    }
+    let slots = stage.layout.slots.iter().enumerate().filter(|(_, (slot, _))| slot.node == node);
+    let slots = slots.map(|(index, (slot, _))| SlotState {
+        name: slot.name.clone(),
+        weight: row[index],
+        configured: None,
+        readiness: if weather.is_down(index) { Readiness::Down } else { Readiness::Up },
+    });
+    NodeState { slots: Ok(slots.collect()) }
 }
 
 /// Some slots at once, some late, some never.

@@ -1,5 +1,8 @@
 //! One life: the clock, the queue of what is to come, the keeper's hands, and the engine in the middle.
 
+mod hands;
+mod machine;
+
 use super::balancer::{Balancer, Landing, Row, by_hand};
 use super::chance::Chance;
 use super::counters::{Counters, Ending};
@@ -401,7 +404,7 @@ impl<'s> Life<'s> {
             self.clock = self.clock.max(next);
             self.weather.pass(self.clock);
             if self.flickers {
-                self.weather.out_of_reach = self.clock / SECOND % 10 != 0;
+                self.weather.out_of_reach = !(self.clock / SECOND).is_multiple_of(10);
             } else {
                 self.weather.out_of_reach = false;
             }
@@ -516,10 +519,10 @@ impl<'s> Life<'s> {
         for effect in effects {
             match effect {
                 Effect::Journal { id, entry } => {
-                    println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact)
+                    println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact);
                 }
                 Effect::WriteSplit { .. } | Effect::ReadSplit { .. } | Effect::Stop => {
-                    println!("           {effect:?}")
+                    println!("           {effect:?}");
                 }
             }
         }
@@ -613,237 +616,6 @@ impl<'s> Life<'s> {
         }
         self.later(0, Item::Folder);
         self.begin_people();
-    }
-
-    // The hands, as in `keeper/effects.rs`.
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Journal { id, entry } => {
-                let refuses = self.weather.strikes(Fault::DiskRefuses);
-                let takes = if self.weather.strikes(Fault::DiskStalls) {
-                    self.chance.between(SECOND, 8 * SECOND)
-                } else if self.weather.strikes(Fault::DiskSlow) {
-                    self.chance.between(5_000, 400_000)
-                } else {
-                    self.chance.between(100, 3_000)
-                };
-                self.disk_free_at = self.disk_free_at.max(self.clock) + takes;
-                self.later(self.disk_free_at - self.clock, Item::Synced { id, entry: (!refuses).then_some(entry) });
-            }
-            Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
-                self.counters.forward += 1;
-                self.forward = Some(id);
-                let after = self.chance.below(2_000);
-                self.later(after, Item::Look(Box::new(Forward { id, epoch, setting, tag })));
-            }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
-                self.counters.back += 1;
-                if let Some(forward) = self.forward.take() {
-                    self.aborted.push(forward);
-                    let result = WriteResult::Unknown("cancelled".into());
-                    self.later(0, Item::Answered { id: forward, epoch, result, forward: false });
-                }
-                self.write(id, epoch, &setting, None, By::Back);
-            }
-            Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins { id, epoch }),
-            Effect::Stop => {}
-        }
-    }
-
-    /// Before a forward write: is there a tombstone?
-    fn look(&mut self, forward: Box<Forward>) {
-        if self.aborted.contains(&forward.id) {
-            return;
-        }
-        if self.tombstone.is_some() && self.hands.look_before {
-            self.find_tombstone();
-            let why = WriteResult::NotSent("rolled back directly".into());
-            self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
-            return;
-        }
-        if self.tombstone.is_some() {
-            self.witness.breaks(Rule::Tombstone, "a forward write goes out over a tombstone");
-        }
-        if self.weather.is(Fault::StopAtWrite) {
-            self.weather.has_struck(Fault::StopAtWrite);
-            self.stands_still(3, 90);
-        }
-        let after = self.chance.below(1_000);
-        self.later(after, Item::Send(forward));
-    }
-
-    fn send(&mut self, forward: &Forward) {
-        if !self.aborted.contains(&forward.id) {
-            self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), By::Forward);
-        }
-    }
-
-    fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
-        let course = self.balancer.write(self.stage, setting, tag, &mut self.weather, &mut self.chance);
-        for Landing { after, parts } in course.lands {
-            self.pending += usize::from(by == By::Forward);
-            self.later(after, Item::Lands { parts, by });
-        }
-        let forward = by == By::Forward;
-        self.later(course.answered_after, Item::Answered { id, epoch, result: course.result, forward });
-    }
-
-    /// After a forward write: was there a tombstone meanwhile?
-    fn write_answered(&mut self, id: EffectId, epoch: Epoch, result: WriteResult, forward: bool) {
-        if forward {
-            if self.aborted.contains(&id) {
-                return;
-            }
-            self.forward = None;
-            if self.hands.look_after {
-                self.find_tombstone();
-            }
-        }
-        self.outcome(id, epoch, OutcomeKind::Written(result));
-        if forward && self.tombstone.is_some() && !self.follows() {
-            self.witness.breaks(Rule::Tombstone, "a forward write went out over a tombstone and the keeper goes on");
-        }
-    }
-
-    fn find_tombstone(&mut self) {
-        if self.tombstone.is_some() {
-            self.feed(Event::TombstoneFound { words: "by root".into() });
-            if !self.follows() {
-                self.witness.breaks(Rule::Tombstone, "the keeper does not follow a tombstone");
-            }
-        }
-    }
-
-    fn follows(&self) -> bool {
-        self.is_over() || self.mode == Mode::Watch || self.engine.phase().is_back() || !self.is_alive
-    }
-
-    // The machine and other hands.
-
-    fn stands_still(&mut self, least: u64, most: u64) {
-        if self.still_until <= self.clock && self.is_alive {
-            self.stood_since = Some(self.clock);
-            self.still_until = self.clock + self.chance.between(least * SECOND, most * SECOND);
-        }
-    }
-
-    fn weather_turns(&mut self) {
-        let after = self.chance.between(SECOND / 2, 6 * SECOND);
-        self.later(after, Item::Weather);
-        let Some(fault) = self.weather.turn(&mut self.chance) else { return };
-        if self.trace {
-            println!("           weather {fault:?}");
-        }
-        let struck = match fault {
-            Fault::ClockJump if self.is_alive && self.still_until <= self.clock => {
-                let by = Duration::from_millis(self.chance.between(1, 20_000));
-                self.take(Event::ClockJumped { by });
-                true
-            }
-            Fault::ServersDown => {
-                self.stage.layout.slots.iter().enumerate().any(|(slot, _)| self.weather.is_down(slot))
-            }
-            Fault::Suspend => {
-                self.stands_still(1, 40);
-                true
-            }
-            Fault::WallJump => {
-                self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
-                true
-            }
-            Fault::Crash if self.is_alive => {
-                self.crash_after = Some(self.seq + self.chance.below(30));
-                false
-            }
-            Fault::ForeignForward => self.meddle_by_hand(&[100, 300, 500, 700, 1000]),
-            Fault::ForeignBack => self.meddle_by_hand(&[0]),
-            Fault::Direct if self.tombstone.is_none() && self.mode == Mode::Drive => {
-                self.roll_back_directly();
-                true
-            }
-            _ => false,
-        };
-        if struck {
-            self.weather.has_struck(fault);
-        }
-    }
-
-    /// Somebody changes the balancer, on one node or on all.
-    fn meddle_by_hand(&mut self, shares: &[u32]) -> bool {
-        let row = by_hand(self.stage, *self.chance.pick(shares));
-        let nodes = self.stage.layout.nodes.len() as u64;
-        let only = if self.chance.one_in(3) { Some(self.chance.below(nodes) as usize) } else { None };
-        self.set_by_hand(0, &row, only);
-        true
-    }
-
-    fn set_by_hand(&mut self, after: u64, row: &Row, only: Option<usize>) {
-        let slots = row.iter().copied().enumerate();
-        let parts = slots.filter(|(i, _)| only.is_none_or(|node| self.stage.layout.slots[*i].0.node == node)).collect();
-        self.later(after, Item::Lands { parts, by: By::Other });
-    }
-
-    /// `warroom rollback` without the keeper: a tombstone first, then the writes, as the journal says.
-    fn roll_back_directly(&mut self) {
-        self.tombstone = Some(self.clock);
-        let baseline = self.entries.iter().find_map(|entry| match &entry.fact {
-            Fact::Baseline { setting, .. } => Some(setting.clone()),
-            _ => None,
-        });
-        let setting = share::all_stable(&self.stage.layout, &baseline.unwrap_or_default());
-        let row: Row = setting.0.values().copied().collect();
-        for attempt in 0..2 {
-            let after = self.chance.between(1_000, 300_000) + attempt * SECOND;
-            self.set_by_hand(after, &row, None);
-        }
-    }
-
-    fn crash(&mut self) {
-        self.weather.has_struck(Fault::Crash);
-        self.crash_after = None;
-        self.is_alive = false;
-        self.process += 1;
-        self.forward = None;
-        self.aborted.clear();
-        self.stood_since = None;
-        self.still_until = 0;
-        // What was being written when it died may be on the disk or not.
-        let unsynced = std::mem::take(&mut self.queue).into_sorted_vec();
-        let mut torn = VecDeque::new();
-        for Reverse(due) in unsynced.into_iter().rev() {
-            match due.item {
-                Item::Synced { entry: Some(entry), .. } if due.process + 1 == self.process => torn.push_back(entry),
-                _ if due.item.is_of_the_world() => self.queue.push(Reverse(due)),
-                _ => {}
-            }
-        }
-        let kept = self.chance.below(2).min(torn.len() as u64) as usize;
-        self.entries.extend(torn.into_iter().take(kept).map(|entry| *entry));
-        self.disk_free_at = self.clock;
-        let after = self.chance.between(SECOND / 10, 4 * SECOND);
-        self.later(after, Item::Restart);
-    }
-
-    fn restart(&mut self) {
-        self.is_alive = true;
-        // As the journal is read: what the disk refused at first was written again under its own number.
-        self.entries.sort_by_key(|entry| entry.number);
-        let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));
-        let plan = self.stage.plan.clone();
-        let jitter = self.chance.next();
-        self.engine = if self.mode == Mode::Watch || self.entries.is_empty() {
-            Engine::new(plan, self.mode, now, wall, jitter)
-        } else {
-            Engine::recover(plan, &self.entries, now, wall, jitter)
-        };
-        if self.trace {
-            println!("           restarted on {} records: {:?}", self.entries.len(), self.engine.phase());
-        }
-        self.witness.restarted(now, &self.entries);
-        self.woke_at = 0;
-        self.begin_sources();
-        self.come_all();
     }
 
     pub(super) fn is_awake(&self) -> bool {

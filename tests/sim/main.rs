@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// About twenty seconds on two cores.
-const CUTOVERS: u64 = 30_000;
+const CUTOVERS: u64 = 40_000;
 /// From here on every pair of phase and command must have been seen.
 const ALL_PAIRS_FROM: u64 = 500_000;
 /// Seeds that one thread takes at a time.

@@ -32,7 +32,52 @@ impl Wrong {
 }
 
 /// Each with the seed at which it is found, and the rule that finds it.
-const FOUND: &[(Wrong, u64, Rule)] = &[];
+const FOUND: &[(Wrong, u64, Rule)] = &[
+    (Wrong::Engine(Bug::OneReadConfirms), 1, Rule::Confirms),
+    (Wrong::Engine(Bug::ConfirmationRestarts), 1, Rule::Confirms),
+    (Wrong::Engine(Bug::OldReadConfirms), 1978, Rule::Confirms),
+    (Wrong::Engine(Bug::NotSentAgain), 9, Rule::Persists),
+    (Wrong::Engine(Bug::GivesUp), 23, Rule::Persists),
+    (Wrong::Engine(Bug::WaitsForDisk), 9, Rule::Liveness),
+    (Wrong::Engine(Bug::WaitsForUnready), 110, Rule::Liveness),
+    (Wrong::Engine(Bug::SentOverForeign), 174, Rule::Foreign),
+    (Wrong::Engine(Bug::ZeroOmitted), 1, Rule::Shape),
+    (Wrong::Engine(Bug::OnlyDriverRollsBack), 1, Rule::Accepted),
+    (Wrong::Engine(Bug::TombstoneIgnored), 17, Rule::Tombstone),
+    (Wrong::Engine(Bug::RestartForgetsBack), 52, Rule::AfterBack),
+    (Wrong::Engine(Bug::RestartForgetsShift), 164, Rule::Liveness),
+    (Wrong::Engine(Bug::AdvanceAfterBack), 173, Rule::AfterBack),
+    (Wrong::Engine(Bug::NanIsWithin), 20, Rule::Readings),
+    (Wrong::Engine(Bug::StalePasses), 18, Rule::Readings),
+    (Wrong::Engine(Bug::OldCheckPasses), 4, Rule::Readings),
+    (Wrong::Engine(Bug::UnknownTargetPasses), 1, Rule::Readings),
+    (Wrong::Engine(Bug::UnreadBalancerPasses), 18, Rule::Drift),
+    (Wrong::Engine(Bug::DiskIgnored), 4, Rule::Invariant),
+    (Wrong::Engine(Bug::UnknownIsMissed), 46, Rule::ReadBack),
+    (Wrong::Engine(Bug::AnyReadReaches), 4, Rule::ReadBack),
+    (Wrong::Engine(Bug::NeverSettles), 38, Rule::Liveness),
+    (Wrong::Engine(Bug::StepLeftOut), 1, Rule::Shape),
+    (Wrong::Engine(Bug::BakeForgotten), 3, Rule::Readings),
+    (Wrong::Engine(Bug::HoldLetsGo), 9891, Rule::People),
+    (Wrong::Engine(Bug::HoldPointPassed), 3, Rule::People),
+    (Wrong::Engine(Bug::GoesOnAlone), 24, Rule::People),
+    (Wrong::Engine(Bug::ApprovalLeaks), 78, Rule::People),
+    (Wrong::Engine(Bug::DriverApproves), 154, Rule::People),
+    (Wrong::Engine(Bug::SeatIgnored), 10, Rule::People),
+    (Wrong::Engine(Bug::ReadOnlyObeyed), 10, Rule::People),
+    (Wrong::Engine(Bug::NameNotTyped), 5, Rule::People),
+    (Wrong::Engine(Bug::OldPictureObeyed), 15, Rule::Answers),
+    (Wrong::Engine(Bug::DriftIgnored), 75, Rule::Invariant),
+    (Wrong::Engine(Bug::ColleagueOverruled), 94, Rule::Drift),
+    (Wrong::Engine(Bug::BackToDown), 6326, Rule::Automatic),
+    (Wrong::Engine(Bug::BackPastNoReturn), 108, Rule::Automatic),
+    (Wrong::Engine(Bug::SuspensionForgotten), 87, Rule::Automatic),
+    (Wrong::Engine(Bug::LimitSleeps), 147, Rule::Limits),
+    (Wrong::Engine(Bug::CompleteTooSoon), 1, Rule::Complete),
+    (Wrong::Engine(Bug::CompleteUnread), 10172, Rule::Complete),
+    (Wrong::LooksOnlyAfter, 179, Rule::Tombstone),
+    (Wrong::LooksOnlyBefore, 1795, Rule::Tombstone),
+];
 
 #[test]
 fn each_planted_bug_is_found_at_its_seed_and_is_alone_to_blame() {

@@ -63,7 +63,7 @@ impl Stages {
 
     pub fn of(&self, draw: u64) -> &Stage {
         let usual = self.0.len() as u64 - 1;
-        let index = if draw % DEAR == 0 { usual } else { draw / DEAR % usual };
+        let index = if draw.is_multiple_of(DEAR) { usual } else { draw / DEAR % usual };
         &self.0[index as usize]
     }
 }

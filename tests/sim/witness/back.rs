@@ -158,7 +158,7 @@ impl Witness<'_> {
         }
         if !is_own {
             back.foreign = Some(seen.to_vec());
-            back.differs = None;
+            (back.differs, back.failed_at) = (None, None);
         } else if !hides {
             if back.foreign.take().is_some() {
                 // What failed before it was foreign is not repeated; what is there now is.
@@ -235,7 +235,7 @@ impl Witness<'_> {
             "stable is down"
         } else if self.is_past_no_return() {
             "past the point of no return"
-        } else if self.suspended {
+        } else if self.suspended.is_some() {
             "it is suspended"
         } else {
             return;

@@ -137,7 +137,24 @@ impl Witness<'_> {
             Fact::RolledBack if !self.back.as_ref().is_some_and(|back| back.confirmed) => {
                 self.breaks(Rule::Confirms, "rolled back and not confirmed");
             }
-            _ => {}
+            Fact::Line
+            | Fact::Started { .. }
+            | Fact::Baseline { .. }
+            | Fact::Missed { .. }
+            | Fact::Held { .. }
+            | Fact::Resumed
+            | Fact::Adopted { .. }
+            | Fact::RollbackAccepted { automatic: false, .. }
+            | Fact::Foreign { .. }
+            | Fact::SentAgain { .. }
+            | Fact::RollbackReadBack
+            | Fact::RolledBack
+            | Fact::Approved { .. }
+            | Fact::Driver
+            | Fact::Suspended { .. }
+            | Fact::Unsuspended
+            | Fact::WatchOver
+            | Fact::Ended => {}
         }
         self.note(entry);
     }
@@ -194,8 +211,8 @@ impl Witness<'_> {
                     self.approvals.insert(*step, by.clone());
                 }
             }
-            Fact::Suspended { .. } => self.suspended = true,
-            Fact::Unsuspended => self.suspended = false,
+            Fact::Suspended { until } => self.suspended = Some(*until),
+            Fact::Unsuspended => self.suspended = None,
             Fact::Foreign { setting } => {
                 let weights = self.weights(setting);
                 if let Some(back) = &mut self.back {

@@ -3,7 +3,7 @@
 use super::{Rule, Witness};
 use std::collections::VecDeque;
 use std::time::Duration;
-use warroom::domain::{Mono, Role};
+use warroom::domain::{Mono, Role, Split};
 use warroom::engine::Scrape;
 
 const WINDOW: Duration = Duration::from_secs(6);
@@ -110,13 +110,13 @@ impl Witness<'_> {
         let allows = match errors {
             Errors::Known(ratio) => ratio <= HOLD + 1e-9,
             Errors::Reset => true,
-            // Before the first step the candidate has too few requests by nature.
-            Errors::TooFew => !self.began,
+            // While it has no share the candidate has too few requests by nature.
+            Errors::TooFew => self.current == Split::ALL_STABLE,
             Errors::Unknown => {
                 let no_series = |scrapes: &VecDeque<_>| {
                     scrapes.back().is_some_and(|(_, requests, _): &(_, Option<f64>, _)| requests.is_none())
                 };
-                !self.began && self.feeds[Role::Candidate].each.iter().any(no_series)
+                self.current == Split::ALL_STABLE && self.feeds[Role::Candidate].each.iter().any(no_series)
             }
         };
         if !allows {

@@ -13,7 +13,7 @@ use super::stage::Stage;
 use back::Back;
 use metrics::Feed;
 use std::collections::BTreeMap;
-use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict};
+use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
 use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
 /// Which rule was broken. The numbers are those of `docs/architecture.md`.
@@ -131,7 +131,7 @@ pub struct Witness<'s> {
     driver: Option<Person>,
     consoles: Vec<(u64, Person, Rights)>,
     approvals: BTreeMap<usize, Person>,
-    suspended: bool,
+    suspended: Option<Wall>,
     back: Option<Back>,
     /// Whether a forward write of this run ever went out, in any process.
     pub ever_forward: bool,
@@ -174,7 +174,7 @@ impl<'s> Witness<'s> {
             driver: None,
             consoles: Vec::new(),
             approvals: BTreeMap::new(),
-            suspended: false,
+            suspended: None,
             back: None,
             ever_forward: false,
             began: false,
@@ -185,7 +185,7 @@ impl<'s> Witness<'s> {
     }
 
     /// The keeper was killed, and another begins on these records.
-    pub fn restarted(&mut self, now: Mono, entries: &[Entry]) {
+    pub fn restarted(&mut self, now: Mono, wall: Wall, entries: &[Entry]) {
         let broken = self.broken.take();
         let mut loose = std::mem::take(&mut self.loose);
         for loose in &mut loose {
@@ -198,6 +198,8 @@ impl<'s> Witness<'s> {
         if let Some(back) = &mut self.back {
             back.restarted(now);
         }
+        // One that ran out while nobody lived to say so.
+        self.suspended = self.suspended.filter(|until| *until > wall);
         self.reached_at = now;
         self.held = self.back.is_none() && !entries.is_empty();
     }
@@ -345,7 +347,8 @@ impl<'s> Witness<'s> {
 
     fn stable_is_down(&self) -> bool {
         let ready = self.stage.plan.rollback.stable_ready;
-        // An answer that did not come is not one that failed: the row of failing ones begins anew.
+        // However long ago: nobody sends traffic by itself to what was down when it was last seen. An answer that did
+        // not come is not one that failed: the row of failing ones begins anew.
         self.failures >= 3 || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
     }
 

@@ -1,0 +1,109 @@
+//! The keeper's hands, as in `keeper/effects.rs`, and its disk.
+
+use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND};
+use warroom::domain::{EffectId, Epoch, Setting};
+use warroom::engine::{Direction, Effect, Event, OutcomeKind, WriteResult};
+
+impl Life<'_> {
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Journal { id, entry } => {
+                let refuses = self.weather.strikes(Fault::DiskRefuses);
+                let takes = if self.weather.strikes(Fault::DiskStalls) {
+                    self.chance.between(SECOND, 8 * SECOND)
+                } else if self.weather.strikes(Fault::DiskSlow) {
+                    self.chance.between(5_000, 400_000)
+                } else {
+                    self.chance.between(100, 3_000)
+                };
+                self.disk_free_at = self.disk_free_at.max(self.clock) + takes;
+                self.later(self.disk_free_at - self.clock, Item::Synced { id, entry: (!refuses).then_some(entry) });
+            }
+            Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
+                self.counters.forward += 1;
+                self.forward = Some(id);
+                let after = self.chance.below(2_000);
+                self.later(after, Item::Look(Box::new(Forward { id, epoch, setting, tag })));
+            }
+            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+                self.counters.back += 1;
+                if let Some(forward) = self.forward.take() {
+                    self.aborted.push(forward);
+                    let result = WriteResult::Unknown("cancelled".into());
+                    self.later(0, Item::Answered { id: forward, epoch, result, forward: false });
+                }
+                self.write(id, epoch, &setting, None, By::Back);
+            }
+            Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins { id, epoch }),
+            Effect::Stop => {}
+        }
+    }
+
+    /// Before a forward write: is there a tombstone?
+    pub(super) fn look(&mut self, forward: Box<Forward>) {
+        if self.aborted.contains(&forward.id) {
+            return;
+        }
+        if self.tombstone.is_some() && self.hands.look_before {
+            self.find_tombstone();
+            let why = WriteResult::NotSent("rolled back directly".into());
+            self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
+            return;
+        }
+        if self.tombstone.is_some() {
+            self.witness.breaks(Rule::Tombstone, "a forward write goes out over a tombstone");
+        }
+        if self.weather.is(Fault::StopAtWrite) {
+            self.weather.has_struck(Fault::StopAtWrite);
+            self.stands_still(3, 90);
+        }
+        let after = self.chance.below(1_000);
+        self.later(after, Item::Send(forward));
+    }
+
+    pub(super) fn send(&mut self, forward: &Forward) {
+        if !self.aborted.contains(&forward.id) {
+            self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), By::Forward);
+        }
+    }
+
+    pub(super) fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
+        let course = self.balancer.write(self.stage, setting, tag, &mut self.weather, &mut self.chance);
+        for Landing { after, parts } in course.lands {
+            self.pending += usize::from(by == By::Forward);
+            self.later(after, Item::Lands { parts, by });
+        }
+        let forward = by == By::Forward;
+        self.later(course.answered_after, Item::Answered { id, epoch, result: course.result, forward });
+    }
+
+    /// After a forward write: was there a tombstone meanwhile?
+    pub(super) fn write_answered(&mut self, id: EffectId, epoch: Epoch, result: WriteResult, forward: bool) {
+        if forward {
+            if self.aborted.contains(&id) {
+                return;
+            }
+            self.forward = None;
+            if self.hands.look_after {
+                self.find_tombstone();
+            }
+        }
+        self.outcome(id, epoch, OutcomeKind::Written(result));
+        if forward && self.tombstone.is_some() && !self.follows() {
+            self.witness.breaks(Rule::Tombstone, "a forward write went out over a tombstone and the keeper goes on");
+        }
+    }
+
+    pub(super) fn find_tombstone(&mut self) {
+        if self.tombstone.is_some() {
+            self.feed(Event::TombstoneFound { words: "by root".into() });
+            if !self.follows() {
+                self.witness.breaks(Rule::Tombstone, "the keeper does not follow a tombstone");
+            }
+        }
+    }
+
+    pub(super) fn follows(&self) -> bool {
+        self.is_over() || self.mode == Mode::Watch || self.engine.phase().is_back() || !self.is_alive
+    }
+}

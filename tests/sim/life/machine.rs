@@ -1,0 +1,136 @@
+//! What befalls the machine, and what other hands do to the balancer.
+
+use super::{By, Fault, Item, Life, Mode, Row, SECOND, by_hand, wall};
+use std::cmp::Reverse;
+use std::time::Duration;
+use warroom::domain::Weights;
+use warroom::engine::{Engine, Event, Fact, share};
+
+impl Life<'_> {
+    pub(super) fn stands_still(&mut self, least: u64, most: u64) {
+        if self.still_until <= self.clock && self.is_alive {
+            self.stood_since = Some(self.clock);
+            self.still_until = self.clock + self.chance.between(least * SECOND, most * SECOND);
+        }
+    }
+
+    pub(super) fn weather_turns(&mut self) {
+        let after = self.chance.between(SECOND / 2, 6 * SECOND);
+        self.later(after, Item::Weather);
+        let Some(fault) = self.weather.turn(&mut self.chance) else { return };
+        if self.trace {
+            println!("           weather {fault:?}");
+        }
+        let struck = if fault == Fault::ClockJump && self.is_awake() {
+            let by = Duration::from_millis(self.chance.between(1, 20_000));
+            self.take(Event::ClockJumped { by });
+            true
+        } else if fault == Fault::ServersDown {
+            (0..self.stage.layout.slots.len()).any(|slot| self.weather.is_down(slot))
+        } else if fault == Fault::Suspend {
+            self.stands_still(1, 40);
+            true
+        } else if fault == Fault::WallJump {
+            self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+            true
+        } else if fault == Fault::Direct && self.tombstone.is_none() && self.mode == Mode::Drive {
+            self.roll_back_directly();
+            true
+        } else if fault == Fault::ForeignForward {
+            self.moves_forward_by_hand();
+            true
+        } else if fault == Fault::ForeignBack {
+            self.meddle_by_hand(&[0]);
+            true
+        } else {
+            if fault == Fault::Crash && self.is_alive {
+                self.crash_after = Some(self.seq + self.chance.below(30));
+            }
+            false
+        };
+        if struck {
+            self.weather.has_struck(fault);
+        }
+    }
+
+    /// Never to a setting that this run may have on its way: whose it then is nobody can tell.
+    fn moves_forward_by_hand(&mut self) {
+        let most = if matches!(self.stage.layout.weights, Weights::Percent) { 990 } else { 1000 };
+        self.meddle_by_hand(&[110, 310, 510, 710, most]);
+    }
+
+    /// Somebody changes the balancer, on one node or on all.
+    fn meddle_by_hand(&mut self, shares: &[u32]) {
+        let row = by_hand(self.stage, *self.chance.pick(shares));
+        let nodes = self.stage.layout.nodes.len() as u64;
+        let only = if self.chance.one_in(3) { Some(self.chance.below(nodes) as usize) } else { None };
+        self.set_by_hand(0, &row, only);
+    }
+
+    fn set_by_hand(&mut self, after: u64, row: &Row, only: Option<usize>) {
+        let slots = row.iter().copied().enumerate();
+        let parts = slots.filter(|(i, _)| only.is_none_or(|node| self.stage.layout.slots[*i].0.node == node)).collect();
+        self.later(after, Item::Lands { parts, by: By::Other });
+    }
+
+    /// `warroom rollback` without the keeper: a tombstone first, then the writes, as the journal says.
+    fn roll_back_directly(&mut self) {
+        self.tombstone = Some(self.clock);
+        let baseline = self.entries.iter().find_map(|entry| {
+            if let Fact::Baseline { setting, .. } = &entry.fact { Some(setting.clone()) } else { None }
+        });
+        let setting = share::all_stable(&self.stage.layout, &baseline.unwrap_or_default());
+        let row: Row = setting.0.values().copied().collect();
+        for attempt in 0..2 {
+            let after = self.chance.between(1_000, 300_000) + attempt * SECOND;
+            self.set_by_hand(after, &row, None);
+        }
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.weather.has_struck(Fault::Crash);
+        self.crash_after = None;
+        self.is_alive = false;
+        self.process += 1;
+        self.forward = None;
+        self.aborted.clear();
+        self.stood_since = None;
+        self.still_until = 0;
+        // What was being written when it died may be on the disk or not.
+        let unsynced = std::mem::take(&mut self.queue).into_sorted_vec();
+        let mut torn = Vec::new();
+        for Reverse(due) in unsynced.into_iter().rev() {
+            if due.item.is_of_the_world() {
+                self.queue.push(Reverse(due));
+            } else if let Item::Synced { entry: Some(entry), .. } = due.item {
+                torn.push(entry);
+            }
+        }
+        let kept = self.chance.below(2).min(torn.len() as u64) as usize;
+        self.entries.extend(torn.into_iter().take(kept).map(|entry| *entry));
+        self.disk_free_at = self.clock;
+        let after = self.chance.between(SECOND / 10, 4 * SECOND);
+        self.later(after, Item::Restart);
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.is_alive = true;
+        // As the journal is read: what the disk refused at first was written again under its own number.
+        self.entries.sort_by_key(|entry| entry.number);
+        let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));
+        let plan = self.stage.plan.clone();
+        let jitter = self.chance.next();
+        self.engine = if self.mode == Mode::Watch || self.entries.is_empty() {
+            Engine::new(plan, self.mode, now, wall, jitter)
+        } else {
+            Engine::recover(plan, &self.entries, now, wall, jitter)
+        };
+        if self.trace {
+            println!("           restarted on {} records: {:?}", self.entries.len(), self.engine.phase());
+        }
+        self.witness.restarted(now, wall, &self.entries);
+        self.woke_at = 0;
+        self.begin_sources();
+        self.come_all();
+    }
+}
