@@ -5,6 +5,8 @@
 //! It has no harness, so that its presses come one after the other and its figures are always shown. It takes the
 //! names of cases as arguments. `WARROOM_LONG=1` presses 1 000 times with a terminal stalled for 60 s; otherwise 60.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -358,8 +360,9 @@ fn be_the_floor(address: &str) {
     crossterm::terminal::enable_raw_mode().expect("a terminal");
     println!("floor\r");
     let mut answer = [0; 4096];
-    for key in std::io::stdin().bytes() {
-        if key.is_err() || stream.write_all(b"POST /floor HTTP/1.1\r\nContent-Length: 0\r\n\r\n").is_err() {
+    let mut key = [0];
+    while std::io::stdin().lock().read_exact(&mut key).is_ok() {
+        if stream.write_all(b"POST /floor HTTP/1.1\r\nContent-Length: 0\r\n\r\n").is_err() {
             return;
         }
         let _ = stream.read(&mut answer);

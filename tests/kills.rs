@@ -5,6 +5,8 @@
 //! against HAProxy's own words. `WARROOM_LONG=1` lives thousands of lives, otherwise it is some hundreds;
 //! `WARROOM_SEED=N` repeats the draws of a run.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod support;
 
 use rustix::process::Signal;
