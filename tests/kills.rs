@@ -230,7 +230,7 @@ impl Rig {
         let _ = std::fs::remove_file(&self.died);
         let before = self.told();
         let weights = self.weights();
-        let mut running = Some(self.start(death));
+        let running = self.start(death);
         let began = Instant::now();
         let mut checked = false;
         let mut driven = false;
@@ -248,10 +248,10 @@ impl Rig {
             if let Some(Death::After(at, all)) = death
                 && began.elapsed() >= *at
             {
-                self.kill(*all, running.as_ref().expect("under way").pid());
+                self.kill(*all, running.pid());
                 break;
             }
-            if !is_running(running.as_ref().expect("under way").pid()) {
+            if !is_running(running.pid()) {
                 break;
             }
             let Some(status) = self.status() else {
@@ -272,8 +272,7 @@ impl Rig {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let ran = running.take();
-        drop(ran);
+        drop(running);
         self.end_all();
         let place = std::fs::read_to_string(&self.died).unwrap_or_else(|_| match death {
             Some(_) => "any time".to_owned(),
