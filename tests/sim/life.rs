@@ -13,12 +13,12 @@ use super::stage::{Stage, Stages};
 use super::weather::Weather;
 use super::witness::{Broken, Rule, Truth, Witness};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 use warroom::domain::{Clean, EffectId, Epoch, Mono, PerRole, Role, Setting, Wall};
 use warroom::engine::{
-    Answer, Ask, CLOCK_GAP, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase,
-    RollbackState, Stamped, WriteResult, share,
+    Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, RollbackState,
+    Stamped, WriteResult,
 };
 
 /// How the keeper's hands look for a tombstone around a forward write, as `keeper/effects.rs` does.
