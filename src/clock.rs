@@ -1,5 +1,7 @@
 //! The two real clocks. No other file of the library reads them, and no pure layer imports this one.
 
+#![expect(clippy::disallowed_methods, reason = "this is where the clocks are read")]
+
 use crate::domain::{Mono, Wall};
 use crate::failpoint;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,5 +1,6 @@
 //! The command line as a script sees it: words, exit codes, and what is left on disk.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
 
 mod support;
@@ -270,9 +271,11 @@ fn check_says_go_or_no_go_once() {
 #[test]
 fn no_question_is_not_go() {
     let site = Site::new();
-    site.home.run(args(&["check", "PLAN"], &site.write(&site.plan()))).exits(1).says("NO-GO").says("nothing was asked");
     let mut plan = site.plan();
-    plan.more = "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\nrequired = false\n".into();
+    // A limit stands between the key and the traffic, so the plan is sound.
+    plan.more = "[[guardrails]]\nreading = \"error_ratio\"\nhold = \"2 %\"\n".into();
+    site.home.run(args(&["check", "PLAN"], &site.write(&plan))).exits(1).says("NO-GO").says("nothing was asked");
+    plan.more += "[[checks]]\nname = \"lb\"\nkind = \"balancer\"\nrequired = false\n";
     let ran = site.home.run(args(&["check", "PLAN", "--json"], &site.write(&plan))).exits(1);
     let answer: Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(answer["go"], false);
@@ -286,7 +289,11 @@ fn check_lists_all_that_the_machine_lacks() {
     let green = "colour = \"green\"";
     let text = plan.text().replace(green, &format!("{green}\nheaders = {{ X-Key = {{ env = \"WR_NO_GREEN\" }} }}"));
     let ran = site.home.run(args(&["check", "PLAN"], &site.home.write("plan.toml", &text))).exits(2);
-    ran.says("[traffic] header Authorization").says("WR_NO_LB").says("[environments.candidate]").says("WR_NO_GREEN");
+    ran.says("[traffic] http://")
+        .says("header Authorization")
+        .says("WR_NO_LB")
+        .says("[environments.candidate]")
+        .says("WR_NO_GREEN");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! against HAProxy's own words. `WARROOM_LONG=1` lives thousands of lives, otherwise it is some hundreds;
 //! `WARROOM_SEED=N` repeats the draws of a run.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod support;
 
 use rustix::process::Signal;
@@ -198,7 +200,9 @@ impl Rig {
     fn end_all(&self) {
         support::wait_until("all of it is gone", || {
             let left = self.processes();
-            left.iter().for_each(|pid| signal(*pid, Signal::KILL));
+            for pid in &left {
+                signal(*pid, Signal::KILL);
+            }
             left.is_empty()
         });
     }
@@ -221,33 +225,33 @@ impl Rig {
     }
 
     /// One life: what it shows first is held against journal and balancer, then it is driven until it dies.
-    fn live(&mut self, death: Option<Death>) {
+    fn live(&mut self, death: Option<&Death>) {
         self.lives += 1;
         let _ = std::fs::remove_file(&self.died);
         let before = self.told();
         let weights = self.weights();
-        let mut running = Some(self.start(death.as_ref()));
+        let running = self.start(death);
         let began = Instant::now();
         let mut checked = false;
         let mut driven = false;
-        let until = match &death {
+        let until = match death {
             Some(Death::At(place, _)) if place.starts_with("forward") || place.starts_with("rollback") => LONG_LIFE,
             Some(_) => LIFE,
             None => BACK_WITHIN,
         };
-        self.wish = match &death {
+        self.wish = match death {
             Some(Death::At(place, _)) if place.starts_with("forward") => Wish::Forward,
             Some(Death::At(place, _)) if place.starts_with("rollback") => Wish::Back,
             Some(_) | None => Wish::Either,
         };
         while began.elapsed() < until {
-            if let Some(Death::After(at, all)) = &death
+            if let Some(Death::After(at, all)) = death
                 && began.elapsed() >= *at
             {
-                self.kill(*all, running.as_ref().expect("under way").pid());
+                self.kill(*all, running.pid());
                 break;
             }
-            if !is_running(running.as_ref().expect("under way").pid()) {
+            if !is_running(running.pid()) {
                 break;
             }
             let Some(status) = self.status() else {
@@ -268,10 +272,9 @@ impl Rig {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let ran = running.take();
-        drop(ran);
+        drop(running);
         self.end_all();
-        let place = std::fs::read_to_string(&self.died).unwrap_or_else(|_| match &death {
+        let place = std::fs::read_to_string(&self.died).unwrap_or_else(|_| match death {
             Some(_) => "any time".to_owned(),
             None => "left alone".to_owned(),
         });
@@ -452,7 +455,7 @@ fn die_often(nodes: usize, seed: u64, deaths: usize) -> BTreeMap<String, usize> 
     let mut rig = Rig::new(nodes, seed);
     for nth in 0..deaths {
         let death = rig.next_death();
-        rig.live(Some(death));
+        rig.live(Some(&death));
         // Now and then it is left alone, so that what was interrupted comes to its end.
         if nth % 12 == 11 {
             rig.live(None);
@@ -475,15 +478,17 @@ fn a_keeper_that_is_killed_anywhere_comes_back_to_the_truth() {
     let mut reached: BTreeMap<String, usize> = BTreeMap::new();
     for rig in rigs {
         let ended = rig.join().unwrap_or_else(|why| std::panic::resume_unwind(why));
-        ended.into_iter().for_each(|(place, count)| *reached.entry(place).or_default() += count);
+        for (place, count) in ended {
+            *reached.entry(place).or_default() += count;
+        }
     }
     reached.remove("left alone");
     let died: usize = reached.values().sum();
     let seconds = began.elapsed().as_secs();
     let mut said = format!("kill -9: {died} deaths in {seconds} s, seed {seed}, at {} places\n", reached.len() - 1);
-    reached.iter().for_each(|(place, count)| {
+    for (place, count) in &reached {
         let _ = writeln!(said, "  {count:5}  {place}");
-    });
+    }
     // Past the harness' capture: the figures are the point of it.
     let _ = std::io::stderr().write_all(said.as_bytes());
     assert_eq!(died, deaths * RIGS, "{said}");

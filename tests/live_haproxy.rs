@@ -1,5 +1,6 @@
 //! A cutover on a real HAProxy, driven by the real binary: every step measured, every trouble seen.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
 
 mod support;

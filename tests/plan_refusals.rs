@@ -4,6 +4,8 @@
 //! "Valid by construction" is only as good as what `load` refuses. One rule a test. Where an error points
 //! and what it says word for word is in `plan_errors.rs`.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod plan_common;
 
 use plan_common::{Edit, HAPROXY, HTTP, edited, errors, read, sound};

@@ -1,5 +1,6 @@
 //! Keeper and console as processes: killed, frozen, doubled; and who may do what.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
 
 mod support;

@@ -1,5 +1,7 @@
 //! The demo as a person sees it: a real terminal, real keys, and nothing left behind.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod support;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};

@@ -1,5 +1,7 @@
 //! The drivers against servers that misbehave on purpose, each on a loopback port of its own.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 mod support;
 
 #[path = "traffic/fakes.rs"]

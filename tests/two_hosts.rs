@@ -1,6 +1,7 @@
 //! Two keepers that know nothing of each other on one balancer, as from two hosts: the second sees the other's
 //! writes as foreign, freezes, and fights nothing.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
 
 mod support;

@@ -1,5 +1,7 @@
 //! Commands and flags. Each command is the twin of a key: the same rules and the same words.
 
+#![expect(clippy::disallowed_methods, reason = "commands wait for processes and people; none of it reaches the engine")]
+
 mod act;
 mod anew;
 mod check;

@@ -188,8 +188,10 @@ fn newest_from(places: &Places, path: &Path) -> Result<Option<Known>, Failure> {
 }
 
 fn all(places: &Places) -> Result<Vec<Found>, Failure> {
-    let runs = places.runs().map_err(|error| Failure::new(Exit::Usage, error))?;
-    runs.into_iter().map(|run| known::found(places, run).map_err(|error| Failure::new(Exit::Usage, error))).collect()
+    let runs = places.runs().map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    runs.into_iter()
+        .map(|run| known::found(places, run).map_err(|error| Failure::new(Exit::Unreachable, error)))
+        .collect()
 }
 
 fn is_listening(socket: &Path) -> bool {

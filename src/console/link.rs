@@ -1,5 +1,7 @@
 //! The console's connection to its keeper: kept up, and never a queue.
 
+#![expect(clippy::disallowed_methods, reason = "the link is a task of the console's shell")]
+
 use crate::domain::{CommandId, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::{Client, FromKeeper, Introduction, Status, ToKeeper};

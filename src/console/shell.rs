@@ -1,5 +1,7 @@
 //! The console's loop: keys, the keeper's words and the local clock in; frames and commands out.
 
+#![expect(clippy::disallowed_methods, reason = "the shell is the console's impure part: it owns its tasks and threads")]
+
 use super::desk::{Act, Desk, Input, STALL};
 use super::link::{self, FromLink};
 use super::screen::{self, Look, Theme, View};

@@ -98,20 +98,27 @@ impl Engine {
 
     /// Everything that must hold before the next step, hardest first.
     pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
-        use Condition::*;
-        let hard = [Engine, Journal, Balancer, Drift, InitialSplit, RollbackTarget];
+        let hard = [
+            Condition::Engine,
+            Condition::Journal,
+            Condition::Balancer,
+            Condition::Drift,
+            Condition::InitialSplit,
+            Condition::RollbackTarget,
+        ];
         // A check of the balancer asks what the first gates ask more strictly.
         let asks_more = |check: &usize| !matches!(self.plan.checks[*check].kind, CheckKind::Balancer);
         let required = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required);
-        let checks = required.filter(asks_more).map(Check);
+        let checks = required.filter(asks_more).map(Condition::Check);
         let of_step = self.position.map_or(0, |position| self.plan.steps[position].gates.len());
-        let approval = self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Approval);
+        let approval =
+            self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Condition::Approval);
         hard.into_iter()
-            .chain(Role::BOTH.map(Feed))
+            .chain(Role::BOTH.map(Condition::Feed))
             .chain(checks)
-            .chain((0..self.plan.guardrails.len()).map(Limit))
-            .chain(self.position.map(|_| Bake))
-            .chain((0..of_step).map(OfStep))
+            .chain((0..self.plan.guardrails.len()).map(Condition::Limit))
+            .chain(self.position.map(|_| Condition::Bake))
+            .chain((0..of_step).map(Condition::OfStep))
             .chain(approval)
     }
 

@@ -8,6 +8,7 @@ use super::window::{Compared, Freshness, compare};
 use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity, share};
 use crate::domain::{Absence, Clean, Mono, PerRole, Person, Reading, Role, Signal, Split, Verdict};
 use crate::plan::{CheckKind, Guardrail, OnAbsent, Plan, Subject};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -244,7 +245,11 @@ impl Engine {
             CheckKind::Reading { subject, below } => {
                 let words = match self.checks[index].reading.as_ref().map(|reading| &reading.value) {
                     Some(Ok(value)) if value.is_finite() => {
-                        let sign = if value < below { "<" } else { ">=" };
+                        let sign = match value.total_cmp(below) {
+                            Ordering::Less => "<",
+                            Ordering::Equal => "=",
+                            Ordering::Greater => ">",
+                        };
                         let quantity = |value| self.plan.quantity(&subject.signal, value);
                         format!("{}{sign}{}", quantity(*value), quantity(*below))
                     }

@@ -3,6 +3,8 @@
 //! One loop takes one event at a time, in lane order, and never waits: everything slow is a supervised
 //! task whose outcome comes back as an event.
 
+#![expect(clippy::disallowed_methods, reason = "the keeper owns tasks, threads and clocks, and sees them end")]
+
 mod effects;
 mod host_lock;
 mod journal_thread;

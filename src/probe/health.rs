@@ -1,5 +1,7 @@
 //! Health and HTTP checks: status, JSON fields, version, latency.
 
+#![expect(clippy::disallowed_methods, reason = "how long an answer took is measured where it is asked")]
+
 use crate::domain::{Clean, Verdict};
 use crate::engine::{CheckAnswer, Health};
 use crate::plan::{Environment, HttpCheck};

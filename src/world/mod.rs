@@ -1,6 +1,8 @@
 //! The embedded world: two apps, a splitting proxy, load, and things that go wrong. Real HTTP on
 //! loopback, for `warroom demo` and for tests; nothing of it is used on a real cutover.
 
+#![expect(clippy::disallowed_methods, reason = "the world owns its servers' tasks and clocks")]
+
 mod app;
 mod load;
 mod plan_file;

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench program [-- SECONDS]`. The world runs beside them and is not counted.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -2,6 +2,8 @@
 //!
 //! `cargo test --test sim -- --seed N --trace` lives one life again and prints all of it.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
 #[path = "mod.rs"]
 mod sim;
 

@@ -1,5 +1,7 @@
 //! The rig is able to fail: each planted bug is found, at its recorded seed at once.
 
+#![expect(clippy::disallowed_methods, reason = "how long a search took is told")]
+
 use crate::engine::planted::{Bug, plant};
 use crate::sim::{Broken, Counters, Hands, Life, Rule, Stages};
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 //!
 //! Every process that a test starts is ended by its own pid when the test ends, also when it fails.
 
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod balancer;
