@@ -77,6 +77,7 @@ impl Witness<'_> {
         if !self.is_whole {
             return;
         }
+        self.was_lied_to |= !is_true;
         let row: Row = seen.into_iter().flatten().collect();
         let window = self.stage.plan.traffic.lateness;
         let now = self.now;

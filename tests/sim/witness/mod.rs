@@ -105,6 +105,8 @@ pub struct Witness<'s> {
     stable_up: Option<(usize, usize)>,
     /// What the next read that ends was: the world says so beforehand.
     pub next_read_is_true: bool,
+    /// A read said what was not so: what it made people do may hide where a write of this run is.
+    was_lied_to: bool,
     checks: Vec<Option<(Mono, Verdict)>>,
     feeds: PerRole<Feed>,
     health: Option<(Mono, Health)>,
@@ -152,6 +154,7 @@ impl<'s> Witness<'s> {
             is_whole: false,
             stable_up: None,
             next_read_is_true: true,
+            was_lied_to: false,
             checks: vec![None; stage.plan.checks.len()],
             feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
             health: None,
@@ -191,7 +194,13 @@ impl<'s> Witness<'s> {
         for loose in &mut loose {
             loose.answered.get_or_insert(now);
         }
-        *self = Self { broken, loose, ever_forward: self.ever_forward, ..Self::new(self.stage, now, self.watches) };
+        *self = Self {
+            broken,
+            loose,
+            ever_forward: self.ever_forward,
+            was_lied_to: self.was_lied_to,
+            ..Self::new(self.stage, now, self.watches)
+        };
         for entry in entries {
             self.note(entry);
         }
