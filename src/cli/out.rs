@@ -2,7 +2,7 @@
 //!
 //! Two ways: [`say`] and [`complain`] are words beside an act. They go through a bounded queue to a thread of
 //! their own; a terminal that is gone, a full disk or a pipe that nobody reads loses words and nothing else.
-//! [`print`] is for commands whose whole purpose is their text: there an error is the command's, except that
+//! `print` is for commands whose whole purpose is their text: there an error is the command's, except that
 //! a reader who has seen enough (`EPIPE`) is no error, as with `cat`.
 
 use super::{Exit, Failure};

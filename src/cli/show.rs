@@ -128,7 +128,7 @@ pub(super) fn status_json(status: &Status) -> Value {
             "last_error": r.last_error,
             "foreign": r.foreign,
         })),
-        "failed_on_candidate": {"requests": s.failed_on_candidate.0, "above_stable": s.failed_on_candidate.1},
+        "failed_on_candidate": {"requests": s.failed_on_candidate.0, "above_stable": s.failed_on_candidate.1, "at_least": s.failed_at_least},
         "violation": s.violation,
         "journal_trouble": s.journal_trouble,
     })

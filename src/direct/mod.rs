@@ -2,7 +2,7 @@
 //!
 //! The same engine decides, so the same rules hold: agreeing reads over the lateness window, sent again
 //! over this run's own settings, stopped by a foreign one. A tombstone is left beside it, so that a keeper
-//! that wakes up follows instead of going on; a disk that hangs delays the write by [`DISK_WAIT`] and no more.
+//! that wakes up follows instead of going on; a disk that hangs delays the write by 20 ms and no more.
 
 use crate::clock;
 use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Split};

@@ -85,6 +85,9 @@ pub struct Snapshot {
     pub blind: bool,
     /// Errors answered by the candidate since the run began, and how many of them stable would not have made.
     pub failed_on_candidate: (u64, u64),
+    /// Whether there may be more: the candidate's counters went down, were missing, or cannot be read now.
+    #[serde(default)]
+    pub failed_at_least: bool,
     /// What clients that stay on the candidate need, from the plan.
     pub lever: Option<(Clean, Option<Clean>)>,
     /// Something this program got wrong.

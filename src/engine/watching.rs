@@ -627,12 +627,17 @@ impl Engine {
     }
 
     /// Errors of the candidate since the run began, and how many stable's ratio would have made of its requests;
-    /// both are lower bounds once [`Instances::totals_have_gaps`] or its feed is lost.
+    /// both are lower bounds once [`Self::failed_at_least`].
     pub(super) fn failed_on_candidate(&self) -> (f64, f64) {
         let candidate = &self.instances[Role::Candidate];
         let stable = &self.instances[Role::Stable];
         let usual = if stable.requests_total > 0.0 { stable.errors_total / stable.requests_total } else { 0.0 };
         (candidate.errors_total, (candidate.errors_total - candidate.requests_total * usual).max(0.0))
+    }
+
+    /// Whether nobody could count some of them.
+    pub(super) fn failed_at_least(&self) -> bool {
+        self.forward_began && (self.is_blind() || self.instances[Role::Candidate].totals_have_gaps)
     }
 
     /// Whether nothing of this run can be on the candidate.

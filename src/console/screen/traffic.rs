@@ -165,10 +165,12 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
     }
     let (failed, above) = snapshot.failed_on_candidate;
-    if failed > 0 {
-        let style = if above > 0 { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
-        parts.push(Part::new(3, vec![piece(format!("candidate failed {failed}"), style)]));
-        parts.push(Part::new(4, vec![piece(format!("{above} above stable"), style)]));
+    let at_least = snapshot.failed_at_least;
+    if failed > 0 || at_least {
+        let style = if above > 0 || at_least { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
+        let more = if at_least { "+" } else { "" };
+        parts.push(Part::new(3, vec![piece(format!("candidate failed {failed}{more}"), style)]));
+        parts.push(Part::new(4, vec![piece(format!("{above}{more} above stable"), style)]));
     }
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);

@@ -4,7 +4,7 @@ use super::{
     CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView, PeopleView,
     ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView, StepState, StepView,
 };
-use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Split, Verdict};
+use crate::domain::{Absence, Clean, Mono, PerRole, Role, Split, Verdict};
 use crate::engine::window::Freshness;
 use crate::engine::{Engine, Health, share};
 use crate::plan::{Advance, CheckKind, Subject};
@@ -58,6 +58,7 @@ impl Engine {
                 let (failed, above) = self.failed_on_candidate();
                 (failed.round() as u64, above.round() as u64)
             },
+            failed_at_least: self.failed_at_least(),
             lever: self.plan.rollback.lever.as_ref().map(|lever| (lever.words.clone(), lever.command.clone())),
             violation: self.violation.clone(),
             journal_trouble: self.journal_trouble.clone(),
@@ -106,18 +107,12 @@ impl Engine {
                 Health::Unknown(why) => (Verdict::Unknown, why.clone()),
             }
         });
-        let rate = Subject {
-            signal: Signal::RequestRate,
-            role,
-            window: self.plan.metrics.window.min(Duration::from_secs(10)),
-            minimum_requests: 0,
-        };
         EnvironmentView {
             chip: plan.chip().as_str().into(),
             label: plan.label.clone(),
             health,
             up: self.slots_up(role),
-            rate: self.read(&rate).value.ok(),
+            rate: self.own_rate(role),
         }
     }
 
