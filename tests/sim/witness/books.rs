@@ -84,7 +84,7 @@ impl Witness<'_> {
         self.loose.retain(|loose| {
             let Some(answered) = loose.answered else { return true };
             let agrees = started >= answered && loose.row == row;
-            !(agrees || now.since(answered) >= window)
+            !(agrees || started.since(answered) >= window)
         });
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
