@@ -43,7 +43,7 @@ fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
     let plan = site.write(&site.plan());
     let _one = site.home.run_plan(&plan, "alice");
     // The same address by another name: no lock on this host knows that it is the same.
-    let text = site.plan().text().replace("url = \"http://127.0.0.1:", "url = \"http://localhost:");
+    let text = site.plan().text().replace("url = \"http://127.0.0.1:", "url = \"http://[::ffff:127.0.0.1]:");
     let other = Home::new();
     let _two = other.run_plan(&other.write("plan.toml", &text), "bob");
     other.ready();

@@ -4,7 +4,7 @@ use super::known::{self, Known, Standing};
 use super::{Exit, Failure, out};
 use crate::domain::{Clean, RunId};
 use crate::engine::Snapshot;
-use crate::journal::Places;
+use crate::journal::{PlaceError, Places};
 use crate::keeper::HostLock;
 use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
@@ -188,10 +188,14 @@ fn newest_from(places: &Places, path: &Path) -> Result<Option<Known>, Failure> {
 }
 
 fn all(places: &Places) -> Result<Vec<Found>, Failure> {
-    let runs = places.runs().map_err(|error| Failure::new(Exit::Unreachable, error))?;
-    runs.into_iter()
-        .map(|run| known::found(places, run).map_err(|error| Failure::new(Exit::Unreachable, error)))
-        .collect()
+    places.runs().map_err(no_place)?.into_iter().map(|run| known::found(places, run).map_err(no_place)).collect()
+}
+
+/// A folder that lets this user in nowhere is out of reach; any other trouble with it is one of how it was set up.
+fn no_place(error: PlaceError) -> Failure {
+    let shut_out =
+        matches!(&error, PlaceError::Folder { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied);
+    Failure::new(if shut_out { Exit::Unreachable } else { Exit::Usage }, error)
 }
 
 fn is_listening(socket: &Path) -> bool {

@@ -229,8 +229,7 @@ impl Engine {
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
                 // Under a foreign setting nothing is sent until somebody asks for it; so before it is sent again the
                 // balancer is read, or one attempt's time has passed.
-                let gives_up = planted(Bug::GivesUp) && rollback.attempts >= 3;
-                if rollback.foreign.is_none() && !gives_up {
+                if rollback.foreign.is_none() {
                     rollback.retry_at = Some(self.now + rollback.pause(spread));
                     rollback.look_until = Some(self.now + self.plan.traffic.timeout);
                 }
@@ -388,7 +387,7 @@ impl Engine {
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
-        if some_down {
+        if some_down || planted(Bug::GivesUp) && rollback.attempts >= 3 {
             return;
         }
         if rollback.due().is_none_or(|at| now < at) {

@@ -39,7 +39,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::ConfirmationRestarts), 1, Rule::Confirms),
     (Wrong::Engine(Bug::OldReadConfirms), 1978, Rule::Confirms),
     (Wrong::Engine(Bug::NotSentAgain), 9, Rule::Persists),
-    (Wrong::Engine(Bug::GivesUp), 32, Rule::Persists),
+    (Wrong::Engine(Bug::GivesUp), 11, Rule::Liveness),
     (Wrong::Engine(Bug::WaitsForDisk), 9, Rule::Liveness),
     (Wrong::Engine(Bug::WaitsForUnready), 110, Rule::Liveness),
     (Wrong::Engine(Bug::SentOverForeign), 174, Rule::Foreign),
