@@ -84,7 +84,7 @@ impl Witness<'_> {
         self.loose.retain(|loose| {
             let Some(answered) = loose.answered else { return true };
             let agrees = started >= answered && loose.row == row;
-            !(agrees || now.since(answered) >= window)
+            !(agrees || started.since(answered) >= window)
         });
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
@@ -185,10 +185,12 @@ impl Witness<'_> {
             Fact::Intent { step, setting, .. } => {
                 self.knows(&self.weights(setting));
                 self.intended[*step] = Some(row(setting));
+                self.open = Some(*step);
                 self.intent = None;
             }
             Fact::Reached { step } => {
                 self.began = true;
+                self.open = None;
                 self.current = self.stage.plan.steps[*step].split;
                 self.expected.clone_from(&self.intended[*step]);
                 self.reached_at = self.now;
@@ -238,12 +240,8 @@ impl Witness<'_> {
                 }
             }
             Fact::Ended => self.ended = true,
-            Fact::Line
-            | Fact::Started { .. }
-            | Fact::Missed { .. }
-            | Fact::RolledBack
-            | Fact::Completed
-            | Fact::WatchOver => {}
+            Fact::Missed { .. } => self.open = None,
+            Fact::Line | Fact::Started { .. } | Fact::RolledBack | Fact::Completed | Fact::WatchOver => {}
         }
     }
 

@@ -123,6 +123,8 @@ pub struct Witness<'s> {
     has_baseline: bool,
     intent: Option<(usize, Row)>,
     intended: Vec<Option<Row>>,
+    /// An intent of which nothing more was written down: after a restart its write may have gone out.
+    open: Option<usize>,
     loose: Vec<Loose>,
     over: bool,
     held: bool,
@@ -167,6 +169,7 @@ impl<'s> Witness<'s> {
             has_baseline: false,
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
+            open: None,
             loose: Vec::new(),
             over: false,
             held: false,
@@ -329,7 +332,9 @@ impl<'s> Witness<'s> {
             return;
         }
         if !matches!(answer, Answer::Applied(_)) {
-            let may_ask_for_name = typed.is_none() && (self.stable_is_down() || self.is_past_no_return());
+            let no_return = |step: usize| self.stage.plan.steps[step].point_of_no_return.is_some();
+            let is_past = self.is_past_no_return() || self.open.is_some_and(no_return);
+            let may_ask_for_name = typed.is_none() && (self.stable_is_down() || is_past);
             if !may_ask_for_name {
                 self.breaks(Rule::Accepted, format!("a rollback was not accepted: {answer:?}"));
             }
