@@ -173,7 +173,8 @@ impl Places {
             word.push_str("run");
         }
         let stamp: String = now.to_string().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
-        let id = format!("{word}-{stamp}Z-{random:04x}");
+        // Milliseconds first: of two runs in one second the later one sorts as the newer.
+        let id = format!("{word}-{stamp}Z-{:03x}{random:04x}", now.millis().rem_euclid(1000));
         RunId::parse(&id).unwrap_or_else(|| unreachable!("letters, digits and dashes make a run id: {id}"))
     }
 }
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn runs_are_named_by_plan_and_time() {
         let run = Places::new_run("Checkout / EU", Wall::from_millis(1_795_349_071_250), 0x3f9a);
-        assert_eq!(run.as_str(), "CheckoutEU-20261122T120431Z-3f9a");
+        assert_eq!(run.as_str(), "CheckoutEU-20261122T120431Z-0fa3f9a");
     }
 
     #[test]
