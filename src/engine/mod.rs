@@ -10,7 +10,7 @@
 //! * The same events give the same effects, always.
 //!
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
-//! `balancer` (reads and drift), `watching` (readings, health, checks, limits), `gates` (why not yet),
+//! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
 //! `facts` (what a restart needs and the disk has not taken yet),
 //! `invariant` (what must hold after every event), `recover` (after a crash), `snapshot` (what is shown).
 
@@ -26,6 +26,7 @@ mod gates;
 pub mod guardrail;
 mod invariant;
 mod ledger;
+mod limits;
 mod phase;
 pub(crate) mod planted;
 mod recover;

@@ -1,19 +1,15 @@
-//! What is looked at: readings, health, checks, the measured split; and what the limits make of them.
+//! What is looked at: readings, health, checks, the measured split; and what is said of them.
 
-use super::forward::How;
 use super::gates::Condition;
-use super::guardrail::{Level, Watch};
-use super::planted::{Bug, planted};
+use super::guardrail::Watch;
 use super::window::{Compared, Freshness, compare};
-use super::{CheckAnswer, Effect, Engine, Fact, Health, Phase, Samples, Scrape, Severity, share};
-use crate::domain::{Absence, Clean, Mono, PerRole, Person, Reading, Role, Signal, Split, Verdict};
-use crate::plan::{CheckKind, Guardrail, OnAbsent, Plan, Subject};
+use super::{CheckAnswer, Effect, Engine, Fact, Health, Samples, Scrape, Severity, share};
+use crate::domain::{Absence, Clean, Mono, PerRole, Reading, Role, Signal, Split, Verdict};
+use crate::plan::{CheckKind, Guardrail, Plan, Subject};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Time between two looks at all limits when nothing new came.
-const LIMITS_INTERVAL: Duration = Duration::from_millis(250);
 /// Failing health answers in a row that make an environment down.
 pub(super) const HEALTH_FAILURES_DOWN: u32 = 3;
 /// How far back the measured split looks.
@@ -29,7 +25,7 @@ pub(super) struct CheckState {
     /// What a server answered.
     pub answer: Option<(Mono, CheckAnswer)>,
     /// What a limit was judged on.
-    reading: Option<Reading>,
+    pub reading: Option<Reading>,
 }
 
 /// An environment's health as polled.
@@ -320,7 +316,7 @@ impl Engine {
 
     /// Remembers what the candidate is asked for just before it gets a share: health checks, scrapes, our own
     /// checks. What it was asked for in a load test an hour ago is not its floor.
-    fn note_idle_rate(&mut self) {
+    pub(super) fn note_idle_rate(&mut self) {
         if !self.forward_began
             && let Some(rate) = self.candidate_rate()
         {
@@ -367,165 +363,9 @@ impl Engine {
     }
 
     /// Whether stable was down when it was last seen, however long ago. The keeper sends nothing there by itself.
-    fn stable_was_down(&self) -> bool {
+    pub(super) fn stable_was_down(&self) -> bool {
         let few = |(up, all): (usize, usize)| (up as f64) < all as f64 * self.plan.rollback.stable_ready;
         self.health[Role::Stable].is_down() || self.slots_up(Role::Stable).is_some_and(few)
-    }
-
-    /// Looks at every limit and acts on what they ask for.
-    pub(super) fn watch_limits(&mut self, out: &mut Vec<Effect>) {
-        let is_due = self.watched_at.is_none_or(|at| self.now.since(at) >= LIMITS_INTERVAL);
-        if !is_due {
-            return;
-        }
-        self.watched_at = Some(self.now);
-        self.draw_series();
-        self.note_idle_rate();
-        let before: Vec<Level> = self.watches.iter().map(|watch| watch.level).collect();
-        self.look_at_limits();
-        let mut worst: Option<(Level, String)> = None;
-        for (index, before) in before.into_iter().enumerate() {
-            let level = self.watches[index].level;
-            let words = self.guardrail_words(index);
-            if level != before && self.limits_act() {
-                self.tell_level(before, level, &words, out);
-            }
-            if worst.as_ref().is_none_or(|(most, _)| level > *most) {
-                worst = Some((level, words));
-            }
-        }
-        if let Some((level, words)) = worst
-            && self.limits_act()
-        {
-            self.act(level, &words, out);
-        }
-        if self.can_be_held() && self.is_blind() && self.blind_holds() {
-            let words = self.blind_reason();
-            self.hold(&Person::keeper(), words, true, out);
-        }
-    }
-
-    /// Judges every limit, check and gate that rests on a reading on the newest readings.
-    pub(super) fn look_at_limits(&mut self) {
-        let freshness = self.freshness();
-        let plan = self.plan.clone();
-        for (index, guardrail) in plan.guardrails.iter().enumerate() {
-            let reading = self.read(&guardrail.subject);
-            let expects_requests = self.has_traffic(guardrail.subject.role);
-            self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
-        }
-        for (index, check) in plan.checks.iter().enumerate() {
-            if let CheckKind::Reading { subject, .. } = &check.kind {
-                self.checks[index].reading = Some(self.read(subject));
-            }
-        }
-        let of_step = self.position.map_or(&[][..], |position| &plan.steps[position].gates);
-        self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
-    }
-
-    /// Whether the balancer gives an environment a part of the traffic, as far as this run has seen.
-    fn has_traffic(&self, role: Role) -> bool {
-        self.forward_began && self.shift.is_none() && self.current.seen_from(role) > Split::ALL_STABLE
-    }
-
-    /// Whether a limit may stop what is going on. Whoever overrides has seen the limit and goes over it: it holds
-    /// again once the step is reached.
-    fn can_be_held(&self) -> bool {
-        let overridden = self.shift.as_ref().is_some_and(|shift| shift.how == How::Overridden);
-        matches!(self.phase(), Phase::Shifting | Phase::Baking) && !overridden
-    }
-
-    fn blind_holds(&self) -> bool {
-        // Without a guardrail nobody said what absence means; then it holds, as it does by default.
-        self.plan.guardrails.is_empty() || self.plan.guardrails.iter().any(|g| g.absent != OnAbsent::Warn)
-    }
-
-    pub(super) fn blind_words(&self) -> String {
-        let since = self.instances[Role::Candidate].read_at().unwrap_or(self.started.0);
-        let age = self.now.since(since).as_secs();
-        format!("BLIND: no candidate metrics for {age} s")
-    }
-
-    /// The same with the reason, for the log and for whoever asks why.
-    pub(super) fn blind_reason(&self) -> String {
-        let why = self.instances[Role::Candidate].each.iter().find_map(|instance| instance.failure());
-        let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        format!("{}{why}", self.blind_words())
-    }
-
-    /// Limits act once the candidate may have traffic, until the run is over or back.
-    fn limits_act(&self) -> bool {
-        self.rollback.is_none() && !self.ended && !self.watch_over && self.forward_began
-    }
-
-    fn tell_level(&mut self, before: Level, level: Level, words: &str, out: &mut Vec<Effect>) {
-        let (severity, text) = match level {
-            Level::Quiet => (Severity::Info, format!("clear again: {words}")),
-            Level::Warn if before > Level::Warn => return,
-            Level::Warn => (Severity::Warn, words.to_owned()),
-            Level::Hold | Level::RollBack => (Severity::Critical, words.to_owned()),
-        };
-        self.say(severity, None, text, Fact::Line, out);
-    }
-
-    fn act(&mut self, level: Level, words: &str, out: &mut Vec<Effect>) {
-        match level {
-            Level::Quiet | Level::Warn => {}
-            Level::Hold => {
-                if self.can_be_held() {
-                    self.hold(&Person::keeper(), words, true, out);
-                }
-            }
-            Level::RollBack => match self.automatic_rollback_refused() {
-                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, out),
-                Some(why) => {
-                    let text = format!("{words}; no automatic rollback: {why}");
-                    self.hold(&Person::keeper(), text, true, out);
-                }
-            },
-        }
-    }
-
-    /// Why the keeper would not roll back by itself now.
-    pub(super) fn automatic_rollback_refused(&self) -> Option<String> {
-        if !self.plan.rollback.automatic {
-            return Some("the plan says manual".into());
-        }
-        if let Some(suspension) = self.suspension.as_ref().filter(|_| !planted(Bug::SuspensionForgotten)) {
-            return Some(format!("suspended by {} until {}", suspension.by.name, suspension.until_wall.clock()));
-        }
-        if let Some(breaks) = self.past_no_return().filter(|_| !planted(Bug::BackPastNoReturn)) {
-            return Some(format!("past the point of no return: {breaks}"));
-        }
-        if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
-            return Some(format!("somebody else set {}", drift.setting));
-        }
-        let is_down = self.stable_was_down() && !planted(Bug::BackToDown);
-        is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
-    }
-
-    /// What breaks when one goes back from here, once a point of no return is reached or under way.
-    pub(super) fn past_no_return(&self) -> Option<&Clean> {
-        let reached = self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).map(|shift| shift.step));
-        self.plan
-            .steps
-            .iter()
-            .take(reached.map_or(0, |step| step + 1))
-            .filter_map(|step| step.point_of_no_return.as_ref())
-            .next_back()
-    }
-
-    pub(super) fn pass_suspension(&mut self, out: &mut Vec<Effect>) {
-        if self.suspension.as_ref().is_some_and(|suspension| self.now >= suspension.until) {
-            self.suspension = None;
-            self.say(
-                Severity::Warn,
-                None,
-                "automatic rollback is on again: its suspension ran out",
-                Fact::Unsuspended,
-                out,
-            );
-        }
     }
 
     /// `5xx CANDIDATE 6.20% > 5.00% for 30s`.
@@ -551,7 +391,7 @@ impl Engine {
         }
     }
 
-    fn draw_series(&mut self) {
+    pub(super) fn draw_series(&mut self) {
         if !self.series.is_due(self.now) {
             return;
         }
