@@ -188,7 +188,7 @@ impl Engine {
         let needs_name = match (self.stable_is_ready(), self.past_no_return()) {
             (Some(false), _) => Some(format!("TARGET NOT READY: {stable} is not ready")),
             (_, Some(breaks)) => Some(format!("past the point of no return: {breaks}")),
-            _ => None,
+            (Some(true) | None, None) => None,
         };
         if let Some(why) = needs_name {
             match typed {

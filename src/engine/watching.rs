@@ -182,10 +182,18 @@ impl Engine {
                 let text = format!("{} {who} is down: {why}", role.word());
                 self.say(Severity::Critical, None, text, Fact::Line, out);
             }
-            (true, false, _) => {
+            (true, false, Health::Healthy) => {
                 self.say(Severity::Info, None, format!("{} {who} is healthy again", role.word()), Fact::Line, out);
             }
-            _ => {}
+            // It was down and nobody knows any more: that is not healthy.
+            (true, false, Health::Unknown(why)) => {
+                let text = format!("{} {who} was down and does not answer now: {why}", role.word());
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
+            (false, true, Health::Healthy | Health::Unknown(_))
+            | (true, false, Health::Failing(_))
+            | (false, false, _)
+            | (true, true, _) => {}
         }
     }
 

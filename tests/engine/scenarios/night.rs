@@ -165,6 +165,7 @@ fn a_stable_that_stopped_answering_is_unknown_and_not_down() {
     rig.worlds[Role::Stable].health = Some(Health::Unknown("timeout".into()));
     rig.wait(2_000);
     assert_eq!(rig.engine.snapshot().target.ready, None);
+    assert!(!rig.said("healthy again") && rig.said("was down and does not answer now"), "{}", story(&rig));
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
 }
 
