@@ -44,11 +44,13 @@ impl Hands {
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Journal { id, entry } => {
-                tracing::info!(number = entry.number, "{}", entry.text);
+                let (number, text) = (entry.number, entry.text.clone());
                 if let Err(why) = self.journal.write(id, entry) {
                     let result = OutcomeKind::Journaled(Err(why));
                     self.report(Outcome { id, epoch: Epoch::default(), result });
                 }
+                // After the journal's thread was woken: a rollback waits for that one.
+                tracing::info!(number, "{text}");
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
                 self.forward = Some(self.write_forward(id, epoch, setting, tag));

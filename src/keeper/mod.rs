@@ -200,6 +200,15 @@ fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
     }
 }
 
+/// What came of one event.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turned {
+    /// Whether somebody waits to see the result.
+    urgent: bool,
+    /// Whether a write of the way back was begun.
+    went_back: bool,
+}
+
 /// The loop with all it owns.
 struct Loop {
     engine: Engine,
@@ -253,11 +262,11 @@ impl Loop {
                 self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
             }
             seq += 1;
-            let urgent = self.handle(seq, operator);
+            let Turned { urgent, went_back } = self.handle(seq, operator);
             let mark = (self.engine.phase(), self.engine.log_length());
             let since = mono.since(published);
-            // A rollback that is not on its way yet is not kept waiting by a picture of it.
-            let is_free = self.unanswered.is_empty();
+            // A rollback that is not on its way yet is not kept waiting by a picture of it, nor is its request.
+            let is_free = self.unanswered.is_empty() && !went_back;
             if is_free && (since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark)) {
                 seen = Some(mark);
                 published = mono;
@@ -287,13 +296,13 @@ impl Loop {
         self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
     }
 
-    /// Hands one event to the engine and carries out what it asks for. Whether somebody waits for the result.
-    fn handle(&mut self, seq: u64, operator: Operator) -> bool {
+    /// Hands one event to the engine and carries out what it asks for.
+    fn handle(&mut self, seq: u64, operator: Operator) -> Turned {
         let (event, reply) = match operator {
             Operator::Event { event, reply } => (event, reply),
             Operator::Status { reply } => {
                 let _ = reply.send(self.status_frame());
-                return false;
+                return Turned::default();
             }
         };
         failpoint::pass("event taken");
@@ -321,7 +330,7 @@ impl Loop {
                 let _ = reply.send(answer);
             }
         }
-        urgent
+        Turned { urgent, went_back: sends }
     }
 
     fn status_frame(&self) -> Bytes {
