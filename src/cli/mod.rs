@@ -361,7 +361,7 @@ fn in_range(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, Str
 
 /// Runs what the arguments ask for and gives the process' exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let exit = dispatch(cli).unwrap_or_else(|failure| {
         // Where the terminal is gone nobody reads this, and the exit code still says it.
         let words = Clean::new(&failure.words);
@@ -370,6 +370,15 @@ pub fn main() -> ExitCode {
     });
     out::settle();
     exit.into()
+}
+
+/// Reads the arguments. What is wrong with them is said with them, so then they are cleaned first: they may have been
+/// pasted from anywhere.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let cleaned = std::env::args_os().map(|arg| String::from(Clean::new(arg.to_string_lossy())));
+        Cli::try_parse_from(cleaned).err().unwrap_or(error).exit()
+    })
 }
 
 fn dispatch(cli: Cli) -> Outcome {

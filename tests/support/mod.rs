@@ -11,11 +11,12 @@ mod haproxy;
 mod net;
 mod site;
 mod terminal;
+pub mod vt;
 
 pub use balancer::{Balancer, Tags};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
-pub use net::{App, free_port, get, post};
+pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 pub use terminal::Terminal;
 

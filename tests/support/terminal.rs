@@ -15,6 +15,7 @@ pub struct Terminal {
     _master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
     stalled: Arc<AtomicBool>,
 }
 
@@ -44,7 +45,8 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let stalled = Arc::new(AtomicBool::new(false));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
-        let (writing, stands) = (screen.clone(), stalled.clone());
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let (writing, keeping, stands) = (screen.clone(), raw.clone(), stalled.clone());
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             loop {
@@ -52,11 +54,12 @@ impl Terminal {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 let Ok(count @ 1..) = reader.read(&mut buffer) else { return };
+                keeping.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
                 writing.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..count]);
             }
         });
         let keys = pair.master.take_writer().expect("a writer");
-        Self { child, _master: pair.master, keys, screen, stalled }
+        Self { child, _master: pair.master, keys, screen, raw, stalled }
     }
 
     pub fn pid(&self) -> u32 {
@@ -65,6 +68,24 @@ impl Terminal {
 
     pub fn screen(&self) -> String {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
+    }
+
+    /// Every byte that the program wrote so far.
+    pub fn raw(&self) -> Vec<u8> {
+        self.raw.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for the program's end; its exit code.
+    #[track_caller]
+    pub fn ends(&mut self) -> u32 {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.exit_code();
+            }
+            assert!(began.elapsed() < SOON, "it does not end:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until these words are on the screen.
