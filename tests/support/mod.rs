@@ -11,6 +11,7 @@ mod haproxy;
 mod net;
 mod site;
 mod terminal;
+pub mod tmux;
 pub mod vt;
 
 pub use balancer::{Balancer, Tags};

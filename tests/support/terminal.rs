@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A console on a terminal of 80 columns and 24 rows. It is killed when it is dropped.
+/// A console on a terminal. It is killed when it is dropped.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     _master: Box<dyn MasterPty + Send>,
@@ -20,7 +20,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program there, with these variables besides.
+    /// Starts a program on 80 columns and 24 rows, with these variables besides.
     #[track_caller]
     pub fn start<A: AsRef<OsStr>>(
         program: &Path,
@@ -28,7 +28,19 @@ impl Terminal {
         folder: &Path,
         variables: &[(&str, &str)],
     ) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        Self::start_at(program, args, folder, variables, (80, 24))
+    }
+
+    /// The same at a size in columns and rows.
+    #[track_caller]
+    pub fn start_at<A: AsRef<OsStr>>(
+        program: &Path,
+        args: impl IntoIterator<Item = A>,
+        folder: &Path,
+        variables: &[(&str, &str)],
+        (columns, rows): (u16, u16),
+    ) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(program);
         command.args(args);
@@ -41,7 +53,7 @@ impl Terminal {
         }
         let child = pair.slave.spawn_command(command).expect("it starts");
         drop(pair.slave);
-        let [rows, columns] = [24_u16, 80].map(|cells| cells.try_into().expect("a size above zero"));
+        let [rows, columns] = [rows, columns].map(|cells| cells.try_into().expect("a size above zero"));
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let stalled = Arc::new(AtomicBool::new(false));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
