@@ -3,6 +3,7 @@
 //!
 //! * `WARROOM_FAILPOINT=PLACE:COUNT` kills the process, as `kill -9` would, at its COUNTth passage of a place;
 //!   `*:COUNT` counts the passages of all places together. `WARROOM_DIED=FILE` names a file that gets the place's name.
+//!   `WARROOM_FAILPOINT=panic PLACE:COUNT` panics there instead.
 //! * `WARROOM_FAULTS=FILE` names a file that is read at each use, one fault a line, so that a test can change it
 //!   under a running process: `disk full`, `disk readonly`, `disk eio`, `disk fsync`, `disk stall MILLISECONDS`,
 //!   `wall SECONDS`.
@@ -31,6 +32,7 @@ mod debug {
     /// Where to die, and at which passage.
     struct Point {
         place: String,
+        panics: bool,
         count: u64,
         passed: AtomicU64,
     }
@@ -40,7 +42,9 @@ mod debug {
         let read = || {
             let text = std::env::var("WARROOM_FAILPOINT").ok()?;
             let (place, count) = text.rsplit_once(':')?;
-            Some(Point { place: place.to_owned(), count: count.parse().ok()?, passed: AtomicU64::new(0) })
+            let panics = place.starts_with("panic ");
+            let place = place.strip_prefix("panic ").unwrap_or(place);
+            Some(Point { place: place.to_owned(), panics, count: count.parse().ok()?, passed: AtomicU64::new(0) })
         };
         POINT.get_or_init(read).as_ref()
     }
@@ -51,6 +55,7 @@ mod debug {
         if (point.place == "*" || point.place == place)
             && point.passed.fetch_add(1, Ordering::Relaxed) + 1 == point.count
         {
+            assert!(!point.panics, "asked for at {place}");
             if let Some(file) = std::env::var_os("WARROOM_DIED") {
                 let _ = std::fs::write(file, place);
             }

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &["domain", "engine"]),
     ("keeper", &["failpoint", "clock", "domain", "plan", "engine", "remote", "traffic", "probe", "journal", "wire"]),
     ("direct", &["failpoint", "clock", "domain", "plan", "engine", "traffic", "journal"]),
-    ("console", &["clock", "domain", "engine", "wire"]),
+    ("console", &["failpoint", "clock", "domain", "engine", "wire"]),
     ("world", &["clock", "domain", "plan"]),
     (
         "cli",

@@ -9,6 +9,7 @@ use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions};
 use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
+use crate::failpoint;
 use crate::wire::Status;
 use crossterm::event::Event;
 use std::io;
@@ -150,6 +151,7 @@ impl Shell {
         };
         let look = self.look;
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
+        failpoint::pass("console drew");
         let now = clock::mono();
         self.desk.flushed(now);
         let lasting = now.since(began);

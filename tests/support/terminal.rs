@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A console on a terminal. It is killed when it is dropped.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
@@ -45,11 +45,11 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.cwd(folder);
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].iter().chain(variables) {
-            command.env(name, value);
-        }
         for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR", "XDG_RUNTIME_DIR"] {
             command.env_remove(name);
+        }
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].iter().chain(variables) {
+            command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).expect("it starts");
         drop(pair.slave);
@@ -71,7 +71,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().expect("a writer");
-        Self { child, _master: pair.master, keys, screen, raw, stalled }
+        Self { child, master: pair.master, keys, screen, raw, stalled }
     }
 
     pub fn pid(&self) -> u32 {
@@ -80,6 +80,19 @@ impl Terminal {
 
     pub fn screen(&self) -> String {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
+    }
+
+    /// Whether a cell is drawn in reverse.
+    pub fn is_inverse(&self, row: u16, column: u16) -> bool {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        screen.screen().cell(row, column).is_some_and(vt100::Cell::inverse)
+    }
+
+    /// Whether the terminal is in its usual line mode.
+    #[track_caller]
+    pub fn is_cooked(&self) -> bool {
+        let text = format!("{:?}", self.master.get_termios().expect("the terminal's modes").local_flags);
+        text.contains("ICANON") && text.contains("ECHO")
     }
 
     /// Every byte that the program wrote so far.

@@ -1,0 +1,94 @@
+//! The console on a terminal that is slow, odd or deaf, and a console that breaks: what is on the terminal then.
+
+#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+use support::{BINARY, Site, Terminal, is_running, plain, vt, wait_until};
+
+/// How long nobody reads the terminal, usually and in the long variant.
+const STALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(60));
+/// What a stalled terminal holds back (a pseudo-terminal's buffers, in bytes, with room to spare) and one whole frame.
+const CATCH_UP_BYTES_MAX: usize = 64 * 1024;
+
+/// A site at 10 % whose keeper was left to itself, and a console on it.
+#[track_caller]
+fn sitting(variables: &[(&str, &str)]) -> (Site, Terminal) {
+    let (site, _plan, running) = Site::running(plain);
+    site.advance_to(10.0);
+    running.signal(rustix::process::Signal::TERM);
+    running.finish();
+    let state = site.home.state().display().to_string();
+    let mut all = vec![("WARROOM_STATE_DIR", state.as_str())];
+    all.extend_from_slice(variables);
+    let terminal = Terminal::start(Path::new(BINARY), ["attach", "--as", "alice"], site.home.path(), &all);
+    (site, terminal)
+}
+
+#[test]
+fn hazard_29_a_panic_gives_the_terminal_back_before_its_words() {
+    let (site, mut terminal) = sitting(&[("WARROOM_FAILPOINT", "panic console drew:3")]);
+    let keeper = site.home.keeper_pid();
+    assert_ne!(terminal.ends(), 0);
+    let raw = terminal.raw();
+    let text = String::from_utf8_lossy(&raw);
+    let words = text.find("asked for at console drew").expect("the panic's words");
+    for (on, off) in [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?2004h", "\x1b[?2004l"), ("\x1b[?25l", "\x1b[?25h")] {
+        let on = text.rfind(on).unwrap_or_else(|| panic!("{on:?} was never sent: {text:?}"));
+        let back = text[on..].find(off).map(|at| on + at);
+        assert!(
+            back.is_some_and(|back| back < words),
+            "{off:?} before the words, which are for the terminal as it was"
+        );
+    }
+    assert!(terminal.is_cooked(), "line mode again");
+    assert!(is_running(keeper), "the keeper goes on");
+}
+
+#[test]
+fn a_terminal_that_nobody_read_catches_up_in_one_frame() {
+    let (_site, terminal) = sitting(&[]);
+    terminal.shows("configured 10.0%");
+    terminal.stall(true);
+    // Not synchronisation: the stall itself.
+    std::thread::sleep(if std::env::var_os("WARROOM_LONG").is_some() { STALL.1 } else { STALL.0 });
+    let before = terminal.raw().len();
+    terminal.stall(false);
+    let now = || terminal.screen().lines().next().map(str::to_owned);
+    let then = now();
+    wait_until("it shows the present second", || now() != then);
+    assert!(terminal.raw().len() - before < CATCH_UP_BYTES_MAX, "old frames were not drawn one after the other");
+    terminal.shows("configured 10.0%");
+    assert_eq!(vt::check_screen(&terminal.raw()), Ok(()));
+}
+
+#[test]
+fn hazard_25_without_colour_the_armed_band_is_still_reversed() {
+    let (_site, mut terminal) = sitting(&[("NO_COLOR", "1")]);
+    terminal.shows("configured 10.0%");
+    terminal.press("R");
+    terminal.shows("ARMED");
+    let raw = terminal.raw();
+    let text = String::from_utf8_lossy(&raw);
+    assert!(terminal.is_inverse(1, 1), "the band:\n{}", terminal.screen());
+    let is_colour = |sgr: &str| {
+        sgr.split(';').any(|n| n.len() == 2 && matches!(n.as_bytes()[0], b'3' | b'4') && n != "39" && n != "49")
+    };
+    let sequences = text.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m'));
+    for (sgr, _) in sequences.filter(|(sgr, _)| sgr.chars().all(|c| c.is_ascii_digit() || c == ';')) {
+        assert!(!is_colour(sgr), "a colour: {sgr:?}");
+    }
+}
+
+#[test]
+fn hazard_31_a_paste_that_never_ends_makes_the_console_deaf_and_rollback_goes_on_from_a_shell() {
+    let (site, mut terminal) = sitting(&[]);
+    terminal.shows("configured 10.0%");
+    terminal.press("\x1b[200~R");
+    terminal.press("y\x03");
+    let ran = site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
+    assert!((site.balancer.green()).abs() < f64::EPSILON, "{}", ran.all());
+    terminal.shows("ROLLED BACK");
+}
