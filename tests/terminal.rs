@@ -1,7 +1,5 @@
 //! The console on a terminal that is slow, odd or deaf, and a console that breaks: what is on the terminal then.
 
-#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
-
 mod support;
 
 use std::path::Path;
