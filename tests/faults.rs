@@ -362,11 +362,11 @@ fn a_wall_clock_that_is_set(fault: &str) {
 }
 
 #[test]
-fn a_wall_clock_an_hour_ahead_holds() {
+fn hazard_17_a_wall_clock_an_hour_ahead_holds() {
     a_wall_clock_that_is_set("wall 3600");
 }
 
 #[test]
-fn a_wall_clock_an_hour_back_holds() {
+fn hazard_17_a_wall_clock_an_hour_back_holds() {
     a_wall_clock_that_is_set("wall -3600");
 }

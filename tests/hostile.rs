@@ -172,7 +172,7 @@ words = {whole}
 }
 
 #[test]
-fn hazard_32_a_console_writes_only_its_own_sequences() {
+fn hazard_32_and_37_a_console_writes_only_its_own_sequences() {
     let site = Site::new();
     let hostile_name = "mallory\x1b]0;x\x07\u{202e}";
     let state = site.home.state().display().to_string();

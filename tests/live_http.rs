@@ -216,7 +216,7 @@ fn a_cutover_behind_tls_with_secret_headers_tells_nobody() {
 }
 
 #[test]
-fn a_server_that_repeats_a_refused_secret_does_not_bring_it_on_screen() {
+fn hazard_35_a_server_that_repeats_a_refused_secret_does_not_bring_it_on_screen() {
     if !need("haproxy") {
         return;
     }

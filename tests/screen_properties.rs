@@ -66,7 +66,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
-    fn any_number_at_any_size(
+    fn hazard_20_and_21_any_number_at_any_size(
         share in number(), values in prop::collection::vec(number(), 8), points in prop::collection::vec(prop::option::of(any::<f32>()), 0..400),
         width in 0..300_u16, height in 0..100_u16, panel in 0..PANELS.len(), look in look(), silent in 0..100_000_u64,
     ) {
@@ -159,7 +159,7 @@ fn pasted_invisible_and_bidi_characters_stay_out_of_every_cell() {
 }
 
 #[test]
-fn every_state_at_every_small_size() {
+fn hazard_21_every_state_at_every_small_size() {
     for shot in all() {
         for look in [shots::UNICODE, shots::ASCII, shots::MONO] {
             for width in (0..24).step_by(2) {

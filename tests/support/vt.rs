@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
-/// Private modes the console sets and takes back: cursor, alternate screen, bracketed paste, synchronized output.
-const MODES: [&str; 4] = ["25", "1049", "2004", "2026"];
+/// Private modes the console sets and takes back: cursor, alternate screen, bracketed paste.
+const MODES: [&str; 3] = ["25", "1049", "2004"];
 
 /// Reads everything and names the first thing that is not ours, with what stands around it.
 pub fn check_screen(bytes: &[u8]) -> Result<(), String> {
@@ -70,6 +70,7 @@ mod tests {
             "\x1b]52;c;aGk=\x07",
             "\x1b[6n",
             "\x1b[?1000h",
+            "\x1b[?2026h",
             "\x1b[200~",
             "\u{9b}31m",
             "\x1bPq",

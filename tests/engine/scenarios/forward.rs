@@ -324,7 +324,7 @@ fn a_warning_that_comes_while_the_intent_is_written_stops_the_keeper() {
 }
 
 #[test]
-fn a_jump_of_the_clock_holds() {
+fn hazard_17_a_jump_of_the_clock_holds() {
     play(
         &AUTOMATIC,
         &[
