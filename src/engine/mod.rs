@@ -12,7 +12,7 @@
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
 //! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
 //! `facts` (what a restart needs and the disk has not taken yet),
-//! `invariant` (what must hold after every event), `recover` (after a crash), `snapshot` (what is shown).
+//! `invariant` (what must hold after every event), `series` (the past of the charts), `recover` (after a crash), `snapshot` (what is shown).
 
 mod back;
 mod balancer;
@@ -30,6 +30,7 @@ mod limits;
 mod phase;
 pub(crate) mod planted;
 mod recover;
+mod series;
 pub mod share;
 mod snapshot;
 mod watching;
@@ -42,9 +43,10 @@ pub use event::{
 };
 pub use gates::Gate;
 pub use phase::{Ask, Phase, Rule, rule};
+pub use series::{HOUR_POINT_SECONDS, HOUR_POINTS, SERIES_POINTS};
 pub use snapshot::{
     Band, BandPart, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView,
-    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SERIES_POINTS, SignalView,
+    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView,
     Snapshot, SplitView, StepState, StepView, Tempo,
 };
 pub use watching::verdict_word;
@@ -59,10 +61,11 @@ use facts::Facts;
 use forward::{Bake, How, Shift};
 use guardrail::Watch;
 use ledger::Ledger;
+use series::Series;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use watching::{CheckState, HealthState, Sampling, Series};
+use watching::{CheckState, HealthState, Sampling};
 use window::Instances;
 
 /// Whether this keeper may change anything.
@@ -121,6 +124,7 @@ struct Held {
 struct Console {
     by: Person,
     rights: Rights,
+    since: Wall,
 }
 
 /// Automatic rollback is off for a while.
@@ -461,7 +465,7 @@ impl Engine {
             Rights::ReadOnly => " (read-only)",
             Rights::Full => "",
         };
-        self.consoles.insert(console, Console { by: by.clone(), rights });
+        self.consoles.insert(console, Console { by: by.clone(), rights, since: self.wall });
         self.say(Severity::Info, Some(by), format!("{by} attached{word}"), Fact::Line, out);
         if self.driver.is_none() && rights == Rights::Full && self.mode == Mode::Drive {
             self.driver = Some(by.clone());

@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Version of this shape. Fields are only added within one version.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Points of each chart, one a second.
-pub const SERIES_POINTS: usize = 300;
 
 /// A cutover as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +50,9 @@ pub struct Snapshot {
     pub checks: Vec<CheckView>,
     /// Four rows: errors and latency, each stable then candidate.
     pub signals: Vec<SignalView>,
+    /// The second of the newest point of every row; `None` before the first, and from an older keeper.
+    #[serde(default)]
+    pub series_at: Option<Mono>,
     /// Why forward movement is stopped.
     pub held: Option<HeldView>,
     /// What the balancer holds that this run did not set.
@@ -211,6 +212,15 @@ pub struct StepView {
     pub planned: Duration,
     /// Whether a person must move on from it.
     pub hold: bool,
+    /// How long it must stay healthy.
+    #[serde(default)]
+    pub bake: Duration,
+    /// Whose approval it needs, and who gave it.
+    #[serde(default)]
+    pub approval: Option<(Clean, Option<Clean>)>,
+    /// What breaks when one goes back from here.
+    #[serde(default)]
+    pub no_return: Option<Clean>,
 }
 
 /// The next step.
@@ -287,6 +297,13 @@ pub struct SignalView {
     pub limit: Option<f64>,
     /// One point a second, newest last; `None` is a gap.
     pub points: Vec<Option<f32>>,
+    /// The worst of each [`HOUR_POINT_SECONDS`](super::HOUR_POINT_SECONDS), newest and begun last; `None` where all
+    /// of it is a gap. Empty from an older keeper.
+    #[serde(default)]
+    pub hour: Vec<Option<f32>>,
+    /// What was usual on stable before the first forward step, in the row's unit; the same on both roles' rows.
+    #[serde(default)]
+    pub baseline: Option<f64>,
 }
 
 /// A hold.
@@ -381,6 +398,9 @@ pub struct PeopleView {
     pub driver_here: bool,
     /// Everybody here, with what they may do.
     pub consoles: Vec<(Person, Rights)>,
+    /// Since when each of them is here, in their order; empty from an older keeper.
+    #[serde(default)]
+    pub since: Vec<Wall>,
 }
 
 /// Whether stable could take the traffic back.

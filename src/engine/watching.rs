@@ -4,7 +4,7 @@ use super::gates::Condition;
 use super::guardrail::Watch;
 use super::window::{Compared, Freshness, compare};
 use super::{CheckAnswer, Effect, Engine, Fact, Health, Samples, Scrape, Severity, share};
-use crate::domain::{Absence, Clean, Mono, PerRole, Reading, Role, Signal, Split, Verdict};
+use crate::domain::{Absence, Clean, Mono, Reading, Role, Signal, Split, Verdict};
 use crate::plan::{CheckKind, Guardrail, Plan, Subject};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -88,21 +88,6 @@ pub(super) fn wilson(hits: u32, n: u32) -> Option<(f64, f64)> {
     let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
     Some((((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0)))
-}
-
-/// One second's values for the charts; `None` is a gap.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Series {
-    /// Error ratio and latency of both environments, newest last.
-    pub errors: PerRole<VecDeque<Option<f32>>>,
-    pub latency: PerRole<VecDeque<Option<f32>>>,
-    drawn_at: Option<Mono>,
-}
-
-impl Series {
-    fn is_due(&self, now: Mono) -> bool {
-        self.drawn_at.is_none_or(|at| now.since(at) >= Duration::from_secs(1))
-    }
 }
 
 impl Plan {
@@ -258,6 +243,7 @@ impl Engine {
                         format!("{}{sign}{}", quantity(*value), quantity(*below))
                     }
                     Some(Ok(_)) => Absence::NotANumber.to_string(),
+                    Some(Err(Absence::TooFew { have, need })) => self.too_few_words(subject, *have, *need),
                     Some(Err(absence)) => absence.to_string(),
                     None => Absence::NotYet.to_string(),
                 };
@@ -399,24 +385,16 @@ impl Engine {
         }
     }
 
+    /// One point a second for the charts: the seconds in which nothing ran are gaps.
     pub(super) fn draw_series(&mut self) {
-        if !self.series.is_due(self.now) {
-            return;
-        }
-        // One point a second: the seconds in which nothing ran are gaps.
-        let missed = self.series.drawn_at.replace(self.now).map_or(0, |at| self.now.since(at).as_secs());
-        let missed = (missed as usize).saturating_sub(1).min(super::SERIES_POINTS);
+        self.series.note_baseline(self.forward_began);
+        let Some(due) = self.series.due(self.now) else { return };
         for role in Role::BOTH {
             for errors in [true, false] {
-                let subject = self.plan.charted(role, errors);
+                let reading = self.read(&self.plan.charted(role, errors));
                 // A value older than its limit is not drawn again: the chart then has a gap.
-                let fresh = self.freshness().late;
-                let reading = self.read(&subject);
-                let value = reading.value.ok().filter(|_| self.now.since(reading.at) <= fresh).map(|v| v as f32);
-                let side = if errors { &mut self.series.errors } else { &mut self.series.latency };
-                side[role].extend(std::iter::repeat_n(None, missed).chain([value]));
-                let surplus = side[role].len().saturating_sub(super::SERIES_POINTS);
-                side[role].drain(..surplus);
+                let is_fresh = self.now.since(reading.at) <= self.freshness().late;
+                self.series.push(role, errors, due, reading.value.ok().filter(|_| is_fresh));
             }
         }
     }

@@ -37,6 +37,7 @@ impl Engine {
             guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
             checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
             signals: self.signal_views(),
+            series_at: self.series.newest(),
             held: self.held_view(),
             drift: self.drift_view(),
             rollback: self.rollback_view(),
@@ -91,6 +92,7 @@ impl Engine {
             driver: self.driver.clone(),
             driver_here: self.driver_is_here(),
             consoles: self.consoles.values().map(|c| (c.by.clone(), c.rights)).collect(),
+            since: self.consoles.values().map(|c| c.since).collect(),
         }
     }
 
@@ -171,6 +173,9 @@ impl Engine {
                     reached: self.reached[index].map(|(_, wall)| wall),
                     planned,
                     hold: step.hold,
+                    bake: step.bake,
+                    approval: self.approval_of(index),
+                    no_return: step.point_of_no_return.clone(),
                 };
                 planned += step.bake;
                 view
@@ -185,8 +190,14 @@ impl Engine {
         Some(NextView {
             split: step.split,
             automatic: self.plan.advance == Advance::Automatic && self.position.is_some() && !holds_here,
-            approval: step.approval.clone().map(|role| (role, self.approvals.get(&index).map(|by| by.name.clone()))),
+            approval: self.approval_of(index),
         })
+    }
+
+    /// Whose approval a step needs, and who gave it.
+    fn approval_of(&self, step: usize) -> Option<(Clean, Option<Clean>)> {
+        let role = self.plan.steps[step].approval.clone()?;
+        Some((role, self.approvals.get(&step).map(|by| by.name.clone())))
     }
 
     fn guardrail_view(&self, index: usize) -> GuardrailView {
@@ -224,19 +235,21 @@ impl Engine {
             for role in Role::BOTH {
                 let subject = self.plan.charted(role, errors);
                 let reading = self.read(&subject);
-                let points = if errors { &self.series.errors[role] } else { &self.series.latency[role] };
+                let past = self.series.of(role, errors);
                 let limit = self.limit_of(&subject);
                 views.push(SignalView {
                     unit: self.plan.metrics.unit(&subject.signal),
                     signal: subject.signal,
                     role,
-                    last_known: points.iter().rev().find_map(|point| point.map(f64::from)),
+                    last_known: past.seconds.iter().rev().find_map(|point| point.map(f64::from)),
                     absence: reading.value.as_ref().err().cloned(),
                     value: reading.value.map_err(|absence| Clean::new(absence.to_string())),
                     at: reading.at,
                     requests: reading.requests,
                     limit,
-                    points: points.iter().copied().collect(),
+                    points: past.seconds.iter().copied().collect(),
+                    hour: past.hour.iter().copied().collect(),
+                    baseline: self.series.baseline(errors),
                 });
             }
         }
