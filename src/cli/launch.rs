@@ -349,6 +349,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         introduction,
         ascii: view.ascii,
         theme: view.theme.clone(),
+        color: view.color.clone(),
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()

@@ -272,9 +272,12 @@ struct ViewArgs {
     /// Draw with ASCII only.
     #[arg(long)]
     ascii: bool,
-    /// dark, light or mono; without it as the terminal and `NO_COLOR` say.
-    #[arg(long, value_name = "THEME", value_parser = ["dark", "light", "mono"])]
+    /// dark, light, cvd (safe for colour-blind eyes) or mono; 16 colours where the terminal has no more.
+    #[arg(long, value_name = "THEME", value_parser = ["dark", "light", "cvd", "mono"])]
     theme: Option<String>,
+    /// always, never or auto: as `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and TERM say, in this order.
+    #[arg(long, value_name = "WHEN", value_parser = ["always", "never", "auto"])]
+    color: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! `desk` decides what a key means, `screen` draws; both are pure. `shell` reads keys, clocks and the
 //! socket, and writes the terminal.
 
+mod appearance;
 pub mod desk;
 mod fresh;
 mod link;
@@ -27,8 +28,10 @@ pub struct ConsoleOptions {
     pub introduction: Introduction,
     /// Whether to draw with ASCII only.
     pub ascii: bool,
-    /// `dark`, `light` or `mono`; `None` as the terminal says.
+    /// `dark`, `light`, `cvd` or `mono`; `None` as the terminal says.
     pub theme: Option<String>,
+    /// `always`, `never` or `auto`; `None` is `auto`.
+    pub color: Option<String>,
     /// A line for somebody who sees it for the first time.
     pub help: Option<&'static str>,
     /// `WARROOM_STATE_DIR` for a direct rollback started from here.

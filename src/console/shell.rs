@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the shell is the console's impure part: it owns its tasks and threads")]
 
+use super::appearance::{self, Wanted};
 use super::desk::{Act, Desk, Input, STALL};
 use super::link::{self, FromLink};
-use super::screen::{self, Look, Theme, View};
+use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions};
 use crate::clock;
@@ -36,7 +37,8 @@ pub enum ConsoleError {
 
 /// Opens a console and stays until it is left. `notices` are what else is to be said on it.
 pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Result<ConsoleExit, ConsoleError> {
-    let look = look_of(&options);
+    let wanted = Wanted { theme: options.theme.as_deref(), color: options.color.as_deref(), ascii: options.ascii };
+    let look = appearance::look(wanted, |name| std::env::var(name).ok());
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
     let screen = Screen::take()?;
     let (direct, directs) = mpsc::channel(KEYS_MAX);
@@ -279,36 +281,4 @@ fn input_of(event: Event) -> Option<Input> {
         Event::Resize(width, height) => Some(Input::Resized(width, height)),
         Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
     }
-}
-
-/// The theme by flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; ASCII by flag or locale.
-fn look_of(options: &ConsoleOptions) -> Look {
-    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let term = var("TERM").unwrap_or_default();
-    let many = term.contains("256") || var("COLORTERM").is_some();
-    let automatic = || {
-        if var("NO_COLOR").is_some() {
-            return Theme::Mono;
-        }
-        let forced = var("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-        let plain = term.is_empty()
-            || term == "dumb"
-            || term.starts_with("vt1")
-            || var("CLICOLOR").is_some_and(|value| value == "0");
-        match (forced, plain, many) {
-            (false, true, _) => Theme::Mono,
-            (_, _, true) => Theme::Dark,
-            (_, _, false) => Theme::Sixteen,
-        }
-    };
-    let theme = match options.theme.as_deref() {
-        Some("light") => Theme::Light,
-        Some("mono") => Theme::Mono,
-        Some("dark") if many => Theme::Dark,
-        Some("dark") => Theme::Sixteen,
-        _ => automatic(),
-    };
-    let locale = var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG")).unwrap_or_default().to_lowercase();
-    let unicode = locale.contains("utf-8") || locale.contains("utf8");
-    Look { theme, ascii: options.ascii || !unicode }
 }

@@ -46,8 +46,8 @@ pub use phase::{Ask, Phase, Rule, rule};
 pub use series::{HOUR_POINT_SECONDS, HOUR_POINTS, SERIES_POINTS};
 pub use snapshot::{
     Band, BandPart, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView,
-    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView,
-    Snapshot, SplitView, StepState, StepView, Tempo,
+    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView,
+    StepState, StepView, Tempo,
 };
 pub use watching::verdict_word;
 

@@ -21,6 +21,10 @@ pub enum Action {
     NextPanel,
     /// The panel before.
     PreviousPanel,
+    /// The panel of a digit; once more zooms it.
+    ChoosePanel,
+    /// The next reach of the charts.
+    Reach,
     /// Scroll up.
     Up,
     /// Scroll down.
@@ -120,6 +124,12 @@ pub const KEYS: &[Binding] = &[
         help: "previous panel",
         footer: None,
     },
+    Binding {
+        keys: &[Key::Char('1'), Key::Char('2'), Key::Char('3'), Key::Char('4'), Key::Char('5'), Key::Char('6')],
+        action: Action::ChoosePanel,
+        help: "that panel; again: zoom it, Esc: back",
+        footer: None,
+    },
     Binding { keys: &[UP, Key::Char('k')], action: Action::Up, help: "up", footer: None },
     Binding { keys: &[DOWN, Key::Char('j')], action: Action::Down, help: "down", footer: None },
     Binding { keys: &[Key::Named(KeyCode::PageUp, "PgUp")], action: Action::PageUp, help: "a page up", footer: None },
@@ -147,6 +157,7 @@ pub const KEYS: &[Binding] = &[
         help: "details of a check or log line; confirms nothing",
         footer: None,
     },
+    Binding { keys: &[Key::Char('w')], action: Action::Reach, help: "charts: last 1m, 5m, 15m, 1h", footer: None },
     Binding { keys: &[Key::Char('f')], action: Action::Follow, help: "follow the log", footer: None },
     Binding { keys: &[Key::Char(':')], action: Action::CommandLine, help: "command line", footer: Some("cmd") },
     Binding {
@@ -179,6 +190,7 @@ pub const LEGEND: &[(&str, &str, &str)] = &[
     ("25%*", "25%*", "a hold point: a person moves on from it"),
     ("█ ▒", "B g", "stable's part, the candidate's"),
     ("▁ ·", "_ ?", "zero; a gap, where nobody knows"),
+    ("b", "b", "baseline: usual on stable before the start"),
     ("~alice", "~alice", "a name that --as claims, no login proves it"),
     ("LATE !", "LATE !", "older than 2 intervals and 1 s: A locked"),
     ("STALE ?", "STALE ?", "older than 5 intervals and 5 s: not believed"),

@@ -9,10 +9,12 @@ mod following;
 pub mod forward;
 pub mod keymap;
 mod opening;
+mod panels;
 mod sending;
 
 pub use commands::{COMMANDS, Parsed};
 pub use dialog::Dialog;
+pub use panels::{PEOPLE_MIN, Panel, Reach};
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
 use crate::engine::{Answer, Command};
@@ -83,15 +85,6 @@ pub enum Act {
     Bell,
 }
 
-/// A panel that can have the focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Panel {
-    /// The checks.
-    Checks,
-    /// The log.
-    Log,
-}
-
 /// A command under way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
@@ -118,6 +111,11 @@ pub struct Desk {
     pub dialog: Option<Dialog>,
     /// Which panel has the focus.
     pub focus: Panel,
+    zoomed: bool,
+    /// Lines that a panel without a place of its own is scrolled down.
+    pub panel_from: usize,
+    /// How far back the charts go.
+    pub reach: Reach,
     /// Lines the log is scrolled back; 0 follows.
     pub log_back: usize,
     /// The newest line when the log was scrolled away from its end.
@@ -171,6 +169,9 @@ impl Desk {
         Self {
             dialog: None,
             focus: Panel::Log,
+            zoomed: false,
+            panel_from: 0,
+            reach: Reach::Minute,
             log_back: 0,
             log_paused_at: 0,
             check: 0,
@@ -276,6 +277,9 @@ impl Desk {
         if self.dialog.is_some() {
             return self.dialog_key(&key, now, status, rights, acts);
         }
+        if key.code == KeyCode::Esc && self.unzoom() {
+            return;
+        }
         match action_of(&key) {
             Some(action) => self.act(action, &key, now, status, rights, acts),
             None => self.note_unbound(&key, now),
@@ -367,9 +371,14 @@ impl Desk {
             Action::Help => self.dialog = Some(Dialog::help(now)),
             Action::Quit if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s to quit", now),
             Action::Quit => self.quit(now, acts),
-            Action::NextPanel | Action::PreviousPanel => {
-                self.focus = if self.focus == Panel::Log { Panel::Checks } else { Panel::Log };
+            Action::NextPanel => self.next_panel(true),
+            Action::PreviousPanel => self.next_panel(false),
+            Action::ChoosePanel => {
+                if let KeyCode::Char(digit) = key.code {
+                    self.choose(digit);
+                }
             }
+            Action::Reach => self.next_reach(now),
             Action::Up => self.scroll(1, status),
             Action::Down => self.scroll(-1, status),
             Action::PageUp => self.scroll(10, status),
@@ -381,6 +390,10 @@ impl Desk {
                     self.dialog = match self.focus {
                         Panel::Checks => Dialog::details(status, self.check, now),
                         Panel::Log => Dialog::event(status, self.log_back, now),
+                        Panel::Traffic | Panel::Phases | Panel::Signals | Panel::People => {
+                            self.flash("Enter shows details in 4 CHECKS and 5 LOG", now);
+                            None
+                        }
                     };
                 }
             }
@@ -393,6 +406,7 @@ impl Desk {
     fn scroll(&mut self, by: isize, status: Option<&Status>) {
         let Some(status) = status else { return };
         match self.focus {
+            Panel::Traffic | Panel::Phases | Panel::Signals | Panel::People => self.scroll_panel(by, status),
             Panel::Checks => {
                 let last = status.snapshot.checks.len().saturating_sub(1);
                 self.check = self.check.saturating_add_signed(-by).min(last);

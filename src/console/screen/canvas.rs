@@ -1,7 +1,8 @@
 //! Drawing into a buffer, clipped, and only ever with clean text.
 
-use super::fit;
 use super::look::{Ink, Look};
+use super::{View, fit};
+use crate::console::desk::Panel;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -64,20 +65,45 @@ impl<'b> Canvas<'b> {
 
     /// A heading on a rule: `─ CHECKS  10 of 10 ok ───`.
     pub fn rule(&mut self, area: Rect, y: u16, title: &[Piece], tail: &[Piece]) {
-        let dash = self.look.glyph("─", "-");
-        let dim = self.look.ink(Ink::Dim);
-        self.text(area.x, y, area.width, &dash.repeat(area.width.into()), dim);
-        let mut pieces = vec![(" ".to_owned(), dim)];
+        self.line(area, y, title, tail, false);
+    }
+
+    /// A panel's heading with its number: `─ 4 CHECKS  10 of 10 ok ───`, double where the focus is.
+    pub fn panel_rule(&mut self, area: Rect, view: &View<'_>, panel: Panel, title: &[Piece], tail: &[Piece]) {
+        let mut pieces = vec![heading(self.look, panel)];
+        if !title.is_empty() {
+            pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
+        }
         pieces.extend_from_slice(title);
-        pieces.push((" ".to_owned(), dim));
+        self.line(area, area.y, &pieces, tail, view.desk.focus == panel);
+    }
+
+    /// A panel's frame with its number, double where the focus is; gives the area inside.
+    pub fn panel_frame(&mut self, area: Rect, view: &View<'_>, panel: Panel, title: &[Piece], tail: &[Piece]) -> Rect {
+        let mut pieces = vec![heading(self.look, panel)];
+        if !title.is_empty() {
+            pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
+        }
+        pieces.extend_from_slice(title);
+        self.frame(area, &pieces, tail, view.desk.focus == panel)
+    }
+
+    fn line(&mut self, area: Rect, y: u16, title: &[Piece], tail: &[Piece], strong: bool) {
+        let (dash, ink) =
+            if strong { (self.look.glyph("═", "="), Ink::Bold) } else { (self.look.glyph("─", "-"), Ink::Dim) };
+        let style = self.look.ink(ink);
+        self.text(area.x, y, area.width, &dash.repeat(area.width.into()), style);
+        let mut pieces = vec![(" ".to_owned(), style)];
+        pieces.extend_from_slice(title);
+        pieces.push((" ".to_owned(), style));
         let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
         let tail = fit::cut(self.look, tail, area.width.saturating_sub(used + 4));
         let length = fit::columns(self.look, &tail);
         if length > 0 {
             let x = area.right() - length - 3;
-            self.text(x, y, 1, " ", dim);
+            self.text(x, y, 1, " ", style);
             self.pieces(x + 1, y, length, &tail);
-            self.text(x + 1 + length, y, 1, " ", dim);
+            self.text(x + 1 + length, y, 1, " ", style);
         }
     }
 
@@ -128,6 +154,19 @@ impl<'b> Canvas<'b> {
             }
         }
     }
+}
+
+/// `4 CHECKS`.
+fn heading(look: Look, panel: Panel) -> Piece {
+    let word = match panel {
+        Panel::Traffic => "TRAFFIC",
+        Panel::Phases => "PHASES",
+        Panel::Signals => "SIGNALS",
+        Panel::Checks => "CHECKS",
+        Panel::Log => "LOG",
+        Panel::People => "PEOPLE",
+    };
+    (format!("{} {word}", panel.number()), look.ink(Ink::Bold))
 }
 
 fn ascii_of(c: char) -> char {

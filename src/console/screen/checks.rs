@@ -1,7 +1,7 @@
 //! The questions, each with its answer's age.
 
-use super::canvas::{Canvas, width_of};
-use super::fit;
+use super::canvas::{Canvas, Piece, width_of};
+use super::fit::{self, Part, fit};
 use super::header::age_words;
 use super::look::Ink;
 use super::{View, piece};
@@ -9,11 +9,13 @@ use crate::console::desk::Panel;
 use crate::domain::Verdict;
 use crate::engine::{CheckView, Snapshot};
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use std::time::Duration;
 
 /// No answer is old before this, whatever its interval: the floor of `Freshness`.
 const OLD_AT_LEAST: Duration = Duration::from_secs(5);
+/// From this width on each check shows its age.
+const AGES_MIN: u16 = 110;
 /// Columns that a check's name may take.
 const NAME_WIDTH_MAX: u16 = 20;
 
@@ -32,16 +34,16 @@ pub(super) fn good(view: &View<'_>, snapshot: &Snapshot) -> usize {
     snapshot.checks.iter().filter(|check| verdict_of(view, check) == Verdict::Pass).count()
 }
 
-fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> [super::Piece; 2] {
-    let look = canvas.look;
+/// `10 of 10 ok`.
+fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
     let (good, all) = (good(view, snapshot), snapshot.checks.len());
     let ink = if good == all { Ink::Plain } else { Ink::Warn };
-    [piece("CHECKS", look.ink(Ink::Bold)), piece(format!("  {good} of {all} ok"), look.ink(ink))]
+    piece(format!("{good} of {all} ok"), canvas.look.ink(ink))
 }
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let title = heading(canvas, view, snapshot);
-    canvas.rule(area, area.y, &title, &[]);
+    canvas.panel_rule(area, view, Panel::Checks, &[title], &[]);
     let height = area.height - 1;
     let width = area.width / 2;
     let shown = usize::from(height) * 2;
@@ -49,17 +51,81 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
         let (column, row) = (place as u16 / height.max(1), place as u16 % height.max(1));
         let cell =
             Rect { x: area.x + 1 + column * width, y: area.y + 1 + row, width: width.saturating_sub(2), height: 1 };
-        draw_check(canvas, cell, view, index, check, false, name_width(snapshot));
+        draw_check(canvas, cell, view, index, check, area.width >= AGES_MIN, name_width(snapshot));
     }
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let title = heading(canvas, view, snapshot);
-    let inside = canvas.frame(area, &title, &[], view.desk.focus == Panel::Checks);
+    let inside = canvas.panel_frame(area, view, Panel::Checks, &[title], &[]);
     for (row, (index, check)) in ordered(view, snapshot, inside.height.into()).into_iter().enumerate() {
         let cell = Rect { x: inside.x + 1, y: inside.y + row as u16, width: inside.width.saturating_sub(2), height: 1 };
         draw_check(canvas, cell, view, index, check, true, name_width(snapshot));
     }
+}
+
+/// All checks in the plan's order, each with its age and all that was received; then the limits.
+pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
+    let look = canvas.look;
+    let title = heading(canvas, view, snapshot);
+    let hint = [piece("Enter: all that was received", look.ink(Ink::Dim))];
+    let inside = canvas.panel_frame(area, view, Panel::Checks, &[title], &hint);
+    let rows = usize::from(inside.height);
+    let (x, width) = (inside.x + 1, inside.width.saturating_sub(2));
+    // The selected check stays in sight.
+    let start = (view.desk.check + 1).saturating_sub(rows).min(snapshot.checks.len().saturating_sub(rows));
+    let checks = snapshot.checks.iter().enumerate().skip(start).take(rows);
+    let shown = checks.len();
+    for (row, (index, check)) in checks.enumerate() {
+        let line = fit(look, &whole_check(canvas, view, index, check, name_width(snapshot)), "  ", width);
+        canvas.pieces(x, inside.y + row as u16, width, &line);
+    }
+    for (row, limit) in snapshot.guardrails.iter().take(rows.saturating_sub(shown + 1)).enumerate() {
+        let y = inside.y + (shown + row) as u16 + 1;
+        if row == 0 {
+            canvas.pieces(x, y - 1, width, &[piece("LIMITS", look.ink(Ink::Bold))]);
+        }
+        let verdict = if view.is_cut_off() { Verdict::Unknown } else { limit.verdict };
+        let (mark, word) = look.verdict_words(verdict);
+        let word = if verdict == Verdict::Unknown { "--" } else { word };
+        let words = format!("{mark} {word:<4} {}", limit.words);
+        canvas.pieces(x, y, width, &[piece(words, look.verdict(verdict))]);
+    }
+}
+
+/// `✓ ok   candidate database  200 0 ms  1.2s ago  required  {"database":"up"}`.
+fn whole_check(canvas: &Canvas<'_>, view: &View<'_>, index: usize, check: &CheckView, name_width: u16) -> Vec<Part> {
+    let look = canvas.look;
+    let (verdict, style) = style_of(canvas, view, index, check);
+    let (mark, word) = look.verdict_words(verdict);
+    let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
+    let name = fit::cut(look, &[piece(check.name.to_string(), style)], name_width);
+    let pad = usize::from(name_width.saturating_sub(fit::columns(look, &name)));
+    let mut head = vec![piece(format!("{mark} {word:<4} "), style)];
+    head.extend(name);
+    head.push(piece(" ".repeat(pad), style));
+    let age = check.at.map_or_else(|| "never answered".to_owned(), |at| format!("{:>4} ago", age_words(view.age(at))));
+    let dim = look.ink(Ink::Dim);
+    let mut parts = vec![
+        Part::new(0, head),
+        Part::new(1, vec![piece(format!("{age:<9}"), dim)]),
+        Part::new(2, vec![piece(check.detail.to_string(), look.verdict(verdict))]),
+    ];
+    if !check.required {
+        parts.push(Part::new(3, vec![piece("not required", dim)]));
+    }
+    if check.raw != check.detail {
+        parts.push(Part::new(4, vec![piece(check.raw.to_string(), dim)]));
+    }
+    parts
+}
+
+/// What a check is worth, and how it is drawn: reversed where it is selected.
+fn style_of(canvas: &Canvas<'_>, view: &View<'_>, index: usize, check: &CheckView) -> (Verdict, Style) {
+    let verdict = verdict_of(view, check);
+    let style = canvas.look.verdict(verdict);
+    let is_selected = view.desk.focus == Panel::Checks && view.desk.check == index;
+    (verdict, if is_selected { style.add_modifier(Modifier::REVERSED) } else { style })
 }
 
 /// Why nobody knows: only what was known can be old.
@@ -78,12 +144,17 @@ fn name_width(snapshot: &Snapshot) -> u16 {
     snapshot.checks.iter().map(|check| width_of(check.name.as_str())).max().unwrap_or(0).min(NAME_WIDTH_MAX)
 }
 
-/// All checks in the plan's order; when they do not fit, the bad ones first.
+/// All checks in the plan's order; when they do not fit, the bad ones first, and always the selected one.
 fn ordered<'s>(view: &View<'_>, snapshot: &'s Snapshot, room: usize) -> Vec<(usize, &'s CheckView)> {
     let mut checks: Vec<_> = snapshot.checks.iter().enumerate().collect();
     if checks.len() > room {
         checks.sort_by_key(|(_, check)| std::cmp::Reverse(verdict_of(view, check)));
+        let selected = checks.iter().skip(room).find(|(index, _)| *index == view.desk.check).copied();
         checks.truncate(room);
+        if let (Some(selected), Some(last)) = (selected.filter(|_| view.desk.focus == Panel::Checks), checks.last_mut())
+        {
+            *last = selected;
+        }
     }
     checks
 }
@@ -98,12 +169,8 @@ fn draw_check(
     name_width: u16,
 ) {
     let look = canvas.look;
-    let verdict = verdict_of(view, check);
+    let (verdict, style) = style_of(canvas, view, index, check);
     let (mark, word) = look.verdict_words(verdict);
-    let mut style = look.verdict(verdict);
-    if view.desk.focus == Panel::Checks && view.desk.check == index {
-        style = style.add_modifier(Modifier::REVERSED);
-    }
     let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
     let age = match check.at.filter(|_| with_age) {
         Some(at) => format!(" {:>4}", age_words(view.age(at))),

@@ -12,6 +12,10 @@ use ratatui::layout::Rect;
 
 /// From so many rows on the traffic has its gauge.
 const GAUGE_MIN: u16 = 14;
+/// Rows that a zoomed panel leaves to the split, the ages and the gauge where there is one.
+const GAUGE_ROWS: u16 = 4;
+/// From so many rows on a panel can be zoomed.
+const ZOOM_MIN: u16 = 10;
 /// Rows that a panel takes where there are enough.
 const PANEL_ROWS: u16 = 8;
 /// Rows that a panel never covers: the split and the ages.
@@ -47,8 +51,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status:
     };
     let mut y = area.y + band_lines(canvas, Rect { height: most, ..area }, view, snapshot);
     let free = end.saturating_sub(y);
-    let panel_height =
-        if open { free.saturating_sub(KEPT_ROWS).clamp(PANEL_ROWS_MIN.min(free), PANEL_ROWS) } else { 0 };
+    let zoom = view.desk.zoom().filter(|_| area.height >= ZOOM_MIN);
+    let kept = if area.height >= GAUGE_MIN { GAUGE_ROWS } else { KEPT_ROWS };
+    let panel_height = if zoom.is_some() {
+        free.saturating_sub(kept)
+    } else if open {
+        free.saturating_sub(KEPT_ROWS).clamp(PANEL_ROWS_MIN.min(free), PANEL_ROWS)
+    } else {
+        0
+    };
     let panel_y = end - panel_height;
     for row in rows(canvas, view, status, area) {
         if y >= panel_y {
@@ -64,8 +75,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status:
         }
         y += 1;
     }
-    if panel_height > 0 {
-        let place = Rect { y: panel_y, height: panel_height, ..area };
+    let place = Rect { y: panel_y, height: panel_height, ..area };
+    if let Some(panel) = zoom {
+        super::zoomed(canvas, place, view, snapshot, panel);
+    } else if panel_height > 0 {
         panel::draw(canvas, place, view, Some(snapshot));
     } else if panel_y.saturating_sub(y) >= 2 {
         log::draw_ruled(canvas, Rect { y, height: panel_y - y, ..area }, view, snapshot);

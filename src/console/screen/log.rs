@@ -25,15 +25,13 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
         return;
     }
     let tail = heading(canvas, view, snapshot);
-    let title = piece("LOG", canvas.look.ink(Ink::Bold));
-    canvas.rule(area, area.y, &[title], &[tail]);
+    canvas.panel_rule(area, view, Panel::Log, &[], &[tail]);
     lines(canvas, Rect { y: area.y + 1, height: area.height - 1, ..area }, view, snapshot);
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let tail = heading(canvas, view, snapshot);
-    let title = piece("LOG", canvas.look.ink(Ink::Bold));
-    let inside = canvas.frame(area, &[title], &[tail], view.desk.focus == Panel::Log);
+    let inside = canvas.panel_frame(area, view, Panel::Log, &[], &[tail]);
     lines(canvas, inside, view, snapshot);
 }
 

@@ -21,6 +21,8 @@ pub enum Theme {
     Dark,
     /// 256 colours on light.
     Light,
+    /// 256 colours on dark that no kind of colour-blindness takes for one another.
+    Cvd,
     /// The 16 colours.
     Sixteen,
     /// No colour: bold, dim and reverse only.
@@ -48,8 +50,9 @@ impl Look {
     /// The style of an ink.
     pub fn ink(self, ink: Ink) -> Style {
         let bold = Style::new().add_modifier(Modifier::BOLD);
-        let colour = |dark: u8, light: u8, sixteen: Color| match self.theme {
+        let colour = |[dark, cvd, light]: [u8; 3], sixteen: Color| match self.theme {
             Theme::Dark => Style::new().fg(Color::Indexed(dark)),
+            Theme::Cvd => Style::new().fg(Color::Indexed(cvd)),
             Theme::Light => Style::new().fg(Color::Indexed(light)),
             Theme::Sixteen => bold.fg(sixteen),
             Theme::Mono => bold,
@@ -58,13 +61,13 @@ impl Look {
             Ink::Plain => Style::new(),
             Ink::Bold => bold,
             Ink::Dim => match self.theme {
-                Theme::Dark => Style::new().fg(Color::Indexed(247)),
+                Theme::Dark | Theme::Cvd => Style::new().fg(Color::Indexed(247)),
                 Theme::Light => Style::new().fg(Color::Indexed(241)),
                 Theme::Sixteen | Theme::Mono => Style::new().add_modifier(Modifier::DIM),
             },
-            Ink::Warn => colour(220, 94, Color::Yellow),
-            Ink::Critical => colour(203, 88, Color::LightRed),
-            Ink::Stale => colour(171, 90, Color::Magenta),
+            Ink::Warn => colour([220, 220, 94], Color::Yellow),
+            Ink::Critical => colour([203, 203, 88], Color::LightRed),
+            Ink::Stale => colour([171, 165, 90], Color::Magenta),
         }
     }
 
@@ -95,6 +98,7 @@ impl Look {
             (Theme::Sixteen, Hue::Blue) => Style::new().fg(Color::White).bg(Color::Blue),
             (Theme::Sixteen, Hue::Green) => Style::new().fg(Color::Black).bg(Color::Green),
             (Theme::Dark, hue) => Style::new().fg(Color::Black).bg(hue.dark()),
+            (Theme::Cvd, hue) => Style::new().fg(Color::Black).bg(hue.cvd()),
             (Theme::Light, hue) => Style::new().fg(Color::White).bg(hue.light()),
         }
     }
@@ -106,6 +110,7 @@ impl Look {
             (Theme::Sixteen, Hue::Blue) => Style::new().fg(Color::Blue),
             (Theme::Sixteen, Hue::Green) => Style::new().fg(Color::Green),
             (Theme::Dark, hue) => Style::new().fg(hue.dark()),
+            (Theme::Cvd, hue) => Style::new().fg(hue.cvd()),
             (Theme::Light, hue) => Style::new().fg(hue.light()),
         }
     }
@@ -160,6 +165,13 @@ impl Hue {
         match self {
             Self::Blue => Color::Indexed(75),
             Self::Green => Color::Indexed(43),
+        }
+    }
+
+    fn cvd(self) -> Color {
+        match self {
+            Self::Blue => Color::Indexed(67),
+            Self::Green => Color::Indexed(50),
         }
     }
 

@@ -10,16 +10,21 @@ mod header;
 mod help;
 mod log;
 mod look;
+#[cfg(test)]
+mod palette;
 mod panel;
+mod past;
+mod people;
 mod phases;
 mod progress;
 mod signals;
 mod spark;
+mod split;
 mod traffic;
 
 pub use look::{Ink, Look, Theme};
 
-use super::desk::Desk;
+use super::desk::{Desk, PEOPLE_MIN, Panel};
 use super::fresh;
 use crate::domain::{Mono, Rights, Wall};
 use crate::engine::Snapshot;
@@ -32,6 +37,9 @@ use ratatui::layout::Rect;
 const WHOLE_MIN: (u16, u16) = (80, 22);
 /// From this size on panels have frames and charts have height.
 const WIDE_MIN: (u16, u16) = (110, 34);
+
+/// Rows that people and their commands have at least where they have a panel.
+const PEOPLE_ROWS_MIN: u16 = 8;
 
 /// Everything a frame is drawn from.
 #[derive(Debug, Clone, Copy)]
@@ -106,10 +114,12 @@ fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
 fn narrow(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
     let snapshot = &status.snapshot;
     let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    let check_rows = checks::rows(snapshot, 2).min(5);
-    header::draw(canvas, row(0, 1), view, status);
-    band::draw(canvas, row(1, 1), view, snapshot);
+    top(canvas, area, view, status);
     traffic::draw_ruled(canvas, row(2, 4), view, snapshot);
+    if let Some(panel) = view.desk.zoom() {
+        return zoomed(canvas, row(6, area.height - 7), view, snapshot, panel);
+    }
+    let check_rows = checks::rows(snapshot, 2).min(5);
     phases::draw(canvas, row(6, 1), view, snapshot);
     signals::draw_ruled(canvas, row(7, 5), view, snapshot);
     checks::draw_ruled(canvas, row(12, 1 + check_rows), view, snapshot);
@@ -120,24 +130,32 @@ fn narrow(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status)
     } else {
         log::draw_ruled(canvas, rest, view, snapshot);
     }
-    footer::draw(canvas, row(area.height - 1, 1), view);
 }
 
-/// From 110x34: frames, charts with height, checks beside them.
+/// From 110x34: frames, charts with height, checks beside them; from [`PEOPLE_MIN`] people and commands too.
 fn wide(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
     let snapshot = &status.snapshot;
     let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    header::draw(canvas, row(0, 1), view, status);
-    band::draw(canvas, row(1, 1), view, snapshot);
+    top(canvas, area, view, status);
     traffic::draw_framed(canvas, row(2, 6), view, snapshot);
+    if let Some(panel) = view.desk.zoom() {
+        return zoomed(canvas, row(8, area.height - 9), view, snapshot, panel);
+    }
     phases::draw_framed(canvas, row(8, 4), view, snapshot);
     let middle = (area.height - 13) * 3 / 5;
     let charts = row(12, middle.max(14));
-    let checks_width = (area.width * 2 / 5).clamp(44, 70);
+    let checks_width = (area.width * 2 / 5).clamp(44, 90);
     let left = Rect { width: area.width - checks_width, ..charts };
     let right = Rect { x: area.x + left.width, width: checks_width, ..charts };
     signals::draw_framed(canvas, left, view, snapshot);
-    checks::draw_framed(canvas, right, view, snapshot);
+    if area.width >= PEOPLE_MIN.0 && area.height >= PEOPLE_MIN.1 {
+        let height = (checks::rows(snapshot, 1) + 2).min(right.height - PEOPLE_ROWS_MIN);
+        checks::draw_framed(canvas, Rect { height, ..right }, view, snapshot);
+        let below = Rect { y: right.y + height, height: right.height - height, ..right };
+        people::draw(canvas, below, view, snapshot);
+    } else {
+        checks::draw_framed(canvas, right, view, snapshot);
+    }
     let log_y = 12 + charts.height;
     let rest = row(log_y, area.height - log_y - 1);
     if view.desk.dialog.is_some() {
@@ -145,7 +163,25 @@ fn wide(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
     } else {
         log::draw_framed(canvas, rest, view, snapshot);
     }
-    footer::draw(canvas, row(area.height - 1, 1), view);
+}
+
+/// What no panel and no size takes away: who and how fresh, the sentence, and the keys.
+fn top(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
+    header::draw(canvas, Rect { height: 1, ..area }, view, status);
+    band::draw(canvas, Rect { y: area.y + 1, height: 1, ..area }, view, &status.snapshot);
+    footer::draw(canvas, Rect { y: area.bottom() - 1, height: 1, ..area }, view);
+}
+
+/// One panel in all the room below the gauge.
+fn zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, panel: Panel) {
+    match panel {
+        Panel::Traffic => split::draw_zoomed(canvas, area, view, snapshot),
+        Panel::Phases => phases::draw_zoomed(canvas, area, view, snapshot),
+        Panel::Signals => signals::draw_framed(canvas, area, view, snapshot),
+        Panel::Checks => checks::draw_zoomed(canvas, area, view, snapshot),
+        Panel::Log => log::draw_framed(canvas, area, view, snapshot),
+        Panel::People => people::draw(canvas, area, view, snapshot),
+    }
 }
 
 fn piece(text: impl Into<String>, style: ratatui::style::Style) -> Piece {

@@ -1,99 +1,309 @@
-//! The plan's steps, and where the run is among them.
+//! The plan's steps, where the run is among them, and when the next ones can be reached.
 
 use super::canvas::{Canvas, Piece};
+use super::fit::{Part, columns, fit};
 use super::look::Ink;
 use super::{View, piece};
-use crate::engine::{Phase, Snapshot, StepState};
+use crate::console::desk::Panel;
+use crate::domain::Wall;
+use crate::engine::{Phase, Snapshot, StepState, StepView};
 use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// Dashes between two steps, from most room to least.
+const DASHES: [usize; 4] = [10, 4, 2, 1];
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
+    let look = canvas.look;
+    if view.desk.focus == Panel::Phases {
+        // One row has no heading that could show the focus.
+        canvas.text(area.x, area.y, 1, look.glyph("║", "|"), look.ink(Ink::Bold));
+    }
     let pieces = timeline(canvas, snapshot, 1);
     let used = canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
     let bake = bake_words(view, snapshot);
     if area.width > used + 4 + bake.len() as u16 {
-        let style = canvas.look.ink(Ink::Dim);
+        let style = look.ink(Ink::Dim);
         canvas.right(Rect { width: area.width - 1, ..area }, area.y, &[piece(bake, style)]);
     }
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let inside = canvas.frame(
-        area,
-        &[piece("PHASES", look.ink(Ink::Bold))],
-        &[piece(bake_words(view, snapshot), look.ink(Ink::Plain))],
-        false,
-    );
-    let pieces = timeline(canvas, snapshot, 4);
-    canvas.pieces(inside.x + 1, inside.y, inside.width.saturating_sub(2), &pieces);
-    canvas.pieces(inside.x + 1, inside.y + 1, inside.width.saturating_sub(2), &times(canvas, snapshot, 4));
+    let bake = [piece(bake_words(view, snapshot), look.ink(Ink::Plain))];
+    let inside = canvas.panel_frame(area, view, Panel::Phases, &[], &bake);
+    let width = inside.width.saturating_sub(2);
+    let dashes = DASHES
+        .into_iter()
+        .find(|dashes| columns(look, &timeline(canvas, snapshot, *dashes)) <= width)
+        .unwrap_or(DASHES[DASHES.len() - 1]);
+    canvas.pieces(inside.x + 1, inside.y, width, &timeline(canvas, snapshot, dashes));
+    canvas.pieces(inside.x + 1, inside.y + 1, width, &below(canvas, view, snapshot, dashes, width));
 }
 
 /// `✓ pre ─ ✓ 5% ─ ► 25% ─ ○ 50% ─ ○ 100%`.
 fn timeline(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piece> {
     let look = canvas.look;
     let joint = format!(" {} ", look.glyph("─", "-").repeat(dashes));
+    let mut pieces = vec![before(canvas, snapshot)];
+    for step in &snapshot.steps {
+        pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
+        pieces.push(step_piece(canvas, snapshot, step));
+    }
+    if let Some(rollback) = &snapshot.rollback {
+        pieces.push(piece(joint, look.ink(Ink::Dim)));
+        let done = rollback.rolled_back.is_some();
+        let mark = if done { look.glyph("✓", "+") } else { look.glyph("►", ">") };
+        pieces.push(piece(format!("{mark} back"), look.ink(Ink::Bold)));
+    }
+    pieces
+}
+
+/// What is before the first step.
+fn before(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Piece {
+    let look = canvas.look;
     let started = snapshot.steps.iter().any(|step| step.state != StepState::ToCome);
-    let mut pieces = vec![if snapshot.phase == Phase::Observing {
+    if snapshot.phase == Phase::Observing {
         // A keeper that only watches stands nowhere in the plan.
         piece(format!("{} pre", look.glyph("○", "o")), look.ink(Ink::Dim))
     } else if started {
         piece(format!("{} pre", look.glyph("✓", "+")), look.ink(Ink::Plain))
     } else {
         piece(format!("{} pre", look.glyph("►", ">")), look.ink(Ink::Bold))
-    }];
-    for step in &snapshot.steps {
-        pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
-        let halted = matches!(snapshot.phase, Phase::Held) || snapshot.phase.is_back();
-        let (mark, ink) = match step.state {
-            StepState::Done => (look.glyph("✓", "+"), Ink::Plain),
-            StepState::Now if snapshot.phase == Phase::Complete => (look.glyph("✓", "+"), Ink::Bold),
-            StepState::Now | StepState::Going if halted => (look.glyph("■", "#"), Ink::Bold),
-            StepState::Now => (look.glyph("►", ">"), Ink::Bold),
-            StepState::Going => (look.glyph("▲", "^"), Ink::Bold),
-            StepState::ToCome => (look.glyph("○", "o"), Ink::Dim),
-        };
-        pieces.push(piece(format!("{mark} {}{}", step.split, if step.hold { "*" } else { "" }), look.ink(ink)));
     }
-    if let Some(rollback) = &snapshot.rollback {
-        pieces.push(piece(joint, look.ink(Ink::Dim)));
-        let done = rollback.rolled_back.is_some();
-        pieces.push(piece(
-            format!("{} back", if done { look.glyph("✓", "+") } else { look.glyph("►", ">") }),
-            look.ink(Ink::Bold),
-        ));
-    }
-    pieces
 }
 
-/// Under each step when it was reached, or when the plan would.
-fn times(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piece> {
+/// `► 25%*`.
+fn step_piece(canvas: &Canvas<'_>, snapshot: &Snapshot, step: &StepView) -> Piece {
     let look = canvas.look;
-    let mut pieces = vec![piece(" ".repeat(5), look.ink(Ink::Dim))];
+    let halted = matches!(snapshot.phase, Phase::Held) || snapshot.phase.is_back();
+    let (mark, ink) = match step.state {
+        StepState::Done => (look.glyph("✓", "+"), Ink::Plain),
+        StepState::Now if snapshot.phase == Phase::Complete => (look.glyph("✓", "+"), Ink::Bold),
+        StepState::Now | StepState::Going if halted => (look.glyph("■", "#"), Ink::Bold),
+        StepState::Now => (look.glyph("►", ">"), Ink::Bold),
+        StepState::Going => (look.glyph("▲", "^"), Ink::Bold),
+        StepState::ToCome => (look.glyph("○", "o"), Ink::Dim),
+    };
+    piece(format!("{mark} {}{}", step.split, if step.hold { "*" } else { "" }), look.ink(ink))
+}
+
+/// Under each step when it was reached, or when the plan would; behind them what stars mean and when 100 % can be.
+fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usize, width: u16) -> Vec<Piece> {
+    let look = canvas.look;
+    let dim = look.ink(Ink::Dim);
+    let mut times = " ".repeat(5);
     for step in &snapshot.steps {
         let label = step.split.to_string().len() + 2 + usize::from(step.hold);
         let width = label + dashes + 2;
-        let planned = step.planned.as_secs();
         let text = match step.reached {
             Some(wall) => wall.clock().chars().take(8).collect::<String>(),
-            None => format!("T+{:02}:{:02}", planned / 60, planned % 60),
+            None => elapsed(step.planned),
         };
-        pieces.push(piece(format!("{text:>width$}"), look.ink(Ink::Dim)));
+        times.push_str(&format!("{text:>width$}"));
+    }
+    let mut parts = vec![Part::new(0, vec![piece(times, dim)])];
+    if let Some((last, earliest)) = snapshot.steps.last().zip(earliest(snapshot).pop().flatten()) {
+        let words = not_before(view, snapshot, &earliest);
+        let long = earliest.behind_words().map_or_else(String::new, |behind| format!(", {behind}"));
+        let style = look.ink(Ink::Plain);
+        let part = Part::new(1, vec![piece(format!("{} {words}{long}", last.split), style)]);
+        parts.push(part.or(vec![piece(format!("{} {words}", last.split), style)]));
+    }
+    if snapshot.steps.iter().any(|step| step.reached.is_none()) {
+        parts.push(Part::new(3, vec![piece("T+ as planned", dim)]));
     }
     if snapshot.steps.iter().any(|step| step.hold) {
-        pieces.push(piece("   * hold point", look.ink(Ink::Dim)));
+        parts.push(Part::new(2, vec![piece("* hold point", dim)]));
     }
-    pieces
+    fit(look, &parts, "   ", width)
 }
 
 /// `bake 00:12 of 00:20`.
 fn bake_words(view: &View<'_>, snapshot: &Snapshot) -> String {
     let old = if view.is_cut_off() { "?" } else { "" };
-    let clock = |d: std::time::Duration| format!("{:02}:{:02}", d.as_secs() / 60, d.as_secs() % 60);
     match snapshot.bake {
         Some((healthy, need)) if !snapshot.phase.is_back() => {
             format!("bake {}{old} of {}", clock(healthy), clock(need))
         }
         Some(_) | None => String::new(),
     }
+}
+
+/// `03:12`, and minutes beyond an hour.
+fn clock(duration: Duration) -> String {
+    format!("{:02}:{:02}", duration.as_secs() / 60, duration.as_secs() % 60)
+}
+
+/// `T+03:12`: since the first step was reached.
+fn elapsed(duration: Duration) -> String {
+    format!("T+{}", clock(duration))
+}
+
+/// The soonest that a step can be reached: every bake healthy from now on, and every key pressed at once.
+#[derive(Debug, Clone)]
+struct Earliest {
+    at: Wall,
+    /// Since the first step was reached, and what the plan has there; `None` before that.
+    since_first: Option<(Duration, Duration)>,
+    /// Hold points and missing approvals on the way: how long those last nobody can say.
+    waits_at: Option<String>,
+}
+
+impl Earliest {
+    fn behind_words(&self) -> Option<String> {
+        self.since_first.map(|(at, planned)| against_plan(at, planned))
+    }
+}
+
+/// For each step: `None` where it is reached, under way, or not to be reached any more.
+fn earliest(snapshot: &Snapshot) -> Vec<Option<Earliest>> {
+    let steps = &snapshot.steps;
+    let over = snapshot.rollback.is_some() || matches!(snapshot.phase, Phase::Observing | Phase::Ended);
+    let first = steps.first().and_then(|step| step.reached);
+    let from = steps.iter().rposition(|step| step.state != StepState::ToCome);
+    let mut wait = Duration::ZERO;
+    let mut waits_at = None;
+    let mut views = Vec::with_capacity(steps.len());
+    for (index, step) in steps.iter().enumerate() {
+        if from.is_some_and(|from| index <= from) || over {
+            views.push(None);
+        } else {
+            if let Some((_, None)) = &step.approval {
+                waits_at.get_or_insert_with(|| format!("the approval of {}", step.split));
+            }
+            let at = snapshot.wall.plus(wait);
+            let since_first = first.map(|first| (between(first, at), step.planned));
+            views.push(Some(Earliest { at, since_first, waits_at: waits_at.clone() }));
+        }
+        if from.is_none_or(|from| index >= from) {
+            wait += match snapshot.bake.filter(|_| step.state == StepState::Now) {
+                Some((healthy, need)) => need.saturating_sub(healthy),
+                None => step.bake,
+            };
+            if step.hold {
+                waits_at.get_or_insert_with(|| format!("the hold at {}", step.split));
+            }
+        }
+    }
+    views
+}
+
+fn between(from: Wall, to: Wall) -> Duration {
+    Duration::from_millis(u64::try_from(to.millis().saturating_sub(from.millis())).unwrap_or(0))
+}
+
+/// `not before 12:04:10Z, plus the hold at 50%`.
+fn not_before(view: &View<'_>, snapshot: &Snapshot, earliest: &Earliest) -> String {
+    if view.is_cut_off() {
+        return "not before: ?".to_owned();
+    }
+    let held = if snapshot.phase == Phase::Held { " if resumed now" } else { "" };
+    let waits = earliest.waits_at.as_ref().map_or_else(String::new, |at| format!(", plus {at}"));
+    format!("not before {}{held}{waits}", earliest.at.clock())
+}
+
+/// `as planned`, `00:08 behind plan`, `00:08 ahead of plan`.
+fn against_plan(at: Duration, planned: Duration) -> String {
+    let (at, planned) = (at.as_secs(), planned.as_secs());
+    match at.cmp(&planned) {
+        std::cmp::Ordering::Equal => "as planned".to_owned(),
+        std::cmp::Ordering::Greater => format!("{} behind plan", clock(Duration::from_secs(at - planned))),
+        std::cmp::Ordering::Less => format!("{} ahead of plan", clock(Duration::from_secs(planned - at))),
+    }
+}
+
+/// The whole timeline: plan against actual, and what each step waits for.
+pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
+    let look = canvas.look;
+    let bake = [piece(bake_words(view, snapshot), look.ink(Ink::Plain))];
+    let inside =
+        canvas.panel_frame(area, view, Panel::Phases, &[piece("plan against actual", look.ink(Ink::Dim))], &bake);
+    let (x, width) = (inside.x + 1, inside.width.saturating_sub(2));
+    let mut lines = vec![vec![before(canvas, snapshot)]];
+    let earliest = earliest(snapshot);
+    let first = snapshot.steps.first().and_then(|step| step.reached);
+    for (step, earliest) in snapshot.steps.iter().zip(earliest) {
+        lines.push(step_line(canvas, view, snapshot, step, first, earliest.as_ref(), width));
+        let notes = notes(view, snapshot, step);
+        if !notes.is_empty() {
+            lines.push(vec![piece(format!("           {}", notes.join("; ")), look.ink(Ink::Dim))]);
+        }
+    }
+    if let Some(rollback) = &snapshot.rollback {
+        let words = format!("back, since {} by {}: {}", rollback.accepted.clock(), rollback.by, rollback.reason);
+        lines.push(vec![piece(words, look.ink(Ink::Bold))]);
+    }
+    let end = match first {
+        Some(first) => format!("T+ counts from {}, when the first step was reached", first.clock()),
+        None => "T+ counts from when the first step is reached".to_owned(),
+    };
+    lines.push(vec![piece(format!("{end}; \"not before\": bakes alone, no waiting"), look.ink(Ink::Dim))]);
+    let rows = usize::from(inside.height);
+    let start = view.desk.panel_from.min(lines.len().saturating_sub(rows));
+    for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
+        canvas.pieces(x, inside.y + row as u16, width, line);
+    }
+}
+
+/// `► 25%*    plan T+00:20   reached 12:00:43Z T+00:28  00:08 behind plan`.
+fn step_line(
+    canvas: &Canvas<'_>,
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    step: &StepView,
+    first: Option<Wall>,
+    earliest: Option<&Earliest>,
+    width: u16,
+) -> Vec<Piece> {
+    let look = canvas.look;
+    let (name, style) = step_piece(canvas, snapshot, step);
+    let plain = look.ink(Ink::Plain);
+    let mut parts = vec![
+        Part::new(0, vec![piece(format!("{name:<9}"), style)]),
+        Part::new(0, vec![piece(format!("plan {}", elapsed(step.planned)), plain)]),
+    ];
+    let mut against = None;
+    match (step.reached, earliest) {
+        (Some(reached), _) => {
+            let at = first.map(|first| between(first, reached));
+            let since = at.map_or_else(String::new, |at| format!(" {}", elapsed(at)));
+            parts.push(Part::new(0, vec![piece(format!("reached {}{since}", reached.clock()), plain)]));
+            against = at.map(|at| against_plan(at, step.planned));
+        }
+        (None, Some(earliest)) => {
+            let words = not_before(view, snapshot, earliest);
+            let short = not_before(view, snapshot, &Earliest { waits_at: None, ..earliest.clone() });
+            parts.push(Part::new(0, vec![piece(words, plain)]).or(vec![piece(short, plain)]));
+            against = earliest.behind_words().filter(|_| !view.is_cut_off());
+        }
+        (None, None) if step.state == StepState::Going => {
+            parts.push(Part::new(0, vec![piece("on its way", look.ink(Ink::Bold))]));
+        }
+        (None, None) => parts.push(Part::new(0, vec![piece("not reached", plain)])),
+    }
+    parts.extend(against.map(|words| Part::new(1, vec![piece(words, look.ink(Ink::Dim))])));
+    fit(look, &parts, "   ", width)
+}
+
+/// What a step asks for: its bake, a person, an approval; and what cannot be taken back from it.
+fn notes(view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Vec<String> {
+    let mut notes = Vec::new();
+    if step.state == StepState::Now && snapshot.bake.is_some() && !snapshot.phase.is_back() {
+        notes.push(bake_words(view, snapshot));
+    } else if !step.bake.is_zero() {
+        notes.push(format!("bake {}", clock(step.bake)));
+    }
+    if step.hold {
+        notes.push("hold point: a person moves on from here".to_owned());
+    }
+    match &step.approval {
+        Some((role, None)) => notes.push(format!("needs the approval of {role}: none yet")),
+        Some((role, Some(by))) => notes.push(format!("approved for {role} by {by}")),
+        None => {}
+    }
+    if let Some(breaks) = &step.no_return {
+        notes.push(format!("no way back by itself from here: {breaks}"));
+    }
+    notes
 }

@@ -1,12 +1,15 @@
 //! Errors and latency of both environments, on one scale each.
 
 use super::canvas::{Canvas, Piece};
+use super::fit::{Part, columns, fit};
 use super::look::Ink;
+use super::past::{self, Column};
 use super::spark::{self, Scale};
-use super::{View, piece};
+use super::{View, canvas, piece};
+use crate::console::desk::Panel;
 use crate::domain::Absence;
 use crate::engine::window::Freshness;
-use crate::engine::{SERIES_POINTS, SignalView, Snapshot};
+use crate::engine::{SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -14,12 +17,21 @@ use ratatui::style::Style;
 const NAME_WIDTH: u16 = 13;
 /// Columns right of it: value, limit, requests.
 const VALUE_WIDTH: u16 = 23;
+/// From so many columns on a chart has its numbers at its left.
+const NUMBERED_MIN: u16 = 48;
+/// Columns of those numbers: `b 0.21% `.
+const NUMBERS_WIDTH: u16 = 9;
+/// Rows of a frame and its time axis.
+const AROUND_PLOT: u16 = 3;
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let chart = area.width.saturating_sub(NAME_WIDTH + VALUE_WIDTH + 1);
-    let title = [piece("SIGNALS", look.ink(Ink::Bold)), piece(format!("  last {chart}s"), look.ink(Ink::Dim))];
-    canvas.rule(area, area.y, &title, &[piece("now    limit  requests", look.ink(Ink::Dim))]);
+    let tail = [piece("now    limit  requests", look.ink(Ink::Dim))];
+    let mut title = vec![Part::new(0, vec![piece(format!("last {}", view.desk.reach.words()), look.ink(Ink::Dim))])];
+    title.extend(baseline_words(snapshot).map(|words| Part::new(1, vec![piece(words, look.ink(Ink::Dim))])));
+    let title = fit(look, &title, "  ", area.width.saturating_sub(19 + columns(look, &tail)));
+    canvas.panel_rule(area, view, Panel::Signals, &title, &tail);
     for (index, signal) in snapshot.signals.iter().take(usize::from(area.height) - 1).enumerate() {
         let y = area.y + 1 + index as u16;
         let environment = &snapshot.environments[signal.role];
@@ -31,14 +43,26 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
             look.ink(Ink::Plain),
         );
         let spark = Rect { x: area.x + NAME_WIDTH, y, width: chart, height: 1 };
-        spark::draw(canvas, spark, &points(view, snapshot, signal), scale_of(snapshot, signal));
+        let (columns, scale) = charted(view, snapshot, signal, chart);
+        spark::draw(canvas, spark, &columns, scale);
         let x = area.x + NAME_WIDTH + chart + 1;
         canvas.pieces(x, y, VALUE_WIDTH, &value_pieces(canvas, view, snapshot, signal));
     }
 }
 
+/// `baseline 5xx 0.21% P99 94ms`: what was usual on stable before the first step; `None` before that.
+fn baseline_words(snapshot: &Snapshot) -> Option<String> {
+    let mut words = String::new();
+    for signal in snapshot.signals.iter().step_by(2) {
+        if let Some(usual) = signal.baseline {
+            words.push_str(&format!(" {} {}", signal.signal, signal.quantity(usual)));
+        }
+    }
+    (!words.is_empty()).then(|| format!("baseline{words}"))
+}
+
+/// Two charts beside two: stable left, candidate right, errors above latency.
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let look = canvas.look;
     let (half_width, half_height) = (area.width / 2, area.height / 2);
     for (index, signal) in snapshot.signals.iter().take(4).enumerate() {
         let (column, row) = (index as u16 % 2, index as u16 / 2);
@@ -48,34 +72,77 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
             width: if column == 0 { half_width } else { area.width - half_width },
             height: if row == 0 { half_height } else { area.height - half_height },
         };
-        let environment = &snapshot.environments[signal.role];
-        let title = [piece(format!("{} {}", signal.signal, environment.chip), look.ink(Ink::Bold))];
-        let tail = tight(value_pieces(canvas, view, snapshot, signal));
-        let inside = canvas.frame(chart, &title, &tail, false);
-        if inside.height < 2 {
-            continue;
-        }
-        let plot = Rect { height: inside.height - 1, ..inside };
-        spark::draw(canvas, plot, &points(view, snapshot, signal), scale_of(snapshot, signal));
-        let y = inside.bottom() - 1;
-        canvas.text(inside.x, y, inside.width, &format!("-{}s", inside.width), look.ink(Ink::Dim));
-        canvas.right(inside, y, &[piece("now", look.ink(Ink::Dim))]);
+        draw_chart(canvas, chart, view, snapshot, signal);
     }
 }
 
-/// The points, and one gap for each second that has passed since the newest of them: the axis ends now.
-fn points(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Option<f32>> {
-    let mut points = signal.points.clone();
-    // What was taken long ago may have arrived only now: a console that was stopped catches up.
-    let taken = view.age(snapshot.mono).max(view.heard_age().unwrap_or_default());
-    let silent = taken.as_secs().saturating_sub(1).min(SERIES_POINTS as u64);
-    points.extend(std::iter::repeat_n(None, usize::try_from(silent).unwrap_or(0)));
-    points
+fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) {
+    let look = canvas.look;
+    let dim = look.ink(Ink::Dim);
+    let tail = tight(value_pieces(canvas, view, snapshot, signal));
+    let chip = &snapshot.environments[signal.role].chip;
+    let title = [
+        Part::new(0, vec![piece(format!("3 {} {chip}", signal.signal), look.ink(Ink::Bold))]),
+        Part::new(1, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
+    ];
+    let title = fit(look, &title, "  ", area.width.saturating_sub(columns(look, &tail) + 7));
+    let inside = canvas.frame(area, &title, &tail, view.desk.focus == Panel::Signals);
+    if inside.height < AROUND_PLOT - 1 {
+        return;
+    }
+    let gutter = if inside.width >= NUMBERED_MIN { NUMBERS_WIDTH } else { 1 }.min(inside.width);
+    let plot = Rect { x: inside.x + gutter, width: inside.width - gutter, height: inside.height - 1, ..inside };
+    let (charted, scale) = charted(view, snapshot, signal, plot.width);
+    spark::draw(canvas, plot, &charted, scale);
+    draw_scale(canvas, Rect { width: gutter, ..plot_rows(inside) }, signal, scale);
+    let y = inside.bottom() - 1;
+    let axis = Rect { height: 1, y, ..plot };
+    canvas.text(plot.x, y, plot.width, &format!("-{}", view.desk.reach.words()), dim);
+    let now = canvas.right(axis, y, &[piece("now", dim)]);
+    // The mark is explained where there is room for its words.
+    if let Some(usual) = signal.baseline {
+        let words = format!("b baseline {}", signal.quantity(usual));
+        let (width, room) = (canvas::width_of(&words), now.saturating_sub(plot.x + 5));
+        if width + 2 <= room {
+            canvas.text(plot.x + 5 + (room - width) / 2, y, width, &words, dim);
+        }
+    }
 }
 
-fn scale_of(snapshot: &Snapshot, signal: &SignalView) -> Scale {
+/// The rows of a frame's inside that a chart is drawn on.
+fn plot_rows(inside: Rect) -> Rect {
+    Rect { height: inside.height - 1, ..inside }
+}
+
+/// The y-scale: the baseline's mark, and where there is room the numbers of top, limit, baseline and zero.
+fn draw_scale(canvas: &mut Canvas<'_>, area: Rect, signal: &SignalView, scale: Scale) {
+    let look = canvas.look;
+    let numbered = area.width >= NUMBERS_WIDTH;
+    let mut labels = Vec::new();
+    if numbered {
+        labels.push((scale.top, signal.quantity(scale.top).to_string(), Ink::Dim));
+        labels.push((0.0, "0".to_owned(), Ink::Dim));
+    }
+    if let Some(usual) = signal.baseline {
+        let words = if numbered { format!("b {}", signal.quantity(usual)) } else { "b".to_owned() };
+        labels.push((usual, words, Ink::Bold));
+    }
+    if let Some(limit) = signal.limit.filter(|_| numbered) {
+        labels.push((limit, format!("<{}", signal.quantity(limit)), Ink::Plain));
+    }
+    // The later ones matter more: they replace what stands in their row.
+    for (value, words, ink) in labels {
+        let Some(y) = spark::row_of(scale, value, area) else { continue };
+        let text = if numbered { format!("{words:>8} ") } else { words };
+        canvas.text(area.x, y, area.width, &text, look.ink(ink));
+    }
+}
+
+/// A row's columns, and the scale that it shares with the other environment's.
+fn charted(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16) -> (Vec<Column>, Scale) {
     let both = snapshot.signals.iter().filter(|other| other.signal == signal.signal);
-    Scale::of(signal.limit, both.flat_map(|other| other.points.iter()))
+    let others: Vec<Column> = both.flat_map(|other| past::columns(view, snapshot, other, width)).collect();
+    (past::columns(view, snapshot, signal, width), Scale::of(signal.limit, others.iter()))
 }
 
 /// Whether a reading is too old to be of now.

@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::look::{Ink, Look};
+use super::past::Column;
 use ratatui::layout::Rect;
 
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
@@ -18,8 +19,12 @@ pub(super) struct Scale {
 
 impl Scale {
     /// One and a half times the limit, or what the points need.
-    pub fn of<'p>(limit: Option<f64>, points: impl Iterator<Item = &'p Option<f32>>) -> Self {
-        let largest = points.flatten().copied().map(f64::from).filter(|v| v.is_finite()).fold(0.0, f64::max);
+    pub fn of<'c>(limit: Option<f64>, columns: impl Iterator<Item = &'c Column>) -> Self {
+        let worst = columns.filter_map(|column| match column {
+            Column::Worst(value) => Some(f64::from(*value)),
+            Column::Before | Column::Gap => None,
+        });
+        let largest = worst.filter(|value| value.is_finite()).fold(0.0, f64::max);
         let top = match limit.filter(|limit| limit.is_finite() && *limit > 0.0) {
             Some(limit) => (limit * 1.5).max(largest.min(limit * 3.0)),
             None => largest,
@@ -34,36 +39,50 @@ impl Scale {
     }
 
     fn is_over(self, value: f32) -> bool {
-        self.limit.is_some_and(|limit| f64::from(value) > limit)
+        // In the points' own precision: 0.07 as a point is not over a limit of 0.07.
+        self.limit.is_some_and(|limit| value > limit as f32)
     }
 }
 
-/// Draws points into an area of one or more rows.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, points: &[Option<f32>], scale: Scale) {
+/// Draws columns into an area of one or more rows, the last of them at its right edge.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, columns: &[Column], scale: Scale) {
     if area.width == 0 || area.height == 0 {
         return;
     }
     let look = canvas.look;
-    let shown = &points[points.len().saturating_sub(area.width.into())..];
+    let shown = &columns[columns.len().saturating_sub(area.width.into())..];
     let first = area.right() - shown.len() as u16;
-    if area.height > 1 {
-        limit_row(canvas, area, scale);
+    if let Some(row) = scale.limit.and_then(|limit| row_of(scale, limit, area)).filter(|_| area.height > 1) {
+        let dash = look.glyph("┄", "-");
+        canvas.text(area.x, row, area.width, &dash.repeat(area.width.into()), look.ink(Ink::Dim));
     }
-    for (index, point) in shown.iter().enumerate() {
+    for (index, column) in shown.iter().enumerate() {
         let x = first + index as u16;
-        let eighths = u32::from(area.height) * 8;
-        let filled = point.and_then(|value| Some((value, scale.fill(value, eighths)?)));
-        let Some((value, fill)) = filled else {
-            canvas.text(x, area.bottom() - 1, 1, look.glyph("·", "?"), look.ink(Ink::Stale));
-            continue;
+        let filled = match column {
+            Column::Before => continue,
+            Column::Gap => None,
+            Column::Worst(value) => scale.fill(*value, u32::from(area.height) * 8).map(|fill| (*value, fill)),
         };
-        let ink = if scale.is_over(value) { Ink::Critical } else { Ink::Dim };
-        column(canvas, x, area, fill, ink);
+        match filled {
+            Some((value, fill)) => {
+                let ink = if scale.is_over(value) { Ink::Critical } else { Ink::Dim };
+                bar(canvas, x, area, fill, ink);
+            }
+            None => {
+                canvas.text(x, area.bottom() - 1, 1, look.glyph("·", "?"), look.ink(Ink::Stale));
+            }
+        }
     }
 }
 
-/// One point: full cells from below, and the part of one at its top. Zero is a line, not nothing.
-fn column(canvas: &mut Canvas<'_>, x: u16, area: Rect, fill: u32, ink: Ink) {
+/// The row in which a bar of this value would end; `None` for what is no number.
+pub(super) fn row_of(scale: Scale, value: f64, area: Rect) -> Option<u16> {
+    let fill = scale.fill(value as f32, u32::from(area.height) * 8)?;
+    Some(area.bottom() - 1 - (fill / 8).min(u32::from(area.height).saturating_sub(1)) as u16)
+}
+
+/// Full cells from below, and the part of one at the top. Zero is a line, not nothing.
+fn bar(canvas: &mut Canvas<'_>, x: u16, area: Rect, fill: u32, ink: Ink) {
     let style = canvas.look.ink(ink);
     let bars = bars(canvas.look);
     for row in 0..u32::from(area.height) {
@@ -73,15 +92,6 @@ fn column(canvas: &mut Canvas<'_>, x: u16, area: Rect, fill: u32, ink: Ink) {
             canvas.text(x, area.bottom() - 1 - row as u16, 1, bars[level as usize - 1], style);
         }
     }
-}
-
-fn limit_row(canvas: &mut Canvas<'_>, area: Rect, scale: Scale) {
-    let Some(limit) = scale.limit else { return };
-    let Some(fill) = scale.fill(limit as f32, u32::from(area.height) * 8) else { return };
-    let row = (fill / 8).min(u32::from(area.height) - 1) as u16;
-    let dash = canvas.look.glyph("┄", "-");
-    let style = canvas.look.ink(Ink::Dim);
-    canvas.text(area.x, area.bottom() - 1 - row, area.width, &dash.repeat(area.width.into()), style);
 }
 
 fn bars(look: Look) -> [&'static str; 8] {

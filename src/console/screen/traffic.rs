@@ -5,6 +5,7 @@ use super::fit::{Part, columns, fit};
 use super::header::{age_words, whole_words};
 use super::look::Ink;
 use super::{View, piece};
+use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::Role;
 use crate::engine::{MeasuredView, Phase, Snapshot};
@@ -15,9 +16,8 @@ use std::time::Duration;
 const MEASURED_STALE: Duration = Duration::from_secs(5);
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let look = canvas.look;
-    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(14));
-    canvas.rule(area, area.y, &[piece("TRAFFIC", look.ink(Ink::Bold))], &target);
+    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(16));
+    canvas.panel_rule(area, view, Panel::Traffic, &[], &target);
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     environments(canvas, inside, area.y + 1, view, snapshot);
     gauge(canvas, inside, area.y + 2, view, snapshot);
@@ -25,9 +25,8 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let look = canvas.look;
-    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(16));
-    let inside = canvas.frame(area, &[piece("TRAFFIC", look.ink(Ink::Bold))], &target, false);
+    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(18));
+    let inside = canvas.panel_frame(area, view, Panel::Traffic, &[], &target);
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     environments(canvas, inside, inside.y, view, snapshot);
     gauge(canvas, inside, inside.y + 1, view, snapshot);
@@ -159,6 +158,7 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         let lasting = age_words(view.age(drift.since));
         let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
         parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
+        parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
     }
     match &snapshot.split.measured {
         None => parts.push(Part::new(2, vec![piece("measured -", look.ink(Ink::Dim))])),
@@ -205,10 +205,15 @@ fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -
     parts
 }
 
+/// Whether the newest sample is too old for the measured split to be of now.
+pub(super) fn is_old_sample(view: &View<'_>, measured: &MeasuredView) -> bool {
+    view.is_cut_off() || view.age(measured.newest) > MEASURED_STALE
+}
+
 fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView) -> Vec<Part> {
     let look = canvas.look;
     let spread = (measured.high - measured.low) / 2.0 * 100.0;
-    let old = view.is_cut_off() || view.age(measured.newest) > MEASURED_STALE;
+    let old = is_old_sample(view, measured);
     let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
     let share = format!("measured {:.1}%{mark}", measured.value * 100.0);
     let long = vec![piece(format!("{share} ±{spread:.1} ({})", measured.requests), look.ink(ink))];
