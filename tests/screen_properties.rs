@@ -15,9 +15,11 @@ use warroom::console::screen::{Look, Theme};
 use warroom::domain::{Clean, Rights, Verdict};
 use warroom::engine::{ConfiguredView, MeasuredView};
 
-const THEMES: [Theme; 4] = [Theme::Dark, Theme::Light, Theme::Sixteen, Theme::Mono];
-/// Keys that open each panel, and none.
-const PANELS: [&str; 9] = ["", "R", "A", "T", "?", "\t\n", ":note x", "AO", "RZ"];
+const THEMES: [Theme; 5] = [Theme::Dark, Theme::Light, Theme::Cvd, Theme::Sixteen, Theme::Mono];
+/// Keys that open each dialog, or zoom each panel at each reach of the charts; and none.
+const PANELS: [&str; 17] = [
+    "", "R", "A", "T", "?", "4\n", ":note x", "AO", "RZ", "11", "22j", "33w", "33ww", "33www", "44jjjj", "55k", "66jj",
+];
 
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -45,7 +47,7 @@ fn words() -> impl Strategy<Value = String> {
 }
 
 fn look() -> impl Strategy<Value = Look> {
-    (0..4_usize, any::<bool>()).prop_map(|(theme, ascii)| Look { theme: THEMES[theme], ascii })
+    (0..THEMES.len(), any::<bool>()).prop_map(|(theme, ascii)| Look { theme: THEMES[theme], ascii })
 }
 
 /// Every cell holds text that moves the cursor by what it is wide, and nothing else.
@@ -88,6 +90,8 @@ proptest! {
             signal.limit = Some(values[index + 4]);
             signal.requests = Some(u64::MAX);
             signal.points.clone_from(&points);
+            signal.hour.clone_from(&points);
+            signal.baseline = Some(values[index + 3]);
         }
         snapshot.failed_on_candidate = (u64::MAX, u64::MAX);
         let shot = Shot::from_status("numbers", status).keys(PANELS[panel]).later(silent);

@@ -270,9 +270,9 @@ fn enter_on_a_log_line_opens_it() {
 #[test]
 fn hjkl_move_and_are_no_stray_text() {
     let mut sitting = Sitting::baking();
-    sitting.press('l');
-    assert_eq!(sitting.desk.focus, Panel::Checks);
     sitting.press('h');
+    assert_eq!(sitting.desk.focus, Panel::Checks);
+    sitting.press('l');
     assert_eq!(sitting.desk.focus, Panel::Log);
     sitting.after(300);
     sitting.press('R');
@@ -338,7 +338,7 @@ fn scrolling_the_log_pauses_only_the_log() {
     assert_eq!(sitting.desk.log_back, baking().snapshot.log.len() - 1);
     sitting.press('f');
     assert_eq!(sitting.desk.log_back, 0);
-    sitting.press('\t');
+    sitting.press('4');
     assert_eq!(sitting.desk.focus, Panel::Checks);
     sitting.press('j');
     assert_eq!((sitting.desk.check, sitting.desk.log_back), (1, 0));

@@ -232,7 +232,7 @@ fn esc_r_arms_from_inside_the_override() {
 /// Issue 2: "`R` then `y` brings all traffic back from every screen and phase".
 #[test]
 fn r_then_y_rolls_back_from_every_panel_that_is_only_read() {
-    let panels: [(&str, &[char]); 3] = [("help", &['?']), ("locked", &['A']), ("details", &['\t', '\n'])];
+    let panels: [(&str, &[char]); 3] = [("help", &['?']), ("locked", &['A']), ("details", &['4', '\n'])];
     for (panel, keys) in panels {
         let mut sitting = Sitting::at(locked());
         for c in keys {

@@ -291,7 +291,7 @@ fn panels() -> Vec<Recipe> {
         Recipe::of("override", &locked).then(|shot| shot.keys("AOcheckout\nINC-7").later(700).heard()),
         Recipe::of("take", &held).then(|shot| shot.keys("T").later(700).heard()),
         Recipe::of("help", &locked).then(|shot| shot.keys("?")),
-        Recipe::from_status("details", baked()).then(|shot| shot.keys("\t\n")),
+        Recipe::from_status("details", baked()).then(|shot| shot.keys("4\n")),
         Recipe::from_status("command_line", baked()).then(|shot| shot.keys(":note drain").heard()),
         readonly,
     ]

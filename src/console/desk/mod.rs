@@ -440,6 +440,7 @@ impl Desk {
 
     fn resized(&mut self, width: u16, height: u16, now: Mono) {
         self.size = Some((width, height));
+        self.settle_focus();
         // Too small to show what would be confirmed: then it must not be.
         if width < dialog::WIDTH_MIN || height < dialog::HEIGHT_MIN {
             self.disarm("the terminal became too small", now);

@@ -7,6 +7,11 @@ use crate::wire::Status;
 /// From this size on the screen has room for people and their commands beside the rest.
 pub const PEOPLE_MIN: (u16, u16) = (160, 50);
 
+/// Rows that are not a zoomed panel's lines, at most: header, band, gauge, keys and its frame.
+const AROUND_ZOOM: u16 = 11;
+/// Lines that the traffic panel has in full, without those of many nodes.
+const TRAFFIC_LINES: usize = 20;
+
 /// A panel that can have the focus, in the order of the numbers on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Panel {
@@ -117,10 +122,15 @@ impl Desk {
     /// The whole screen again; whether it was not.
     pub(super) fn unzoom(&mut self) -> bool {
         let was = std::mem::take(&mut self.zoomed);
-        if was && self.focus == Panel::People && !self.shows_people() {
+        self.settle_focus();
+        was
+    }
+
+    /// No focus on what is not on screen.
+    pub(super) fn settle_focus(&mut self) {
+        if self.focus == Panel::People && !self.zoomed && !self.shows_people() {
             self.focus_on(Panel::Log);
         }
-        was
     }
 
     /// The panel that has the whole room, below header, band and gauge. A dialog is read beside everything that it
@@ -139,12 +149,16 @@ impl Desk {
     pub(super) fn scroll_panel(&mut self, by: isize, status: &Status) {
         let snapshot = &status.snapshot;
         let lines = match self.focus {
-            Panel::Phases => snapshot.steps.len(),
+            // Each step has a line of its own, one or two for what it waits for, and there are the closed gates.
+            Panel::Phases => snapshot.steps.len() * 3 + snapshot.gates.len(),
             Panel::People => snapshot.people.consoles.len() + snapshot.log.len(),
-            Panel::Traffic => snapshot.split.configured.as_ref().map_or(0, |configured| configured.nodes.len()),
+            Panel::Traffic => TRAFFIC_LINES + snapshot.split.configured.as_ref().map_or(0, |it| it.nodes.len()),
             // These keep their own place, or have nothing to scroll.
             Panel::Signals | Panel::Checks | Panel::Log => 0,
         };
-        self.panel_from = self.panel_from.saturating_add_signed(-by).min(lines);
+        // What is on screen anyway needs no scrolling.
+        let room = self.size.filter(|_| self.zoomed).map_or(0, |(_, height)| height.saturating_sub(AROUND_ZOOM));
+        let last = lines.saturating_sub(room.into());
+        self.panel_from = self.panel_from.saturating_add_signed(-by).min(last);
     }
 }

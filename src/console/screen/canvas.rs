@@ -97,10 +97,12 @@ impl<'b> Canvas<'b> {
         pieces.extend_from_slice(title);
         pieces.push((" ".to_owned(), style));
         let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
-        let tail = fit::cut(self.look, tail, area.width.saturating_sub(used + 4));
+        let room = area.width.saturating_sub(used);
+        let tail = fit::cut(self.look, tail, room.saturating_sub(2));
         let length = fit::columns(self.look, &tail);
         if length > 0 {
-            let x = area.right() - length - 3;
+            // The rule goes on behind the tail where there is room for it.
+            let x = area.right() - length - if length + 3 < room { 3 } else { 2 };
             self.text(x, y, 1, " ", style);
             self.pieces(x + 1, y, length, &tail);
             self.text(x + 1 + length, y, 1, " ", style);

@@ -1,6 +1,6 @@
 //! The plan's steps, where the run is among them, and when the next ones can be reached.
 
-use super::canvas::{Canvas, Piece};
+use super::canvas::{Canvas, Piece, wrap};
 use super::fit::{Part, columns, fit};
 use super::look::Ink;
 use super::{View, piece};
@@ -12,6 +12,10 @@ use std::time::Duration;
 
 /// Dashes between two steps, from most room to least.
 const DASHES: [usize; 4] = [10, 4, 2, 1];
+/// Column at which a step's notes stand: behind its name.
+const NOTES_AT: u16 = 12;
+/// The same, as a format's width.
+const NOTES_INDENT: usize = NOTES_AT as usize;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
@@ -33,10 +37,10 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     let bake = [piece(bake_words(view, snapshot), look.ink(Ink::Plain))];
     let inside = canvas.panel_frame(area, view, Panel::Phases, &[], &bake);
     let width = inside.width.saturating_sub(2);
-    let dashes = DASHES
-        .into_iter()
-        .find(|dashes| columns(look, &timeline(canvas, snapshot, *dashes)) <= width)
-        .unwrap_or(DASHES[DASHES.len() - 1]);
+    let within =
+        |room: u16| DASHES.into_iter().find(|dashes| columns(look, &timeline(canvas, snapshot, *dashes)) <= room);
+    // Half of the room is for when 100 % can be reached.
+    let dashes = within(width / 2).or_else(|| within(width)).unwrap_or(1);
     canvas.pieces(inside.x + 1, inside.y, width, &timeline(canvas, snapshot, dashes));
     canvas.pieces(inside.x + 1, inside.y + 1, width, &below(canvas, view, snapshot, dashes, width));
 }
@@ -104,7 +108,8 @@ fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usiz
     }
     let mut parts = vec![Part::new(0, vec![piece(times, dim)])];
     if let Some((last, earliest)) = snapshot.steps.last().zip(earliest(snapshot).pop().flatten()) {
-        let words = not_before(view, snapshot, &earliest);
+        let waits = earliest.waits_at.as_ref().map_or_else(String::new, |at| format!(", plus {at}"));
+        let words = format!("{}{waits}", not_before(view, snapshot, &earliest));
         let long = earliest.behind_words().map_or_else(String::new, |behind| format!(", {behind}"));
         let style = look.ink(Ink::Plain);
         let part = Part::new(1, vec![piece(format!("{} {words}{long}", last.split), style)]);
@@ -193,14 +198,13 @@ fn between(from: Wall, to: Wall) -> Duration {
     Duration::from_millis(u64::try_from(to.millis().saturating_sub(from.millis())).unwrap_or(0))
 }
 
-/// `not before 12:04:10Z, plus the hold at 50%`.
+/// `not before 12:04:10Z`: bakes alone, whoever waits, waits on top.
 fn not_before(view: &View<'_>, snapshot: &Snapshot, earliest: &Earliest) -> String {
     if view.is_cut_off() {
         return "not before: ?".to_owned();
     }
     let held = if snapshot.phase == Phase::Held { " if resumed now" } else { "" };
-    let waits = earliest.waits_at.as_ref().map_or_else(String::new, |at| format!(", plus {at}"));
-    format!("not before {}{held}{waits}", earliest.at.clock())
+    format!("not before {}{held}", earliest.at.clock())
 }
 
 /// `as planned`, `00:08 behind plan`, `00:08 ahead of plan`.
@@ -220,30 +224,42 @@ pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     let inside =
         canvas.panel_frame(area, view, Panel::Phases, &[piece("plan against actual", look.ink(Ink::Dim))], &bake);
     let (x, width) = (inside.x + 1, inside.width.saturating_sub(2));
-    let mut lines = vec![vec![before(canvas, snapshot)]];
-    let earliest = earliest(snapshot);
-    let first = snapshot.steps.first().and_then(|step| step.reached);
-    for (step, earliest) in snapshot.steps.iter().zip(earliest) {
-        lines.push(step_line(canvas, view, snapshot, step, first, earliest.as_ref(), width));
-        let notes = notes(view, snapshot, step);
-        if !notes.is_empty() {
-            lines.push(vec![piece(format!("           {}", notes.join("; ")), look.ink(Ink::Dim))]);
-        }
-    }
-    if let Some(rollback) = &snapshot.rollback {
-        let words = format!("back, since {} by {}: {}", rollback.accepted.clock(), rollback.by, rollback.reason);
-        lines.push(vec![piece(words, look.ink(Ink::Bold))]);
-    }
-    let end = match first {
-        Some(first) => format!("T+ counts from {}, when the first step was reached", first.clock()),
-        None => "T+ counts from when the first step is reached".to_owned(),
-    };
-    lines.push(vec![piece(format!("{end}; \"not before\": bakes alone, no waiting"), look.ink(Ink::Dim))]);
+    let lines = zoomed_lines(canvas, view, snapshot, width);
     let rows = usize::from(inside.height);
     let start = view.desk.panel_from.min(lines.len().saturating_sub(rows));
     for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
         canvas.pieces(x, inside.y + row as u16, width, line);
     }
+}
+
+fn zoomed_lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {
+    let look = canvas.look;
+    let (plain, dim) = (look.ink(Ink::Plain), look.ink(Ink::Dim));
+    let mut lines = vec![vec![before(canvas, snapshot)]];
+    let first = snapshot.steps.first().and_then(|step| step.reached);
+    for (step, earliest) in snapshot.steps.iter().zip(earliest(snapshot)) {
+        lines.push(step_line(canvas, view, snapshot, step, first, earliest.as_ref(), width));
+        let notes = notes(view, snapshot, step, earliest.as_ref()).join("; ");
+        let wrapped = wrap(&notes, width.saturating_sub(NOTES_AT)).into_iter().filter(|line| !line.is_empty());
+        lines.extend(wrapped.map(|line| vec![piece(format!("{:NOTES_INDENT$}{line}", ""), dim)]));
+    }
+    if let Some(rollback) = &snapshot.rollback {
+        let words = format!("back, since {} by {}: {}", rollback.accepted.clock(), rollback.by, rollback.reason);
+        lines.push(vec![piece(words, look.ink(Ink::Bold))]);
+    }
+    let closed = snapshot.gates.iter().filter(|gate| !gate.is_open());
+    for gate in closed.filter(|_| snapshot.next.is_some() && !view.is_cut_off()) {
+        let (mark, _) = look.verdict_words(gate.verdict);
+        let style = look.verdict(gate.verdict);
+        lines.push(vec![piece(format!("{mark} closed gate: {}: {}", gate.name, gate.detail), style)]);
+    }
+    let counts = match first {
+        Some(first) => format!("T+ counts from {}, when the first step was reached.", first.clock()),
+        None => "T+ counts from when the first step is reached.".to_owned(),
+    };
+    let words = format!("{counts} Not before: bakes alone; holds, people and breaches come on top.");
+    lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, plain)]));
+    lines
 }
 
 /// `► 25%*    plan T+00:20   reached 12:00:43Z T+00:28  00:08 behind plan`.
@@ -272,9 +288,7 @@ fn step_line(
             against = at.map(|at| against_plan(at, step.planned));
         }
         (None, Some(earliest)) => {
-            let words = not_before(view, snapshot, earliest);
-            let short = not_before(view, snapshot, &Earliest { waits_at: None, ..earliest.clone() });
-            parts.push(Part::new(0, vec![piece(words, plain)]).or(vec![piece(short, plain)]));
+            parts.push(Part::new(0, vec![piece(not_before(view, snapshot, earliest), plain)]));
             against = earliest.behind_words().filter(|_| !view.is_cut_off());
         }
         (None, None) if step.state == StepState::Going => {
@@ -287,7 +301,7 @@ fn step_line(
 }
 
 /// What a step asks for: its bake, a person, an approval; and what cannot be taken back from it.
-fn notes(view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Vec<String> {
+fn notes(view: &View<'_>, snapshot: &Snapshot, step: &StepView, earliest: Option<&Earliest>) -> Vec<String> {
     let mut notes = Vec::new();
     if step.state == StepState::Now && snapshot.bake.is_some() && !snapshot.phase.is_back() {
         notes.push(bake_words(view, snapshot));
@@ -296,6 +310,9 @@ fn notes(view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Vec<String> {
     }
     if step.hold {
         notes.push("hold point: a person moves on from here".to_owned());
+    }
+    if let Some(waits_at) = earliest.and_then(|earliest| earliest.waits_at.as_ref()) {
+        notes.push(format!("plus however long {waits_at} takes"));
     }
     match &step.approval {
         Some((role, None)) => notes.push(format!("needs the approval of {role}: none yet")),

@@ -79,13 +79,16 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) {
     let look = canvas.look;
     let dim = look.ink(Ink::Dim);
-    let tail = tight(value_pieces(canvas, view, snapshot, signal));
-    let chip = &snapshot.environments[signal.role].chip;
+    let name = format!("{} {}", signal.signal, snapshot.environments[signal.role].chip);
+    // The value and its limit are whole; then come the count of requests, the panel's number and the reach.
+    let parts = tight(value_pieces(canvas, view, snapshot, signal));
+    let tail = fit(look, &parts, " ", area.width.saturating_sub(canvas::width_of(&name) + 7));
     let title = [
-        Part::new(0, vec![piece(format!("3 {} {chip}", signal.signal), look.ink(Ink::Bold))]),
-        Part::new(1, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
+        Part::new(1, vec![piece("3", look.ink(Ink::Bold))]),
+        Part::new(0, vec![piece(name, look.ink(Ink::Bold))]),
+        Part::new(2, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
     ];
-    let title = fit(look, &title, "  ", area.width.saturating_sub(columns(look, &tail) + 7));
+    let title = fit(look, &title, " ", area.width.saturating_sub(columns(look, &tail) + 7));
     let inside = canvas.frame(area, &title, &tail, view.desk.focus == Panel::Signals);
     if inside.height < AROUND_PLOT - 1 {
         return;
@@ -164,15 +167,10 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
     ]
 }
 
-/// Without the blanks that line up rows: a frame has one value.
-fn tight(pieces: Vec<Piece>) -> Vec<Piece> {
+/// Without the blanks that line up rows: a frame has one value. The count of requests is what is left out first.
+fn tight(pieces: Vec<Piece>) -> Vec<Part> {
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
-    let mut tight: Vec<Piece> = Vec::new();
-    for (text, style) in words.filter(|(text, _)| !text.is_empty()) {
-        let gap = if tight.is_empty() { "" } else { " " };
-        tight.push((format!("{gap}{text}"), style));
-    }
-    tight
+    words.enumerate().map(|(index, words)| Part::new(u8::from(index == 2), vec![words])).collect()
 }
 
 /// The mark of a value, the value, and its ink.

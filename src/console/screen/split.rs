@@ -47,7 +47,7 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         let words = format!("{} for {}", drift.words, age_words(view.age(drift.since)));
         say("DRIFT", &words, look.ink(Ink::Critical));
     }
-    if let Some(rate) = snapshot.split.still_on_candidate {
+    if let Some(rate) = snapshot.split.still_on_candidate.filter(|_| snapshot.phase.is_back()) {
         say("still there", &format!("{rate:.1} requests a second on candidate beyond its floor"), look.ink(Ink::Warn));
     }
     let (words, style) = failed(canvas, snapshot);

@@ -16,7 +16,7 @@ use std::time::Duration;
 const MEASURED_STALE: Duration = Duration::from_secs(5);
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(16));
+    let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(14));
     canvas.panel_rule(area, view, Panel::Traffic, &[], &target);
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     environments(canvas, inside, area.y + 1, view, snapshot);
