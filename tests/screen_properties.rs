@@ -187,6 +187,23 @@ fn every_state_around_the_borders_between_layouts() {
 }
 
 #[test]
+fn every_zoom_at_small_sizes_and_around_the_borders_between_layouts() {
+    let small = (0..24).step_by(3).flat_map(|width| (0..14).map(move |height| (width, height)));
+    let borders = [60, 79, 80, 109, 110, 159, 160, 299];
+    let borders =
+        borders.into_iter().flat_map(|width| [13, 14, 21, 22, 33, 34, 49, 50, 99].map(|height| (width, height)));
+    let sizes: Vec<(u16, u16)> = small.chain(borders).collect();
+    for keys in ["11", "22", "33www", "44", "55", "6"] {
+        for status in [baking(), auto_held()] {
+            let shot = Shot::from_status("zoom", status).keys(keys);
+            for (width, height) in &sizes {
+                check(&shot.buffer(*width, *height, shots::UNICODE), shots::UNICODE);
+            }
+        }
+    }
+}
+
+#[test]
 fn many_checks_and_none() {
     for count in [0, 1, 9, 11, 40] {
         let mut status = baking();

@@ -10,9 +10,9 @@ use ratatui::style::{Color, Modifier};
 use scene::{Scene, alice, bob};
 use shots::{ASCII, MONO, Shot, UNICODE, auto_held, baking, text_of};
 use warroom::console::screen::{Look, Theme};
-use warroom::domain::{Clean, Person, Rights};
-use warroom::engine::{Command, Event};
-use warroom::wire::Status;
+use warroom::domain::{Clean, PerRole, Person, Rights};
+use warroom::engine::{Command, Event, HOUR_POINTS, SERIES_POINTS};
+use warroom::wire::{FromKeeper, Status, encode};
 
 const SIZES: [(u16, u16); 5] = [(80, 22), (80, 23), (100, 30), (120, 40), (200, 60)];
 const LOOKS: [Theme; 5] = [Theme::Dark, Theme::Light, Theme::Cvd, Theme::Sixteen, Theme::Mono];
@@ -140,6 +140,25 @@ fn the_reach_is_in_the_title_and_a_late_console_sees_the_hour() {
     }
     let text = Shot::of("late", &scene).keys("wwww").text(80, 23, UNICODE);
     assert!(text.contains("last 1m"), "{text}");
+}
+
+/// Every second to every console: an hour of it must not be more than a slow link carries.
+#[test]
+fn an_hour_of_charts_stays_small_on_the_wire() {
+    let mut scene = Scene::at_step(1);
+    // No two values alike, as in life.
+    for part in 0..370 {
+        let wave = f64::from(part * 37 % 101) / 997.0;
+        scene.error_ratio = PerRole { stable: 0.0021 + wave / 90.0, candidate: 0.0024 + wave / 70.0 };
+        scene.p99 = PerRole { stable: 0.094 + wave, candidate: 0.103 + wave };
+        scene.run(10.0);
+    }
+    let status = scene.status();
+    for signal in &status.snapshot.signals {
+        assert_eq!((signal.points.len(), signal.hour.len()), (SERIES_POINTS, HOUR_POINTS));
+    }
+    let frame = encode(&FromKeeper::Status(Box::new(status)));
+    assert!(frame.len() < 36_000, "{} bytes", frame.len());
 }
 
 #[test]

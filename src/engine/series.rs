@@ -60,9 +60,9 @@ impl Series {
         Some(Due { second, missed, stands_for_them })
     }
 
-    /// Takes a row's value of the due second in.
-    pub fn push(&mut self, role: Role, errors: bool, due: Due, value: Option<f64>) {
-        let value = value.filter(|value| value.is_finite()).map(four_digits);
+    /// Takes a row's value of the due second in, rounded on its own side of the row's limit.
+    pub fn push(&mut self, role: Role, errors: bool, due: Due, value: Option<f64>, limit: Option<f64>) {
+        let value = value.filter(|value| value.is_finite()).map(|value| three_digits(value, limit));
         let past = if errors { &mut self.errors[role] } else { &mut self.latency[role] };
         // More than the rings hold would only be dropped again.
         let longest = HOUR_POINTS as u64 * HOUR_POINT_SECONDS;
@@ -113,16 +113,18 @@ impl Past {
     }
 }
 
-/// Four digits that count, never less than the value: so what is over a limit stays over it, and what is not does
-/// not get there, as plans write limits with no more digits. It keeps a snapshot small.
-fn four_digits(value: f64) -> f32 {
+/// Three digits that count, never less than the value, and never over a limit that the value is not over: a picture
+/// needs no more, and they keep a snapshot small.
+fn three_digits(value: f64, limit: Option<f64>) -> f32 {
     if value <= 0.0 {
         return 0.0;
     }
-    let scale = 10_f64.powi(3 - value.log10().floor() as i32);
-    // Less than what a float knows: 0.03 × 10⁵ must not become 3001.
+    let scale = 10_f64.powi(2 - value.log10().floor() as i32);
+    // A little less, as 0.03 × 10⁴ may come out above 300.
     let rounded = (value * scale - 1e-6).ceil() / scale;
-    (if rounded.is_finite() { rounded } else { value }) as f32
+    let rounded = if rounded.is_finite() { rounded } else { value };
+    let within = limit.filter(|limit| value <= *limit);
+    within.map_or(rounded, |limit| rounded.min(limit)) as f32
 }
 
 /// The middle one of what is known.
@@ -145,7 +147,7 @@ mod tests {
         let mut series = Series::default();
         for (millis, value) in looks {
             if let Some(due) = series.due(at(millis)) {
-                series.push(Role::Stable, true, due, value);
+                series.push(Role::Stable, true, due, value, None);
             }
         }
         series
@@ -165,7 +167,7 @@ mod tests {
         let seconds = 0..HOUR_POINT_SECONDS * 3;
         let series = drawn(seconds.map(|second| {
             let known = second < HOUR_POINT_SECONDS || second == 30;
-            (second * 1000, known.then(|| if second == 5 { 0.5 } else { 0.1 }))
+            (second * 1000, known.then_some(if second == 5 { 0.5 } else { 0.1 }))
         }));
         let hour: Vec<_> = series.of(Role::Stable, true).hour.iter().copied().collect();
         assert_eq!(hour, [Some(0.5), None, Some(0.1)]);
@@ -184,16 +186,17 @@ mod tests {
 
     #[test]
     fn rounding_never_moves_a_value_over_or_under_its_limit() {
-        for limit in [0.03, 0.07, 0.005, 0.45, 0.2, 2.0, 1.005, 12_345.0_f64] {
-            assert!(four_digits(limit) <= limit as f32 * 1.001);
-            if limit < 10_000.0 {
-                assert!(four_digits(limit) <= limit as f32, "{limit} became {}", four_digits(limit));
+        for limit in [0.03, 0.07, 0.005, 0.45, 0.2, 2.0, 0.023_75, 1.005, 12_345.0_f64] {
+            for near in [1.0, 0.9999, 0.99, 0.5] {
+                let point = three_digits(limit * near, Some(limit));
+                assert!(point <= limit as f32, "{near} of {limit} became {point}");
+                assert!(f64::from(point) >= limit * near * 0.999_999, "{near} of {limit} became {point}");
             }
-            assert!(four_digits(limit * 1.0001) > limit as f32, "{limit}");
+            assert!(three_digits(limit * 1.0001, Some(limit)) > limit as f32, "{limit}");
         }
-        assert!(four_digits(0.0).abs() < f32::EPSILON);
+        assert!(three_digits(0.0, None).abs() < f32::EPSILON);
         for odd in [f64::MAX, f64::MIN_POSITIVE, -1.0] {
-            assert!(!four_digits(odd).is_nan(), "{odd}");
+            assert!(!three_digits(odd, Some(0.5)).is_nan(), "{odd}");
         }
     }
 

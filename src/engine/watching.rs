@@ -391,10 +391,11 @@ impl Engine {
         let Some(due) = self.series.due(self.now) else { return };
         for role in Role::BOTH {
             for errors in [true, false] {
-                let reading = self.read(&self.plan.charted(role, errors));
+                let subject = self.plan.charted(role, errors);
+                let (reading, limit) = (self.read(&subject), self.limit_of(&subject));
                 // A value older than its limit is not drawn again: the chart then has a gap.
                 let is_fresh = self.now.since(reading.at) <= self.freshness().late;
-                self.series.push(role, errors, due, reading.value.ok().filter(|_| is_fresh));
+                self.series.push(role, errors, due, reading.value.ok().filter(|_| is_fresh), limit);
             }
         }
     }

@@ -257,7 +257,7 @@ impl Engine {
     }
 
     /// The candidate's limit is drawn on both environments' rows: they share one scale.
-    fn limit_of(&self, subject: &Subject) -> Option<f64> {
+    pub(in crate::engine) fn limit_of(&self, subject: &Subject) -> Option<f64> {
         let of = |role: Role| {
             self.plan
                 .guardrails
