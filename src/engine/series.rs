@@ -21,6 +21,8 @@ pub(super) struct Past {
     pub seconds: VecDeque<Option<f32>>,
     /// The worst of each [`HOUR_POINT_SECONDS`], counted from boot; a gap only where a whole part has none.
     pub hour: VecDeque<Option<f32>>,
+    /// The newest value that was known, as it was.
+    known: Option<f64>,
 }
 
 /// The past of error ratio and latency of both environments.
@@ -62,8 +64,10 @@ impl Series {
 
     /// Takes a row's value of the due second in, rounded on its own side of the row's limit.
     pub fn push(&mut self, role: Role, errors: bool, due: Due, value: Option<f64>, limit: Option<f64>) {
-        let value = value.filter(|value| value.is_finite()).map(|value| three_digits(value, limit));
         let past = if errors { &mut self.errors[role] } else { &mut self.latency[role] };
+        let value = value.filter(|value| value.is_finite());
+        past.known = value.or(past.known);
+        let value = value.map(|value| three_digits(value, limit));
         // More than the rings hold would only be dropped again.
         let longest = HOUR_POINTS as u64 * HOUR_POINT_SECONDS;
         for second in due.second - due.missed.min(longest)..due.second {
@@ -98,6 +102,11 @@ impl Series {
 }
 
 impl Past {
+    /// The newest value that was known; `None` when that is longer ago than the finer ring reaches.
+    pub fn last_known(&self) -> Option<f64> {
+        self.known.filter(|_| self.seconds.iter().any(Option::is_some))
+    }
+
     fn push(&mut self, second: u64, value: Option<f32>) {
         self.seconds.push_back(value);
         let surplus = self.seconds.len().saturating_sub(SERIES_POINTS);

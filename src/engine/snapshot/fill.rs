@@ -241,7 +241,7 @@ impl Engine {
                     unit: self.plan.metrics.unit(&subject.signal),
                     signal: subject.signal,
                     role,
-                    last_known: past.seconds.iter().rev().find_map(|point| point.map(f64::from)),
+                    last_known: past.last_known(),
                     absence: reading.value.as_ref().err().cloned(),
                     value: reading.value.map_err(|absence| Clean::new(absence.to_string())),
                     at: reading.at,
