@@ -7,11 +7,11 @@ mod shots;
 
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use scene::{Scene, alice, bob};
+use scene::{Scene, alice, bob, demo_text, plan_of};
 use shots::{ASCII, MONO, Shot, UNICODE, auto_held, baking, text_of};
 use warroom::console::screen::{Look, Theme};
 use warroom::domain::{Clean, PerRole, Person, Rights};
-use warroom::engine::{Command, Event, HOUR_POINTS, SERIES_POINTS};
+use warroom::engine::{Command, Event, HOUR_POINTS, Mode, SERIES_POINTS};
 use warroom::wire::{FromKeeper, Status, encode};
 
 const SIZES: [(u16, u16); 5] = [(80, 22), (80, 23), (100, 30), (120, 40), (200, 60)];
@@ -168,13 +168,39 @@ fn the_timeline_says_when_a_step_can_be_reached_and_what_that_waits_for() {
     assert!(line(" 5% ").contains("reached 12:00:15Z T+00:00"), "{text}");
     assert!(line("► 25%").contains("plan T+00:20") && line("► 25%").contains("behind plan"), "{text}");
     assert!(line("○ 50%*").contains("not before 12:0"), "{text}");
-    assert!(text.contains("plus however long the hold at 50% takes"), "{text}");
+    assert!(text.contains("plus the wait for the hold at 50%"), "{text}");
     assert!(text.contains("hold point: a person moves on from here"), "{text}");
     // Whoever reads an old picture must not plan with it.
     let old = Shot::from_status("old", baking()).keys("22").later(74_000).text(120, 40, UNICODE);
     assert!(old.contains("not before: ?") && !old.contains("not before 12"), "{old}");
     let back = Shot::from_status("back", shots::rolled_back_scene().status()).keys("22").text(120, 40, UNICODE);
     assert!(!back.contains("not before 1"), "{back}");
+}
+
+#[test]
+fn an_approval_that_is_missing_is_waited_for_and_one_that_is_given_is_named() {
+    let text = demo_text().replace("split = \"50 %\"\n", "split = \"50 %\"\napproval = \"ops\"\n");
+    let mut scene = Scene::of(plan_of(&text), Mode::Drive);
+    scene.run(15.0);
+    scene.advance();
+    scene.run(28.0);
+    scene.advance();
+    scene.run(10.0);
+    // Notes are wrapped: only their words count.
+    let words_of = |scene: &Scene| {
+        let text = Shot::of("approval", scene).keys("22").text(120, 40, UNICODE).replace('║', " ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let missing = words_of(&scene);
+    let waits = "plus the wait for the approval of 50% and the hold at 50%";
+    for words in ["needs the approval of ops: none yet", waits] {
+        assert!(missing.contains(words), "{words}\n{missing}");
+    }
+    scene.event(Event::ConsoleCame { console: 2, by: bob(), rights: Rights::Full });
+    scene.command(bob(), Command::Approve);
+    let given = words_of(&scene);
+    assert!(given.contains("approved for ops by bob"), "{given}");
+    assert!(given.contains("plus the wait for the hold at 50%"), "{given}");
 }
 
 /// A line that a plan is judged by stays in sight when there are more than fit.

@@ -102,24 +102,28 @@ fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usiz
         let width = label + dashes + 2;
         let text = match step.reached {
             Some(wall) => wall.clock().chars().take(8).collect::<String>(),
+            // After a rollback nothing more is reached.
+            None if snapshot.rollback.is_some() => "-".to_owned(),
             None => elapsed(step.planned),
         };
         times.push_str(&format!("{text:>width$}"));
     }
     let mut parts = vec![Part::new(0, vec![piece(times, dim)])];
     if let Some((last, earliest)) = snapshot.steps.last().zip(earliest(snapshot).pop().flatten()) {
-        let waits = earliest.waits_at.as_ref().map_or_else(String::new, |at| format!(", plus {at}"));
-        let words = format!("{}{waits}", not_before(view, snapshot, &earliest));
-        let long = earliest.behind_words().map_or_else(String::new, |behind| format!(", {behind}"));
+        let words = format!("{} {}", last.split, not_before(view, snapshot, &earliest));
         let style = look.ink(Ink::Plain);
-        let part = Part::new(1, vec![piece(format!("{} {words}{long}", last.split), style)]);
-        parts.push(part.or(vec![piece(format!("{} {words}", last.split), style)]));
+        parts.push(Part::new(1, vec![piece(words, style)]));
+        if !earliest.waits.is_empty() {
+            parts.push(Part::new(2, vec![piece(format!("plus {}", earliest.waits.join(" and ")), style)]));
+        }
+        let behind = earliest.behind_words().filter(|_| !view.is_cut_off());
+        parts.extend(behind.map(|words| Part::new(3, vec![piece(words, style)])));
     }
-    if snapshot.steps.iter().any(|step| step.reached.is_none()) {
-        parts.push(Part::new(3, vec![piece("T+ as planned", dim)]));
+    if snapshot.rollback.is_none() && snapshot.steps.iter().any(|step| step.reached.is_none()) {
+        parts.push(Part::new(5, vec![piece("T+ as planned", dim)]));
     }
     if snapshot.steps.iter().any(|step| step.hold) {
-        parts.push(Part::new(2, vec![piece("* hold point", dim)]));
+        parts.push(Part::new(4, vec![piece("* hold point", dim)]));
     }
     fit(look, &parts, "   ", width)
 }
@@ -152,7 +156,7 @@ struct Earliest {
     /// Since the first step was reached, and what the plan has there; `None` before that.
     since_first: Option<(Duration, Duration)>,
     /// Hold points and missing approvals on the way: how long those last nobody can say.
-    waits_at: Option<String>,
+    waits: Vec<String>,
 }
 
 impl Earliest {
@@ -168,18 +172,18 @@ fn earliest(snapshot: &Snapshot) -> Vec<Option<Earliest>> {
     let first = steps.first().and_then(|step| step.reached);
     let from = steps.iter().rposition(|step| step.state != StepState::ToCome);
     let mut wait = Duration::ZERO;
-    let mut waits_at = None;
+    let mut waits = Vec::new();
     let mut views = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
         if from.is_some_and(|from| index <= from) || over {
             views.push(None);
         } else {
             if let Some((_, None)) = &step.approval {
-                waits_at.get_or_insert_with(|| format!("the approval of {}", step.split));
+                waits.push(format!("the approval of {}", step.split));
             }
             let at = snapshot.wall.plus(wait);
             let since_first = first.map(|first| (between(first, at), step.planned));
-            views.push(Some(Earliest { at, since_first, waits_at: waits_at.clone() }));
+            views.push(Some(Earliest { at, since_first, waits: waits.clone() }));
         }
         if from.is_none_or(|from| index >= from) {
             wait += match snapshot.bake.filter(|_| step.state == StepState::Now) {
@@ -187,7 +191,7 @@ fn earliest(snapshot: &Snapshot) -> Vec<Option<Earliest>> {
                 None => step.bake,
             };
             if step.hold {
-                waits_at.get_or_insert_with(|| format!("the hold at {}", step.split));
+                waits.push(format!("the hold at {}", step.split));
             }
         }
     }
@@ -203,8 +207,13 @@ fn not_before(view: &View<'_>, snapshot: &Snapshot, earliest: &Earliest) -> Stri
     if view.is_cut_off() {
         return "not before: ?".to_owned();
     }
-    let held = if snapshot.phase == Phase::Held { " if resumed now" } else { "" };
-    format!("not before {}{held}", earliest.at.clock())
+    let begun = snapshot.steps.iter().any(|step| step.state != StepState::ToCome);
+    let only = match (begun, snapshot.phase == Phase::Held) {
+        (true, true) => " if resumed now",
+        (true, false) => "",
+        (false, _) => " if started now",
+    };
+    format!("not before {}{only}", earliest.at.clock())
 }
 
 /// `as planned`, `00:08 behind plan`, `00:08 ahead of plan`.
@@ -311,8 +320,8 @@ fn notes(view: &View<'_>, snapshot: &Snapshot, step: &StepView, earliest: Option
     if step.hold {
         notes.push("hold point: a person moves on from here".to_owned());
     }
-    if let Some(waits_at) = earliest.and_then(|earliest| earliest.waits_at.as_ref()) {
-        notes.push(format!("plus however long {waits_at} takes"));
+    if let Some(earliest) = earliest.filter(|earliest| !earliest.waits.is_empty()) {
+        notes.push(format!("plus the wait for {}", earliest.waits.join(" and ")));
     }
     match &step.approval {
         Some((role, None)) => notes.push(format!("needs the approval of {role}: none yet")),
