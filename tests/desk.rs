@@ -16,3 +16,5 @@ mod scene;
 mod sitting;
 #[path = "desk/stray.rs"]
 mod stray;
+#[path = "desk/typing.rs"]
+mod typing;

@@ -349,6 +349,11 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         introduction,
         ascii: view.ascii,
         theme: view.theme.clone(),
+        // What the demo leaves behind must not go away with it.
+        reports: if demo.is_some() { std::env::temp_dir() } else { places::places()?.run(&found.run) },
+        keymap: console::desk::keymap::Keymap::default(),
+        mouse: false,
+        bell: true,
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()

@@ -4,6 +4,7 @@
 //! socket, and writes the terminal.
 
 pub mod desk;
+mod export;
 mod fresh;
 mod link;
 pub mod screen;
@@ -14,6 +15,7 @@ pub use shell::{ConsoleError, run};
 
 use crate::domain::RunId;
 use crate::wire::{Introduction, Status};
+use desk::keymap::Keymap;
 use std::path::PathBuf;
 
 /// What a console is opened with.
@@ -27,10 +29,18 @@ pub struct ConsoleOptions {
     pub introduction: Introduction,
     /// Whether to draw with ASCII only.
     pub ascii: bool,
-    /// `dark`, `light` or `mono`; `None` as the terminal says.
+    /// One of [`desk::THEMES`]; `None` as the terminal says.
     pub theme: Option<String>,
     /// A line for somebody who sees it for the first time.
     pub help: Option<&'static str>,
+    /// The folder for reports.
+    pub reports: PathBuf,
+    /// What the keys are.
+    pub keymap: Keymap,
+    /// Whether the terminal is asked for wheel and clicks, which focus and scroll and nothing else.
+    pub mouse: bool,
+    /// Whether it rings.
+    pub bell: bool,
     /// `WARROOM_STATE_DIR` for a direct rollback started from here.
     pub state_dir: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the shell is the console's impure part: it owns its tasks and threads")]
 
 use super::desk::{Act, Desk, Input, STALL};
+use super::export;
 use super::link::{self, FromLink};
 use super::screen::{self, Look, Theme, View};
 use super::terminal::{self, Screen};
@@ -23,6 +24,8 @@ use tokio::sync::mpsc;
 const TICK: Duration = Duration::from_secs(1);
 /// Keys that wait while a frame is drawn.
 const KEYS_MAX: usize = 256;
+/// Reports that are being written at one time; whoever asks for more waits for these.
+const REPORTS_MAX: usize = 4;
 /// Time between two bells.
 const BELL_EVERY: Duration = Duration::from_secs(30);
 
@@ -42,6 +45,8 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     let (direct, directs) = mpsc::channel(KEYS_MAX);
     let (width, height) = screen.size();
     let mut desk = Desk::new(fastrand::u64(..));
+    desk.keymap = options.keymap.clone();
+    let (report, reports) = mpsc::channel(REPORTS_MAX);
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
     let shell = Shell {
         desk,
@@ -51,11 +56,13 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         look,
         commands,
         direct,
+        report,
+        opened_at: clock::mono(),
         rang_at: None,
         exit: ConsoleExit::default(),
         options,
     };
-    shell.turn(keys(), messages, directs, notices).await
+    shell.turn(keys(), messages, directs, notices, reports).await
 }
 
 /// Reads the terminal on a thread of its own: crossterm's read blocks.
@@ -79,6 +86,8 @@ struct Shell {
     look: Look,
     commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
     direct: mpsc::Sender<String>,
+    report: mpsc::Sender<String>,
+    opened_at: Mono,
     rang_at: Option<Mono>,
     exit: ConsoleExit,
     options: ConsoleOptions,
@@ -91,6 +100,7 @@ impl Shell {
         mut messages: mpsc::Receiver<FromLink>,
         mut directs: mpsc::Receiver<String>,
         mut notices: mpsc::Receiver<String>,
+        mut reports: mpsc::Receiver<String>,
     ) -> Result<ConsoleExit, ConsoleError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -113,6 +123,7 @@ impl Shell {
                 },
                 Some(line) = directs.recv() => Some(Input::Direct(line)),
                 Some(line) = notices.recv() => Some(Input::Notice(line)),
+                Some(line) = reports.recv() => Some(Input::Notice(line)),
                 _ = go_on.recv() => {
                     self.screen.clear()?;
                     Some(Input::Continued)
@@ -150,16 +161,20 @@ impl Shell {
             help: self.options.help,
         };
         let look = self.look;
+        let before = terminal::bytes_written();
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
         failpoint::pass("console drew");
         let now = clock::mono();
         self.desk.flushed(now);
         let lasting = now.since(began);
+        self.desk.figures.drew(terminal::bytes_written() - before, lasting);
+        self.desk.figures.open = now.since(self.opened_at);
         if lasting > STALL {
             let mut dropped = 0;
             while keys.try_recv().is_ok() {
                 dropped += 1;
             }
+            self.desk.figures.keys_dropped += dropped as u64;
             self.desk.stalled(lasting, dropped, now);
         }
         Ok(())
@@ -170,6 +185,7 @@ impl Shell {
             FromLink::Up(person, rights) => {
                 self.rights = rights;
                 self.desk.me = Some(person);
+                self.desk.figures.connections += 1;
                 Some(Input::Linked(true))
             }
             FromLink::Down => Some(Input::Linked(false)),
@@ -200,14 +216,29 @@ impl Shell {
                 Act::Redraw => self.screen.clear()?,
                 Act::Suspend => self.screen.suspend()?,
                 Act::Bell => self.bell()?,
+                Act::Theme(name) => {
+                    self.options.theme = Some(name.to_owned());
+                    self.look = look_of(&self.options);
+                }
+                Act::Export(format) => self.export(format),
             }
         }
         Ok(false)
     }
 
+    /// Writes the run's report beside everything else.
+    fn export(&self, format: super::desk::Format) {
+        let told = self.report.clone();
+        let options = self.options.clone();
+        tokio::spawn(async move {
+            let words = export::write(options, format, clock::wall()).await;
+            let _ = told.send(words).await;
+        });
+    }
+
     fn bell(&mut self) -> io::Result<()> {
         let now = clock::mono();
-        if self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
+        if self.options.bell && self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
             self.rang_at = Some(now);
             Screen::bell()?;
         }

@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether the terminal is ours now; the panic hook and the way out both ask.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -19,6 +19,14 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether a write to the terminal has failed. Told here and not as the write's own result: ratatui's
 /// terminal would print an error when it is dropped, and panic when that cannot be printed either.
 static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Bytes of frames written since the process began.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of frames written since the process began.
+pub(super) fn bytes_written() -> u64 {
+    WRITTEN.load(Ordering::Relaxed)
+}
 
 /// Collects a whole frame and writes it at once: on a slow link half a frame is never seen.
 #[derive(Debug, Default)]
@@ -36,6 +44,7 @@ impl Write for OneWrite {
         if self.frame.is_empty() {
             return Ok(());
         }
+        WRITTEN.fetch_add(self.frame.len() as u64, Ordering::Relaxed);
         let mut out = io::stdout().lock();
         let written = out.write_all(&self.frame).and_then(|()| out.flush());
         self.frame.clear();

@@ -13,7 +13,7 @@ mod values;
 
 pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
 pub use rescue::rescue_card;
-pub use schedule::{needed_requests, schedule};
+pub use schedule::{guardrail_words, needed_requests, schedule};
 pub use section::{PlanError, PlanErrors};
 
 use crate::domain::{Clean, Layout, PerRole, Quantity, Role, Setting, Signal, Slot, Split, Unit, Weights};

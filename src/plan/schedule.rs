@@ -252,7 +252,8 @@ fn own_limits(plan: &Plan, guardrail: &Guardrail) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
+/// `5xx CANDIDATE over 30s: warn > 1.00%, roll back > 5.00%, for 30s; no reading holds`.
+pub fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
     let absent = match guardrail.absent {
         super::OnAbsent::Warn => "warns",
         super::OnAbsent::Hold => "holds",

@@ -270,7 +270,7 @@ fn hazard_40_a_read_only_console_acts_on_nothing_by_key() {
 
 #[test]
 fn hazard_40_nor_by_command_line() {
-    for (name, _) in warroom::console::desk::COMMANDS.iter().filter(|(name, _)| *name != "q") {
+    for name in warroom::console::desk::COMMANDS.iter().map(|word| word.name).filter(|name| *name != "q") {
         let mut sitting = Sitting::baking();
         sitting.rights = Rights::ReadOnly;
         sitting.type_text(&format!(":{name} some words\n"));

@@ -3,24 +3,34 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
 mod commands;
+mod completion;
 pub mod dialog;
 pub mod direct;
+pub mod figures;
 mod following;
 pub mod forward;
 pub mod keymap;
+mod line;
+pub mod manual;
 mod opening;
 mod sending;
+mod typing;
 
-pub use commands::{COMMANDS, Parsed};
+pub use commands::{COMMANDS, Format, THEMES, Word};
+pub use completion::{Candidate, Completion};
 pub use dialog::Dialog;
+pub use line::{HISTORY_MAX, LINE_CHARS_MAX, Line};
+pub use typing::Foreseen;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use direct::{Direct, Standing};
+use figures::Figures;
 use forward::Seen;
-use keymap::{Action, action_of, is_bound_anywhere, is_printable};
+use keymap::{Action, Keymap, is_printable};
+use line::History;
 use std::time::Duration;
 
 /// Text from elsewhere is still coming this long after a key that no person here would press.
@@ -81,6 +91,10 @@ pub enum Act {
     Suspend,
     /// Ring.
     Bell,
+    /// Draw with another palette from now on: one of [`THEMES`].
+    Theme(&'static str),
+    /// Write the run's report to a file.
+    Export(Format),
 }
 
 /// A panel that can have the focus.
@@ -126,8 +140,19 @@ pub struct Desk {
     pub check: usize,
     /// A short message with the time it ends.
     pub flash: Option<(Clean, Mono)>,
-    /// The command line's text, while it is open.
-    pub command_line: Option<String>,
+    /// The command line, while it is open.
+    pub command_line: Option<Line>,
+    /// What the keys are here.
+    pub keymap: Keymap,
+    /// How the console itself fares; the shell tells.
+    pub figures: Figures,
+    history: History,
+    /// Where Tab is among several words.
+    cycle: Option<typing::Cycle>,
+    /// What the keeper last allowed this console.
+    granted: Rights,
+    /// Whether its rights were given up here.
+    gave_up_rights: bool,
     /// The direct rollback that was started from here.
     pub direct: Option<Direct>,
     /// When the keeper last said how things stand.
@@ -176,6 +201,12 @@ impl Desk {
             check: 0,
             flash: None,
             command_line: None,
+            keymap: Keymap::default(),
+            figures: Figures::default(),
+            history: History::default(),
+            cycle: None,
+            granted: Rights::Full,
+            gave_up_rights: false,
             direct: None,
             heard_at: None,
             linked: false,
@@ -206,6 +237,8 @@ impl Desk {
     /// Takes one input in.
     pub fn handle(&mut self, input: Input, now: Mono, status: Option<&Status>, rights: Rights) -> Vec<Act> {
         let mut acts = Vec::new();
+        self.granted = rights;
+        let rights = self.rights(rights);
         // What time has closed must not take the key that comes after.
         self.expire(now);
         if let Some(status) = status.filter(|_| !matches!(input, Input::Heard)) {
@@ -238,6 +271,11 @@ impl Desk {
         acts
     }
 
+    /// What this console may do: what the keeper grants, unless it was given up here.
+    pub fn rights(&self, granted: Rights) -> Rights {
+        if self.gave_up_rights { Rights::ReadOnly } else { granted }
+    }
+
     /// The frame with the present dialog is on the terminal: from now on `y` may mean it.
     pub fn flushed(&mut self, now: Mono) {
         if let Some(dialog) = &mut self.dialog {
@@ -264,7 +302,8 @@ impl Desk {
 
     fn key(&mut self, key: KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         self.isolate_hold(&key, now);
-        if key.modifiers.contains(KeyModifiers::CONTROL) {
+        let is_edited = self.command_line.is_some() && !matches!(key.code, KeyCode::Char('c' | 'l' | 'z'));
+        if key.modifiers.contains(KeyModifiers::CONTROL) && !is_edited {
             return self.control(&key, now, acts);
         }
         if self.escape_rollback(&key, now, status, rights) {
@@ -276,7 +315,7 @@ impl Desk {
         if self.dialog.is_some() {
             return self.dialog_key(&key, now, status, rights, acts);
         }
-        match action_of(&key) {
+        match self.keymap.action_of(&key) {
             Some(action) => self.act(action, &key, now, status, rights, acts),
             None => self.note_unbound(&key, now),
         }
@@ -284,7 +323,7 @@ impl Desk {
 
     /// A printable key that is bound in no mode is the mark of text that was meant for somewhere else.
     fn note_unbound(&mut self, key: &KeyEvent, now: Mono) {
-        if is_printable(key) && !is_bound_anywhere(key) {
+        if is_printable(key) && !self.keymap.is_bound_anywhere(key) {
             self.unbound_at = Some(now);
         }
     }
@@ -364,7 +403,7 @@ impl Desk {
             Action::Hold => self.press_hold(now, status, rights),
             Action::Advance => self.open_advance(now, status, rights),
             Action::Take => self.open_take(now, status, rights),
-            Action::Help => self.dialog = Some(Dialog::help(now)),
+            Action::Help => self.open_help(status, now),
             Action::Quit if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s to quit", now),
             Action::Quit => self.quit(now, acts),
             Action::NextPanel | Action::PreviousPanel => {
@@ -385,7 +424,7 @@ impl Desk {
                 }
             }
             Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
-            Action::CommandLine => self.command_line = Some(String::new()),
+            Action::CommandLine => self.command_line = Some(Line::default()),
             Action::Space => self.flash("H holds traffic", now),
         }
     }
@@ -414,8 +453,8 @@ impl Desk {
         self.hold_pressed = None;
         let flat: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(line) = &mut self.command_line {
-            let room = commands::LINE_CHARS_MAX.saturating_sub(line.chars().count());
-            line.extend(flat.chars().take(room));
+            line.insert(&flat);
+            self.cycle = None;
         } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
             fields.insert(&flat);
         } else {
