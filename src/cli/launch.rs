@@ -3,7 +3,7 @@
 use super::known::{Known, Standing};
 use super::out::complain;
 use super::places::{self, Found, load};
-use super::{Exit, Failure, Outcome, ViewArgs, anew, plain, supervise};
+use super::{Exit, Failure, Outcome, ViewArgs, anew, config, plain, supervise};
 use crate::clock;
 use crate::console::{self, ConsoleExit, ConsoleOptions};
 use crate::domain::{Clean, RunId};
@@ -343,17 +343,18 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
     }
+    let config = config::for_console(view)?;
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
         introduction,
-        ascii: view.ascii,
-        theme: view.theme.clone(),
+        ascii: config.ascii,
+        theme: view.theme.clone().or_else(|| config.theme.map(str::to_owned)),
         // What the demo leaves behind must not go away with it.
         reports: if demo.is_some() { std::env::temp_dir() } else { places::places()?.run(&found.run) },
-        keymap: console::desk::keymap::Keymap::default(),
-        mouse: false,
-        bell: true,
+        keymap: config.keymap,
+        mouse: config.mouse,
+        bell: !config.silent,
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()

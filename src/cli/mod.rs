@@ -5,6 +5,7 @@
 mod act;
 mod anew;
 mod check;
+mod config;
 mod demo;
 mod known;
 mod launch;
@@ -17,6 +18,8 @@ mod roll_back;
 mod show;
 mod supervise;
 mod world_command;
+
+pub use config::{Config, load_config};
 
 use crate::domain::Clean;
 use clap::{Args, Parser, Subcommand};
@@ -261,6 +264,39 @@ enum Command {
     },
 }
 
+impl Command {
+    /// How its console is to look, where it opens one.
+    fn view(&self) -> Option<&ViewArgs> {
+        match self {
+            Self::Run { view, .. }
+            | Self::Watch { view, .. }
+            | Self::Attach { view, .. }
+            | Self::Restart { view, .. } => Some(view),
+            Self::Demo(args) => Some(&args.view),
+            Self::Status { .. }
+            | Self::Advance { .. }
+            | Self::Resume { .. }
+            | Self::Hold { .. }
+            | Self::Rollback(_)
+            | Self::Take { .. }
+            | Self::Approve { .. }
+            | Self::Adopt { .. }
+            | Self::Complete { .. }
+            | Self::SendAgain { .. }
+            | Self::Note { .. }
+            | Self::Unsuspend { .. }
+            | Self::Suspend { .. }
+            | Self::Log { .. }
+            | Self::End { .. }
+            | Self::Plan { .. }
+            | Self::Check { .. }
+            | Self::Init { .. }
+            | Self::World(_)
+            | Self::Keeper { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Args, Clone, Default)]
 struct ViewArgs {
     /// Look only.
@@ -272,6 +308,12 @@ struct ViewArgs {
     /// Draw with ASCII only.
     #[arg(long)]
     ascii: bool,
+    /// Wheel and clicks scroll and focus; they never act on traffic.
+    #[arg(long)]
+    mouse: bool,
+    /// Do without config.toml.
+    #[arg(long)]
+    no_config: bool,
     /// dark, light or mono; without it as the terminal and `NO_COLOR` say.
     #[arg(long, value_name = "THEME", value_parser = ["dark", "light", "mono"])]
     theme: Option<String>,
@@ -385,6 +427,10 @@ fn dispatch(cli: Cli) -> Outcome {
     let name = cli.name.as_deref().map(Clean::new);
     if name.as_ref().is_some_and(|name| name.as_str().trim().is_empty()) {
         return Err(Failure::new(Exit::Usage, "--as needs a name: an empty one is nobody's"));
+    }
+    // Before anything is started: a console that cannot be opened as it is wanted opens nothing.
+    if let Some(view) = cli.command.view().filter(|view| !view.plain) {
+        config::for_console(view)?;
     }
     match cli.command {
         Command::Plan { plan, rate } => plan_command::print(&plan, rate),

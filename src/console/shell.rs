@@ -217,7 +217,7 @@ impl Shell {
                 Act::Suspend => self.screen.suspend()?,
                 Act::Bell => self.bell()?,
                 Act::Theme(name) => {
-                    self.options.theme = Some(name.to_owned());
+                    self.options.theme = (name != "auto").then(|| name.to_owned());
                     self.look = look_of(&self.options);
                 }
                 Act::Export(format) => self.export(format),

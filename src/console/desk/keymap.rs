@@ -275,10 +275,15 @@ impl Key {
         }
     }
 
+    /// The names of keys that have one.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
     /// What may be written for a key.
     pub fn allowed() -> String {
-        let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).filter(|name| !name.starts_with('F')).collect();
-        format!("one ASCII character but R H A O y n, or {} F1 to F12", names.join(" "))
+        let names: Vec<&str> = Self::names().filter(|name| !name.starts_with('F')).collect();
+        format!("one ASCII character but R H A O y n, or {} F1 to F12; several in a list", names.join(" "))
     }
 
     fn is(self, key: &KeyEvent) -> bool {
