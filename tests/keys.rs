@@ -128,3 +128,36 @@ fn the_help_names_each_rows_keys_before_its_words() {
         assert!(text.contains(&row), "{row:?}\n{text}");
     }
 }
+
+/// Whoever reads lines has no keys: nothing that is printed may name one.
+#[test]
+fn lines_name_commands_and_never_keys() {
+    let is_key = |word: &str| matches!(word.trim_matches(|c: char| ",.;:()".contains(c)), "R" | "H" | "A" | "T");
+    let is_word_of_the_line =
+        |word: &str| word.len() > 2 && word.starts_with(':') && word.as_bytes()[1].is_ascii_lowercase();
+    let mut seen = 0;
+    for shot in shots::all() {
+        let Some(status) = &shot.status else { continue };
+        let snapshot = &status.snapshot;
+        let log = snapshot.log.iter().map(|entry| &entry.text);
+        let gates = snapshot.gates.iter().map(|gate| &gate.detail);
+        for words in std::iter::once(&snapshot.band.text).chain(log).chain(gates) {
+            let printed = warroom::cli::typed(words);
+            seen += 1;
+            let keys: Vec<&str> = printed.split(' ').filter(|word| is_key(word) || is_word_of_the_line(word)).collect();
+            assert!(keys.is_empty(), "{}: {keys:?} in {printed:?}", shot.name);
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn other_keys_are_shown_where_the_tables_are() {
+    let mut shot = Shot::from_status("baking", baking());
+    shot.desk.keymap.rebind(Action::Quit, vec![Key::parse("F10").expect("a key")]).expect("may be rebound");
+    shot.desk.keymap.rebind(Action::Follow, vec![Key::parse("x").expect("a key")]).expect("may be rebound");
+    let text = shot.text(120, 40, UNICODE);
+    assert!(text.contains("F10 quit") && !text.contains(" q quit"), "{text}");
+    let help = shot.keys("?").text(250, 120, UNICODE);
+    assert!(help.contains("x         follow the log") && help.contains("F10       quit"), "{help}");
+}

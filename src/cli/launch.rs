@@ -10,7 +10,7 @@ use crate::domain::{Clean, RunId};
 use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
 use crate::journal::{Places, RunInfo, Writer};
-use crate::keeper::{self, Holder, HostLock, KeeperOptions, LockError};
+use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
 use crate::plan::Plan;
 use crate::wire::{Client, ClientError, Introduction};
 use std::io::{BufRead, IsTerminal, Write};
@@ -196,8 +196,9 @@ pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) 
     if let Some(mut stderr) = child.stderr.take() {
         let _ = std::io::Read::read_to_string(&mut stderr, &mut words);
     }
-    let _ = child.wait();
-    Err(failed(words.trim().trim_start_matches("warroom: ").to_owned()))
+    let usage = child.wait().ok().and_then(|status| status.code()) == Some(Exit::Usage as i32);
+    let failure = failed(words.trim().trim_start_matches("warroom: ").to_owned());
+    Err(if usage { Failure { exit: Exit::Usage, ..failure } } else { failure })
 }
 
 /// The keeper's own process.
@@ -223,7 +224,21 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
     }));
     // What hangs on a thread of its own must not keep the keeper from ending.
     runtime.shutdown_background();
-    kept.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Unreachable, error))
+    kept.map(|()| Exit::Done).map_err(|error| Failure::new(exit_of(&error), error))
+}
+
+/// What the plan asks for and this machine does not have is a matter of the plan, as it is for `check`.
+fn exit_of(error: &KeeperError) -> Exit {
+    match error {
+        KeeperError::Plan(_) | KeeperError::Client(_) => Exit::Usage,
+        KeeperError::Place(_)
+        | KeeperError::Journal(_)
+        | KeeperError::Locked(_)
+        | KeeperError::Socket { .. }
+        | KeeperError::NoSuchGroup(_)
+        | KeeperError::Edited { .. }
+        | KeeperError::GroupShutOut { .. } => Exit::Unreachable,
+    }
 }
 
 /// Begins the keeper's own log. A disk that takes no log must not stop a keeper.

@@ -19,6 +19,7 @@ mod show;
 mod supervise;
 mod world_command;
 
+pub use act::typed;
 pub use config::{Config, load_config};
 
 use crate::domain::Clean;

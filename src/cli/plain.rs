@@ -1,5 +1,6 @@
 //! The console as lines, for pipes and logs.
 
+use super::act::typed;
 use super::places::configured_words;
 use super::report::mark;
 use super::{Exit, Failure, Outcome, out};
@@ -25,13 +26,13 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcom
         let mut lines = String::new();
         for entry in status.snapshot.log.iter().filter(|entry| entry.number > printed) {
             // Into a string: it takes everything.
-            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), entry.text);
+            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), typed(&entry.text));
         }
         printed = status.snapshot.log.last().map_or(printed, |entry| entry.number.max(printed));
         let band = &status.snapshot.band;
         if word != band.word.as_str() {
             word = band.word.to_string();
-            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, band.text);
+            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, typed(&band.text));
         }
         if !lines.is_empty() && !out::print(&lines)? {
             return Ok(Exit::Done);
