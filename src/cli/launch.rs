@@ -1,11 +1,12 @@
 //! Starting keepers and opening consoles on them.
 
+use super::farewell::farewell;
 use super::known::{Known, Standing};
-use super::out::complain;
+use super::out::{complain, say};
 use super::places::{self, Found, load};
 use super::{Exit, Failure, Outcome, ViewArgs, anew, config, plain, supervise};
 use crate::clock;
-use crate::console::{self, ConsoleExit, ConsoleOptions};
+use crate::console::{self, ConsoleOptions};
 use crate::domain::{Clean, RunId};
 use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
@@ -376,15 +377,18 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
             .map(|demo| demo.state_dir.clone())
             .or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
     };
+    let journal = places::places()?.journal(&found.run);
     let notices = supervise::start(places::places()?, found.run.clone(), keeper);
     match console::run(options, notices).await {
-        Ok(ConsoleExit { last, restart }) => {
-            if restart {
+        Ok(exit) => {
+            if exit.restart {
                 let places =
                     demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
                 return Box::pin(restart_in(&places, Some(found.run.as_str()), view, name, demo)).await;
             }
-            Ok(plain::farewell(&found.run, last.as_deref(), demo.is_some()))
+            // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
+            farewell(&found.run, &exit, &journal, demo.is_some()).into_iter().for_each(say);
+            Ok(plain::exit_of(exit.last.as_deref()))
         }
         Err(error) => Err(Failure::new(Exit::Unreachable, error)),
     }

@@ -8,15 +8,18 @@ mod export;
 mod fresh;
 mod link;
 pub mod screen;
+mod seen;
 mod shell;
 mod terminal;
 
+pub use seen::{Seen, seen};
 pub use shell::{ConsoleError, run};
 
 use crate::domain::RunId;
 use crate::wire::{Introduction, Status};
 use desk::keymap::Keymap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a console is opened with.
 #[derive(Debug, Clone)]
@@ -52,4 +55,24 @@ pub struct ConsoleExit {
     pub last: Option<Box<Status>>,
     /// Whether `:restart` was asked for.
     pub restart: bool,
+    /// How it was left.
+    pub left: Left,
+    /// Whether the keeper was connected then.
+    pub linked: bool,
+    /// How long before that the keeper was last heard; `None` when never.
+    pub heard_ago: Option<Duration>,
+    /// Whether names were hidden on it.
+    pub private: bool,
+}
+
+/// How a console was left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Left {
+    /// Somebody asked it to close.
+    #[default]
+    Asked,
+    /// This signal ended it.
+    Signal(&'static str),
+    /// Its terminal is gone.
+    TerminalGone,
 }

@@ -7,7 +7,7 @@ use super::export;
 use super::link::{self, FromLink};
 use super::screen::{self, Look, Theme, View};
 use super::terminal::{self, Screen};
-use super::{ConsoleExit, ConsoleOptions};
+use super::{ConsoleExit, ConsoleOptions, Left};
 use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
@@ -39,7 +39,7 @@ pub enum ConsoleError {
 
 /// Opens a console and stays until it is left. `notices` are what else is to be said on it.
 pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Result<ConsoleExit, ConsoleError> {
-    let look = look_of(&options);
+    let look = look_of(options.theme.as_deref(), options.ascii);
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
     let screen = Screen::take()?;
     let (direct, directs) = mpsc::channel(KEYS_MAX);
@@ -115,11 +115,11 @@ impl Shell {
                 biased;
                 key = keys.recv() => match key {
                     Some(event) => input_of(event),
-                    None => return Ok(self.exit),
+                    None => return Ok(self.leave(Left::TerminalGone)),
                 },
                 message = messages.recv() => match message {
                     Some(message) => self.heard(message),
-                    None => return Ok(self.exit),
+                    None => return Ok(self.leave(Left::Asked)),
                 },
                 Some(line) = directs.recv() => Some(Input::Direct(line)),
                 Some(line) = notices.recv() => Some(Input::Notice(line)),
@@ -128,25 +128,31 @@ impl Shell {
                     self.screen.clear()?;
                     Some(Input::Continued)
                 }
-                _ = terminate.recv() => return Ok(self.exit),
-                _ = interrupt.recv() => return Ok(self.exit),
-                _ = hang_up.recv() => return Ok(self.exit),
+                _ = terminate.recv() => return Ok(self.leave(Left::Signal("SIGTERM"))),
+                _ = interrupt.recv() => return Ok(self.leave(Left::Signal("SIGINT"))),
+                _ = hang_up.recv() => return Ok(self.leave(Left::Signal("SIGHUP"))),
                 () = tokio::time::sleep(wake) => Some(Input::Tick),
             };
             let now = clock::mono();
             if now.since(ticked) >= TICK {
                 ticked = now;
                 if terminal::is_hung_up() {
-                    return Ok(self.exit);
+                    return Ok(self.leave(Left::TerminalGone));
                 }
             }
             let Some(input) = input else { continue };
             if self.handle(input)? {
-                return Ok(self.exit);
+                return Ok(self.leave(Left::Asked));
             }
             // What was given to the link goes out before the next frame, which a slow terminal can hold up.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What is known when it is left.
+    fn leave(self, left: Left) -> ConsoleExit {
+        let heard_ago = self.desk.heard_at.map(|at| clock::mono().since(at));
+        ConsoleExit { left, linked: self.desk.linked, heard_ago, ..self.exit }
     }
 
     /// Draws; keys pressed at a picture that stood still for too long are dropped.
@@ -218,7 +224,7 @@ impl Shell {
                 Act::Bell => self.bell()?,
                 Act::Theme(name) => {
                     self.options.theme = (name != "auto").then(|| name.to_owned());
-                    self.look = look_of(&self.options);
+                    self.look = look_of(self.options.theme.as_deref(), self.options.ascii);
                 }
                 Act::Export(format) => self.export(format),
             }
@@ -313,7 +319,7 @@ fn input_of(event: Event) -> Option<Input> {
 }
 
 /// The theme by flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; ASCII by flag or locale.
-fn look_of(options: &ConsoleOptions) -> Look {
+pub(super) fn look_of(theme: Option<&str>, ascii: bool) -> Look {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let term = var("TERM").unwrap_or_default();
     let many = term.contains("256") || var("COLORTERM").is_some();
@@ -332,7 +338,7 @@ fn look_of(options: &ConsoleOptions) -> Look {
             (_, _, false) => Theme::Sixteen,
         }
     };
-    let theme = match options.theme.as_deref() {
+    let theme = match theme {
         Some("light") => Theme::Light,
         Some("mono") => Theme::Mono,
         Some("dark") if many => Theme::Dark,
@@ -341,5 +347,5 @@ fn look_of(options: &ConsoleOptions) -> Look {
     };
     let locale = var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG")).unwrap_or_default().to_lowercase();
     let unicode = locale.contains("utf-8") || locale.contains("utf8");
-    Look { theme, ascii: options.ascii || !unicode }
+    Look { theme, ascii: ascii || !unicode }
 }
