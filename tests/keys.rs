@@ -161,3 +161,18 @@ fn other_keys_are_shown_where_the_tables_are() {
     let help = shot.keys("?").text(250, 120, UNICODE);
     assert!(help.contains("x         follow the log") && help.contains("F10       quit"), "{help}");
 }
+
+/// With `WARROOM_WRITE=1` it is written.
+#[test]
+fn the_readmes_table_is_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let text = std::fs::read_to_string(path).expect("a README");
+    let begin = text.find("<!-- keys").and_then(|at| Some(at + text[at..].find('\n')? + 1)).expect("where it begins");
+    let end = text.find("<!-- /keys -->").expect("where it ends");
+    let table = manual::markdown();
+    if std::env::var_os("WARROOM_WRITE").is_some() {
+        std::fs::write(path, format!("{}\n{}{}", &text[..begin], table, &text[end..])).expect("written");
+        return;
+    }
+    assert_eq!(text[begin..end].trim(), table.trim(), "WARROOM_WRITE=1 cargo test --test keys writes it");
+}

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
 use crate::wire::Status;
-use crossterm::event::Event;
+use crossterm::event::{Event, MouseEventKind};
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub enum ConsoleError {
 pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Result<ConsoleExit, ConsoleError> {
     let look = look_of(options.theme.as_deref(), options.ascii);
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
-    let screen = Screen::take()?;
+    let screen = Screen::take(options.mouse)?;
     let (direct, directs) = mpsc::channel(KEYS_MAX);
     let (width, height) = screen.size();
     let mut desk = Desk::new(fastrand::u64(..));
@@ -314,7 +314,25 @@ fn input_of(event: Event) -> Option<Input> {
         Event::Key(key) => Some(Input::Key(key)),
         Event::Paste(text) => Some(Input::Paste(text)),
         Event::Resize(width, height) => Some(Input::Resized(width, height)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Mouse(mouse) => pointed(mouse.kind),
+        Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+/// Lines that a notch of the wheel scrolls.
+const WHEEL_LINES: isize = 3;
+
+/// The wheel scrolls. Buttons, movement and the rest are nothing: no mouse can act on traffic.
+fn pointed(kind: MouseEventKind) -> Option<Input> {
+    match kind {
+        MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL_LINES)),
+        MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL_LINES)),
+        MouseEventKind::Down(_)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => None,
     }
 }
 

@@ -236,6 +236,13 @@ impl Dialog {
         }
     }
 
+    /// Scrolls the help; no other panel has more than is shown of it.
+    pub(super) fn scroll(&mut self, by: isize) {
+        if let Kind::Help { from, rows, .. } = &mut self.kind {
+            *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
+        }
+    }
+
     /// Whether it takes text.
     pub(super) fn is_field(&self) -> bool {
         matches!(self.kind, Kind::RollBack { typed: Some(_) } | Kind::Override(_))

@@ -96,6 +96,23 @@ pub fn commands() -> Vec<Row> {
     COMMANDS.iter().map(|word| Row::new(format!(":{} {}", word.name, word.takes).trim_end(), word.help)).collect()
 }
 
+/// Keys and words as the README has them.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for (heading, rows) in [("key", keys(&Keymap::default(), true)), ("typed", commands())] {
+        text.push_str(&format!("| {heading} | what it does |\n| --- | --- |\n"));
+        for row in rows {
+            let signs: Vec<String> = match heading {
+                "key" => row.sign.split(' ').map(|sign| format!("`{sign}`")).collect(),
+                _ => vec![format!("`{}`", row.sign.replace('|', "\\|"))],
+            };
+            text.push_str(&format!("| {} | {} |\n", signs.join(" "), row.words));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 fn marks() -> Vec<Row> {
     let row = |(sign, ascii, words): &(&str, &str, &str)| Row {
         sign: (*sign).to_owned(),

@@ -69,6 +69,8 @@ pub enum Input {
     Direct(String),
     /// Something befell the keeper.
     Notice(String),
+    /// The mouse's wheel, in lines; up is positive.
+    Wheel(isize),
 }
 
 /// What goes out.
@@ -265,6 +267,7 @@ impl Desk {
                 self.last_outcome = Some(Clean::new(&line));
                 self.flash(line, now);
             }
+            Input::Wheel(by) => self.wheel(by, status),
             Input::Tick => {}
         }
         self.pass_time(now, status, &mut acts);
@@ -426,6 +429,14 @@ impl Desk {
             Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
             Action::CommandLine => self.command_line = Some(Line::default()),
             Action::Space => self.flash("H holds traffic", now),
+        }
+    }
+
+    /// Scrolls what is read. A panel that asks something stays as it is, and so does a line that is being typed.
+    fn wheel(&mut self, by: isize, status: Option<&Status>) {
+        match &mut self.dialog {
+            Some(dialog) => dialog.scroll(-by),
+            None => self.scroll(by, status),
         }
     }
 
