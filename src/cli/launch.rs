@@ -350,12 +350,17 @@ pub(super) struct Demo {
     pub alone: Duration,
 }
 
+/// Whether a console is drawn; lines are printed where it is not wanted, or there is no terminal.
+pub(super) fn draws(view: &ViewArgs) -> bool {
+    !view.plain && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+}
+
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> Outcome {
     let Started { found, keeper } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
-    if view.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+    if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
     }

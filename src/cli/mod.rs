@@ -468,7 +468,7 @@ fn dispatch(cli: Cli) -> Outcome {
         return Err(Failure::new(Exit::Usage, "--as needs a name: an empty one is nobody's"));
     }
     // Before anything is started: a console that cannot be opened as it is wanted opens nothing.
-    if let Some(view) = cli.command.view().filter(|view| !view.plain) {
+    if let Some(view) = cli.command.view().filter(|view| launch::draws(view)) {
         config::for_console(view)?;
     }
     match cli.command {
