@@ -143,15 +143,17 @@ impl Info {
 /// Where the configuration is looked for, and whether it can be used.
 fn look_at_config() -> (Option<std::path::PathBuf>, String) {
     let Some(path) = config::path() else { return (None, "HOME is not set".to_owned()) };
-    let state = if !path.exists() {
-        "not there".to_owned()
+    let state = if path.exists() {
+        config::load_config(&path).map_or_else(
+            |errors| {
+                let first = errors.0.first();
+                let first = first.map_or_else(String::new, |error| format!("line {}: {}", error.line, error.problem));
+                format!("NOT SOUND, {first}; no console opens without --no-config")
+            },
+            |_| "in use".to_owned(),
+        )
     } else {
-        match config::load_config(&path) {
-            Ok(_) => "in use".to_owned(),
-            Err(errors) => errors.0.first().map_or_else(String::new, |error| {
-                format!("NOT SOUND, line {}: {}; consoles do not open without --no-config", error.line, error.problem)
-            }),
-        }
+        "not there".to_owned()
     };
     (Some(path), state)
 }
