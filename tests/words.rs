@@ -1,7 +1,5 @@
 //! What the program says of itself, and what a person's own configuration does to it.
 
-#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
-
 mod support;
 
 use serde_json::Value;
@@ -160,7 +158,7 @@ fn hazard_40_readonly_on_sends_nothing() {
     terminal.press(":debug\r");
     terminal.shows("THIS CONSOLE");
     assert_eq!(site.home.status()["held"], Value::Null);
-    assert_eq!(site.balancer.green(), 10.0, "nothing was moved");
+    assert!((site.balancer.green() - 10.0).abs() < 0.01, "nothing was moved");
 }
 
 #[test]
