@@ -1,7 +1,11 @@
-//! Every sample plan is sound, and says for its procedure what the procedure says.
+//! Every sample is sound: plans say for their procedure what the procedure says, and the console's configuration says
+//! what is so without it. What is wrong in a configuration is an error that says where (hazard 45).
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::path::Path;
 use std::time::Duration;
+use warroom::cli::{Config, load_config};
+use warroom::console::desk::keymap::{Action, KEYS, Keymap};
 use warroom::domain::{Percentile, Role, Signal};
 use warroom::plan::{Driver, Plan, load_file};
 
@@ -29,8 +33,8 @@ fn every_file_in_config_is_loaded_by_a_test() {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["demo.toml", "progressive.toml", "two-step.toml"]);
-    for name in names {
+    assert_eq!(names, ["console.toml", "demo.toml", "progressive.toml", "two-step.toml"]);
+    for name in names.into_iter().filter(|name| name != "console.toml") {
         let plan = sample(&name);
         assert!(!warroom::plan::schedule(&plan, Some(100.0)).is_empty());
     }
@@ -70,4 +74,100 @@ fn two_step_has_the_second_procedures_steps_limits_and_ten_checks() {
     assert_eq!(limits(&plan, &Signal::Latency(Percentile::P95)), (Some(0.2), Some(1.0), Some(2.0)));
     assert!(matches!(plan.traffic.driver, Driver::Haproxy(_)));
     assert_eq!(plan.environments.stable.colour.as_str(), "green", "colours are swapped between the procedures");
+}
+
+/// What a configuration comes to, or its errors in words.
+fn configured(text: &str) -> Result<Config, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).expect("written");
+    load_config(&path).map_err(|errors| {
+        errors.0.iter().map(|error| format!("{error}").replace(&path.display().to_string(), "FILE") + "\n").collect()
+    })
+}
+
+#[track_caller]
+fn wrong(text: &str, expected: &[&str]) {
+    let words = configured(text).map(|_| ()).expect_err("an error");
+    for part in expected {
+        assert!(words.contains(part), "{part:?} is not in\n{words}");
+    }
+}
+
+fn action(keymap: &Keymap, code: KeyCode) -> Option<Action> {
+    keymap.action_of(&KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+/// The sample holds every key there is, each with what it has without it.
+#[test]
+fn the_sample_configuration_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/console.toml");
+    let text = std::fs::read_to_string(&path).expect("readable");
+    let config = load_config(&path).unwrap_or_else(|errors| panic!("{:?}", errors.0));
+    let shown = |config: &Config| format!("{config:?}");
+    assert_eq!(shown(&config), shown(&Config::default()));
+    for binding in KEYS.iter().filter(|binding| binding.action.is_rebindable()) {
+        assert!(text.contains(&format!("\n{} = ", binding.action.name())), "{} is missing", binding.action.name());
+    }
+}
+
+#[test]
+fn every_action_has_a_name_of_its_own() {
+    let mut names: Vec<&str> = KEYS.iter().map(|binding| binding.action.name()).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn an_empty_configuration_is_none_and_a_full_one_is_taken() {
+    assert!(configured("").is_ok());
+    let config =
+        configured("theme = \"mono\"\nascii = true\nmouse = true\nbell = false\n[keys]\nquit = [\"x\", \"F10\"]\n");
+    let config = config.unwrap_or_else(|words| panic!("{words}"));
+    assert_eq!((config.theme, config.ascii, config.mouse, config.silent), (Some("mono"), true, true, true));
+    assert_eq!(action(&config.keymap, KeyCode::Char('x')), Some(Action::Quit));
+    assert_eq!(action(&config.keymap, KeyCode::F(10)), Some(Action::Quit));
+    assert_eq!(action(&config.keymap, KeyCode::Char('q')), None, "what it had it has no more");
+    assert_eq!(action(&config.keymap, KeyCode::Char('R')), Some(Action::Rollback));
+}
+
+#[test]
+fn hazard_45_a_misspelt_key_is_an_error_with_its_place_and_what_was_meant() {
+    wrong(
+        "theem = \"dark\"\n",
+        &["FILE:1:1: theem: no such key", "allowed: ascii, bell, keys, mouse, theme", "perhaps: \"theme\""],
+    );
+    wrong("\n[keys]\n  qiut = \"x\"\n", &["FILE:3:3: keys.qiut: no such key", "perhaps: \"quit\""]);
+    wrong("theme = \"drak\"\n", &["FILE:1:9: theme: \"drak\"", "\"dark\", \"light\"", "perhaps: \"dark\""]);
+    wrong("bell = \"off\"\n", &["FILE:1:8: bell:", "true or false", "perhaps: false"]);
+    wrong("[keys]\nquit = \"Retrun\"\n", &["FILE:2:8: keys.quit: \"Retrun\" is not a key", "F1 to F12"]);
+    wrong("[keys\nquit = \"x\"\n", &["FILE:1:"]);
+}
+
+#[test]
+fn hazard_45_the_keys_of_traffic_are_the_same_on_every_console() {
+    for name in ["rollback", "hold", "advance", "space"] {
+        wrong(&format!("[keys]\n{name} = \"x\"\n"), &["FILE:2:", "cannot have other keys"]);
+    }
+    for key in ["R", "H", "A", "y", "n", "O", " ", "Esc", "Ctrl-C", "Space"] {
+        wrong(&format!("[keys]\nquit = {key:?}\n"), &["FILE:2:8: keys.quit:", "the same on every console"]);
+    }
+    wrong("[keys]\ntake = \"t\"\n", &["take is about traffic: an upper-case letter"]);
+    wrong("[keys]\nquit = []\n", &["from one to"]);
+}
+
+#[test]
+fn hazard_45_a_key_that_two_would_have_is_an_error_where_it_was_written() {
+    wrong("[keys]\nquit = \"f\"\n", &["FILE:2:8: keys.quit: \"f\" is the key of follow too", "a key of its own"]);
+    wrong("[keys]\nquit = \"x\"\nhelp = \"x\"\n", &["keys.", "\"x\" is the key of"]);
+    let swapped = configured("[keys]\nquit = \"f\"\nfollow = \"q\"\n").unwrap_or_else(|words| panic!("{words}"));
+    assert_eq!(action(&swapped.keymap, KeyCode::Char('f')), Some(Action::Quit));
+}
+
+#[test]
+fn several_mistakes_are_listed_at_once() {
+    let words = configured("ascii = 1\nmouse = \"x\"\nfoo = 2\n").map(|_| ()).expect_err("errors");
+    assert_eq!(words.matches("FILE:").count(), 3, "{words}");
 }

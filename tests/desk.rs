@@ -18,3 +18,5 @@ mod scene;
 mod sitting;
 #[path = "desk/stray.rs"]
 mod stray;
+#[path = "desk/typing.rs"]
+mod typing;

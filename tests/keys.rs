@@ -7,10 +7,11 @@ mod shots;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use shots::{Shot, UNICODE, baking};
-use warroom::console::desk::keymap::{Action, KEYS, Key, LEGEND, PANEL_KEYS, action_of};
+use warroom::console::desk::keymap::{Action, KEYS, Key, Keymap};
+use warroom::console::desk::manual;
 
 fn action(c: char) -> Option<Action> {
-    action_of(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
+    Keymap::default().action_of(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
 }
 
 #[test]
@@ -67,7 +68,11 @@ fn any_modifier_but_shift_makes_it_another_key() {
                 Key::Char(c) => KeyCode::Char(*c),
                 Key::Named(code, _) => *code,
             };
-            assert_eq!(action_of(&KeyEvent::new(code, modifiers)), None, "{key:?} with {modifiers:?}");
+            assert_eq!(
+                Keymap::default().action_of(&KeyEvent::new(code, modifiers)),
+                None,
+                "{key:?} with {modifiers:?}"
+            );
         }
     }
 }
@@ -91,42 +96,83 @@ fn the_footer_is_the_table() {
     }
 }
 
-/// Help that shows three of its rows is no help: all rows, or a way to scroll to them.
+/// Help that shows three of its rows is no help: all rows, or a way to scroll to them; each within the width.
 #[test]
-fn the_help_shows_every_row_of_the_table() {
+fn the_help_shows_every_row_of_its_tables() {
     for (width, height) in [(80, 22), (80, 23), (80, 24), (120, 40), (200, 60)] {
-        let mut seen = Shot::from_status("help", baking()).keys("?").text(width, height, UNICODE);
-        // Whatever scrolls the log may scroll the help.
-        for pages in 1..20 {
-            seen.push_str(
-                &Shot::from_status("help", baking())
-                    .keys("?")
-                    .keys(&"j".repeat(pages * 2))
-                    .text(width, height, UNICODE),
-            );
+        let shot = |keys: &str| Shot::from_status("help", baking()).keys("?").keys(keys).text(width, height, UNICODE);
+        let mut seen: String = (0..60).map(|page| shot(&"j".repeat(page * 2))).collect();
+        seen = seen.replace(['\n', '║', '═'], " ");
+        let seen: Vec<&str> = seen.split_whitespace().collect();
+        let seen = seen.join(" ");
+        let status = baking();
+        let sections = manual::sections(&Keymap::default(), Some(&status.snapshot));
+        assert!(sections.iter().any(|section| section.title == "LIMITS OF THIS PLAN"));
+        for section in sections {
+            assert!(seen.contains(section.title), "{width}x{height}: {}", section.title);
+            for row in section.rows {
+                // In two columns what goes on below stands beside something else.
+                let parts: Vec<&str> = if width < 110 { vec![&row.words] } else { row.words.split(' ').collect() };
+                assert!(parts.iter().all(|part| seen.contains(part.trim())), "{width}x{height}: {:?}", row.words);
+            }
         }
-        let missing: Vec<&str> = KEYS
-            .iter()
-            .map(|binding| binding.help)
-            .chain(PANEL_KEYS.iter().map(|(_, help)| *help))
-            .chain(LEGEND.iter().map(|(_, _, help)| *help))
-            .filter(|help| !seen.contains(help))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "{width}x{height}: {} of {} rows: {missing:?}",
-            missing.len(),
-            KEYS.len() + PANEL_KEYS.len() + LEGEND.len()
-        );
     }
 }
 
 #[test]
 fn the_help_names_each_rows_keys_before_its_words() {
-    let text = Shot::from_status("help", baking()).keys("?").text(250, 90, UNICODE);
+    let text = Shot::from_status("help", baking()).keys("?").text(250, 120, UNICODE);
     for binding in KEYS {
         let keys: Vec<String> = binding.keys.iter().map(|key| key.label()).collect();
         let row = format!("{:<9} {}", keys.join(" "), binding.help);
         assert!(text.contains(&row), "{row:?}\n{text}");
     }
+}
+
+/// Whoever reads lines has no keys: nothing that is printed may name one.
+#[test]
+fn lines_name_commands_and_never_keys() {
+    let is_key = |word: &str| matches!(word.trim_matches(|c: char| ",.;:()".contains(c)), "R" | "H" | "A" | "T");
+    let is_word_of_the_line =
+        |word: &str| word.len() > 2 && word.starts_with(':') && word.as_bytes()[1].is_ascii_lowercase();
+    let mut seen = 0;
+    for shot in shots::all() {
+        let Some(status) = &shot.status else { continue };
+        let snapshot = &status.snapshot;
+        let log = snapshot.log.iter().map(|entry| &entry.text);
+        let gates = snapshot.gates.iter().map(|gate| &gate.detail);
+        for words in std::iter::once(&snapshot.band.text).chain(log).chain(gates) {
+            let printed = warroom::cli::typed(words);
+            seen += 1;
+            let keys: Vec<&str> = printed.split(' ').filter(|word| is_key(word) || is_word_of_the_line(word)).collect();
+            assert!(keys.is_empty(), "{}: {keys:?} in {printed:?}", shot.name);
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn other_keys_are_shown_where_the_tables_are() {
+    let mut shot = Shot::from_status("baking", baking());
+    shot.desk.keymap.rebind(Action::Quit, vec![Key::parse("F10").expect("a key")]).expect("may be rebound");
+    shot.desk.keymap.rebind(Action::Follow, vec![Key::parse("x").expect("a key")]).expect("may be rebound");
+    let text = shot.text(120, 40, UNICODE);
+    assert!(text.contains("F10 quit") && !text.contains(" q quit"), "{text}");
+    let help = shot.keys("?").text(250, 120, UNICODE);
+    assert!(help.contains("x         follow the log") && help.contains("F10       quit"), "{help}");
+}
+
+/// With `WARROOM_WRITE=1` it is written.
+#[test]
+fn the_readmes_table_is_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let text = std::fs::read_to_string(path).expect("a README");
+    let begin = text.find("<!-- keys").and_then(|at| Some(at + text[at..].find('\n')? + 1)).expect("where it begins");
+    let end = text.find("<!-- /keys -->").expect("where it ends");
+    let table = manual::markdown();
+    if std::env::var_os("WARROOM_WRITE").is_some() {
+        std::fs::write(path, format!("{}\n{}{}", &text[..begin], table, &text[end..])).expect("written");
+        return;
+    }
+    assert_eq!(text[begin..end].trim(), table.trim(), "WARROOM_WRITE=1 cargo test --test keys writes it");
 }

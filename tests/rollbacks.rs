@@ -264,7 +264,7 @@ fn a_keeper_that_does_not_start_leaves_no_run() {
     let site = Site::new();
     let mut plan = site.plan();
     plan.traffic = plan.traffic.replace("timeout", "headers = { Authorization = { env = \"WR_NOT_SET\" } }\ntimeout");
-    site.home.run(args(&["run", "PLAN"], &site.write(&plan))).exits(3).says("WR_NOT_SET");
+    site.home.run(args(&["run", "PLAN"], &site.write(&plan))).exits(2).says("WR_NOT_SET");
     assert_eq!(site.home.runs(), Vec::<String>::new());
     site.home.run(["log"]).exits(1).says("no run");
 }

@@ -24,6 +24,9 @@ const TWINS: &[(&str, &str)] = &[
     ("use R, which asks for the name", "use `warroom rollback --confirm NAME`"),
     ("T takes control", "`warroom take` takes control"),
     ("A resumes", "`warroom resume` resumes"),
+    ("(A)", "(`warroom advance`)"),
+    ("A locked", "advance is locked"),
+    ("H R work", "`warroom hold` and `warroom rollback` work"),
     ("R rolls back", "`warroom rollback` rolls back"),
     ("R still rolls back", "`warroom rollback` still rolls back"),
     (":adopt", "`warroom adopt`"),
@@ -33,8 +36,8 @@ const TWINS: &[(&str, &str)] = &[
     (":sendagain", "`warroom sendagain`"),
 ];
 
-/// The engine's words as somebody without a console can act on them.
-pub(super) fn typed(words: &Clean) -> String {
+/// The engine's words as somebody without a console can act on them: commands instead of keys that are not there.
+pub fn typed(words: &Clean) -> String {
     TWINS.iter().fold(words.to_string(), |words, (key, command)| words.replace(key, command))
 }
 

@@ -1,16 +1,17 @@
 //! Starting keepers and opening consoles on them.
 
+use super::farewell::farewell;
 use super::known::{Known, Standing};
-use super::out::complain;
+use super::out::{complain, say};
 use super::places::{self, Found, load};
-use super::{Exit, Failure, Outcome, ViewArgs, anew, plain, supervise};
+use super::{Exit, Failure, Outcome, ViewArgs, anew, config, plain, supervise};
 use crate::clock;
-use crate::console::{self, ConsoleExit, ConsoleOptions};
+use crate::console::{self, ConsoleOptions};
 use crate::domain::{Clean, RunId};
 use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
 use crate::journal::{Places, RunInfo, Writer};
-use crate::keeper::{self, Holder, HostLock, KeeperOptions, LockError};
+use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
 use crate::plan::Plan;
 use crate::wire::{Client, ClientError, Introduction};
 use std::io::{BufRead, IsTerminal, Write};
@@ -196,8 +197,9 @@ pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) 
     if let Some(mut stderr) = child.stderr.take() {
         let _ = std::io::Read::read_to_string(&mut stderr, &mut words);
     }
-    let _ = child.wait();
-    Err(failed(words.trim().trim_start_matches("warroom: ").to_owned()))
+    let usage = child.wait().ok().and_then(|status| status.code()) == Some(Exit::Usage as i32);
+    let failure = failed(words.trim().trim_start_matches("warroom: ").to_owned());
+    Err(if usage { Failure { exit: Exit::Usage, ..failure } } else { failure })
 }
 
 /// The keeper's own process.
@@ -223,7 +225,21 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
     }));
     // What hangs on a thread of its own must not keep the keeper from ending.
     runtime.shutdown_background();
-    kept.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Unreachable, error))
+    kept.map(|()| Exit::Done).map_err(|error| Failure::new(exit_of(&error), error))
+}
+
+/// What the plan asks for and this machine does not have is a matter of the plan, as it is for `check`.
+fn exit_of(error: &KeeperError) -> Exit {
+    match error {
+        KeeperError::Plan(_) | KeeperError::Client(_) => Exit::Usage,
+        KeeperError::Place(_)
+        | KeeperError::Journal(_)
+        | KeeperError::Locked(_)
+        | KeeperError::Socket { .. }
+        | KeeperError::NoSuchGroup(_)
+        | KeeperError::Edited { .. }
+        | KeeperError::GroupShutOut { .. } => Exit::Unreachable,
+    }
 }
 
 /// Begins the keeper's own log. A disk that takes no log must not stop a keeper.
@@ -334,37 +350,52 @@ pub(super) struct Demo {
     pub alone: Duration,
 }
 
+/// Whether a console is drawn; lines are printed where it is not wanted, or there is no terminal.
+pub(super) fn draws(view: &ViewArgs) -> bool {
+    !view.plain && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+}
+
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> Outcome {
     let Started { found, keeper } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
-    if view.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+    if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
     }
+    let config = config::for_console(view)?;
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
         introduction,
-        ascii: view.ascii,
-        theme: view.theme.clone(),
+        ascii: config.ascii,
+        theme: view.theme.clone().or_else(|| config.theme.map(str::to_owned)),
         color: view.color.clone(),
+        // What the demo leaves behind must not go away with it.
+        reports: if demo.is_some() { std::env::temp_dir() } else { places::places()?.run(&found.run) },
+        keymap: config.keymap,
+        mouse: config.mouse,
+        bell: !config.silent,
+        window: config.window,
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()
             .map(|demo| demo.state_dir.clone())
             .or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
     };
+    let journal = places::places()?.journal(&found.run);
     let notices = supervise::start(places::places()?, found.run.clone(), keeper);
     match console::run(options, notices).await {
-        Ok(ConsoleExit { last, restart }) => {
-            if restart {
+        Ok(exit) => {
+            if exit.restart {
                 let places =
                     demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
                 return Box::pin(restart_in(&places, Some(found.run.as_str()), view, name, demo)).await;
             }
-            Ok(plain::farewell(&found.run, last.as_deref(), demo.is_some()))
+            // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
+            farewell(&found.run, &exit, &journal, demo.is_some()).into_iter().for_each(say);
+            Ok(plain::exit_of(exit.last.as_deref()))
         }
         Err(error) => Err(Failure::new(Exit::Unreachable, error)),
     }

@@ -5,10 +5,14 @@
 mod act;
 mod anew;
 mod check;
+mod config;
 mod demo;
+mod farewell;
+mod info;
 mod known;
 mod launch;
 mod out;
+mod papers;
 mod places;
 mod plain;
 mod plan_command;
@@ -17,6 +21,10 @@ mod roll_back;
 mod show;
 mod supervise;
 mod world_command;
+
+pub use act::typed;
+pub use config::{Config, load_config};
+pub use farewell::farewell;
 
 use crate::domain::Clean;
 use clap::{Args, Parser, Subcommand};
@@ -70,7 +78,7 @@ impl std::fmt::Display for Failure {
 type Outcome = Result<Exit, Failure>;
 
 #[derive(Debug, Parser)]
-#[command(name = "warroom", version, about = "Watch and drive a live blue/green cutover from the terminal.", after_help = AFTER_HELP)]
+#[command(name = "warroom", version, about = "Watch and drive a live blue/green cutover from the terminal.", after_help = after_help())]
 struct Cli {
     /// Show as NAME; marked as unverified beside your login.
     #[arg(long = "as", value_name = "NAME", global = true)]
@@ -79,8 +87,23 @@ struct Cli {
     command: Command,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done, 1 refused or NO-GO, 2 usage or plan, 3 unreachable, 4 the run ended rolled back, 5 sent but not confirmed.
-RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
+/// What each exit code says.
+const EXITS: &[(Exit, &str)] = &[
+    (Exit::Done, "done"),
+    (Exit::Refused, "refused, or NO-GO"),
+    (Exit::Usage, "usage, plan or configuration"),
+    (Exit::Unreachable, "unreachable"),
+    (Exit::RolledBack, "the run ended rolled back"),
+    (Exit::Unconfirmed, "sent, but not confirmed"),
+];
+
+fn after_help() -> String {
+    let exits: Vec<String> = EXITS.iter().map(|(exit, words)| format!("{} {words}", *exit as u8)).collect();
+    format!("Exit codes: {}.\n{ABOUT_RUN}", exits.join("; "))
+}
+
+const ABOUT_RUN: &str =
+    "RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -242,6 +265,22 @@ enum Command {
         #[arg(default_value = "warroom.toml")]
         file: PathBuf,
     },
+    /// Where things are, which versions, and the terminal as it is seen. Contacts nobody.
+    Info {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: papers::Shell,
+    },
+    /// Print the manual, or the page of one command, for man(1): `warroom man | man -l -`.
+    Man {
+        /// Which command.
+        command: Option<String>,
+    },
     /// Run the embedded world alone.
     World(WorldCommand),
     /// The keeper's process; started by run, watch and demo.
@@ -261,6 +300,42 @@ enum Command {
     },
 }
 
+impl Command {
+    /// How its console is to look, where it opens one.
+    fn view(&self) -> Option<&ViewArgs> {
+        match self {
+            Self::Run { view, .. }
+            | Self::Watch { view, .. }
+            | Self::Attach { view, .. }
+            | Self::Restart { view, .. } => Some(view),
+            Self::Demo(args) => Some(&args.view),
+            Self::Status { .. }
+            | Self::Advance { .. }
+            | Self::Resume { .. }
+            | Self::Hold { .. }
+            | Self::Rollback(_)
+            | Self::Take { .. }
+            | Self::Approve { .. }
+            | Self::Adopt { .. }
+            | Self::Complete { .. }
+            | Self::SendAgain { .. }
+            | Self::Note { .. }
+            | Self::Unsuspend { .. }
+            | Self::Suspend { .. }
+            | Self::Log { .. }
+            | Self::End { .. }
+            | Self::Plan { .. }
+            | Self::Check { .. }
+            | Self::Init { .. }
+            | Self::Info { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. }
+            | Self::World(_)
+            | Self::Keeper { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Args, Clone, Default)]
 struct ViewArgs {
     /// Look only.
@@ -272,6 +347,12 @@ struct ViewArgs {
     /// Draw with ASCII only.
     #[arg(long)]
     ascii: bool,
+    /// Wheel and clicks scroll and focus; they never act on traffic.
+    #[arg(long)]
+    mouse: bool,
+    /// Do without config.toml.
+    #[arg(long)]
+    no_config: bool,
     /// dark, light, cvd (safe for colour-blind eyes) or mono; 16 colours where the terminal has no more.
     #[arg(long, value_name = "THEME", value_parser = ["dark", "light", "cvd", "mono"])]
     theme: Option<String>,
@@ -389,9 +470,16 @@ fn dispatch(cli: Cli) -> Outcome {
     if name.as_ref().is_some_and(|name| name.as_str().trim().is_empty()) {
         return Err(Failure::new(Exit::Usage, "--as needs a name: an empty one is nobody's"));
     }
+    // Before anything is started: a console that cannot be opened as it is wanted opens nothing.
+    if let Some(view) = cli.command.view().filter(|view| launch::draws(view)) {
+        config::for_console(view)?;
+    }
     match cli.command {
         Command::Plan { plan, rate } => plan_command::print(&plan, rate),
         Command::Init { file } => plan_command::init(&file),
+        Command::Info { json } => info::run(json),
+        Command::Completions { shell } => papers::completions(shell),
+        Command::Man { command } => papers::man(command.as_deref()),
         Command::Keeper { run, watch, alone, after } => {
             launch::keeper_process(&run, watch, alone.map(Duration::from_secs), after.map(Clean::new))
         }

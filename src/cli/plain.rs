@@ -1,9 +1,8 @@
 //! The console as lines, for pipes and logs.
 
-use super::places::configured_words;
+use super::act::typed;
 use super::report::mark;
 use super::{Exit, Failure, Outcome, out};
-use crate::domain::RunId;
 use crate::engine::Phase;
 use crate::wire::{Client, FromKeeper, Introduction, Status};
 use std::fmt::Write;
@@ -25,13 +24,13 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcom
         let mut lines = String::new();
         for entry in status.snapshot.log.iter().filter(|entry| entry.number > printed) {
             // Into a string: it takes everything.
-            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), entry.text);
+            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), typed(&entry.text));
         }
         printed = status.snapshot.log.last().map_or(printed, |entry| entry.number.max(printed));
         let band = &status.snapshot.band;
         if word != band.word.as_str() {
             word = band.word.to_string();
-            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, band.text);
+            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, typed(&band.text));
         }
         if !lines.is_empty() && !out::print(&lines)? {
             return Ok(Exit::Done);
@@ -41,34 +40,12 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcom
     Ok(exit_of(last.as_deref()))
 }
 
-fn exit_of(last: Option<&Status>) -> Exit {
+/// What a run that is no longer looked at has come to.
+pub(super) fn exit_of(last: Option<&Status>) -> Exit {
     match last.map(|status| &status.snapshot) {
         None => Exit::Unreachable,
         Some(snapshot) if snapshot.phase == Phase::RollingBack => Exit::Unconfirmed,
         Some(snapshot) if snapshot.rollback.is_some() => Exit::RolledBack,
         Some(_) => Exit::Done,
     }
-}
-
-/// What is said after the console is closed: where the run stands and what to type next.
-pub(super) fn farewell(run: &RunId, last: Option<&Status>, demo: bool) -> Exit {
-    // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
-    let Some(status) = last else {
-        out::say(format!("run {run}: nothing was heard of its keeper"));
-        return Exit::Unreachable;
-    };
-    let snapshot = &status.snapshot;
-    out::say(format!("{}: {} {}", snapshot.title, snapshot.band.word, snapshot.band.text));
-    if !demo {
-        out::say(format!(
-            "candidate {} at the balancer; quitting changed nothing; the keeper goes on (process {})",
-            configured_words(snapshot),
-            status.keeper.pid
-        ));
-        // A keeper that only watches cannot roll back.
-        let back =
-            if snapshot.phase == Phase::Observing { String::new() } else { format!("warroom rollback {run}      ") };
-        out::say(format!("  warroom attach {run}      {back}warroom log {run}"));
-    }
-    exit_of(last)
 }

@@ -1,5 +1,6 @@
 //! `warroom log`: the history of a run, from its journal alone.
 
+use super::act::typed;
 use super::{Exit, Failure, Outcome, out, places};
 use crate::domain::RunId;
 use crate::engine::{Entry, Severity};
@@ -26,7 +27,7 @@ pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Outcom
     } else if markdown {
         markdown_row
     } else {
-        |entry: &Entry| format!("{} {} {}", entry.wall, mark(entry.severity), entry.text)
+        |entry: &Entry| format!("{} {} {}", entry.wall, mark(entry.severity), typed(&entry.text))
     };
     for entry in &entries {
         // Into a string: it takes everything.
@@ -55,7 +56,7 @@ fn newest(places: &Places) -> Result<RunId, Failure> {
 fn markdown_row(entry: &Entry) -> String {
     let who = entry.by.as_ref().map_or_else(String::new, ToString::to_string);
     let bold = if entry.severity == Severity::Critical { "**" } else { "" };
-    let text = entry.text.as_str().replace('|', "\\|");
+    let text = typed(&entry.text).replace('|', "\\|");
     format!("| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> O
         pretty(&status_json(&status))?
     } else if oneline {
         let snapshot = &status.snapshot;
-        format!("{} {} {}\n", snapshot.title, snapshot.band.word, snapshot.band.text)
+        format!("{} {} {}\n", snapshot.title, snapshot.band.word, typed(&snapshot.band.text))
     } else {
         whole(&status)
     };

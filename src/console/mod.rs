@@ -5,17 +5,22 @@
 
 mod appearance;
 pub mod desk;
+mod export;
 mod fresh;
 mod link;
 pub mod screen;
+mod seen;
 mod shell;
 mod terminal;
 
+pub use seen::{Seen, seen};
 pub use shell::{ConsoleError, run};
 
 use crate::domain::RunId;
 use crate::wire::{Introduction, Status};
+use desk::keymap::Keymap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a console is opened with.
 #[derive(Debug, Clone)]
@@ -28,12 +33,22 @@ pub struct ConsoleOptions {
     pub introduction: Introduction,
     /// Whether to draw with ASCII only.
     pub ascii: bool,
-    /// `dark`, `light`, `cvd` or `mono`; `None` as the terminal says.
+    /// One of [`desk::THEMES`]; `None` as the terminal says.
     pub theme: Option<String>,
     /// `always`, `never` or `auto`; `None` is `auto`.
     pub color: Option<String>,
     /// A line for somebody who sees it for the first time.
     pub help: Option<&'static str>,
+    /// The folder for reports.
+    pub reports: PathBuf,
+    /// What the keys are.
+    pub keymap: Keymap,
+    /// Whether the terminal is asked for wheel and clicks, which focus and scroll and nothing else.
+    pub mouse: bool,
+    /// Whether it rings.
+    pub bell: bool,
+    /// How far back the charts go at first.
+    pub window: desk::Reach,
     /// `WARROOM_STATE_DIR` for a direct rollback started from here.
     pub state_dir: Option<PathBuf>,
 }
@@ -45,4 +60,24 @@ pub struct ConsoleExit {
     pub last: Option<Box<Status>>,
     /// Whether `:restart` was asked for.
     pub restart: bool,
+    /// How it was left.
+    pub left: Left,
+    /// Whether the keeper was connected then.
+    pub linked: bool,
+    /// How long before that the keeper was last heard; `None` when never.
+    pub heard_ago: Option<Duration>,
+    /// Whether names were hidden on it.
+    pub private: bool,
+}
+
+/// How a console was left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Left {
+    /// Somebody asked it to close.
+    #[default]
+    Asked,
+    /// This signal ended it.
+    Signal(&'static str),
+    /// Its terminal is gone.
+    TerminalGone,
 }

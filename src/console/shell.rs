@@ -4,15 +4,16 @@
 
 use super::appearance::{self, Wanted};
 use super::desk::{Act, Desk, Input, STALL};
+use super::export;
 use super::link::{self, FromLink};
 use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
-use super::{ConsoleExit, ConsoleOptions};
+use super::{ConsoleExit, ConsoleOptions, Left};
 use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
 use crate::wire::Status;
-use crossterm::event::Event;
+use crossterm::event::{Event, MouseEventKind};
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio::sync::mpsc;
 const TICK: Duration = Duration::from_secs(1);
 /// Keys that wait while a frame is drawn.
 const KEYS_MAX: usize = 256;
+/// Reports that are being written at one time; whoever asks for more waits for these.
+const REPORTS_MAX: usize = 4;
 /// Time between two bells.
 const BELL_EVERY: Duration = Duration::from_secs(30);
 
@@ -37,13 +40,15 @@ pub enum ConsoleError {
 
 /// Opens a console and stays until it is left. `notices` are what else is to be said on it.
 pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Result<ConsoleExit, ConsoleError> {
-    let wanted = Wanted { theme: options.theme.as_deref(), color: options.color.as_deref(), ascii: options.ascii };
-    let look = appearance::look(wanted, |name| std::env::var(name).ok());
+    let look = look_of(&options);
     let (commands, messages) = link::start(options.socket.clone(), options.introduction.clone());
-    let screen = Screen::take()?;
+    let screen = Screen::take(options.mouse)?;
     let (direct, directs) = mpsc::channel(KEYS_MAX);
     let (width, height) = screen.size();
     let mut desk = Desk::new(fastrand::u64(..));
+    desk.keymap = options.keymap.clone();
+    desk.reach = options.window;
+    let (report, reports) = mpsc::channel(REPORTS_MAX);
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
     let shell = Shell {
         desk,
@@ -53,11 +58,13 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         look,
         commands,
         direct,
+        report,
+        opened_at: clock::mono(),
         rang_at: None,
         exit: ConsoleExit::default(),
         options,
     };
-    shell.turn(keys(), messages, directs, notices).await
+    shell.turn(keys(), messages, directs, notices, reports).await
 }
 
 /// Reads the terminal on a thread of its own: crossterm's read blocks.
@@ -81,6 +88,8 @@ struct Shell {
     look: Look,
     commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
     direct: mpsc::Sender<String>,
+    report: mpsc::Sender<String>,
+    opened_at: Mono,
     rang_at: Option<Mono>,
     exit: ConsoleExit,
     options: ConsoleOptions,
@@ -93,6 +102,7 @@ impl Shell {
         mut messages: mpsc::Receiver<FromLink>,
         mut directs: mpsc::Receiver<String>,
         mut notices: mpsc::Receiver<String>,
+        mut reports: mpsc::Receiver<String>,
     ) -> Result<ConsoleExit, ConsoleError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -107,37 +117,44 @@ impl Shell {
                 biased;
                 key = keys.recv() => match key {
                     Some(event) => input_of(event),
-                    None => return Ok(self.exit),
+                    None => return Ok(self.leave(Left::TerminalGone)),
                 },
                 message = messages.recv() => match message {
                     Some(message) => self.heard(message),
-                    None => return Ok(self.exit),
+                    None => return Ok(self.leave(Left::Asked)),
                 },
                 Some(line) = directs.recv() => Some(Input::Direct(line)),
                 Some(line) = notices.recv() => Some(Input::Notice(line)),
+                Some(line) = reports.recv() => Some(Input::Notice(line)),
                 _ = go_on.recv() => {
                     self.screen.clear()?;
                     Some(Input::Continued)
                 }
-                _ = terminate.recv() => return Ok(self.exit),
-                _ = interrupt.recv() => return Ok(self.exit),
-                _ = hang_up.recv() => return Ok(self.exit),
+                _ = terminate.recv() => return Ok(self.leave(Left::Signal("SIGTERM"))),
+                _ = interrupt.recv() => return Ok(self.leave(Left::Signal("SIGINT"))),
+                _ = hang_up.recv() => return Ok(self.leave(Left::Signal("SIGHUP"))),
                 () = tokio::time::sleep(wake) => Some(Input::Tick),
             };
             let now = clock::mono();
             if now.since(ticked) >= TICK {
                 ticked = now;
                 if terminal::is_hung_up() {
-                    return Ok(self.exit);
+                    return Ok(self.leave(Left::TerminalGone));
                 }
             }
             let Some(input) = input else { continue };
             if self.handle(input)? {
-                return Ok(self.exit);
+                return Ok(self.leave(Left::Asked));
             }
             // What was given to the link goes out before the next frame, which a slow terminal can hold up.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What is known when it is left.
+    fn leave(self, left: Left) -> ConsoleExit {
+        let heard_ago = self.desk.heard_at.map(|at| clock::mono().since(at));
+        ConsoleExit { left, linked: self.desk.linked, heard_ago, ..self.exit }
     }
 
     /// Draws; keys pressed at a picture that stood still for too long are dropped.
@@ -152,16 +169,20 @@ impl Shell {
             help: self.options.help,
         };
         let look = self.look;
+        let before = terminal::bytes_written();
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
         failpoint::pass("console drew");
         let now = clock::mono();
         self.desk.flushed(now);
         let lasting = now.since(began);
+        self.desk.figures.drew(terminal::bytes_written() - before, lasting);
+        self.desk.figures.open = now.since(self.opened_at);
         if lasting > STALL {
             let mut dropped = 0;
             while keys.try_recv().is_ok() {
                 dropped += 1;
             }
+            self.desk.figures.keys_dropped += dropped as u64;
             self.desk.stalled(lasting, dropped, now);
         }
         Ok(())
@@ -172,6 +193,7 @@ impl Shell {
             FromLink::Up(person, rights) => {
                 self.rights = rights;
                 self.desk.me = Some(person);
+                self.desk.figures.connections += 1;
                 Some(Input::Linked(true))
             }
             FromLink::Down => Some(Input::Linked(false)),
@@ -202,14 +224,29 @@ impl Shell {
                 Act::Redraw => self.screen.clear()?,
                 Act::Suspend => self.screen.suspend()?,
                 Act::Bell => self.bell()?,
+                Act::Theme(name) => {
+                    self.options.theme = (name != "auto").then(|| name.to_owned());
+                    self.look = look_of(&self.options);
+                }
+                Act::Export(format) => self.export(format),
             }
         }
         Ok(false)
     }
 
+    /// Writes the run's report beside everything else.
+    fn export(&self, format: super::desk::Format) {
+        let told = self.report.clone();
+        let options = self.options.clone();
+        tokio::spawn(async move {
+            let words = export::write(options, format, clock::wall()).await;
+            let _ = told.send(words).await;
+        });
+    }
+
     fn bell(&mut self) -> io::Result<()> {
         let now = clock::mono();
-        if self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
+        if self.options.bell && self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
             self.rang_at = Some(now);
             Screen::bell()?;
         }
@@ -279,6 +316,30 @@ fn input_of(event: Event) -> Option<Input> {
         Event::Key(key) => Some(Input::Key(key)),
         Event::Paste(text) => Some(Input::Paste(text)),
         Event::Resize(width, height) => Some(Input::Resized(width, height)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Mouse(mouse) => pointed(mouse.kind),
+        Event::FocusGained | Event::FocusLost => None,
     }
+}
+
+/// Lines that a notch of the wheel scrolls.
+const WHEEL_LINES: isize = 3;
+
+/// The wheel scrolls. Buttons, movement and the rest are nothing: no mouse can act on traffic.
+fn pointed(kind: MouseEventKind) -> Option<Input> {
+    match kind {
+        MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL_LINES)),
+        MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL_LINES)),
+        MouseEventKind::Down(_)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => None,
+    }
+}
+
+fn look_of(options: &ConsoleOptions) -> Look {
+    let ConsoleOptions { theme, color, ascii, .. } = options;
+    let wanted = Wanted { theme: theme.as_deref(), color: color.as_deref(), ascii: *ascii };
+    appearance::look(wanted, |name| std::env::var(name).ok())
 }

@@ -1,6 +1,7 @@
 //! The terminal, taken and given back on every way out.
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::Print;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -11,14 +12,29 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether the terminal is ours now; the panic hook and the way out both ask.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the terminal is asked for the mouse.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Buttons and wheel, with places beyond column 223. Not movement (1002, 1003): each would be a waking for nothing.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// Whether a write to the terminal has failed. Told here and not as the write's own result: ratatui's
 /// terminal would print an error when it is dropped, and panic when that cannot be printed either.
 static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Bytes of frames written since the process began.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of frames written since the process began.
+pub(super) fn bytes_written() -> u64 {
+    WRITTEN.load(Ordering::Relaxed)
+}
 
 /// Collects a whole frame and writes it at once: on a slow link half a frame is never seen.
 #[derive(Debug, Default)]
@@ -36,6 +52,7 @@ impl Write for OneWrite {
         if self.frame.is_empty() {
             return Ok(());
         }
+        WRITTEN.fetch_add(self.frame.len() as u64, Ordering::Relaxed);
         let mut out = io::stdout().lock();
         let written = out.write_all(&self.frame).and_then(|()| out.flush());
         self.frame.clear();
@@ -57,8 +74,9 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub fn take() -> io::Result<Self> {
+    /// Takes the terminal, with the mouse or, as is usual, without.
+    pub fn take(mouse: bool) -> io::Result<Self> {
+        MOUSE.store(mouse, Ordering::SeqCst);
         install_panic_hook();
         enter()?;
         let size = crossterm::terminal::size()?;
@@ -139,14 +157,16 @@ impl Drop for Screen {
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_ON } else { "" };
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Print(mouse), cursor::Hide)
 }
 
 /// Gives the terminal back; once, however often it is called.
 pub(super) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // On a terminal that is gone there is nothing left to restore.
-        let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_OFF } else { "" };
+        let _ = execute!(io::stdout(), Print(mouse), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
     }
 }

@@ -67,6 +67,11 @@ impl Wall {
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
+
+    /// Earlier by a duration.
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T12:04:31.250Z`.

@@ -251,6 +251,9 @@ pub struct GuardrailView {
     pub value: Option<f64>,
     /// When it was read.
     pub at: Mono,
+    /// What the plan says of it.
+    #[serde(default)]
+    pub limits: Clean,
 }
 
 /// One question.

@@ -80,6 +80,11 @@ impl Places {
         &self.state
     }
 
+    /// The folder of sockets that no group uses.
+    pub fn sockets(&self) -> &Path {
+        &self.sockets
+    }
+
     /// What `WARROOM_STATE_DIR` must be for another process to find the same places.
     pub fn state_dir(&self) -> Option<&Path> {
         self.moved.then_some(self.state.as_path())

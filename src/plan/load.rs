@@ -30,6 +30,11 @@ pub fn load_frozen(path: &Path) -> Result<Plan, PlanErrors> {
 }
 
 fn read_file(path: &Path, looks_into_files: bool) -> Result<Plan, PlanErrors> {
+    let text = text_of(path)?;
+    read(path, &text, looks_into_files)
+}
+
+fn text_of(path: &Path) -> Result<String, PlanErrors> {
     let unreadable = |problem: String| {
         let report = Report::new(path, "");
         report.push(0..0, problem, "a readable TOML file of at most 128 KiB", None);
@@ -42,16 +47,12 @@ fn read_file(path: &Path, looks_into_files: bool) -> Result<Plan, PlanErrors> {
     if bytes.len() as u64 > PLAN_BYTES_MAX {
         return Err(unreadable("is longer than 128 KiB".to_owned()));
     }
-    let text = match std::str::from_utf8(&bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let report = Report::new(path, &good);
-            report.push(good.len()..good.len(), "is not UTF-8 here".to_owned(), "UTF-8, as TOML has it", None);
-            return Err(report.into_errors());
-        }
-    };
-    read(path, text, looks_into_files)
+    String::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        let report = Report::new(path, &good);
+        report.push(good.len()..good.len(), "is not UTF-8 here".to_owned(), "UTF-8, as TOML has it", None);
+        report.into_errors()
+    })
 }
 
 /// Reads a plan from its text. Every error is reported, in the file's order.
@@ -60,6 +61,21 @@ pub fn load(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
 }
 
 fn read(path: &Path, text: &str, looks_into_files: bool) -> Result<Plan, PlanErrors> {
+    read_text(path, text, looks_into_files, |root| whole_plan(root, path, text))
+}
+
+/// Reads another of the operator's files, table by table, with a plan's errors.
+pub(crate) fn read_tables<T>(path: &Path, whole: impl FnOnce(Section<'_>) -> Option<T>) -> Result<T, PlanErrors> {
+    let text = text_of(path)?;
+    read_text(path, &text, false, whole)
+}
+
+fn read_text<T>(
+    path: &Path,
+    text: &str,
+    looks_into_files: bool,
+    whole: impl FnOnce(Section<'_>) -> Option<T>,
+) -> Result<T, PlanErrors> {
     let mut report = Report::new(path, text);
     report.looks_into_files = looks_into_files;
     if let Some(at) = syntax::endless_key(text) {
@@ -69,13 +85,10 @@ fn read(path: &Path, text: &str, looks_into_files: bool) -> Result<Plan, PlanErr
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     report.syntax(&errors);
-    let plan = {
-        let root = Section::new(&report, String::new(), 0..0, document.get_ref());
-        whole_plan(root, path, text)
-    };
-    match plan {
+    let read = whole(Section::new(&report, String::new(), 0..0, document.get_ref()));
+    match read {
         // Of what stands on a broken line nothing is said, so silence alone is no sign of a sound plan.
-        Some(plan) if errors.is_empty() && report.is_empty() => Ok(plan),
+        Some(read) if errors.is_empty() && report.is_empty() => Ok(read),
         _ => Err(report.into_errors()),
     }
 }

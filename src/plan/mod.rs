@@ -13,8 +13,12 @@ mod values;
 
 pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
 pub use rescue::rescue_card;
-pub use schedule::{needed_requests, schedule};
+pub use schedule::{guardrail_words, needed_requests, schedule};
 pub use section::{PlanError, PlanErrors};
+// The console's own configuration is read in the same way, with the same errors.
+pub(crate) use load::read_tables;
+pub(crate) use section::{Read, Section, Wrong, nearest, wrong_type};
+pub(crate) use values::{boolean, one_of};
 
 use crate::domain::{Clean, Layout, PerRole, Quantity, Role, Setting, Signal, Slot, Split, Unit, Weights};
 use std::path::PathBuf;

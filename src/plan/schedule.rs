@@ -52,9 +52,9 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
     let rate = rate.filter(|rate| rate.is_finite() && *rate >= 0.0);
     writeln!(out, "Schedule")?;
     let mut at = Some(Duration::ZERO);
-    let mut is_final = false;
-    for step in &plan.steps {
-        is_final |= step.point_of_no_return.is_some();
+    let automatic = automatic_at_each(plan);
+    let is_shared = automatic.iter().all(|at_step| *at_step == automatic[0]);
+    for (step, automatic) in plan.steps.iter().zip(&automatic) {
         let time = at.map_or_else(|| "T+?".to_owned(), t_plus);
         let hold = if step.hold { " at least, then a person goes on" } else { "" };
         writeln!(out, "  {time:>6}  {:>6}  bake {}{hold}", step.split.to_string(), duration_words(step.bake))?;
@@ -65,15 +65,34 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
             writeln!(out, "{INDENT}POINT OF NO RETURN: {breaks}; no automatic rollback from here")?;
         }
         let needs = needs(out, plan, step, rate)?;
-        if !plan.guardrails.is_empty() {
-            let automatic = plan.rollback.automatic && !is_final;
-            let held = if automatic { "" } else { " (no automatic rollback)" };
-            let limits: Vec<String> = plan.guardrails.iter().map(|guardrail| limits_words(plan, guardrail)).collect();
-            writeln!(out, "{INDENT}limits{held}: {}", limits.join("; "))?;
+        if !is_shared {
+            limits_line(out, plan, "", *automatic)?;
         }
         at = at.zip(needs).map(|(at, needs)| at + needs.max(step.bake));
     }
+    if is_shared {
+        limits_line(out, plan, " at every step", automatic.first() == Some(&true))?;
+    }
     ends(out, plan, rate, at)
+}
+
+/// Whether limits roll back by themselves at each step: not from a point of no return on.
+fn automatic_at_each(plan: &Plan) -> Vec<bool> {
+    let mut automatic = plan.rollback.automatic;
+    let at_step = |step: &Step| {
+        automatic &= step.point_of_no_return.is_none();
+        automatic
+    };
+    plan.steps.iter().map(at_step).collect()
+}
+
+fn limits_line(out: &mut String, plan: &Plan, place: &str, automatic: bool) -> std::fmt::Result {
+    if plan.guardrails.is_empty() {
+        return Ok(());
+    }
+    let held = if automatic { "" } else { " (no automatic rollback)" };
+    let limits: Vec<String> = plan.guardrails.iter().map(|guardrail| limits_words(plan, guardrail)).collect();
+    writeln!(out, "{INDENT}limits{place}{held}: {}", limits.join("; "))
 }
 
 /// Writes a step's gates and what they and the limits wait for; gives how long that is at least, `None` for ever.
@@ -252,7 +271,8 @@ fn own_limits(plan: &Plan, guardrail: &Guardrail) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
+/// `5xx CANDIDATE over 30s: warn > 1.00%, roll back > 5.00%, for 30s; no reading holds`.
+pub fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
     let absent = match guardrail.absent {
         super::OnAbsent::Warn => "warns",
         super::OnAbsent::Hold => "holds",

@@ -56,7 +56,7 @@ impl fmt::Display for PlanErrors {
 
 /// Why a value cannot stand where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     pub problem: String,
     pub hint: Option<String>,
 }
@@ -81,10 +81,10 @@ impl Wrong {
 }
 
 /// What a value's reader comes to.
-pub(super) type Read<T> = Result<T, Wrong>;
+pub(crate) type Read<T> = Result<T, Wrong>;
 
 /// The word among `known` that is nearest to `word`, when it alone is near enough to have been meant.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let mut near: Vec<(usize, &str)> = known
         .map(|candidate| (edit_distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
@@ -99,7 +99,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
 }
 
 /// Where errors go while a plan is read.
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     file: String,
     text: &'a str,
     /// Where each line begins.
@@ -193,7 +193,7 @@ impl<'a> Report<'a> {
 }
 
 /// One table of the plan. Every key that is asked for counts as known; [`Section::finish`] reports the rest.
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     report: &'a Report<'a>,
     /// `steps[2]`, empty at the top.
     name: String,
@@ -400,7 +400,7 @@ impl<'a> Section<'a> {
 }
 
 /// `expected … , found a string`.
-pub(super) fn wrong_type(value: &DeValue<'_>) -> String {
+pub(crate) fn wrong_type(value: &DeValue<'_>) -> String {
     format!("{} cannot stand here", article(value.type_str()))
 }
 

@@ -195,7 +195,7 @@ pub(super) fn role(environments: Option<&PerRole<Environment>>) -> impl Fn(&DeVa
     }
 }
 
-pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
+pub(crate) fn boolean(value: &DeValue<'_>) -> Read<bool> {
     value.as_bool().ok_or_else(|| {
         let meant = scalar(value).ok().and_then(|word| likely::boolean(&word));
         Wrong::from(wrong_type(value)).perhaps(meant)
@@ -240,7 +240,7 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>)
     }
 }
 
-pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Read<T> {
+pub(crate) fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Read<T> {
     let word = text(value)?;
     choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
         let meant = nearest(&word, choices.iter().map(|(name, _)| *name)).map(|name| format!("{name:?}"));

@@ -270,7 +270,7 @@ fn hazard_40_a_read_only_console_acts_on_nothing_by_key() {
 
 #[test]
 fn hazard_40_nor_by_command_line() {
-    for (name, _) in warroom::console::desk::COMMANDS.iter().filter(|(name, _)| *name != "q") {
+    for name in warroom::console::desk::COMMANDS.iter().map(|word| word.name).filter(|name| *name != "q") {
         let mut sitting = Sitting::baking();
         sitting.rights = Rights::ReadOnly;
         sitting.type_text(&format!(":{name} some words\n"));
@@ -302,18 +302,42 @@ fn hazard_40_nor_through_a_panel_that_was_open_when_the_rights_went() {
     assert_eq!(sitting.acts, []);
 }
 
-/// There is no mouse input, and the terminal is never asked for mouse events.
+/// The wheel is all of the mouse that reaches the desk, and it scrolls: whatever is open, nothing goes out.
 #[test]
-fn hazard_43_no_mouse_event_can_reach_the_desk() {
-    for file in ["src/console/terminal.rs", "src/console/shell.rs"] {
-        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect("readable");
-        assert!(!text.contains("EnableMouseCapture"), "{file}");
-    }
+fn hazard_43_the_mouse_never_acts() {
     let shell =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/shell.rs")).expect("readable");
-    let arm = shell.lines().find(|line| line.contains("Event::Mouse")).expect("mouse events are named");
-    assert!(arm.contains("None"), "{arm}");
+    let from = shell.find("fn pointed").expect("mouse events are translated in one place");
+    let body = &shell[from..from + shell[from..].find("\n}").expect("its end")];
+    assert_eq!(body.matches("Some(").count(), body.matches("Some(Input::Wheel").count(), "{body}");
+    for open in ["", "R", "A", "T", "?", ":end", ":rollback\n", ":debug\n"] {
+        for status in [baking(), locked()] {
+            let mut sitting = Sitting::at(status);
+            sitting.type_text(open);
+            sitting.after(500);
+            let armed = sitting.is_armed();
+            for by in [3, -3, 3, 300, -300] {
+                sitting.input(Input::Wheel(by));
+                sitting.after(10);
+            }
+            assert_eq!(sitting.acts, [], "{open:?}");
+            assert_eq!(sitting.is_armed(), armed, "a colleague's scroll does not veto a rollback");
+        }
+    }
     assert_eq!(baking().snapshot.phase, Phase::Baking);
+}
+
+#[test]
+fn the_wheel_scrolls_the_log_and_the_help() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Wheel(3));
+    assert_eq!(sitting.desk.log_back, 3);
+    sitting.input(Input::Wheel(-3));
+    assert_eq!(sitting.desk.log_back, 0);
+    sitting.press('?');
+    sitting.input(Input::Wheel(-3));
+    let dialog = sitting.desk.dialog.as_ref().expect("open");
+    assert!(matches!(dialog.kind, warroom::console::desk::dialog::Kind::Help { from: 3, .. }), "{:?}", dialog.kind);
 }
 
 /// A letter that no mode binds counts wherever it is typed, except into a field.

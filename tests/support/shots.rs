@@ -293,6 +293,11 @@ fn panels() -> Vec<Recipe> {
         Recipe::of("help", &locked).then(|shot| shot.keys("?")),
         Recipe::from_status("details", baked()).then(|shot| shot.keys("4\n")),
         Recipe::from_status("command_line", baked()).then(|shot| shot.keys(":note drain").heard()),
+        Recipe::from_status("command_words", baked()).then(|shot| shot.keys(":").heard()),
+        Recipe::from_status("command_theme", baked()).then(|shot| shot.keys(":theme \t\t").heard()),
+        Recipe::from_status("command_refused", baked()).then(|shot| shot.keys(":advance 75%").heard()),
+        Recipe::from_status("debug", baked()).then(|shot| shot.keys(":debug\n").heard()),
+        Recipe::from_status("gave_up_rights", baked()).then(|shot| shot.keys(":readonly on\n").heard()),
         readonly,
     ]
 }

@@ -1,36 +1,77 @@
-//! The `:` command line.
+//! The words of the `:` command line: the one table of them, and what a line comes to.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
-
-use super::dialog::Deed;
-use super::{Act, Desk};
-use crate::domain::{Clean, Mono, Rights, parse_duration};
-use crate::engine::{Command, Phase, Snapshot};
-use crate::wire::Status;
-use crossterm::event::{KeyCode, KeyEvent};
+use crate::domain::{Clean, parse_duration};
+use crate::engine::Command;
 use std::time::Duration;
 
-/// Longest command line.
-pub(super) const LINE_CHARS_MAX: usize = 300;
 /// How long automatic rollback is suspended when no time is given.
 const SUSPEND_DEFAULT: Duration = Duration::from_secs(600);
 
-/// Every command with its help.
-pub const COMMANDS: &[(&str, &str)] = &[
-    ("hold", "as H"),
-    ("rollback", "opens the panel of R"),
-    ("advance", "opens the panel of A"),
-    ("approve", "approve the next step"),
-    ("adopt", "take the balancer's present setting as this run's own"),
-    ("complete", "finish a foreign move towards stable"),
-    ("sendagain", "send the rollback over a foreign setting"),
-    ("suspend", "[10m] reason: no automatic rollback for a while"),
-    ("unsuspend", "automatic rollback on again"),
-    ("note", "text: write it down"),
-    ("restart", "end this finished run and begin a new one"),
-    ("end", "end the run; the split stays as it is"),
-    ("q", "quit the console"),
+/// One word of the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// As it is typed.
+    pub name: &'static str,
+    /// What may stand behind it.
+    pub takes: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn word(name: &'static str, takes: &'static str, help: &'static str) -> Word {
+    Word { name, takes, help }
+}
+
+/// Every word with its help; what is used most stands first.
+pub const COMMANDS: &[Word] = &[
+    word("hold", "", "as H: hold now"),
+    word("rollback", "", "opens the panel of R"),
+    word("advance", "[STEP]", "opens the panel of A; with a step only if that is the next"),
+    word("take", "", "opens the panel of T"),
+    word("note", "TEXT", "write it down in the run's history"),
+    word("approve", "", "approve the next step"),
+    word("adopt", "", "take the balancer's present setting as this run's own"),
+    word("complete", "", "finish a foreign move towards stable"),
+    word("sendagain", "", "send the rollback over a foreign setting"),
+    word("suspend", "[10m] REASON", "no automatic rollback for a while"),
+    word("unsuspend", "", "automatic rollback on again"),
+    word("export", "[markdown|json]", "write the run's report to a file"),
+    word("theme", "NAME", "other colours, on this console only"),
+    word("readonly", "on|off", "whether this console may act"),
+    word("debug", "", "how this console itself fares"),
+    word("help", "", "all keys, marks and limits"),
+    word("restart", "", "end this finished run and begin a new one"),
+    word("end", "", "end the run; the split stays as it is"),
+    word("q", "", "quit the console; traffic stays as it is"),
 ];
+
+/// The palettes by name, with what they are for. `auto` is what the terminal's variables say.
+pub const THEMES: &[(&str, &str)] = &[
+    ("dark", "for a dark background"),
+    ("light", "for a light background"),
+    ("cvd", "for colour-vision deficiency"),
+    ("mono", "no colour: bold, dim and reverse"),
+    ("auto", "as NO_COLOR, TERM and the rest say"),
+];
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Markdown,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// As it is typed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+        }
+    }
+}
 
 /// What a line comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +82,24 @@ pub enum Parsed {
     Confirm(Command, &'static str, &'static str),
     /// The panel of `R`.
     Rollback,
-    /// The panel of `A`.
-    Advance,
+    /// The panel of `A`; where a step is named, only if that is the next.
+    Advance(Option<String>),
+    /// The panel of `T`.
+    Take,
     /// Leave.
     Quit,
     /// Begin anew.
     Restart,
+    /// Write the report.
+    Export(Format),
+    /// Another palette.
+    Theme(&'static str),
+    /// Give up this console's rights, or have them back.
+    ReadOnly(bool),
+    /// How the console itself fares.
+    Debug,
+    /// All keys.
+    Help,
     /// Not understood, and why.
     Wrong(String),
 }
@@ -58,7 +111,8 @@ pub fn parse(line: &str) -> Parsed {
     match word {
         "hold" => Parsed::Send(Command::Hold, "hold"),
         "rollback" => Parsed::Rollback,
-        "advance" | "resume" => Parsed::Advance,
+        "advance" | "resume" => Parsed::Advance((!rest.is_empty()).then(|| rest.to_owned())),
+        "take" => Parsed::Take,
         "approve" => Parsed::Send(Command::Approve, "approve"),
         "adopt" => Parsed::Send(Command::Adopt, "adopt"),
         "complete" => Parsed::Confirm(
@@ -73,12 +127,31 @@ pub fn parse(line: &str) -> Parsed {
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
         "note" if rest.is_empty() => Parsed::Wrong(":note needs a text".to_owned()),
         "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
+        "export" => match rest {
+            "" | "markdown" => Parsed::Export(Format::Markdown),
+            "json" => Parsed::Export(Format::Json),
+            _ => Parsed::Wrong(":export writes markdown or json".to_owned()),
+        },
+        "theme" => THEMES.iter().find(|(name, _)| *name == rest).map_or_else(
+            || {
+                let names: Vec<&str> = THEMES.iter().map(|(name, _)| *name).collect();
+                Parsed::Wrong(format!(":theme takes one of {}", names.join(" ")))
+            },
+            |(name, _)| Parsed::Theme(name),
+        ),
+        "readonly" => match rest {
+            "on" => Parsed::ReadOnly(true),
+            "off" => Parsed::ReadOnly(false),
+            _ => Parsed::Wrong(":readonly on gives this console's rights up, :readonly off takes them back".to_owned()),
+        },
+        "debug" => Parsed::Debug,
+        "help" => Parsed::Help,
         "restart" => Parsed::Restart,
         "end" => Parsed::Confirm(Command::End, "end", "Ends this run and stops its keeper; the split stays as it is."),
         "q" | "quit" => Parsed::Quit,
         "" => Parsed::Wrong("nothing to do".to_owned()),
         other => {
-            let words: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
+            let words: Vec<&str> = COMMANDS.iter().map(|word| word.name).collect();
             Parsed::Wrong(format!("no command {:?}; there are {}", Clean::new(other).as_str(), words.join(" ")))
         }
     }
@@ -87,84 +160,38 @@ pub fn parse(line: &str) -> Parsed {
 fn suspend(rest: &str) -> Parsed {
     let (first, others) = rest.split_once(' ').unwrap_or((rest, ""));
     let (lasting, reason) = match parse_duration(first) {
-        Some(lasting) => (lasting, others),
+        Some(lasting) => (lasting, others.trim()),
         None => (SUSPEND_DEFAULT, rest),
     };
     Parsed::Send(Command::Suspend { lasting, reason: Clean::new(reason) }, "suspend")
 }
 
-impl Desk {
-    pub(super) fn type_command(
-        &mut self,
-        key: &KeyEvent,
-        now: Mono,
-        status: Option<&Status>,
-        rights: Rights,
-        acts: &mut Vec<Act>,
-    ) {
-        let Some(line) = &mut self.command_line else { return };
-        match key.code {
-            KeyCode::Esc => self.command_line = None,
-            KeyCode::Backspace if line.is_empty() => self.command_line = None,
-            KeyCode::Backspace => {
-                line.pop();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_table_is_understood() {
+        for word in COMMANDS {
+            for line in [format!("{} on", word.name), format!("{} dark", word.name), word.name.to_owned()] {
+                let Parsed::Wrong(why) = parse(&line) else { continue };
+                assert!(!why.contains("no command"), "{line}: {why}");
             }
-            KeyCode::Tab => {
-                let mut matching = COMMANDS.iter().filter(|(name, _)| name.starts_with(line.as_str()));
-                if let (Some((name, _)), None) = (matching.next(), matching.next()) {
-                    *line = format!("{name} ");
-                }
-            }
-            KeyCode::Char(c) if line.chars().count() < LINE_CHARS_MAX => line.push(c),
-            KeyCode::Enter => {
-                let line = self.command_line.take().unwrap_or_default();
-                self.obey_line(&line, now, status, rights, acts);
-            }
-            _ => {}
         }
+        assert!(matches!(parse("rol"), Parsed::Wrong(_)), "a part of a word is none: what is typed is what is meant");
     }
 
-    fn obey_line(&mut self, line: &str, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
-        let parsed = parse(line);
-        let acting = matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Restart);
-        if acting && self.refused_here(now, status, rights) {
-            return;
-        }
-        match parsed {
-            Parsed::Send(command, what) => self.send(command, what, now, acts),
-            Parsed::Confirm(_, what, _) if !self.linked => {
-                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
-            }
-            Parsed::Confirm(command, what, words) => self.ask(Deed::Send(command), what, words, now),
-            Parsed::Rollback => self.arm(now, status, rights),
-            Parsed::Advance => self.open_advance(now, status, rights),
-            Parsed::Quit => self.quit(now, acts),
-            Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
-                Some(Ok(())) => {
-                    self.ask(Deed::Restart, "restart", "Ends this run; a new one begins from its plan file.", now);
-                }
-                Some(Err(why)) => self.flash(why, now),
-                None => self.flash(":restart: the keeper has not been heard yet", now),
-            },
-            Parsed::Wrong(words) => self.flash(words, now),
-        }
-    }
-}
-
-/// Whether the run is over, so that a new one may begin; or why not.
-fn is_over(snapshot: &Snapshot) -> Result<(), String> {
-    let watched = snapshot.complete.is_some_and(|(_, left)| left.is_zero());
-    match snapshot.phase {
-        Phase::RolledBack | Phase::Ended => Ok(()),
-        Phase::Complete if watched => Ok(()),
-        Phase::Complete
-        | Phase::Preflight
-        | Phase::Ready
-        | Phase::Shifting
-        | Phase::Baking
-        | Phase::Held
-        | Phase::RollingBack
-        | Phase::NewTrafficBack
-        | Phase::Observing => Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word)),
+    #[test]
+    fn words_take_what_their_row_says() {
+        assert_eq!(parse(" export "), Parsed::Export(Format::Markdown));
+        assert_eq!(parse("export json"), Parsed::Export(Format::Json));
+        assert!(matches!(parse("export pdf"), Parsed::Wrong(_)));
+        assert_eq!(parse("theme mono"), Parsed::Theme("mono"));
+        assert!(matches!(parse("theme pink"), Parsed::Wrong(why) if why.contains("dark light cvd mono auto")));
+        assert_eq!(parse("readonly on"), Parsed::ReadOnly(true));
+        assert!(matches!(parse("readonly"), Parsed::Wrong(_)), "nothing that toggles: one must know what comes of it");
+        assert_eq!(parse("advance 50 %"), Parsed::Advance(Some("50 %".to_owned())));
+        let Parsed::Send(Command::Suspend { lasting, reason }, _) = parse("suspend 5m db work") else { panic!() };
+        assert_eq!((lasting.as_secs(), reason.as_str()), (300, "db work"));
     }
 }

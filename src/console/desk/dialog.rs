@@ -77,7 +77,13 @@ pub enum Kind {
     Help {
         /// The first row shown.
         from: usize,
+        /// Where its sections begin.
+        starts: Vec<usize>,
+        /// How many rows there are.
+        rows: usize,
     },
+    /// How the console itself fares.
+    Debug,
     /// One check, or one line of the log.
     Details {
         /// What it is, and its name.
@@ -179,8 +185,12 @@ impl Dialog {
         Self::new(Kind::Progress, now)
     }
 
-    pub(super) fn help(now: Mono) -> Self {
-        Self::new(Kind::Help { from: 0 }, now)
+    pub(super) fn help(starts: Vec<usize>, rows: usize, now: Mono) -> Self {
+        Self::new(Kind::Help { from: 0, starts, rows }, now)
+    }
+
+    pub(super) fn debug(now: Mono) -> Self {
+        Self::new(Kind::Debug, now)
     }
 
     pub(super) fn details(status: &Status, check: usize, now: Mono) -> Option<Self> {
@@ -222,7 +232,14 @@ impl Dialog {
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. } => true,
-            Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => false,
+            Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Debug | Kind::Details { .. } => false,
+        }
+    }
+
+    /// Scrolls the help; no other panel has more than is shown of it.
+    pub(super) fn scroll(&mut self, by: isize) {
+        if let Kind::Help { from, rows, .. } = &mut self.kind {
+            *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
     }
 
@@ -254,6 +271,7 @@ impl Dialog {
             | Kind::Confirm { .. }
             | Kind::Progress
             | Kind::Help { .. }
+            | Kind::Debug
             | Kind::Details { .. } => None,
         }
     }
@@ -270,7 +288,18 @@ impl Dialog {
         match &mut self.kind {
             Kind::RollBack { typed: Some(typing) } => return typed_rollback(typing, key),
             Kind::Override(fields) => return fields.key(key),
-            Kind::Help { from } => {
+            Kind::Help { from, starts, rows } => {
+                let section = match key.code {
+                    KeyCode::Tab | KeyCode::Right | KeyCode::Char('l') => starts.iter().find(|start| **start > *from),
+                    KeyCode::BackTab | KeyCode::Left | KeyCode::Char('h') => {
+                        starts.iter().rev().find(|start| **start < *from)
+                    }
+                    _ => None,
+                };
+                if let Some(start) = section {
+                    *from = *start;
+                    return Outcome::Stay;
+                }
                 let by = match key.code {
                     KeyCode::Down | KeyCode::Char('j') => 1,
                     KeyCode::Up | KeyCode::Char('k') => -1,
@@ -279,8 +308,7 @@ impl Dialog {
                     _ => 0,
                 };
                 if by != 0 {
-                    let rows = super::keymap::help_rows(true).len() + super::keymap::LEGEND.len();
-                    *from = from.saturating_add_signed(by).min(rows - 1);
+                    *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
                     return Outcome::Stay;
                 }
             }
@@ -321,9 +349,12 @@ impl Dialog {
             Kind::Take { .. } => Outcome::Send(Command::Take, "take control"),
             Kind::Confirm { does: Deed::Send(command), what, .. } => Outcome::Send(command.clone(), what),
             Kind::Confirm { does: Deed::Restart, .. } => Outcome::Restart,
-            Kind::Locked | Kind::Override(_) | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => {
-                Outcome::Stay
-            }
+            Kind::Locked
+            | Kind::Override(_)
+            | Kind::Progress
+            | Kind::Help { .. }
+            | Kind::Debug
+            | Kind::Details { .. } => Outcome::Stay,
         }
     }
 

@@ -1,4 +1,6 @@
-//! The one table of keys. Footer, help and README are made from it, and `tests/keys.rs` holds them to it.
+//! The one table of keys. Footer, help, man page and README are made from it, and `tests/keys.rs` holds them to it.
+//!
+//! [`Keymap`] is the table as it is on one console: the configuration may put other keys into its rows.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -51,6 +53,38 @@ impl Action {
     /// Whether it is about traffic: a keeper that only watches knows none of these.
     pub fn is_traffic(self) -> bool {
         matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::Take)
+    }
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Hold => "hold",
+            Self::Advance => "advance",
+            Self::Take => "take",
+            Self::Help => "help",
+            Self::Quit => "quit",
+            Self::NextPanel => "next_panel",
+            Self::PreviousPanel => "previous_panel",
+            Self::ChoosePanel => "panels",
+            Self::Reach => "window",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::PageUp => "page_up",
+            Self::PageDown => "page_down",
+            Self::Top => "oldest",
+            Self::Bottom => "newest",
+            Self::Details => "details",
+            Self::Follow => "follow",
+            Self::CommandLine => "command_line",
+            Self::Space => "space",
+        }
+    }
+
+    /// Whether the configuration may give it other keys. Muscle memory moves traffic back, on whosever console it is;
+    /// Space says what holds, and a panel's digit stands in its title.
+    pub fn is_rebindable(self) -> bool {
+        !matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::ChoosePanel | Self::Space)
     }
 }
 
@@ -197,36 +231,187 @@ pub const LEGEND: &[(&str, &str, &str)] = &[
     ("BLIND", "BLIND", "no candidate metrics that long: H R work"),
 ];
 
-/// The action of a key on the main screen. Modifiers must match exactly: Alt+R is not R.
-pub fn action_of(key: &KeyEvent) -> Option<Action> {
-    if !(key.modifiers - KeyModifiers::SHIFT).is_empty() {
-        return None;
+/// Keys by name, as they are written in the configuration and shown.
+const NAMED: &[(&str, KeyCode)] = &[
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Enter", KeyCode::Enter),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("Insert", KeyCode::Insert),
+    ("Delete", KeyCode::Delete),
+    ("Backspace", KeyCode::Backspace),
+    ("F1", KeyCode::F(1)),
+    ("F2", KeyCode::F(2)),
+    ("F3", KeyCode::F(3)),
+    ("F4", KeyCode::F(4)),
+    ("F5", KeyCode::F(5)),
+    ("F6", KeyCode::F(6)),
+    ("F7", KeyCode::F(7)),
+    ("F8", KeyCode::F(8)),
+    ("F9", KeyCode::F(9)),
+    ("F10", KeyCode::F(10)),
+    ("F11", KeyCode::F(11)),
+    ("F12", KeyCode::F(12)),
+];
+
+/// Keys whose meaning is the same on every console.
+const FIXED: &[char] = &['R', 'H', 'A', 'y', 'n', 'O', ' '];
+
+impl Key {
+    /// Reads a key as the configuration writes it: one character, or a name such as `F5` or `PgUp`.
+    ///
+    /// # Errors
+    ///
+    /// Says in words why it is none, or may not be given to anything.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some((name, code)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+            return Ok(Self::Named(*code, name));
+        }
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(c), None) if FIXED.contains(&c) => {
+                Err(format!("{:?} means the same on every console", if c == ' ' { "Space" } else { text }))
+            }
+            (Some(c), None) if c.is_ascii_graphic() => Ok(Self::Char(c)),
+            _ if ["esc", "escape", "ctrl-c", "ctrl-l", "ctrl-z", "space"]
+                .contains(&text.to_ascii_lowercase().as_str()) =>
+            {
+                Err(format!("{text:?} means the same on every console"))
+            }
+            _ => Err(format!("{text:?} is not a key")),
+        }
     }
-    KEYS.iter()
-        .find(|binding| {
-            binding.keys.iter().any(|bound| match bound {
-                Key::Char(c) => key.code == KeyCode::Char(*c),
-                Key::Named(code, _) => key.code == *code,
-            })
-        })
-        .map(|binding| binding.action)
+
+    /// The names of keys that have one.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
+    /// What may be written for a key.
+    pub fn allowed() -> String {
+        let names: Vec<&str> = Self::names().filter(|name| !name.starts_with('F')).collect();
+        format!("one ASCII character but R H A O y n, or {} F1 to F12; several in a list", names.join(" "))
+    }
+
+    fn is(self, key: &KeyEvent) -> bool {
+        match self {
+            Self::Char(c) => key.code == KeyCode::Char(c),
+            Self::Named(code, _) => key.code == code,
+        }
+    }
 }
 
-/// Whether a printable key is bound in any mode: `y` and `n` are, in panels.
-pub fn is_bound_anywhere(key: &KeyEvent) -> bool {
-    action_of(key).is_some() || matches!(key.code, KeyCode::Char('y' | 'n' | 'O'))
+/// One row of the table as it is on this console.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The keys.
+    pub keys: Vec<Key>,
+    /// What they do.
+    pub action: Action,
+    /// How the help names it.
+    pub help: &'static str,
+    /// How the footer names it, where it is there.
+    pub footer: Option<&'static str>,
+}
+
+impl Row {
+    /// All its keys as they are written.
+    pub fn label(&self) -> String {
+        self.keys.iter().map(|key| key.label()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Its first key, for the footer.
+    pub fn first(&self) -> String {
+        self.keys.first().map_or_else(String::new, |key| key.label())
+    }
+}
+
+/// The table as it is on this console.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    rows: Vec<Row>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let row = |binding: &Binding| Row {
+            keys: binding.keys.to_vec(),
+            action: binding.action,
+            help: binding.help,
+            footer: binding.footer,
+        };
+        Self { rows: KEYS.iter().map(row).collect() }
+    }
+}
+
+impl Keymap {
+    /// The rows, in the table's order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Gives an action other keys than the table's.
+    ///
+    /// # Errors
+    ///
+    /// Says in words why the action keeps what it has.
+    pub fn rebind(&mut self, action: Action, keys: Vec<Key>) -> Result<(), String> {
+        if !action.is_rebindable() {
+            return Err(format!("{} is the same on every console", action.name()));
+        }
+        if keys.is_empty() {
+            return Err(format!("{} needs a key", action.name()));
+        }
+        let is_upper = |key: &Key| matches!(key, Key::Char(c) if c.is_ascii_uppercase());
+        if action.is_traffic() && !keys.iter().all(is_upper) {
+            return Err(format!("{} is about traffic: an upper-case letter", action.name()));
+        }
+        if let Some(row) = self.rows.iter_mut().find(|row| row.action == action) {
+            row.keys = keys;
+        }
+        Ok(())
+    }
+
+    /// A key that two actions have, with both.
+    pub fn conflicts(&self) -> Vec<(Key, Action, Action)> {
+        let mut seen: Vec<(Key, Action)> = Vec::new();
+        let mut twice = Vec::new();
+        for (key, action) in self.rows.iter().flat_map(|row| row.keys.iter().map(|key| (*key, row.action))) {
+            match seen.iter().find(|(known, _)| *known == key) {
+                Some((_, other)) => twice.push((key, *other, action)),
+                None => seen.push((key, action)),
+            }
+        }
+        twice
+    }
+
+    /// The action of a key on the main screen. Modifiers must match exactly: Alt+R is not R.
+    pub fn action_of(&self, key: &KeyEvent) -> Option<Action> {
+        if !(key.modifiers - KeyModifiers::SHIFT).is_empty() {
+            return None;
+        }
+        self.rows.iter().find(|row| row.keys.iter().any(|bound| bound.is(key))).map(|row| row.action)
+    }
+
+    /// Whether a printable key is bound in any mode: `y` and `n` are, in panels.
+    pub fn is_bound_anywhere(&self, key: &KeyEvent) -> bool {
+        self.action_of(key).is_some() || matches!(key.code, KeyCode::Char('y' | 'n' | 'O'))
+    }
+
+    /// The first key of an action as it is written.
+    pub fn key_of(&self, action: Action) -> String {
+        self.rows.iter().find(|row| row.action == action).map_or_else(String::new, Row::first)
+    }
 }
 
 /// Whether a key prints something: the mark of text that arrives from elsewhere.
 pub fn is_printable(key: &KeyEvent) -> bool {
     matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
-}
-
-/// Every row of the help: keys, and what they do; with or without those that move traffic.
-pub fn help_rows(with_traffic: bool) -> Vec<(String, &'static str)> {
-    let bound = KEYS.iter().filter(|binding| with_traffic || !binding.action.is_traffic()).map(|binding| {
-        let keys: Vec<String> = binding.keys.iter().map(|key| key.label()).collect();
-        (keys.join(" "), binding.help)
-    });
-    bound.chain(PANEL_KEYS.iter().map(|(keys, help)| ((*keys).to_owned(), *help))).collect()
 }

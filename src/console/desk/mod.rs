@@ -3,26 +3,36 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
 mod commands;
+mod completion;
 pub mod dialog;
 pub mod direct;
+pub mod figures;
 mod following;
 pub mod forward;
 pub mod keymap;
+mod line;
+pub mod manual;
 mod opening;
 mod panels;
 mod sending;
+mod typing;
 
-pub use commands::{COMMANDS, Parsed};
+pub use commands::{COMMANDS, Format, THEMES, Word};
+pub use completion::{Candidate, Completion};
 pub use dialog::Dialog;
+pub use line::{HISTORY_MAX, LINE_CHARS_MAX, Line};
 pub use panels::{PEOPLE_MIN, Panel, Reach};
+pub use typing::Foreseen;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use direct::{Direct, Standing};
+use figures::Figures;
 use forward::Seen;
-use keymap::{Action, action_of, is_bound_anywhere, is_printable};
+use keymap::{Action, Keymap, is_printable};
+use line::History;
 use std::time::Duration;
 
 /// Text from elsewhere is still coming this long after a key that no person here would press.
@@ -61,6 +71,8 @@ pub enum Input {
     Direct(String),
     /// Something befell the keeper.
     Notice(String),
+    /// The mouse's wheel, in lines; up is positive.
+    Wheel(isize),
 }
 
 /// What goes out.
@@ -83,6 +95,10 @@ pub enum Act {
     Suspend,
     /// Ring.
     Bell,
+    /// Draw with another palette from now on: one of [`THEMES`].
+    Theme(&'static str),
+    /// Write the run's report to a file.
+    Export(Format),
 }
 
 /// A command under way.
@@ -124,8 +140,19 @@ pub struct Desk {
     pub check: usize,
     /// A short message with the time it ends.
     pub flash: Option<(Clean, Mono)>,
-    /// The command line's text, while it is open.
-    pub command_line: Option<String>,
+    /// The command line, while it is open.
+    pub command_line: Option<Line>,
+    /// What the keys are here.
+    pub keymap: Keymap,
+    /// How the console itself fares; the shell tells.
+    pub figures: Figures,
+    history: History,
+    /// Where Tab is among several words.
+    cycle: Option<typing::Cycle>,
+    /// What the keeper last allowed this console.
+    granted: Rights,
+    /// Whether its rights were given up here.
+    gave_up_rights: bool,
     /// The direct rollback that was started from here.
     pub direct: Option<Direct>,
     /// When the keeper last said how things stand.
@@ -177,6 +204,12 @@ impl Desk {
             check: 0,
             flash: None,
             command_line: None,
+            keymap: Keymap::default(),
+            figures: Figures::default(),
+            history: History::default(),
+            cycle: None,
+            granted: Rights::Full,
+            gave_up_rights: false,
             direct: None,
             heard_at: None,
             linked: false,
@@ -207,6 +240,8 @@ impl Desk {
     /// Takes one input in.
     pub fn handle(&mut self, input: Input, now: Mono, status: Option<&Status>, rights: Rights) -> Vec<Act> {
         let mut acts = Vec::new();
+        self.granted = rights;
+        let rights = self.rights(rights);
         // What time has closed must not take the key that comes after.
         self.expire(now);
         if let Some(status) = status.filter(|_| !matches!(input, Input::Heard)) {
@@ -233,10 +268,16 @@ impl Desk {
                 self.last_outcome = Some(Clean::new(&line));
                 self.flash(line, now);
             }
+            Input::Wheel(by) => self.wheel(by, status),
             Input::Tick => {}
         }
         self.pass_time(now, status, &mut acts);
         acts
+    }
+
+    /// What this console may do: what the keeper grants, unless it was given up here.
+    pub fn rights(&self, granted: Rights) -> Rights {
+        if self.gave_up_rights { Rights::ReadOnly } else { granted }
     }
 
     /// The frame with the present dialog is on the terminal: from now on `y` may mean it.
@@ -265,7 +306,8 @@ impl Desk {
 
     fn key(&mut self, key: KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         self.isolate_hold(&key, now);
-        if key.modifiers.contains(KeyModifiers::CONTROL) {
+        let is_edited = self.command_line.is_some() && !matches!(key.code, KeyCode::Char('c' | 'l' | 'z'));
+        if key.modifiers.contains(KeyModifiers::CONTROL) && !is_edited {
             return self.control(&key, now, acts);
         }
         if self.escape_rollback(&key, now, status, rights) {
@@ -280,7 +322,7 @@ impl Desk {
         if key.code == KeyCode::Esc && self.unzoom() {
             return;
         }
-        match action_of(&key) {
+        match self.keymap.action_of(&key) {
             Some(action) => self.act(action, &key, now, status, rights, acts),
             None => self.note_unbound(&key, now),
         }
@@ -288,7 +330,7 @@ impl Desk {
 
     /// A printable key that is bound in no mode is the mark of text that was meant for somewhere else.
     fn note_unbound(&mut self, key: &KeyEvent, now: Mono) {
-        if is_printable(key) && !is_bound_anywhere(key) {
+        if is_printable(key) && !self.keymap.is_bound_anywhere(key) {
             self.unbound_at = Some(now);
         }
     }
@@ -368,7 +410,7 @@ impl Desk {
             Action::Hold => self.press_hold(now, status, rights),
             Action::Advance => self.open_advance(now, status, rights),
             Action::Take => self.open_take(now, status, rights),
-            Action::Help => self.dialog = Some(Dialog::help(now)),
+            Action::Help => self.open_help(status, now),
             Action::Quit if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s to quit", now),
             Action::Quit => self.quit(now, acts),
             Action::NextPanel => self.next_panel(true),
@@ -398,8 +440,16 @@ impl Desk {
                 }
             }
             Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
-            Action::CommandLine => self.command_line = Some(String::new()),
+            Action::CommandLine => self.command_line = Some(Line::default()),
             Action::Space => self.flash("H holds traffic", now),
+        }
+    }
+
+    /// Scrolls what is read. A panel that asks something stays as it is, and so does a line that is being typed.
+    fn wheel(&mut self, by: isize, status: Option<&Status>) {
+        match &mut self.dialog {
+            Some(dialog) => dialog.scroll(-by),
+            None => self.scroll(by, status),
         }
     }
 
@@ -428,8 +478,8 @@ impl Desk {
         self.hold_pressed = None;
         let flat: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(line) = &mut self.command_line {
-            let room = commands::LINE_CHARS_MAX.saturating_sub(line.chars().count());
-            line.extend(flat.chars().take(room));
+            line.insert(&flat);
+            self.cycle = None;
         } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
             fields.insert(&flat);
         } else {

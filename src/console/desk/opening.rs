@@ -2,7 +2,6 @@
 
 use super::dialog::{Deed, HEIGHT_MIN, Outcome, WIDTH_MIN};
 use super::forward::{self, Way};
-use super::keymap::action_of;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
@@ -48,18 +47,27 @@ impl Desk {
 
     /// Says why this console cannot act at all, if it cannot.
     pub(super) fn refused_here(&mut self, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
+        let refusal = self.refusal(status, rights);
+        let is_refused = refusal.is_some();
+        if let Some(why) = refusal {
+            self.flash(why, now);
+        }
+        is_refused
+    }
+
+    /// Why this console cannot act at all, if it cannot.
+    pub(super) fn refusal(&self, status: Option<&Status>, rights: Rights) -> Option<String> {
+        if rights == Rights::ReadOnly && self.granted == Rights::Full {
+            return Some("read-only console: :readonly off gives it its rights back".to_owned());
+        }
         if rights == Rights::ReadOnly {
             let whom = status
                 .and_then(|s| s.snapshot.people.driver.as_ref())
                 .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
-            self.flash(format!("read-only console: ask {whom}"), now);
-            return true;
+            return Some(format!("read-only console: ask {whom}"));
         }
-        if status.is_some_and(|s| s.snapshot.phase == Phase::Observing) {
-            self.flash("this keeper only watches: it holds no write path", now);
-            return true;
-        }
-        false
+        let watches = status.is_some_and(|s| s.snapshot.phase == Phase::Observing);
+        watches.then(|| "this keeper only watches: it holds no write path".to_owned())
     }
 
     pub(super) fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
@@ -139,7 +147,7 @@ impl Desk {
             Outcome::Flash(words) => self.flash(words, now),
             Outcome::MainScreen => {
                 self.dialog = None;
-                if let Some(action) = action_of(key) {
+                if let Some(action) = self.keymap.action_of(key) {
                     self.act(action, key, now, status, rights, acts);
                 }
             }
@@ -161,6 +169,11 @@ impl Desk {
             }
             Outcome::Restart => acts.push(Act::Restart),
         }
+    }
+
+    pub(super) fn open_help(&mut self, status: Option<&Status>, now: Mono) {
+        let (starts, rows) = super::manual::starts(&self.keymap, status);
+        self.dialog = Some(Dialog::help(starts, rows, now));
     }
 
     fn open_override(&mut self, status: Option<&Status>, now: Mono) {

@@ -40,9 +40,10 @@ impl Panel {
 }
 
 /// How far back the charts go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// A minute: what is happening.
+    #[default]
     Minute,
     /// Five: a step's beginning.
     FiveMinutes,
@@ -53,6 +54,9 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour];
+
     /// In seconds.
     pub fn seconds(self) -> u64 {
         match self {

@@ -1,6 +1,7 @@
 //! Commands on their way out, and what comes back.
 
 use super::direct::Direct;
+use super::keymap::Action;
 use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
 use crate::domain::{Clean, CommandId, Mono};
 use crate::engine::{Answer, Command};
@@ -12,7 +13,8 @@ impl Desk {
         let again = self.quit_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
         if pending && !again {
             self.quit_at = Some(now);
-            self.flash("a command is not acknowledged yet; q again quits", now);
+            let key = self.keymap.key_of(Action::Quit);
+            self.flash(format!("a command is not acknowledged yet; {key} again quits"), now);
             return;
         }
         acts.push(Act::Quit);

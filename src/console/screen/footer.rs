@@ -4,18 +4,19 @@ use super::canvas::{Canvas, Piece};
 use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
+use crate::console::desk::Line;
 use crate::console::desk::dialog::Kind;
 use crate::console::desk::forward::Way;
-use crate::console::desk::keymap::{Action, KEYS};
+use crate::console::desk::keymap::Action;
 use crate::domain::{Clean, Rights};
 use crate::engine::Phase;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let look = canvas.look;
     if let Some(line) = &view.desk.command_line {
-        typed(canvas, area, &Clean::new(line).to_string());
-        return;
+        return typed(canvas, area, line);
     }
     // What R and y do is never hidden by a message: it stands behind them.
     let mut pieces = keys(canvas, view);
@@ -28,13 +29,20 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     canvas.pieces(area.x, area.y, area.width, &pieces);
 }
 
-/// The end of what is typed stays in sight.
-fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &str) {
+/// What stands at the cursor stays in sight. The cursor is `_` behind the text, and a reversed character inside it.
+fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &Line) {
     let look = canvas.look;
     let bold = look.ink(Ink::Bold);
-    let line = super::canvas::tail(line, area.width.saturating_sub(2), look.glyph("…", "~"));
+    let (before, behind) = line.around_cursor();
+    let before = Clean::new(before).to_string();
+    let before = super::canvas::tail(&before, area.width.saturating_sub(2), look.glyph("…", "~"));
+    let mut behind = behind.chars();
+    let under = behind.next().map_or_else(|| "_".to_owned(), |c| Clean::new(c.to_string()).to_string());
+    let cursor = if line.around_cursor().1.is_empty() { bold } else { bold.add_modifier(Modifier::REVERSED) };
+    let rest = Clean::new(behind.as_str()).to_string();
+    let text = vec![piece(format!(":{before}"), bold), piece(under, cursor), piece(rest, bold)];
     let parts = [
-        Part::new(0, vec![piece(format!(":{line}_"), bold)]),
+        Part::new(0, text),
         Part::new(1, vec![piece("Esc closes, Esc R rolls back", bold)]).or(vec![piece("Esc R rolls back", bold)]),
     ];
     let pieces = fit(look, &parts, "   ", area.width);
@@ -67,7 +75,7 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
         Some(Kind::Help { .. }) => reading("Esc close  j k more"),
-        Some(Kind::Progress | Kind::Details { .. }) => reading("Esc close"),
+        Some(Kind::Progress | Kind::Debug | Kind::Details { .. }) => reading("Esc close"),
     }
 }
 
@@ -78,7 +86,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece
     let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
-    for binding in KEYS {
+    for binding in view.desk.keymap.rows() {
         let Some(word) = binding.footer else { continue };
         let is_traffic = binding.action.is_traffic();
         let is_wanted = only.is_empty() || only.contains(&binding.action);
@@ -89,7 +97,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece
             traffic = false;
             pieces.push(bar.clone());
         }
-        let label = binding.keys.first().map_or_else(String::new, |key| key.label());
+        let label = binding.first();
         if is_traffic && view.rights == Rights::ReadOnly {
             pieces.push(piece(format!(" -{label}- {word} "), look.ink(Ink::Dim)));
         } else {

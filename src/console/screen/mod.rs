@@ -4,12 +4,14 @@ mod band;
 mod canvas;
 mod checks;
 mod compact;
+mod debug;
 mod fit;
 mod footer;
 mod header;
 mod help;
 mod log;
 mod look;
+mod over;
 #[cfg(test)]
 mod palette;
 mod panel;
@@ -84,6 +86,8 @@ impl View<'_> {
 pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
     let area = buffer.area;
     let mut canvas = Canvas::new(buffer, look);
+    // Rights that were given up here are shown as rights that are not there.
+    let view = &View { rights: view.desk.rights(view.rights), ..*view };
     let Some(status) = view.status else {
         return waiting(&mut canvas, area, view);
     };
@@ -94,6 +98,7 @@ pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
     } else {
         wide(&mut canvas, area, view, status);
     }
+    over::draw(&mut canvas, area, view);
 }
 
 fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {

@@ -3,11 +3,11 @@
 use super::canvas::{Canvas, Piece, tail, wrap};
 use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, checks, help, piece, progress, signals, traffic};
+use super::{View, checks, debug, help, piece, progress, signals, traffic};
 use crate::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
 use crate::domain::{Clean, Role, Split, Verdict};
-use crate::engine::{Phase, Snapshot, StepState};
+use crate::engine::{Snapshot, StepState};
 use ratatui::layout::Rect;
 
 type Line = Vec<Piece>;
@@ -24,10 +24,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     let rows = usize::from(area.height - if framed { 2 } else { 1 });
     let width = area.width.saturating_sub(if framed { 4 } else { 2 });
     let (lines, hint) = match &dialog.kind {
-        Kind::Help { from } => {
-            let watches = snapshot.is_some_and(|snapshot| snapshot.phase == Phase::Observing);
-            help::lines(canvas, width, rows, *from, !watches)
-        }
+        Kind::Help { from, .. } => help::lines(canvas, view, width, rows, *from),
+        Kind::Debug => (debug::lines(canvas, view, width), String::new()),
         Kind::Progress => (progress::lines(canvas, view, snapshot, width, rows), countdown(view, dialog)),
         Kind::RollBack { .. }
         | Kind::Advance { .. }
@@ -92,6 +90,7 @@ fn title_of(view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>) -> St
         Kind::Confirm { what, .. } => format!("{}{target}", what.to_uppercase()),
         Kind::Progress => format!("ROLLBACK{target}"),
         Kind::Help { .. } => "KEYS, MARKS, LIMITS".to_owned(),
+        Kind::Debug => "THIS CONSOLE".to_owned(),
         Kind::Details { title, .. } => title.to_string(),
     }
 }
@@ -142,7 +141,7 @@ fn lines_of(
         (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
         (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot, width),
         (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked, None)
-        | (Kind::Progress | Kind::Help { .. }, _) => Vec::new(),
+        | (Kind::Progress | Kind::Help { .. } | Kind::Debug, _) => Vec::new(),
     }
 }
 

@@ -210,6 +210,7 @@ impl Engine {
             verdict: watch.verdict(plan),
             value: watch.reading.value.as_ref().ok().copied(),
             at: watch.reading.at,
+            limits: Clean::new(crate::plan::guardrail_words(&self.plan, plan)),
         }
     }
 

@@ -213,7 +213,7 @@ impl Sitting {
                     self.may_act();
                 }
                 Act::Restart => self.may_act(),
-                Act::Quit | Act::Redraw | Act::Suspend | Act::Bell => {}
+                Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) => {}
             }
         }
         assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
@@ -230,11 +230,11 @@ impl Sitting {
                 Kind::Override(_) => Seen::Override,
                 Kind::Take { .. } => Seen::Take,
                 Kind::Confirm { does, .. } => Seen::Confirm(does.clone()),
-                Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Details { .. } => Seen::Reading,
+                Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Debug | Kind::Details { .. } => Seen::Reading,
             }),
             opened_at: dialog.map(|dialog| dialog.opened_at),
             shown_at: dialog.and_then(|dialog| dialog.shown_at),
-            line: self.desk.command_line.clone(),
+            line: self.desk.command_line.as_deref().map(str::to_owned),
             linked: self.linked,
         }
     }

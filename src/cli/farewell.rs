@@ -1,0 +1,105 @@
+//! What is said once the terminal is given back: how the run stands and how old that is, where its journal is, whether
+//! the keeper goes on, and what to type next. Whoever closed the wrong window reads only this.
+
+use super::act::typed;
+use super::places::configured_words;
+use crate::console::{ConsoleExit, Left};
+use crate::domain::{Clean, RunId, Wall};
+use crate::engine::{Phase, Snapshot};
+use crate::wire::Status;
+use std::path::Path;
+use std::time::Duration;
+
+/// Silence of a keeper after which nobody should believe that it is well: what the screen calls late.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// The lines, most important first.
+pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) -> Vec<String> {
+    let Some(status) = exit.last.as_deref() else {
+        return vec![
+            format!("run {run}: its keeper was never heard, so nobody knows here how it stands"),
+            format!("  warroom status {run}      warroom rollback {run} --direct works without the keeper"),
+        ];
+    };
+    let snapshot = &status.snapshot;
+    let mut lines = vec![state(snapshot, exit.private), split(snapshot)];
+    lines.extend(how_left(&exit.left, is_demo));
+    if is_demo {
+        return lines;
+    }
+    lines.push(keeper(status, exit));
+    if !exit.private {
+        lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
+    }
+    lines.push(format!("  {}", next(run, snapshot, exit).join("      ")));
+    lines
+}
+
+/// On a screen that others see, names stay where they were hidden.
+fn state(snapshot: &Snapshot, is_private: bool) -> String {
+    if is_private {
+        return format!("{} (names, hosts and reasons are hidden, as on the screen)", snapshot.band.word);
+    }
+    format!("{}: {} {}", snapshot.title, snapshot.band.word, typed(&snapshot.band.text))
+}
+
+fn split(snapshot: &Snapshot) -> String {
+    let read = snapshot.balancer_at.map(|at| Wall::minus(snapshot.wall, snapshot.mono.since(at)));
+    match read {
+        Some(read) => {
+            format!("candidate {} at the balancer, as read at {}", configured_words(snapshot), read.clock())
+        }
+        None => "candidate unknown: the balancer was never read here".to_owned(),
+    }
+}
+
+fn how_left(left: &Left, is_demo: bool) -> Option<String> {
+    match left {
+        Left::Asked if is_demo => None,
+        Left::Asked => Some("quitting changed nothing: traffic stays as it is".to_owned()),
+        Left::Signal(name) => Some(format!("the console was ended by {name}, which changed nothing")),
+        Left::TerminalGone => Some("the console's terminal went away, which changed nothing".to_owned()),
+    }
+}
+
+fn keeper(status: &Status, exit: &ConsoleExit) -> String {
+    let pid = status.keeper.pid;
+    match exit.heard_ago {
+        _ if status.snapshot.phase == Phase::Ended => "the run has ended, and its keeper with it".to_owned(),
+        Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on (process {pid})"),
+        Some(ago) => {
+            let link = if exit.linked { "" } else { " and is not connected" };
+            format!(
+                "THE KEEPER IS SILENT for {} s{link} (process {pid}): what is said above is that old",
+                ago.as_secs()
+            )
+        }
+        None => format!("the keeper (process {pid}) was not heard"),
+    }
+}
+
+/// What to type, most probable first.
+fn next(run: &RunId, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
+    let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= SILENT);
+    let of = |word: &str| format!("warroom {word} {run}");
+    match snapshot.phase {
+        Phase::Ended => vec![of("log")],
+        // A keeper that only watches cannot roll back.
+        Phase::Observing => vec![of("attach"), of("log")],
+        Phase::RolledBack => vec![of("restart"), of("log"), of("end")],
+        Phase::Preflight
+        | Phase::Ready
+        | Phase::Shifting
+        | Phase::Baking
+        | Phase::Held
+        | Phase::Complete
+        | Phase::RollingBack
+        | Phase::NewTrafficBack => {
+            if silent {
+                vec![of("status"), format!("{} --direct", of("rollback"))]
+            } else {
+                vec![of("attach"), of("rollback"), of("log")]
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! `warroom info`: where things are, which versions, and the terminal as it is seen. Contacts nobody; a folder or file
+//! that is not well is shown as such, because that is when somebody asks.
+
+use super::known::Known;
+use super::places::{self, Found};
+use super::{Exit, Failure, Outcome, config, out};
+use crate::console;
+use crate::domain::Clean;
+use crate::journal::{self, Places};
+use crate::wire;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Runs that are listed: the newest, and enough of them to find yesterday's.
+const RUNS_MAX: usize = 20;
+
+pub(super) fn run(json: bool) -> Outcome {
+    let info = Info::look()?;
+    let text = if json {
+        let text = serde_json::to_string_pretty(&info.as_json()).map_err(|error| Failure::new(Exit::Refused, error))?;
+        text + "\n"
+    } else {
+        info.words()
+    };
+    out::print(&text)?;
+    Ok(Exit::Done)
+}
+
+struct Run {
+    known: Known,
+    alive: bool,
+}
+
+struct Info {
+    /// What, where, and how it is.
+    paths: Vec<(&'static str, String, String)>,
+    versions: Vec<(&'static str, String)>,
+    seen: console::Seen,
+    runs: Vec<Run>,
+    more_runs: usize,
+}
+
+impl Info {
+    fn look() -> Result<Self, Failure> {
+        let places = places::places()?;
+        let (config, config_state) = look_at_config();
+        let loaded = config.as_deref().filter(|path| path.exists()).and_then(|path| config::load_config(path).ok());
+        let loaded = loaded.unwrap_or_default();
+        let all = places.runs().unwrap_or_default();
+        let shown: Vec<Run> = all
+            .iter()
+            .take(RUNS_MAX)
+            .filter_map(|run| {
+                let found = Found { run: run.clone(), socket: places.socket(run).ok()? };
+                let alive = std::os::unix::net::UnixStream::connect(&found.socket).is_ok();
+                Some(Run { known: Known::look(&places, &found), alive })
+            })
+            .collect();
+        let shown_path = config.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+        Ok(Self {
+            paths: paths(&places, (shown_path, config_state), &shown),
+            versions: vec![
+                ("warroom", env!("CARGO_PKG_VERSION").to_owned()),
+                ("protocol", wire::PROTOCOL.to_string()),
+                ("status", crate::engine::SCHEMA_VERSION.to_string()),
+                ("journal", journal::SCHEMA_VERSION.to_string()),
+            ],
+            seen: console::seen(loaded.theme, loaded.ascii),
+            more_runs: all.len() - shown.len(),
+            runs: shown,
+        })
+    }
+
+    fn words(&self) -> String {
+        let mut text = String::new();
+        // Into a string: it takes everything.
+        for (name, path, state) in &self.paths {
+            let _ = writeln!(text, "{name:<9} {} ({state})", Clean::new(path));
+        }
+        for (name, version) in &self.versions {
+            let _ = writeln!(text, "{name:<9} {version}");
+        }
+        let seen = &self.seen;
+        let size = seen.size.map_or_else(|| "no terminal".to_owned(), |(width, height)| format!("{width}x{height}"));
+        let tmux = if seen.tmux { ", in tmux" } else { "" };
+        let _ = writeln!(text, "terminal  {size}{tmux}");
+        let _ = writeln!(text, "theme     {}: {}", seen.theme, Clean::new(&seen.theme_why));
+        let marks = if seen.unicode { "unicode" } else { "ascii" };
+        let _ = writeln!(text, "marks     {marks}: {}", Clean::new(&seen.unicode_why));
+        let variables: Vec<String> = seen.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let _ = writeln!(text, "seen      {}", Clean::new(variables.join(" ")));
+        if self.runs.is_empty() {
+            let _ = writeln!(text, "runs      none");
+        }
+        for Run { known, alive } in &self.runs {
+            let title = known.info.as_ref().map_or_else(Clean::default, |info| info.title.clone());
+            let keeper = if *alive { "keeper runs" } else { "no keeper" };
+            let _ = writeln!(text, "run       {}  {title}  {}, {keeper}", known.found.run, known.standing.words());
+        }
+        if self.more_runs > 0 {
+            let _ = writeln!(text, "          and {} older", self.more_runs);
+        }
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let clean = |text: &str| Clean::new(text);
+        let paths: serde_json::Map<String, Value> = self
+            .paths
+            .iter()
+            .map(|(name, path, state)| ((*name).to_owned(), json!({"path": clean(path), "state": state})))
+            .collect();
+        let versions: serde_json::Map<String, Value> =
+            self.versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
+        let seen = &self.seen;
+        let variables: serde_json::Map<String, Value> =
+            seen.variables.iter().map(|(name, value)| ((*name).to_owned(), json!(clean(value)))).collect();
+        let runs = self.runs.iter().map(|Run { known, alive }| {
+            let title = known.info.as_ref().map(|info| &info.title);
+            json!({"run": known.found.run, "title": title, "state": known.standing.words(), "keeper": alive})
+        });
+        json!({
+            "schema": 1,
+            "paths": paths,
+            "versions": versions,
+            "terminal": {
+                "columns": seen.size.map(|(width, _)| width),
+                "rows": seen.size.map(|(_, height)| height),
+                "tmux": seen.tmux,
+                "theme": seen.theme,
+                "theme_why": clean(&seen.theme_why),
+                "unicode": seen.unicode,
+                "unicode_why": clean(&seen.unicode_why),
+                "variables": variables,
+            },
+            "runs": runs.collect::<Vec<_>>(),
+            "more_runs": self.more_runs,
+        })
+    }
+}
+
+/// Where the configuration is looked for, and whether it can be used.
+fn look_at_config() -> (Option<std::path::PathBuf>, String) {
+    let Some(path) = config::path() else { return (None, "HOME is not set".to_owned()) };
+    let state = if path.exists() {
+        config::load_config(&path).map_or_else(
+            |errors| {
+                let first = errors.0.first();
+                let first = first.map_or_else(String::new, |error| format!("line {}: {}", error.line, error.problem));
+                format!("NOT SOUND, {first}; no console opens without --no-config")
+            },
+            |_| "in use".to_owned(),
+        )
+    } else {
+        "not there".to_owned()
+    };
+    (Some(path), state)
+}
+
+fn paths(places: &Places, config: (String, String), runs: &[Run]) -> Vec<(&'static str, String, String)> {
+    let folder = |path: &Path| {
+        let state = match std::fs::metadata(path) {
+            Ok(there) if there.is_dir() => "there".to_owned(),
+            Ok(_) => "NOT a folder".to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "not there yet".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        (path.display().to_string(), state)
+    };
+    let (state, state_is) = folder(places.state());
+    let (sockets, sockets_are) = folder(places.sockets());
+    let mut paths = vec![("config", config.0, config.1), ("state", state, state_is), ("sockets", sockets, sockets_are)];
+    if let Some(newest) = runs.first() {
+        let (log, log_is) = folder(&places.logs(&newest.known.found.run));
+        paths.push(("log", log, log_is));
+    }
+    paths
+}

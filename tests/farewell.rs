@@ -1,0 +1,113 @@
+//! What is said after the terminal is given back, whatever the reason.
+
+#[path = "support/scene.rs"]
+mod scene;
+#[path = "support/shots.rs"]
+mod shots;
+
+use std::path::Path;
+use std::time::Duration;
+use warroom::cli::farewell;
+use warroom::console::{ConsoleExit, Left};
+use warroom::domain::RunId;
+use warroom::wire::Status;
+
+fn of(name: &str) -> Status {
+    let shot = shots::all().into_iter().find(|shot| shot.name == name).unwrap_or_else(|| panic!("no shot {name}"));
+    shot.status.expect("a status")
+}
+
+fn left(status: Status, left: Left) -> ConsoleExit {
+    let heard_ago = Some(Duration::from_millis(400));
+    ConsoleExit { last: Some(Box::new(status)), left, linked: true, heard_ago, ..ConsoleExit::default() }
+}
+
+fn words(exit: &ConsoleExit, is_demo: bool) -> String {
+    let run = RunId::parse("checkout-20261122T120000Z-0001234").expect("an id");
+    farewell(&run, exit, Path::new("/state/runs/x/journal.db"), is_demo).join("\n")
+}
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn after_q_it_says_state_split_when_read_journal_keeper_and_what_next() {
+    let text = words(&left(of("auto_held"), Left::Asked), false);
+    says(
+        &text,
+        &["checkout @ demo: HOLDING", "candidate 25.0% at the balancer, as read at 12:0", "traffic stays as it is"],
+    );
+    says(
+        &text,
+        &[
+            "the keeper goes on (process ",
+            "journal /state/runs/x/journal.db",
+            "warroom attach checkout-",
+            "warroom rollback checkout-",
+        ],
+    );
+    assert!(!text.contains("R rolls back"), "there are no keys any more: {text}");
+    assert!(text.lines().count() <= 6, "short: {text}");
+}
+
+#[test]
+fn whoever_was_thrown_out_is_told_by_what() {
+    says(&words(&left(of("baking"), Left::Signal("SIGTERM")), false), &["ended by SIGTERM, which changed nothing"]);
+    says(&words(&left(of("baking"), Left::TerminalGone), false), &["terminal went away"]);
+}
+
+/// What is known of a keeper that is gone is old, and looking again comes before everything else.
+#[test]
+fn a_keeper_that_is_silent_is_said_to_be() {
+    let gone =
+        ConsoleExit { linked: false, heard_ago: Some(Duration::from_secs(12)), ..left(of("baking"), Left::Asked) };
+    let text = words(&gone, false);
+    says(&text, &["THE KEEPER IS SILENT for 12 s and is not connected", "that old", "warroom status", "--direct"]);
+    assert!(!text.contains("the keeper goes on"), "{text}");
+    let never = ConsoleExit { last: None, linked: false, heard_ago: None, ..ConsoleExit::default() };
+    says(&words(&never, false), &["never heard", "warroom status checkout-", "--direct works without the keeper"]);
+}
+
+#[test]
+fn what_comes_next_is_what_can_come_next() {
+    says(&words(&left(of("rolled_back"), Left::Asked), false), &["ROLLED BACK", "warroom restart"]);
+    let watching = words(&left(of("watching"), Left::Asked), false);
+    says(&watching, &["warroom attach"]);
+    assert!(!watching.contains("warroom rollback"), "a keeper that only watches cannot: {watching}");
+}
+
+#[test]
+fn a_balancer_that_was_never_read_has_no_split() {
+    let mut status = of("baking");
+    status.snapshot.balancer_at = None;
+    says(&words(&left(status, Left::Asked), false), &["candidate unknown: the balancer was never read here"]);
+}
+
+#[test]
+fn hidden_names_stay_hidden() {
+    let exit = ConsoleExit { private: true, ..left(of("auto_held"), Left::Asked) };
+    let text = words(&exit, false);
+    says(&text, &["HOLDING", "candidate 25.0%", "hidden"]);
+    for secret in ["checkout @ demo", "/state", "5xx"] {
+        assert!(!text.contains(secret), "{secret} in\n{text}");
+    }
+}
+
+#[test]
+fn nothing_in_it_is_obeyed_by_a_terminal() {
+    let exit = left(of("baking"), Left::Asked);
+    let run = RunId::parse("x-20261122T120000Z-0001234").expect("an id");
+    let text = farewell(&run, &exit, Path::new("/tmp/\x1b]52;c;eA==\x07/journal.db"), false).join("\n");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+}
+
+#[test]
+fn the_demo_has_no_journal_to_go_back_to() {
+    let text = words(&left(of("auto_held"), Left::Asked), true);
+    says(&text, &["HOLDING"]);
+    assert!(!text.contains("journal") && !text.contains("warroom attach"), "{text}");
+}
