@@ -29,7 +29,7 @@ fn r_h_a_and_the_rest_are_bound_as_documented() {
         ('l', Some(Action::NextPanel)),
         ('a', None),
         ('y', None),
-        ('n', None),
+        ('n', Some(Action::NextMatch)),
         ('O', None),
     ] {
         assert_eq!(action(c), expected, "{c:?}");
@@ -97,7 +97,7 @@ fn the_help_shows_every_row_of_the_table() {
     for (width, height) in [(80, 22), (80, 23), (80, 24), (120, 40), (200, 60)] {
         let mut seen = Shot::from_status("help", baking()).keys("?").text(width, height, UNICODE);
         // Whatever scrolls the log may scroll the help.
-        for pages in 1..20 {
+        for pages in 1..40 {
             seen.push_str(
                 &Shot::from_status("help", baking())
                     .keys("?")

@@ -343,6 +343,10 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
     }
+    let state = match &demo {
+        Some(demo) => demo.state_dir.clone(),
+        None => places::places()?.state().to_owned(),
+    };
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
@@ -350,6 +354,8 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         ascii: view.ascii,
         theme: view.theme.clone(),
         color: view.color.clone(),
+        private: view.privacy,
+        state,
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()

@@ -9,7 +9,7 @@ use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions};
 use crate::clock;
-use crate::domain::{Clean, Mono, Rights};
+use crate::domain::{Clean, Rights};
 use crate::failpoint;
 use crate::wire::Status;
 use crossterm::event::Event;
@@ -24,8 +24,6 @@ use tokio::sync::mpsc;
 const TICK: Duration = Duration::from_secs(1);
 /// Keys that wait while a frame is drawn.
 const KEYS_MAX: usize = 256;
-/// Time between two bells.
-const BELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Why a console could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +42,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     let (direct, directs) = mpsc::channel(KEYS_MAX);
     let (width, height) = screen.size();
     let mut desk = Desk::new(fastrand::u64(..));
+    desk.private = options.private;
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
     let shell = Shell {
         desk,
@@ -53,7 +52,6 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         look,
         commands,
         direct,
-        rang_at: None,
         exit: ConsoleExit::default(),
         options,
     };
@@ -81,7 +79,6 @@ struct Shell {
     look: Look,
     commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
     direct: mpsc::Sender<String>,
-    rang_at: Option<Mono>,
     exit: ConsoleExit,
     options: ConsoleOptions,
 }
@@ -154,6 +151,7 @@ impl Shell {
         let look = self.look;
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
         failpoint::pass("console drew");
+        self.screen.title(&self.desk.title(self.status.as_deref(), began))?;
         let now = clock::mono();
         self.desk.flushed(now);
         let lasting = now.since(began);
@@ -201,18 +199,27 @@ impl Shell {
                 }
                 Act::Redraw => self.screen.clear()?,
                 Act::Suspend => self.screen.suspend()?,
-                Act::Bell => self.bell()?,
+                Act::Bell => Screen::bell()?,
+                Act::Copy(text) => self.copy(&text)?,
             }
         }
         Ok(false)
     }
 
-    fn bell(&mut self) -> io::Result<()> {
-        let now = clock::mono();
-        if self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
-            self.rang_at = Some(now);
-            Screen::bell()?;
-        }
+    /// Into the clipboard where the terminal has one, and into a file in any case: over ssh nobody knows which came.
+    fn copy(&mut self, text: &Clean) -> io::Result<()> {
+        let sent = self.screen.copy(text)?;
+        let file = self.options.state.join(COPIED);
+        // Behind the keys an 80 column footer has no room for a path.
+        let is_wide = self.screen.size().0 >= PATH_SHOWN_MIN;
+        let place = if is_wide { file.display().to_string() } else { format!("{COPIED} in the state folder") };
+        let words = match (write_private(&file, text.as_str()), sent) {
+            (Ok(()), true) => format!("copied; also {place}"),
+            (Ok(()), false) => format!("copied to {place}"),
+            (Err(error), true) => format!("copied to the clipboard only: {error}"),
+            (Err(error), false) => format!("NOT copied: {error}: {place}"),
+        };
+        self.desk.flash(words, clock::mono());
         Ok(())
     }
 
@@ -269,6 +276,19 @@ async fn direct_process(
     let ended = child.wait().await?;
     let _ = told.send(if ended.success() { "done".to_owned() } else { format!("ended: {ended}") }).await;
     Ok(())
+}
+
+/// The newest copy, in the state folder.
+const COPIED: &str = "copied.txt";
+/// From this width on a flash shows a whole path behind the keys.
+const PATH_SHOWN_MIN: u16 = 110;
+
+/// Writes a line for its owner's eyes only.
+fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    writeln!(file, "{text}")
 }
 
 /// `SIGCONT` on Linux.

@@ -1,11 +1,12 @@
-//! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 26 to 28, 42 and 44 in `tests/screens.rs`.
+//! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 25 to 28, 35, 42 and 44 in
+//! `tests/screens.rs`.
 
 use crate::scene::Scene;
 use crate::sitting::{Sitting, baking, locked, target_not_ready};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use std::time::Duration;
 use warroom::console::desk::{Act, Input};
-use warroom::domain::Rights;
+use warroom::domain::{Rights, Verdict};
 use warroom::engine::{Answer, Command, Phase};
 
 #[test]
@@ -300,6 +301,27 @@ fn hazard_40_nor_through_a_panel_that_was_open_when_the_rights_went() {
     sitting.rights = Rights::ReadOnly;
     sitting.press('y');
     assert_eq!(sitting.acts, []);
+}
+
+#[test]
+fn hazard_41_a_hundred_flapping_samples_ring_at_most_every_30_s() {
+    let mut sitting = Sitting::baking();
+    let mut rang = Vec::new();
+    for second in 0..100 {
+        let status = sitting.status.as_mut().expect("a status");
+        // Bad long enough to be raised, good long enough to be cleared, again and again; and what flaps faster.
+        let slow = if second % 10 < 4 { Verdict::Fail } else { Verdict::Pass };
+        let fast = if second % 2 == 0 { Verdict::Fail } else { Verdict::Pass };
+        status.snapshot.checks[0].verdict = slow;
+        status.snapshot.checks[1].verdict = fast;
+        sitting.after(1000);
+        if sitting.acts.contains(&Act::Bell) {
+            rang.push(second);
+        }
+        sitting.acts.clear();
+    }
+    assert!(!rang.is_empty(), "it never rang");
+    assert!(rang.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{rang:?}");
 }
 
 /// There is no mouse input, and the terminal is never asked for mouse events.

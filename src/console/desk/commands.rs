@@ -26,7 +26,8 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("sendagain", "send the rollback over a foreign setting"),
     ("suspend", "[10m] reason: no automatic rollback for a while"),
     ("unsuspend", "automatic rollback on again"),
-    ("note", "text: write it down"),
+    ("note", "text: write it down; without text: a panel for several lines"),
+    ("reason", "why it was rolled back"),
     ("restart", "end this finished run and begin a new one"),
     ("end", "end the run; the split stays as it is"),
     ("q", "quit the console"),
@@ -47,6 +48,10 @@ pub enum Parsed {
     Quit,
     /// Begin anew.
     Restart,
+    /// The panel of a note.
+    Note,
+    /// The panel of a rollback's reason.
+    Reason,
     /// Not understood, and why.
     Wrong(String),
 }
@@ -71,8 +76,9 @@ pub fn parse(line: &str) -> Parsed {
         }
         "suspend" => suspend(rest),
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
-        "note" if rest.is_empty() => Parsed::Wrong(":note needs a text".to_owned()),
+        "note" if rest.is_empty() => Parsed::Note,
         "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
+        "reason" => Parsed::Reason,
         "restart" => Parsed::Restart,
         "end" => Parsed::Confirm(Command::End, "end", "Ends this run and stops its keeper; the split stays as it is."),
         "q" | "quit" => Parsed::Quit,
@@ -138,6 +144,8 @@ impl Desk {
             Parsed::Confirm(command, what, words) => self.ask(Deed::Send(command), what, words, now),
             Parsed::Rollback => self.arm(now, status, rights),
             Parsed::Advance => self.open_advance(now, status, rights),
+            Parsed::Note => self.open_note(now, status, rights),
+            Parsed::Reason => self.open_reason(now, status, rights),
             Parsed::Quit => self.quit(now, acts),
             Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
                 Some(Ok(())) => {

@@ -14,7 +14,11 @@ use ratatui::layout::Rect;
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let look = canvas.look;
     if let Some(line) = &view.desk.command_line {
-        typed(canvas, area, &Clean::new(line).to_string());
+        typed(canvas, area, ":", &Clean::new(line).to_string(), "Esc closes");
+        return;
+    }
+    if let Some(filter) = view.desk.log.filter().filter(|_| view.desk.log.is_typing()) {
+        typed(canvas, area, "/", &Clean::new(filter).to_string(), "Enter keeps, Esc clears");
         return;
     }
     // What R and y do is never hidden by a message: it stands behind them.
@@ -29,13 +33,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
 }
 
 /// The end of what is typed stays in sight.
-fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &str) {
+fn typed(canvas: &mut Canvas<'_>, area: Rect, sign: &str, line: &str, closes: &str) {
     let look = canvas.look;
     let bold = look.ink(Ink::Bold);
     let line = super::canvas::tail(line, area.width.saturating_sub(2), look.glyph("…", "~"));
     let parts = [
-        Part::new(0, vec![piece(format!(":{line}_"), bold)]),
-        Part::new(1, vec![piece("Esc closes, Esc R rolls back", bold)]).or(vec![piece("Esc R rolls back", bold)]),
+        Part::new(0, vec![piece(format!("{sign}{line}_"), bold)]),
+        Part::new(1, vec![piece(format!("{closes}, Esc R rolls back"), bold)])
+            .or(vec![piece("Esc R rolls back", bold)]),
     ];
     let pieces = fit(look, &parts, "   ", area.width);
     canvas.pieces(area.x, area.y, area.width, &pieces);
@@ -67,7 +72,11 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
         Some(Kind::Help { .. }) => reading("Esc close  j k more"),
-        Some(Kind::Progress | Kind::Details { .. }) => reading("Esc close"),
+        Some(Kind::Check { .. } | Kind::Event { .. }) => reading("Esc close  c copy"),
+        Some(Kind::Progress) => reading("Esc close  r reason"),
+        Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
+        Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
+        Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
     }
 }
 

@@ -4,6 +4,7 @@ mod band;
 mod canvas;
 mod checks;
 mod compact;
+mod details;
 mod fit;
 mod footer;
 mod header;
@@ -16,6 +17,7 @@ mod panel;
 mod past;
 mod people;
 mod phases;
+mod private;
 mod progress;
 mod signals;
 mod spark;
@@ -80,8 +82,15 @@ impl View<'_> {
     }
 }
 
-/// Draws one frame.
+/// Draws one frame; what is private is covered on the finished picture, so that nothing of it can be forgotten.
 pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
+    picture(buffer, view, look);
+    if let Some(mask) = view.desk.mask(view.status) {
+        private::cover(buffer, &mask);
+    }
+}
+
+fn picture(buffer: &mut Buffer, view: &View<'_>, look: Look) {
     let area = buffer.area;
     let mut canvas = Canvas::new(buffer, look);
     let Some(status) = view.status else {
