@@ -6,6 +6,8 @@ mod forward;
 mod hazards;
 #[path = "desk/hold.rs"]
 mod hold;
+#[path = "desk/looking.rs"]
+mod looking;
 #[path = "desk/panels.rs"]
 mod panels;
 #[path = "desk/rest.rs"]

@@ -30,7 +30,7 @@ fn r_h_a_and_the_rest_are_bound_as_documented() {
         ('l', Some(Action::NextPanel)),
         ('a', None),
         ('y', None),
-        ('n', None),
+        ('n', Some(Action::NextMatch)),
         ('O', None),
     ] {
         assert_eq!(action(c), expected, "{c:?}");

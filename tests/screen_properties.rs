@@ -17,8 +17,30 @@ use warroom::engine::{ConfiguredView, MeasuredView};
 
 const THEMES: [Theme; 5] = [Theme::Dark, Theme::Light, Theme::Cvd, Theme::Sixteen, Theme::Mono];
 /// Keys that open each dialog, or zoom each panel at each reach of the charts; and none.
-const PANELS: [&str; 17] = [
-    "", "R", "A", "T", "?", "4\n", ":note x", "AO", "RZ", "11", "22j", "33w", "33ww", "33www", "44jjjj", "55k", "66jj",
+const PANELS: [&str; 23] = [
+    "",
+    "R",
+    "A",
+    "T",
+    "?",
+    "4\n",
+    ":note x",
+    "AO",
+    "RZ",
+    "11",
+    "22j",
+    "33w",
+    "33ww",
+    "33www",
+    "44jjjj",
+    "55k",
+    "66jj",
+    "k\n",
+    "/e",
+    "e",
+    "p",
+    "pk\njj",
+    ":note\nx\ny",
 ];
 
 fn number() -> impl Strategy<Value = f64> {
@@ -140,8 +162,8 @@ proptest! {
 
     /// What is typed is not `Clean` before it is drawn.
     #[test]
-    fn any_typed_or_pasted_text(text in words(), width in 0..300_u16, height in 0..100_u16, field in 0..3_usize, look in look()) {
-        let keys = [":", "AO", "AO\n"][field];
+    fn any_typed_or_pasted_text(text in words(), width in 0..300_u16, height in 0..100_u16, field in 0..5_usize, look in look()) {
+        let keys = [":", "AO", "AO\n", "/", ":note\n"][field];
         let shot = Shot::from_status("typed", auto_held()).keys(keys).input(Input::Paste(text));
         check(&shot.buffer(width, height, look), look);
     }
@@ -149,7 +171,7 @@ proptest! {
 
 #[test]
 fn pasted_invisible_and_bidi_characters_stay_out_of_every_cell() {
-    for keys in [":", "AO", "AO\n"] {
+    for keys in [":", "AO", "AO\n", "/", ":note\n"] {
         let mut status = baking();
         status.snapshot.gates[0].verdict = Verdict::Pass;
         for gate in &mut status.snapshot.gates {

@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthStr;
 use warroom::console::desk::Input;
 use warroom::console::desk::dialog::Kind;
 use warroom::console::screen::{Ink, Look, Theme};
-use warroom::domain::{Absence, Clean, CommandId};
+use warroom::domain::{Absence, Clean, CommandId, Person};
 use warroom::engine::Answer;
 
 /// Sizes at which the whole screen is drawn.
@@ -109,7 +109,10 @@ fn the_words_that_others_rely_on() {
 
 #[test]
 fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
-    for shot in all().into_iter().filter(|shot| shot.desk.dialog.is_none() && shot.desk.command_line.is_none()) {
+    for shot in all()
+        .into_iter()
+        .filter(|shot| shot.desk.dialog.is_none() && shot.desk.command_line.is_none() && !shot.desk.log.is_typing())
+    {
         if ["read_only", "watching", "gave_up_rights"].contains(&shot.name) {
             continue;
         }
@@ -772,7 +775,7 @@ fn no_name_in_the_header_is_cut_into_another() {
         let header = row(&buffer, 0);
         let before = header.split(" keeper").next().unwrap_or_default().trim_end_matches([' ', '?']).to_owned();
         let before = before.trim_end_matches(" STALE").to_owned();
-        let whole = ["checkout @ demo", "driver alice", "no driver", "away", "READ-ONLY"]
+        let whole = ["checkout @ demo", "driver alice", "driver *****", "no driver", "away", "READ-ONLY"]
             .iter()
             .any(|end| before.ends_with(end));
         let counted = before.chars().last().is_some_and(|c| c.is_ascii_digit() || c == '…');
@@ -781,4 +784,123 @@ fn no_name_in_the_header_is_cut_into_another() {
         }
     }
     assert!(cut.is_empty(), "{} headers:\n{}", cut.len(), cut.join("\n"));
+}
+
+#[test]
+fn an_armed_panel_says_what_it_interrupts_and_that_it_is_blind() {
+    let mut shifting = scene::Scene::at_step(1);
+    shifting.writes_land = false;
+    shifting.advance();
+    shifting.run(1.2);
+    for (width, height) in WHOLE {
+        let text = Shot::of("shifting", &shifting).keys("R").text(width, height, UNICODE);
+        // At 22 rows the panel has two, for what moves and how to confirm it.
+        assert!(height == 22 || text.contains("Interrupts shift 5% → 25%"), "{width}x{height}\n{text}");
+        let text = shot("armed_blind").text(width, height, UNICODE);
+        let heading = text.lines().find(|line| line.contains("ROLL BACK checkout @ demo")).expect("a heading");
+        assert!(heading.contains("BLIND: no metrics for 1"), "{width}x{height}: {heading}");
+    }
+}
+
+/// People, hosts and addresses in every field that holds text from elsewhere.
+fn seeded() -> warroom::wire::Status {
+    let words =
+        "by mallory (mal, unverified) from 10.9.8.7:8404 via http://u:pw@db7.internal/x at web-07 [fe80::9%eth0]";
+    let mut status = auto_held();
+    let snapshot = &mut status.snapshot;
+    let mallory = Person::claimed("mallory", "mal");
+    snapshot.people.driver = Some(mallory.clone());
+    snapshot.people.consoles.push((mallory.clone(), warroom::domain::Rights::Full));
+    snapshot.band.text = Clean::new(words);
+    snapshot.band.parts.clear();
+    snapshot.target.words = Clean::new(words);
+    snapshot.journal_trouble = Some(Clean::new(words));
+    for check in &mut snapshot.checks {
+        check.detail = Clean::new(words);
+        check.raw = Clean::new(format!("{{\"host\":\"db7.internal\",\"ip\":\"10.9.8.7\"}} {words}").repeat(3));
+        check.asks = Clean::new(words);
+    }
+    for gate in &mut snapshot.gates {
+        gate.detail = Clean::new(words);
+    }
+    for entry in &mut snapshot.log {
+        entry.text = Clean::new(words);
+        entry.by = Some(mallory.clone());
+    }
+    if let Some(held) = &mut snapshot.held {
+        held.why = Clean::new(words);
+    }
+    status
+}
+
+const SEEDED: [&str; 8] = ["mallory", "mal", "10.9.8.7", "db7.internal", "db7", "web-07", "fe80", "u:pw"];
+
+#[test]
+fn hazard_35_privacy_covers_people_hosts_and_addresses_in_every_panel() {
+    let mut seen_without = 0;
+    for keys in
+        ["", "R", "A", "T", "?", "4\n", "k\n", "kkk", "e", "/mallory", ":note 10.9.8.7 is mallory", ":note\nmallory"]
+    {
+        for private in [false, true] {
+            let mut shot = Shot::from_status("private", seeded());
+            shot.desk.private = private;
+            shot.desk.me = Some(Person::verified("mallory"));
+            let shot = shot
+                .input(Input::Notice("keeper of mallory died on web-07".to_owned()))
+                .input(Input::Direct("direct: http://u:pw@db7.internal says 10.9.8.7".to_owned()))
+                .keys(keys);
+            for (width, height) in WHOLE.into_iter().chain([(60, 20), (40, 8), (30, 7), (100, 30)]) {
+                for look in [UNICODE, ASCII] {
+                    let text = shot.text(width, height, look);
+                    let words = |word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word);
+                    let seen: Vec<_> = SEEDED
+                        .iter()
+                        .filter(|name| if name.contains(['.', '-', ':']) { text.contains(**name) } else { words(name) })
+                        .collect();
+                    seen_without += usize::from(!private && !seen.is_empty());
+                    assert!(!private || seen.is_empty(), "{keys:?} at {width}x{height}: {seen:?}\n{text}");
+                    assert!(!private || text.contains("checkout") || height < 10, "what is driven is hidden\n{text}");
+                }
+            }
+        }
+    }
+    assert!(seen_without > 100, "the names are not even there without it: {seen_without}");
+}
+
+/// The alarm that nobody has acknowledged is the one thing that blinks; acknowledged it is steady and still there.
+#[test]
+fn an_unacknowledged_alarm_blinks_once_a_second_and_an_acknowledged_one_is_steady() {
+    let styles = |shot: Shot, keys: &str| -> Vec<Vec<Modifier>> {
+        let mut shot = shot.keys(keys);
+        (0..6)
+            .map(|_| {
+                shot = std::mem::replace(&mut shot, shots::shot("waiting")).seconds(1);
+                let buffer = shot.buffer(120, 40, UNICODE);
+                assert!(row(&buffer, 1).contains("DRIFT"), "{}", row(&buffer, 1));
+                (1..118).map(|x| buffer[(x, 1)].modifier).collect()
+            })
+            .collect()
+    };
+    let drifting = || {
+        let mut scene = scene::Scene::at_step(2);
+        scene.candidate = 60_000;
+        scene.run(3.0);
+        Shot::of("drift", &scene).seconds(4)
+    };
+    let loud = styles(drifting(), "");
+    assert!(loud.windows(2).all(|pair| pair[0] != pair[1]), "it does not blink");
+    let quiet = styles(drifting(), "s");
+    assert!(quiet.windows(2).all(|pair| pair[0] == pair[1]), "it blinks on");
+}
+
+/// What the sentence does not say is added to it, with how many more there are.
+#[test]
+fn alarms_that_the_band_does_not_say_are_added_to_it() {
+    let mut scene = shots::auto_held_scene();
+    scene.failing = Some(1);
+    scene.run(4.0);
+    let text = Shot::of("two alarms", &scene).seconds(4).text(200, 60, UNICODE);
+    let band = text.lines().nth(1).expect("a band");
+    assert!(band.contains("■ HOLDING") && band.contains("✗ candidate database FAIL"), "{band}");
+    assert!(band.contains("+1 more"), "{band}");
 }

@@ -365,6 +365,10 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         return plain::follow(&found.socket, &introduction).await;
     }
     let config = config::for_console(view)?;
+    let state = match &demo {
+        Some(demo) => demo.state_dir.clone(),
+        None => places::places()?.state().to_owned(),
+    };
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
@@ -378,6 +382,8 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         mouse: config.mouse,
         bell: !config.silent,
         window: config.window,
+        private: view.privacy,
+        state,
         help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()

@@ -359,6 +359,9 @@ struct ViewArgs {
     /// always, never or auto: as `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and TERM say, in this order.
     #[arg(long, value_name = "WHEN", value_parser = ["always", "never", "auto"])]
     color: Option<String>,
+    /// Hide people, hosts and addresses on the screen; `p` there shows them again.
+    #[arg(long)]
+    privacy: bool,
 }
 
 #[derive(Debug, Args)]

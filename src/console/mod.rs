@@ -37,6 +37,10 @@ pub struct ConsoleOptions {
     pub theme: Option<String>,
     /// `always`, `never` or `auto`; `None` is `auto`.
     pub color: Option<String>,
+    /// Whether people, hosts and addresses are hidden from the start.
+    pub private: bool,
+    /// The state folder, for what is copied.
+    pub state: PathBuf,
     /// A line for somebody who sees it for the first time.
     pub help: Option<&'static str>,
     /// The folder for reports.

@@ -27,8 +27,6 @@ const TICK: Duration = Duration::from_secs(1);
 const KEYS_MAX: usize = 256;
 /// Reports that are being written at one time; whoever asks for more waits for these.
 const REPORTS_MAX: usize = 4;
-/// Time between two bells.
-const BELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Why a console could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +46,8 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     let mut desk = Desk::new(fastrand::u64(..));
     desk.keymap = options.keymap.clone();
     desk.reach = options.window;
+    desk.private = options.private;
+    desk.muted = !options.bell;
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
     let shell = Shell {
@@ -60,7 +60,6 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         direct,
         report,
         opened_at: clock::mono(),
-        rang_at: None,
         exit: ConsoleExit::default(),
         options,
     };
@@ -90,7 +89,6 @@ struct Shell {
     direct: mpsc::Sender<String>,
     report: mpsc::Sender<String>,
     opened_at: Mono,
-    rang_at: Option<Mono>,
     exit: ConsoleExit,
     options: ConsoleOptions,
 }
@@ -154,7 +152,7 @@ impl Shell {
     /// What is known when it is left.
     fn leave(self, left: Left) -> ConsoleExit {
         let heard_ago = self.desk.heard_at.map(|at| clock::mono().since(at));
-        ConsoleExit { left, linked: self.desk.linked, heard_ago, ..self.exit }
+        ConsoleExit { left, linked: self.desk.linked, private: self.desk.private, heard_ago, ..self.exit }
     }
 
     /// Draws; keys pressed at a picture that stood still for too long are dropped.
@@ -172,6 +170,7 @@ impl Shell {
         let before = terminal::bytes_written();
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
         failpoint::pass("console drew");
+        self.screen.title(&self.desk.title(self.status.as_deref(), began))?;
         let now = clock::mono();
         self.desk.flushed(now);
         let lasting = now.since(began);
@@ -223,12 +222,13 @@ impl Shell {
                 }
                 Act::Redraw => self.screen.clear()?,
                 Act::Suspend => self.screen.suspend()?,
-                Act::Bell => self.bell()?,
+                Act::Bell => Screen::bell()?,
                 Act::Theme(name) => {
                     self.options.theme = (name != "auto").then(|| name.to_owned());
                     self.look = look_of(&self.options);
                 }
                 Act::Export(format) => self.export(format),
+                Act::Copy(text) => self.copy(&text)?,
             }
         }
         Ok(false)
@@ -244,12 +244,20 @@ impl Shell {
         });
     }
 
-    fn bell(&mut self) -> io::Result<()> {
-        let now = clock::mono();
-        if self.options.bell && self.rang_at.is_none_or(|at| now.since(at) >= BELL_EVERY) {
-            self.rang_at = Some(now);
-            Screen::bell()?;
-        }
+    /// Into the clipboard where the terminal has one, and into a file in any case: over ssh nobody knows which came.
+    fn copy(&mut self, text: &Clean) -> io::Result<()> {
+        let sent = self.screen.copy(text)?;
+        let file = self.options.state.join(COPIED);
+        // Behind the keys an 80 column footer has no room for a path.
+        let is_wide = self.screen.size().0 >= PATH_SHOWN_MIN;
+        let place = if is_wide { file.display().to_string() } else { format!("{COPIED} in the state folder") };
+        let words = match (write_private(&file, text.as_str()), sent) {
+            (Ok(()), true) => format!("copied; also {place}"),
+            (Ok(()), false) => format!("copied to {place}"),
+            (Err(error), true) => format!("copied to the clipboard only: {error}"),
+            (Err(error), false) => format!("NOT copied: {error}: {place}"),
+        };
+        self.desk.flash(words, clock::mono());
         Ok(())
     }
 
@@ -306,6 +314,19 @@ async fn direct_process(
     let ended = child.wait().await?;
     let _ = told.send(if ended.success() { "done".to_owned() } else { format!("ended: {ended}") }).await;
     Ok(())
+}
+
+/// The newest copy, in the state folder.
+const COPIED: &str = "copied.txt";
+/// From this width on a flash shows a whole path behind the keys.
+const PATH_SHOWN_MIN: u16 = 110;
+
+/// Writes a line for its owner's eyes only.
+fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    writeln!(file, "{text}")
 }
 
 /// `SIGCONT` on Linux.

@@ -1,5 +1,6 @@
 //! The terminal, taken and given back on every way out.
 
+use crate::domain::Clean;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -35,6 +36,11 @@ static WRITTEN: AtomicU64 = AtomicU64::new(0);
 pub(super) fn bytes_written() -> u64 {
     WRITTEN.load(Ordering::Relaxed)
 }
+/// Whether the title is ours now.
+static TITLED: AtomicBool = AtomicBool::new(false);
+
+/// Longest text for the clipboard, encoded: what tmux and xterm take for sure. The longest copy is far below it.
+const COPY_BYTES_MAX: usize = 8192;
 
 /// Collects a whole frame and writes it at once: on a slow link half a frame is never seen.
 #[derive(Debug, Default)]
@@ -71,6 +77,9 @@ pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<OneWrite>>,
     size: (u16, u16),
     last: Option<Buffer>,
+    title: Option<Clean>,
+    /// Whether it takes titles and a clipboard as xterm does: others print what they do not know.
+    has_titles: bool,
 }
 
 impl Screen {
@@ -81,7 +90,7 @@ impl Screen {
         enter()?;
         let size = crossterm::terminal::size()?;
         match fresh(size) {
-            Ok(terminal) => Ok(Self { terminal, size, last: None }),
+            Ok(terminal) => Ok(Self { terminal, size, last: None, title: None, has_titles: has_titles() }),
             Err(error) => {
                 leave();
                 Err(error)
@@ -126,9 +135,28 @@ impl Screen {
 
     /// Rings.
     pub fn bell() -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(b"\x07")?;
-        out.flush()
+        write_now("\x07")
+    }
+
+    /// Names the terminal's window; writes only when the name is another than before.
+    pub fn title(&mut self, title: &Clean) -> io::Result<()> {
+        if !self.has_titles || self.title.as_ref() == Some(title) {
+            return Ok(());
+        }
+        self.title = Some(title.clone());
+        // The one who takes the terminal back must find its own name again: kept once, given back on every way out.
+        let keep = if TITLED.swap(true, Ordering::SeqCst) { "" } else { "\x1b[22;0t" };
+        write_now(&format!("{keep}\x1b]2;{title}\x1b\\"))
+    }
+
+    /// Puts a text into the clipboard of whoever sits at the terminal (OSC 52), where it can; whether it was sent.
+    pub fn copy(&self, text: &Clean) -> io::Result<bool> {
+        let encoded = base64(text.as_str().as_bytes());
+        if !self.has_titles || encoded.len() > COPY_BYTES_MAX {
+            return Ok(false);
+        }
+        write_now(&format!("\x1b]52;c;{encoded}\x1b\\"))?;
+        Ok(true)
     }
 
     /// Gives the terminal back and stops the process until somebody continues it.
@@ -136,6 +164,7 @@ impl Screen {
         leave();
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
         enter()?;
+        self.title = None;
         self.clear()
     }
 }
@@ -154,6 +183,32 @@ impl Drop for Screen {
     }
 }
 
+/// Neither the Linux console nor what has no name nor an old paper or glass terminal understands OSC.
+fn has_titles() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    !["", "dumb", "linux"].contains(&term.as_str()) && !term.starts_with("vt1")
+}
+
+fn write_now(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Base64 with padding (RFC 4648), as OSC 52 wants it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().enumerate().fold(0_u32, |group, (at, byte)| group | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..4 {
+            let digit = DIGITS[(group >> (18 - 6 * at) & 63) as usize];
+            encoded.push(if at <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    encoded
+}
+
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -164,7 +219,11 @@ fn enter() -> io::Result<()> {
 /// Gives the terminal back; once, however often it is called.
 pub(super) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        // On a terminal that is gone there is nothing left to restore.
+        // On a terminal that is gone there is nothing left to restore. A title is emptied before the old one is taken
+        // back: where that is not understood, none is better than one that says RUNNING for ever.
+        if TITLED.swap(false, Ordering::SeqCst) {
+            let _ = write_now("\x1b]2;\x1b\\\x1b[23;0t");
+        }
         let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_OFF } else { "" };
         let _ = execute!(io::stdout(), Print(mouse), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
@@ -195,5 +254,19 @@ pub(super) fn is_hung_up() -> bool {
             .revents()
             .intersects(rustix::event::PollFlags::HUP | rustix::event::PollFlags::ERR | rustix::event::PollFlags::NVAL),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        let expected = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        for (length, encoded) in expected.into_iter().enumerate() {
+            assert_eq!(base64(&b"foobar"[..length]), encoded);
+        }
+        assert_eq!(base64("→ÿ".as_bytes()), "4oaSw78=");
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that is shown, as of one event. The screen, `status --json` and `watch --plain` read only this.
 
+mod asks;
 mod fill;
 
 use super::guardrail::Level;
@@ -274,6 +275,9 @@ pub struct CheckView {
     pub required: bool,
     /// What was received.
     pub raw: Clean,
+    /// What it asks, of whom and how often, and what the answer must be.
+    #[serde(default)]
+    pub asks: Clean,
 }
 
 /// One chart row.

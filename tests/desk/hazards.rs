@@ -1,11 +1,12 @@
-//! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 26 to 28, 42 and 44 in `tests/screens.rs`.
+//! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 25 to 28, 35, 42 and 44 in
+//! `tests/screens.rs`.
 
 use crate::scene::Scene;
 use crate::sitting::{Sitting, baking, locked, target_not_ready};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use std::time::Duration;
 use warroom::console::desk::{Act, Input};
-use warroom::domain::Rights;
+use warroom::domain::{Rights, Verdict};
 use warroom::engine::{Answer, Command, Phase};
 
 #[test]
@@ -302,6 +303,27 @@ fn hazard_40_nor_through_a_panel_that_was_open_when_the_rights_went() {
     assert_eq!(sitting.acts, []);
 }
 
+#[test]
+fn hazard_41_a_hundred_flapping_samples_ring_at_most_every_30_s() {
+    let mut sitting = Sitting::baking();
+    let mut rang = Vec::new();
+    for second in 0..100 {
+        let status = sitting.status.as_mut().expect("a status");
+        // Bad long enough to be raised, good long enough to be cleared, again and again; and what flaps faster.
+        let slow = if second % 10 < 4 { Verdict::Fail } else { Verdict::Pass };
+        let fast = if second % 2 == 0 { Verdict::Fail } else { Verdict::Pass };
+        status.snapshot.checks[0].verdict = slow;
+        status.snapshot.checks[1].verdict = fast;
+        sitting.after(1000);
+        if sitting.acts.contains(&Act::Bell) {
+            rang.push(second);
+        }
+        sitting.acts.clear();
+    }
+    assert!(!rang.is_empty(), "it never rang");
+    assert!(rang.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{rang:?}");
+}
+
 /// The wheel is all of the mouse that reaches the desk, and it scrolls: whatever is open, nothing goes out.
 #[test]
 fn hazard_43_the_mouse_never_acts() {
@@ -331,9 +353,9 @@ fn hazard_43_the_mouse_never_acts() {
 fn the_wheel_scrolls_the_log_and_the_help() {
     let mut sitting = Sitting::baking();
     sitting.input(Input::Wheel(3));
-    assert_eq!(sitting.desk.log_back, 3);
+    assert_eq!(sitting.desk.log.paused(), Some(0), "it stands, three lines back");
     sitting.input(Input::Wheel(-3));
-    assert_eq!(sitting.desk.log_back, 0);
+    assert_eq!(sitting.desk.log.paused(), None, "it follows again");
     sitting.press('?');
     sitting.input(Input::Wheel(-3));
     let dialog = sitting.desk.dialog.as_ref().expect("open");

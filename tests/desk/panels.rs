@@ -109,7 +109,7 @@ fn arrows_scroll_inside_the_focused_panel_alone() {
     let mut sitting = Sitting::baking();
     sitting.type_text("22");
     sitting.type_text("jjj");
-    assert_eq!((sitting.desk.panel_from, sitting.desk.log_back, sitting.desk.check), (3, 0, 0));
+    assert_eq!((sitting.desk.panel_from, sitting.desk.log.paused(), sitting.desk.check), (3, None, 0));
     sitting.type_text(&"j".repeat(100));
     let snapshot = &baking().snapshot;
     let end = snapshot.steps.len() * 3 + snapshot.gates.len();

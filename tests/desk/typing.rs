@@ -96,7 +96,7 @@ fn tab_completes_commands_and_then_what_they_take() {
         (":hold \t", "hold "),
         (":zz\t", "zz"),
         (":r\t", "rollback"),
-        (":r\t\t", "readonly"),
+        (":r\t\t", "reason"),
     ] {
         let mut sitting = Sitting::baking();
         sitting.type_text(typed);

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use warroom::console::desk::{Desk, Input};
 use warroom::console::screen::{self, Look, Theme, View};
-use warroom::domain::{Clean, Mono, Rights, Wall};
-use warroom::engine::{Command, Event, Mode};
+use warroom::domain::{Clean, Mono, Person, Rights, Wall};
+use warroom::engine::{Command, Entry, Event, Fact, Mode, Severity};
 use warroom::wire::Status;
 
 pub const UNICODE: Look = Look { theme: Theme::Dark, ascii: false };
@@ -37,7 +37,7 @@ impl Shot {
         let (now, wall) = (status.snapshot.mono, status.snapshot.wall);
         let mut desk = Desk::new(1);
         desk.handle(Input::Linked(true), now, None, Rights::Full);
-        desk.handle(Input::Heard, now, None, Rights::Full);
+        desk.handle(Input::Heard, now, Some(&status), Rights::Full);
         Self { name, status: Some(status), desk, rights: Rights::Full, now, wall }
     }
 
@@ -67,6 +67,14 @@ impl Shot {
         self.now = self.now + by;
         self.wall = self.wall.plus(by);
         self.desk.handle(Input::Tick, self.now, self.status.as_ref(), self.rights);
+        self
+    }
+
+    /// So many seconds with the keeper speaking: long enough and an alarm is raised.
+    pub fn seconds(mut self, count: usize) -> Self {
+        for _ in 0..count {
+            self = self.later(1000).heard();
+        }
         self
     }
 
@@ -231,7 +239,7 @@ fn recipes() -> &'static [Recipe] {
     static RECIPES: OnceLock<Vec<Recipe>> = OnceLock::new();
     RECIPES.get_or_init(|| {
         std::thread::scope(|scope| {
-            let parts = [forward, panels, troubled, unlucky, back].map(|part| scope.spawn(part));
+            let parts = [forward, panels, troubled, unlucky, back, looking].map(|part| scope.spawn(part));
             let mut recipes = vec![Recipe { name: "waiting", status: None, then: |shot| shot }];
             for part in parts {
                 recipes.extend(part.join().expect("every state can be reached"));
@@ -381,5 +389,54 @@ fn back() -> Vec<Recipe> {
         Recipe::of("foreign", &foreign),
         Recipe::of("rolled_back", &rolled),
         direct,
+    ]
+}
+
+/// A log with what a night's log has: people, repeats, and lines that were missed here.
+fn busy() -> Status {
+    let mut status = baked();
+    let log = &mut status.snapshot.log;
+    let (last, mono) = (log.last().expect("a line").clone(), status.snapshot.mono);
+    let mut add = |skip: u64, severity: Severity, by: Option<Person>, text: String| {
+        let number = log.last().map_or(0, |entry| entry.number) + 1 + skip;
+        let wall = last.wall.plus(Duration::from_secs(log.len() as u64));
+        log.push(Entry { number, wall, mono, severity, by, text: Clean::new(text), fact: Fact::Line });
+    };
+    add(37, Severity::Info, Some(bob()), "bob: pool of db1.internal.example.com is at 10.0.3.17:5432".to_owned());
+    for value in 0..12 {
+        add(0, Severity::Warn, None, format!("5xx CANDIDATE GREEN 1.{value:02}% > 1.00%"));
+    }
+    add(0, Severity::Info, None, "5xx CANDIDATE GREEN 0.40% <= 3.00%".to_owned());
+    add(0, Severity::Critical, None, "check candidate database: 503 from https://ro:pw@db1.internal/health".to_owned());
+    add(0, Severity::Info, Some(alice()), "alice: looking at it".to_owned());
+    status
+}
+
+fn looking() -> Vec<Recipe> {
+    let mut failing = Scene::at_step(2);
+    failing.failing = Some(1);
+    failing.run(4.0);
+    let mut reasoned = rolled_back_scene();
+    reasoned.command(alice(), Command::Note { text: Clean::new("rollback reason: critical bug") });
+    reasoned.run(1.0);
+    let rolled = rolled_back_scene();
+    vec![
+        Recipe::from_status("log_busy", busy()),
+        Recipe::from_status("log_filter_typed", busy()).then(|shot| shot.keys("/5xx").heard()),
+        Recipe::from_status("log_filtered", busy()).then(|shot| shot.keys("/5xx\nN").heard()),
+        Recipe::from_status("log_nothing_matches", busy()).then(|shot| shot.keys("/zebra\n").heard()),
+        Recipe::from_status("log_paused", busy()).then(|shot| shot.keys("kkk").heard()),
+        Recipe::from_status("log_only_bad", busy()).then(|shot| shot.keys("e").heard()),
+        Recipe::from_status("details_event", busy()).then(|shot| shot.keys("kkkk\n").heard()),
+        Recipe::of("details_failing", &failing).then(|shot| shot.keys("4j\n").heard()),
+        Recipe::of("alarm", &failing).then(|shot| shot.seconds(4)),
+        Recipe::of("alarm_silenced", &failing).then(|shot| shot.seconds(4).keys("sm").seconds(5)),
+        Recipe::from_status("note", baked())
+            .then(|shot| shot.keys(":note\ndrained the old pool\nfailed over db1 at 12:04, Ray agrees").heard()),
+        Recipe::of("reason", &rolled).then(|shot| shot.keys("Rrjj").heard()),
+        Recipe::of("reason_typed", &rolled).then(|shot| shot.keys("Rr6").later(500).keys("ywrong flag").heard()),
+        Recipe::of("progress_with_reason", &reasoned).then(|shot| shot.keys("R").heard()),
+        Recipe::from_status("private", busy()).then(|shot| shot.keys("p").later(5000).heard()),
+        Recipe::from_status("private_details", busy()).then(|shot| shot.keys("pk\n").later(5000).heard()),
     ]
 }

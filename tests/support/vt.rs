@@ -5,6 +5,9 @@ use unicode_width::UnicodeWidthChar;
 /// Private modes the console sets and takes back: cursor, alternate screen, bracketed paste.
 const MODES: [&str; 3] = ["25", "1049", "2004"];
 
+/// The title that was there, put away and taken back.
+const TITLE_STACK: [&str; 2] = ["22;0", "23;0"];
+
 /// Reads everything and names the first thing that is not ours, with what stands around it.
 pub fn check_screen(bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
@@ -46,16 +49,33 @@ fn is_shown(c: char) -> bool {
 
 /// The length of one of our own sequences at the beginning of a text.
 fn sequence(text: &str) -> Option<usize> {
+    if let Some(command) = text.strip_prefix("\x1b]") {
+        return operating_system_command(command).map(|length| "\x1b]".len() + length);
+    }
     let body = text.strip_prefix("\x1b[")?;
     let end = body.find(|c: char| ('\x40'..='\x7e').contains(&c))?;
     let (parameters, last) = (&body[..end], body.as_bytes()[end]);
     let are_numbers = parameters.chars().all(|c| c.is_ascii_digit() || c == ';');
     let ours = match last {
         b'm' | b'H' | b'J' | b'K' => are_numbers,
+        b't' => TITLE_STACK.contains(&parameters),
         b'h' | b'l' => parameters.strip_prefix('?').is_some_and(|mode| MODES.contains(&mode)),
         _ => false,
     };
     ours.then_some("\x1b[".len() + end + 1)
+}
+
+/// The window's title (2) and the clipboard (52), ended by ST: a title is words, a copy is base64.
+fn operating_system_command(text: &str) -> Option<usize> {
+    let end = text.find("\x1b\\")?;
+    let (what, body) = text[..end].split_once(';')?;
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let ours = match what {
+        "2" => body.chars().all(is_shown),
+        "52" => body.strip_prefix("c;").is_some_and(|copy| copy.chars().all(is_base64)),
+        _ => false,
+    };
+    ours.then_some(end + "\x1b\\".len())
 }
 
 #[cfg(test)]
@@ -65,9 +85,14 @@ mod tests {
     #[test]
     fn the_reader_can_tell() {
         assert_eq!(check_screen("\x1b[?1049h\x1b[2;1H\x1b[38;5;203;49mé■\x1b[0m\x07\x1b[?25l".as_bytes()), Ok(()));
+        assert_eq!(check_screen("\x1b[22;0t\x1b]2;HOLDING é\x1b\\\x1b]52;c;aGk=\x1b\\\x1b[23;0t".as_bytes()), Ok(()));
         assert_eq!(check_words("HOLDING ✗ 5xx\n".as_bytes()), Ok(()));
         for foreign in [
             "\x1b]52;c;aGk=\x07",
+            "\x1b]52;c;?\x1b\\",
+            "\x1b]2;a\x07b\x1b\\",
+            "\x1b]0;title\x1b\\",
+            "\x1b[21t",
             "\x1b[6n",
             "\x1b[?1000h",
             "\x1b[?2026h",

@@ -28,7 +28,8 @@ pub const COMMANDS: &[Word] = &[
     word("rollback", "", "opens the panel of R"),
     word("advance", "[STEP]", "opens the panel of A; with a step only if that is the next"),
     word("take", "", "opens the panel of T"),
-    word("note", "TEXT", "write it down in the run's history"),
+    word("note", "[TEXT]", "write it down; without a text: a panel for several lines"),
+    word("reason", "", "why it was rolled back"),
     word("approve", "", "approve the next step"),
     word("adopt", "", "take the balancer's present setting as this run's own"),
     word("complete", "", "finish a foreign move towards stable"),
@@ -100,6 +101,10 @@ pub enum Parsed {
     Debug,
     /// All keys.
     Help,
+    /// The panel of a note.
+    Note,
+    /// The panel of a rollback's reason.
+    Reason,
     /// Not understood, and why.
     Wrong(String),
 }
@@ -125,7 +130,7 @@ pub fn parse(line: &str) -> Parsed {
         }
         "suspend" => suspend(rest),
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
-        "note" if rest.is_empty() => Parsed::Wrong(":note needs a text".to_owned()),
+        "note" if rest.is_empty() => Parsed::Note,
         "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
         "export" => match rest {
             "" | "markdown" => Parsed::Export(Format::Markdown),
@@ -146,6 +151,7 @@ pub fn parse(line: &str) -> Parsed {
         },
         "debug" => Parsed::Debug,
         "help" => Parsed::Help,
+        "reason" => Parsed::Reason,
         "restart" => Parsed::Restart,
         "end" => Parsed::Confirm(Command::End, "end", "Ends this run and stops its keeper; the split stays as it is."),
         "q" | "quit" => Parsed::Quit,

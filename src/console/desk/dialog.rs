@@ -3,8 +3,10 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
 use super::forward::Seen;
-use crate::domain::{Clean, Mono};
-use crate::engine::{Command, Override, Snapshot};
+use super::log::{Log, Row};
+use super::note::reason_key;
+use crate::domain::{Clean, Mono, Wall};
+use crate::engine::{Command, Entry, Override, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::time::Duration;
@@ -23,6 +25,11 @@ pub const WIDTH_MIN: u16 = 30;
 pub const HEIGHT_MIN: u16 = 7;
 /// Longest typed name.
 const NAME_CHARS_MAX: usize = 64;
+/// Longest typed reason of a rollback: two rows of a narrow panel.
+pub(super) const REASON_CHARS_MAX: usize = 150;
+/// Rows that details are scrolled at most: an answer as long as [`crate::domain::CLEAN_CHARS_MAX`], three times over, in
+/// the narrowest panel.
+const DETAIL_ROWS_MAX: usize = 100;
 
 /// An open panel.
 #[derive(Debug)]
@@ -84,12 +91,32 @@ pub enum Kind {
     },
     /// How the console itself fares.
     Debug,
-    /// One check, or one line of the log.
-    Details {
-        /// What it is, and its name.
-        title: Clean,
-        /// What was received.
-        raw: Clean,
+    /// One check, as it is now.
+    Check {
+        /// Its name.
+        name: Clean,
+        /// The first row shown.
+        from: usize,
+    },
+    /// One line of the log, or several alike.
+    Event {
+        /// The newest of them.
+        entry: Box<Entry>,
+        /// When the first of them came.
+        since: Wall,
+        /// How many they are.
+        times: usize,
+        /// The first row shown.
+        from: usize,
+    },
+    /// A note is written; its text is the desk's, so that no way of closing loses it.
+    Note,
+    /// Why a rollback was made.
+    Reason {
+        /// The place in [`super::note::REASONS`].
+        chosen: usize,
+        /// What is typed, once none of them fits.
+        typed: Option<String>,
     },
 }
 
@@ -136,6 +163,8 @@ pub enum Outcome {
     Close(Option<String>),
     /// The override's fields open.
     Override,
+    /// The choice of reasons opens.
+    Reason,
     /// The panel closes, and the key means what it means on the main screen.
     MainScreen,
     /// A command goes out.
@@ -193,18 +222,28 @@ impl Dialog {
         Self::new(Kind::Debug, now)
     }
 
-    pub(super) fn details(status: &Status, check: usize, now: Mono) -> Option<Self> {
-        let check = status.snapshot.checks.get(check)?;
-        let title = Clean::new(format!("CHECK {}", check.name));
-        Some(Self::new(Kind::Details { title, raw: check.raw.clone() }, now))
+    pub(super) fn check(status: &Status, check: usize, now: Mono) -> Option<Self> {
+        let name = status.snapshot.checks.get(check)?.name.clone();
+        Some(Self::new(Kind::Check { name, from: 0 }, now))
     }
 
-    /// The log's line that stands `back` lines before its end.
-    pub(super) fn event(status: &Status, back: usize, now: Mono) -> Option<Self> {
-        let log = &status.snapshot.log;
-        let entry = log.get(log.len().checked_sub(back + 1)?)?;
-        let title = Clean::new(format!("EVENT {}", entry.wall));
-        Some(Self::new(Kind::Details { title, raw: entry.text.clone() }, now))
+    /// The selected line of the log, or its newest.
+    pub(super) fn event(log: &Log, now: Mono) -> Option<Self> {
+        match log.chosen()? {
+            Row::Lines { first, last, times } => {
+                let entry = Box::new(last.clone());
+                Some(Self::new(Kind::Event { entry, since: first.wall, times, from: 0 }, now))
+            }
+            Row::Gap { .. } => None,
+        }
+    }
+
+    pub(super) fn note(now: Mono) -> Self {
+        Self::new(Kind::Note, now)
+    }
+
+    pub(super) fn reason(now: Mono) -> Self {
+        Self::new(Kind::Reason { chosen: 0, typed: None }, now)
     }
 
     pub(super) fn override_fields(status: &Status, now: Mono) -> Self {
@@ -232,20 +271,38 @@ impl Dialog {
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. } => true,
-            Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Debug | Kind::Details { .. } => false,
+            Kind::Locked
+            | Kind::Progress
+            | Kind::Help { .. }
+            | Kind::Debug
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { .. } => false,
         }
     }
 
-    /// Scrolls the help; no other panel has more than is shown of it.
+    /// Scrolls what has more rows than are shown of it.
     pub(super) fn scroll(&mut self, by: isize) {
-        if let Kind::Help { from, rows, .. } = &mut self.kind {
+        if let Some((from, rows)) = self.scrolls() {
             *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
     }
 
     /// Whether it takes text.
     pub(super) fn is_field(&self) -> bool {
-        matches!(self.kind, Kind::RollBack { typed: Some(_) } | Kind::Override(_))
+        matches!(
+            self.kind,
+            Kind::RollBack { typed: Some(_) } | Kind::Override(_) | Kind::Note | Kind::Reason { typed: Some(_), .. }
+        )
+    }
+
+    /// Whether a key that no other mode knows means something in it, and so is no mark of arriving text.
+    pub(super) fn binds(&self, key: &KeyEvent) -> bool {
+        matches!(
+            (&self.kind, key.code),
+            (Kind::Reason { .. }, KeyCode::Char('1'..='6')) | (Kind::Progress, KeyCode::Char('r'))
+        )
     }
 
     /// When it closes by itself.
@@ -272,7 +329,10 @@ impl Dialog {
             | Kind::Progress
             | Kind::Help { .. }
             | Kind::Debug
-            | Kind::Details { .. } => None,
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { .. } => None,
         }
     }
 
@@ -285,10 +345,16 @@ impl Dialog {
         if key.code == KeyCode::Esc {
             return Outcome::Close(self.acts().then(|| "cancelled".to_owned()));
         }
+        if let Some((from, rows)) = self.scrolls()
+            && scrolled(from, key, rows)
+        {
+            return Outcome::Stay;
+        }
+        let may_confirm = key.kind != KeyEventKind::Repeat && self.is_seen(now);
         match &mut self.kind {
             Kind::RollBack { typed: Some(typing) } => return typed_rollback(typing, key),
             Kind::Override(fields) => return fields.key(key),
-            Kind::Help { from, starts, rows } => {
+            Kind::Help { from, starts, .. } => {
                 let section = match key.code {
                     KeyCode::Tab | KeyCode::Right | KeyCode::Char('l') => starts.iter().find(|start| **start > *from),
                     KeyCode::BackTab | KeyCode::Left | KeyCode::Char('h') => {
@@ -300,18 +366,8 @@ impl Dialog {
                     *from = *start;
                     return Outcome::Stay;
                 }
-                let by = match key.code {
-                    KeyCode::Down | KeyCode::Char('j') => 1,
-                    KeyCode::Up | KeyCode::Char('k') => -1,
-                    KeyCode::PageDown => 3,
-                    KeyCode::PageUp => -3,
-                    _ => 0,
-                };
-                if by != 0 {
-                    *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
-                    return Outcome::Stay;
-                }
             }
+            Kind::Reason { chosen, typed } => return reason_key(chosen, typed, key, may_confirm),
             _ => {}
         }
         if !self.acts() {
@@ -332,12 +388,35 @@ impl Dialog {
         }
     }
 
+    /// The first row shown, and how many there may be, where there is more than a panel holds.
+    fn scrolls(&mut self) -> Option<(&mut usize, usize)> {
+        match &mut self.kind {
+            Kind::Help { from, rows, .. } => Some((from, *rows)),
+            Kind::Check { from, .. } | Kind::Event { from, .. } => Some((from, DETAIL_ROWS_MAX)),
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked
+            | Kind::Override(_)
+            | Kind::Take { .. }
+            | Kind::Confirm { .. }
+            | Kind::Progress
+            | Kind::Debug
+            | Kind::Note
+            | Kind::Reason { .. } => None,
+        }
+    }
+
+    /// Whether it has been on the terminal for long enough to have been read.
+    fn is_seen(&self, now: Mono) -> bool {
+        self.shown_at.is_some_and(|shown| now.since(shown) >= DWELL)
+    }
+
     fn confirm(&self, key: &KeyEvent, now: Mono) -> Outcome {
         if key.kind == KeyEventKind::Repeat {
             return Outcome::Stay;
         }
-        let seen_long_enough = self.shown_at.is_some_and(|shown| now.since(shown) >= DWELL);
-        if !seen_long_enough {
+        if !self.is_seen(now) {
             return Outcome::Flash("y again");
         }
         match &self.kind {
@@ -354,7 +433,10 @@ impl Dialog {
             | Kind::Progress
             | Kind::Help { .. }
             | Kind::Debug
-            | Kind::Details { .. } => Outcome::Stay,
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { .. } => Outcome::Stay,
         }
     }
 
@@ -362,12 +444,26 @@ impl Dialog {
         match (&self.kind, key.code) {
             (Kind::Locked, KeyCode::Char('O')) => Outcome::Override,
             (Kind::Locked, KeyCode::Char('A')) => Outcome::MainScreen,
+            (Kind::Progress, KeyCode::Char('r')) => Outcome::Reason,
             // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
             (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Outcome::MainScreen,
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
             _ => Outcome::Stay,
         }
     }
+}
+
+/// Moves the first row shown, within so many; whether the key was for that.
+fn scrolled(from: &mut usize, key: &KeyEvent, rows: usize) -> bool {
+    let by = match key.code {
+        KeyCode::Down | KeyCode::Char('j') => 1,
+        KeyCode::Up | KeyCode::Char('k') => -1,
+        KeyCode::PageDown => 3,
+        KeyCode::PageUp => -3,
+        _ => 0,
+    };
+    *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
+    by != 0
 }
 
 fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {

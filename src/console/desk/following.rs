@@ -18,6 +18,7 @@ impl Desk {
             self.direct_rollback("the keeper did not acknowledge in 1 s", sent.typed, now, acts);
         }
         self.tell_direct(now, acts);
+        self.worry(now, status, acts);
         if let Some(status) = status {
             self.follow_rollback(&status.snapshot, now, acts);
             self.follow_end(&status.snapshot, now, acts);
@@ -35,7 +36,7 @@ impl Desk {
                 self.dialog = Some(Dialog::progress(now));
                 self.flash(format!("{} rolls back", rollback.by), now);
             }
-            acts.push(Act::Bell);
+            self.ring(now, acts);
         }
         self.rollback_seen = snapshot.rollback.is_some();
     }
@@ -43,7 +44,7 @@ impl Desk {
     fn follow_end(&mut self, snapshot: &Snapshot, now: Mono, acts: &mut Vec<Act>) {
         let is_final = matches!(snapshot.phase, Phase::RolledBack | Phase::Complete | Phase::Ended);
         if is_final && !self.final_seen {
-            acts.push(Act::Bell);
+            self.ring(now, acts);
             if snapshot.phase == Phase::Ended && self.dialog.as_ref().is_some_and(Dialog::acts) {
                 self.dialog = None;
                 self.flash("the run has ended", now);
@@ -79,7 +80,7 @@ impl Desk {
         if let Some(driver) = driver.filter(|_| self.drove && !is_mine) {
             self.lost_seat = true;
             self.flash(format!("{} took control: you watch now; T takes it back", driver.name), now);
-            acts.push(Act::Bell);
+            self.ring(now, acts);
         }
         self.lost_seat &= !is_mine;
         self.drove = is_mine;

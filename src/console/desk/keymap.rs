@@ -43,6 +43,22 @@ pub enum Action {
     Details,
     /// Follow the log's end.
     Follow,
+    /// Type a filter for the log.
+    Filter,
+    /// The next line that matches, newer.
+    NextMatch,
+    /// The one before, older.
+    PreviousMatch,
+    /// Only warnings and errors in the log, or all.
+    OnlyBad,
+    /// Quiet the alarms that are raised.
+    Silence,
+    /// No bell, or bell again.
+    Mute,
+    /// Copy what is selected.
+    Copy,
+    /// Hide people, hosts and addresses, or show them.
+    Privacy,
     /// A command line.
     CommandLine,
     /// Nothing, and says what to press instead.
@@ -50,6 +66,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it means the same over a panel that is only read.
+    pub(super) fn is_for_any_panel(self) -> bool {
+        matches!(self, Self::Silence | Self::Mute | Self::Copy | Self::Privacy)
+    }
+
     /// Whether it is about traffic: a keeper that only watches knows none of these.
     pub fn is_traffic(self) -> bool {
         matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::Take)
@@ -76,15 +97,23 @@ impl Action {
             Self::Bottom => "newest",
             Self::Details => "details",
             Self::Follow => "follow",
+            Self::Filter => "filter",
+            Self::NextMatch => "next_match",
+            Self::PreviousMatch => "previous_match",
+            Self::OnlyBad => "only_bad",
+            Self::Silence => "silence",
+            Self::Mute => "mute",
+            Self::Copy => "copy",
+            Self::Privacy => "privacy",
             Self::CommandLine => "command_line",
             Self::Space => "space",
         }
     }
 
     /// Whether the configuration may give it other keys. Muscle memory moves traffic back, on whosever console it is;
-    /// Space says what holds, and a panel's digit stands in its title.
+    /// Space says what holds, a panel's digit stands in its title, and `n` closes a panel.
     pub fn is_rebindable(self) -> bool {
-        !matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::ChoosePanel | Self::Space)
+        !matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::ChoosePanel | Self::NextMatch | Self::Space)
     }
 }
 
@@ -147,6 +176,12 @@ pub const KEYS: &[Binding] = &[
     Binding { keys: &[Key::Char('T')], action: Action::Take, help: "take control from the driver", footer: None },
     Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys", footer: Some("help") },
     Binding {
+        keys: &[Key::Char('/')],
+        action: Action::Filter,
+        help: "filter the log; Esc clears it",
+        footer: Some("filter"),
+    },
+    Binding {
         keys: &[Key::Named(KeyCode::Tab, "Tab"), Key::Named(KeyCode::Right, "Right"), Key::Char('l')],
         action: Action::NextPanel,
         help: "next panel",
@@ -192,7 +227,24 @@ pub const KEYS: &[Binding] = &[
         footer: None,
     },
     Binding { keys: &[Key::Char('w')], action: Action::Reach, help: "charts: last 1m, 5m, 15m, 1h", footer: None },
+    Binding { keys: &[Key::Char('n')], action: Action::NextMatch, help: "filter: next match", footer: None },
+    Binding { keys: &[Key::Char('N')], action: Action::PreviousMatch, help: "filter: match before", footer: None },
     Binding { keys: &[Key::Char('f')], action: Action::Follow, help: "follow the log", footer: None },
+    Binding { keys: &[Key::Char('e')], action: Action::OnlyBad, help: "log: only warnings and errors", footer: None },
+    Binding { keys: &[Key::Char('s')], action: Action::Silence, help: "silence alarms; they stay shown", footer: None },
+    Binding { keys: &[Key::Char('m')], action: Action::Mute, help: "mute the bell", footer: None },
+    Binding {
+        keys: &[Key::Char('c')],
+        action: Action::Copy,
+        help: "copy what is selected: clipboard, file",
+        footer: None,
+    },
+    Binding {
+        keys: &[Key::Char('p')],
+        action: Action::Privacy,
+        help: "privacy: hide names, hosts, addresses",
+        footer: None,
+    },
     Binding { keys: &[Key::Char(':')], action: Action::CommandLine, help: "command line", footer: Some("cmd") },
     Binding {
         keys: &[Key::Char('q')],
@@ -208,6 +260,8 @@ pub const PANEL_KEYS: &[(&str, &str)] = &[
     ("y", "confirm, 0.4 s after the panel shows"),
     ("n Esc", "close; Esc never quits"),
     ("O", "when locked: override, typed"),
+    ("r", "in a rollback's progress: its reason"),
+    ("Ctrl-D", "in a note: send it"),
     ("Ctrl-C", "cancel; twice in 2 s quits"),
     ("Ctrl-L", "draw everything again"),
     ("Ctrl-Z", "suspend"),

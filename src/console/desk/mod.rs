@@ -2,20 +2,28 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
+pub mod alarms;
 mod commands;
 mod completion;
+mod copying;
 pub mod dialog;
 pub mod direct;
 pub mod figures;
 mod following;
 pub mod forward;
+pub mod history;
 pub mod keymap;
 mod line;
+pub mod log;
 pub mod manual;
+pub mod note;
 mod opening;
 mod panels;
+pub mod privacy;
 mod sending;
+mod title;
 mod typing;
+mod worry;
 
 pub use commands::{COMMANDS, Format, THEMES, Word};
 pub use completion::{Candidate, Completion};
@@ -23,17 +31,21 @@ pub use dialog::Dialog;
 pub use line::{HISTORY_MAX, LINE_CHARS_MAX, Line};
 pub use panels::{PEOPLE_MIN, Panel, Reach};
 pub use typing::Foreseen;
+pub use worry::BELL_EVERY;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::Status;
+use alarms::Alarms;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use direct::{Direct, Standing};
 use figures::Figures;
 use forward::Seen;
 use keymap::{Action, Keymap, is_printable};
 use line::History;
+use log::Log;
 use std::time::Duration;
+use tui_textarea::TextArea;
 
 /// Text from elsewhere is still coming this long after a key that no person here would press.
 pub const TEXT_ARRIVING: Duration = Duration::from_secs(2);
@@ -99,6 +111,8 @@ pub enum Act {
     Theme(&'static str),
     /// Write the run's report to a file.
     Export(Format),
+    /// Put a text where it can be pasted from.
+    Copy(Clean),
 }
 
 /// A command under way.
@@ -132,10 +146,16 @@ pub struct Desk {
     pub panel_from: usize,
     /// How far back the charts go.
     pub reach: Reach,
-    /// Lines the log is scrolled back; 0 follows.
-    pub log_back: usize,
-    /// The newest line when the log was scrolled away from its end.
-    pub log_paused_at: u64,
+    /// The log: what was seen, and what is shown of it.
+    pub log: Log,
+    /// What needs an action.
+    pub alarms: Alarms,
+    /// Whether the bell is off.
+    pub muted: bool,
+    /// Whether people, hosts and addresses are covered.
+    pub private: bool,
+    /// The note being written; it stays when its panel closes.
+    pub note: TextArea<'static>,
     /// Selected check.
     pub check: usize,
     /// A short message with the time it ends.
@@ -186,6 +206,9 @@ pub struct Desk {
     unbound_at: Option<Mono>,
     interrupted_at: Option<Mono>,
     next_command: u64,
+    /// The note that was sent and not answered: taken, its draft goes.
+    note_sent: Option<CommandId>,
+    rang_at: Option<Mono>,
     rollback_seen: bool,
     final_seen: bool,
 }
@@ -199,8 +222,11 @@ impl Desk {
             zoomed: false,
             panel_from: 0,
             reach: Reach::Minute,
-            log_back: 0,
-            log_paused_at: 0,
+            log: Log::default(),
+            alarms: Alarms::default(),
+            muted: false,
+            private: false,
+            note: TextArea::default(),
             check: 0,
             flash: None,
             command_line: None,
@@ -232,6 +258,8 @@ impl Desk {
             unbound_at: None,
             interrupted_at: None,
             next_command: command_base,
+            note_sent: None,
+            rang_at: None,
             rollback_seen: false,
             final_seen: false,
         }
@@ -244,6 +272,9 @@ impl Desk {
         let rights = self.rights(rights);
         // What time has closed must not take the key that comes after.
         self.expire(now);
+        if let Some(status) = status {
+            self.log.take_in(&status.snapshot.log);
+        }
         if let Some(status) = status.filter(|_| !matches!(input, Input::Heard)) {
             self.follow_forward(&status.snapshot, now);
         }
@@ -308,7 +339,7 @@ impl Desk {
         self.isolate_hold(&key, now);
         let is_edited = self.command_line.is_some() && !matches!(key.code, KeyCode::Char('c' | 'l' | 'z'));
         if key.modifiers.contains(KeyModifiers::CONTROL) && !is_edited {
-            return self.control(&key, now, acts);
+            return self.control(&key, now, status, rights, acts);
         }
         if self.escape_rollback(&key, now, status, rights) {
             return;
@@ -316,10 +347,13 @@ impl Desk {
         if self.command_line.is_some() {
             return self.type_command(&key, now, status, rights, acts);
         }
+        if self.log.is_typing() {
+            return self.type_filter(&key);
+        }
         if self.dialog.is_some() {
             return self.dialog_key(&key, now, status, rights, acts);
         }
-        if key.code == KeyCode::Esc && self.unzoom() {
+        if key.code == KeyCode::Esc && (self.unzoom() || self.log.clear_filter()) {
             return;
         }
         match self.keymap.action_of(&key) {
@@ -345,11 +379,12 @@ impl Desk {
         if !alt_r {
             return false;
         }
-        if self.dialog.is_none() && self.command_line.is_none() {
+        if self.dialog.is_none() && self.command_line.is_none() && !self.log.is_typing() {
             self.flash("Alt+R, or Esc and R at once, is not R: press R alone", now);
             return false;
         }
         self.command_line = None;
+        self.log.keep_filter();
         self.dialog = None;
         self.arm(now, status, rights);
         true
@@ -366,8 +401,9 @@ impl Desk {
         self.other_key_at = Some(now);
     }
 
-    fn control(&mut self, key: &KeyEvent, now: Mono, acts: &mut Vec<Act>) {
+    fn control(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         match key.code {
+            KeyCode::Char('d') if self.is_writing() => self.send_note(now, status, rights, acts),
             KeyCode::Char('c') => {
                 let again = self.interrupted_at.is_some_and(|at| now.since(at) < QUIT_TWICE);
                 if again {
@@ -376,6 +412,7 @@ impl Desk {
                 }
                 self.interrupted_at = Some(now);
                 self.command_line = None;
+                self.log.keep_filter();
                 if self.dialog.is_some() {
                     self.disarm("cancelled", now);
                 } else {
@@ -426,12 +463,12 @@ impl Desk {
             Action::PageUp => self.scroll(10, status),
             Action::PageDown => self.scroll(-10, status),
             Action::Top => self.scroll(isize::MAX / 2, status),
-            Action::Bottom | Action::Follow => self.scroll(isize::MIN / 2, status),
+            Action::Bottom => self.scroll(isize::MIN / 2, status),
             Action::Details => {
                 if let Some(status) = status {
                     self.dialog = match self.focus {
-                        Panel::Checks => Dialog::details(status, self.check, now),
-                        Panel::Log => Dialog::event(status, self.log_back, now),
+                        Panel::Checks => Dialog::check(status, self.check, now),
+                        Panel::Log => Dialog::event(&self.log, now),
                         Panel::Traffic | Panel::Phases | Panel::Signals | Panel::People => {
                             self.flash("Enter shows details in 4 CHECKS and 5 LOG", now);
                             None
@@ -439,9 +476,76 @@ impl Desk {
                     };
                 }
             }
-            Action::CommandLine if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s", now),
-            Action::CommandLine => self.command_line = Some(Line::default()),
             Action::Space => self.flash("H holds traffic", now),
+            Action::CommandLine | Action::Filter | Action::Silence | Action::Mute | Action::Copy | Action::Privacy
+                if self.text_is_arriving(now) =>
+            {
+                self.flash("text arriving - wait 2 s", now);
+            }
+            Action::CommandLine => self.command_line = Some(Line::default()),
+            Action::Filter
+            | Action::NextMatch
+            | Action::PreviousMatch
+            | Action::OnlyBad
+            | Action::Follow
+            | Action::Silence
+            | Action::Mute
+            | Action::Copy
+            | Action::Privacy => self.look(action, now, status, acts),
+        }
+    }
+
+    /// Keys that change what this console shows, and nothing else: they work over panels that are only read, too.
+    fn look(&mut self, action: Action, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
+        match action {
+            Action::Filter => self.log.type_filter(),
+            Action::NextMatch | Action::PreviousMatch => {
+                if let Some(words) = self.log.next_match(action == Action::NextMatch) {
+                    self.remark(words, now);
+                }
+            }
+            // The log's title says it.
+            Action::OnlyBad => self.log.toggle_only_bad(),
+            Action::Follow => self.log.follow(),
+            Action::Silence => self.silence(now),
+            Action::Mute => self.mute(now),
+            Action::Copy => self.copy(now, status, acts),
+            Action::Privacy => {
+                self.private = !self.private;
+                self.remark(if self.private { "names, hosts, addresses hidden" } else { "nothing is hidden" }, now);
+            }
+            Action::Rollback
+            | Action::Hold
+            | Action::Advance
+            | Action::Take
+            | Action::Help
+            | Action::Quit
+            | Action::ChoosePanel
+            | Action::Reach
+            | Action::NextPanel
+            | Action::PreviousPanel
+            | Action::Up
+            | Action::Down
+            | Action::PageUp
+            | Action::PageDown
+            | Action::Top
+            | Action::Bottom
+            | Action::Details
+            | Action::CommandLine
+            | Action::Space => {}
+        }
+    }
+
+    /// A key of the filter's text: `R` in it is a letter.
+    fn type_filter(&mut self, key: &KeyEvent) {
+        match key.code {
+            KeyCode::Esc => {
+                self.log.clear_filter();
+            }
+            KeyCode::Enter => self.log.keep_filter(),
+            KeyCode::Backspace => self.log.rub_out(),
+            KeyCode::Char(c) if is_printable(key) => self.log.insert(c.encode_utf8(&mut [0; 4])),
+            _ => {}
         }
     }
 
@@ -461,14 +565,7 @@ impl Desk {
                 let last = status.snapshot.checks.len().saturating_sub(1);
                 self.check = self.check.saturating_add_signed(-by).min(last);
             }
-            Panel::Log => {
-                let was_following = self.log_back == 0;
-                self.log_back =
-                    self.log_back.saturating_add_signed(by).min(status.snapshot.log.len().saturating_sub(1));
-                if was_following && self.log_back > 0 {
-                    self.log_paused_at = status.snapshot.log.last().map_or(0, |entry| entry.number);
-                }
-            }
+            Panel::Log => self.log.scroll(by),
         }
     }
 
@@ -480,6 +577,10 @@ impl Desk {
         if let Some(line) = &mut self.command_line {
             line.insert(&flat);
             self.cycle = None;
+        } else if self.log.is_typing() {
+            self.log.insert(&flat);
+        } else if self.is_writing() {
+            self.write(text);
         } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
             fields.insert(&flat);
         } else {
@@ -508,6 +609,13 @@ impl Desk {
     /// Shows a short message.
     pub fn flash(&mut self, words: impl AsRef<str>, now: Mono) {
         self.flash = Some((Clean::new(words), now + FLASH));
+    }
+
+    /// Shows a short message, unless this very key has said something more important: that `H` was dropped for it.
+    fn remark(&mut self, words: impl AsRef<str>, now: Mono) {
+        if self.flash.as_ref().is_none_or(|(_, until)| *until != now + FLASH) {
+            self.flash(words, now);
+        }
     }
 
     fn expire(&mut self, now: Mono) {

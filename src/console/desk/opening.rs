@@ -135,8 +135,15 @@ impl Desk {
             self.dialog = None;
             return;
         }
+        if self.is_writing() {
+            return self.note_key(key, now);
+        }
         let Some(dialog) = &mut self.dialog else { return };
-        let takes_text = dialog.is_field();
+        let is_read = !dialog.acts() && !dialog.is_field();
+        if let Some(action) = self.keymap.action_of(key).filter(|action| is_read && action.is_for_any_panel()) {
+            return self.act(action, key, now, status, rights, acts);
+        }
+        let takes_text = dialog.is_field() || dialog.binds(key);
         let forward = dialog.goes_forward();
         let outcome = dialog.key(key, now);
         if !takes_text {
@@ -158,6 +165,8 @@ impl Desk {
                 }
             }
             Outcome::Override => self.open_override(status, now),
+            Outcome::Reason => self.open_reason(now, status, rights),
+            Outcome::Send(..) if self.refused_here(now, status, rights) => {}
             Outcome::Send(command, what) => {
                 if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
                     self.flash(format!("{what} NOT SENT: {why}"), now);

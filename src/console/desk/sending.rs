@@ -5,6 +5,7 @@ use super::keymap::Action;
 use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
 use crate::domain::{Clean, CommandId, Mono};
 use crate::engine::{Answer, Command};
+use tui_textarea::TextArea;
 
 impl Desk {
     /// Leaves; but not while a command that was just sent is unanswered, unless it is asked for twice.
@@ -75,7 +76,7 @@ impl Desk {
         if self.direct_told != Some(standing) {
             self.last_outcome = Some(direct.outcome(now));
             self.direct_told = Some(standing);
-            acts.push(Act::Bell);
+            self.ring(now, acts);
         }
     }
 
@@ -88,13 +89,18 @@ impl Desk {
             None => "an earlier command",
         };
         let words = match answer {
-            Answer::Applied(words) => words.to_string(),
+            Answer::Applied(words) => {
+                if self.note_sent.take_if(|sent| *sent == id).is_some() {
+                    self.note = TextArea::default();
+                }
+                words.to_string()
+            }
             Answer::Refused(reasons) => {
                 if is_rollback {
                     self.dialog = None;
                     self.rollback_is_own = false;
                 }
-                acts.push(Act::Bell);
+                self.ring(now, acts);
                 let reasons: Vec<&str> = reasons.iter().map(Clean::as_str).collect();
                 format!("{what} REFUSED: {}", reasons.join("; "))
             }

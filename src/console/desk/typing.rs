@@ -98,6 +98,8 @@ impl Desk {
             Parsed::ReadOnly(false) if self.granted == Rights::ReadOnly => return Err(NEVER_GRANTED.to_owned()),
             Parsed::ReadOnly(false) if !self.gave_up_rights => return Err("it is not read-only".to_owned()),
             Parsed::ReadOnly(false) => "R H A of this console act again".to_owned(),
+            Parsed::Note => "opens a panel for several lines; Ctrl-D there writes it down".to_owned(),
+            Parsed::Reason => "asks why it was rolled back, and writes it down".to_owned(),
             Parsed::Debug => "shows how this console itself fares".to_owned(),
             Parsed::Help => "shows all keys, marks and limits".to_owned(),
             Parsed::Wrong(why) => return Err(why.clone()),
@@ -229,6 +231,8 @@ impl Desk {
             }
             Parsed::Theme(name) => acts.push(Act::Theme(name)),
             Parsed::ReadOnly(on) => self.set_readonly(on, now),
+            Parsed::Note => self.open_note(now, status, rights),
+            Parsed::Reason => self.open_reason(now, status, rights),
             Parsed::Debug => self.dialog = Some(Dialog::debug(now)),
             Parsed::Help => self.open_help(status, now),
             Parsed::Wrong(words) => self.flash(words, now),
@@ -263,6 +267,8 @@ fn acts_on_the_run(parsed: &Parsed) -> bool {
         | Parsed::Rollback
         | Parsed::Advance(_)
         | Parsed::Take
+        | Parsed::Note
+        | Parsed::Reason
         | Parsed::Restart => true,
         Parsed::Quit
         | Parsed::Export(_)

@@ -3,12 +3,14 @@
 use super::canvas::{Canvas, Piece};
 use super::fit::{Part, fit};
 use super::header::age_words;
+use super::look::Ink;
 use super::{View, piece};
+use crate::console::desk::alarms::Level;
 use crate::console::desk::dialog::Kind;
 use crate::console::desk::direct::{Direct, Standing};
 use crate::engine::{Severity, Snapshot};
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
 /// Words, fewer words, and what is left out first.
 type Words = (String, Option<String>, u8);
@@ -20,6 +22,55 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     let room = area.width.saturating_sub(1);
     let line = fitted(canvas, &parts, style, room);
     canvas.pieces(area.x + 1, area.y, room, &line);
+    chip(canvas, area, view, &line);
+}
+
+/// The one thing that ever blinks: the alarm that nobody has acknowledged, once a second; steady as soon as somebody
+/// has. It is the part that was added to the sentence, or where the sentence says it already its first.
+fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
+    let is_armed = view.desk.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
+    let is_on = view.desk.alarms.rings() && view.now.micros() / 1_000_000 % 2 == 1;
+    let mark = format!("{} ", canvas.look.glyph("✗", "X"));
+    let added = line.iter().rposition(|(text, _)| text.starts_with(&mark));
+    let place = match added {
+        _ if is_armed => return,
+        Some(place) => place,
+        None if is_on => 0,
+        None => return,
+    };
+    let Some((text, style)) = line.get(place) else { return };
+    let own = canvas.look.ink(Ink::Critical).add_modifier(Modifier::BOLD);
+    let is_reversed = style.add_modifier.contains(Modifier::REVERSED);
+    let style = match (added, is_on) {
+        (Some(_), true) => own.add_modifier(Modifier::REVERSED),
+        (Some(_), false) => own,
+        (None, _) if is_reversed => Style { add_modifier: style.add_modifier - Modifier::REVERSED, ..*style },
+        (None, _) => style.add_modifier(Modifier::REVERSED),
+    };
+    let x = area.x + 1 + super::fit::columns(canvas.look, &line[..place]);
+    let own_cells = Rect { x, width: super::fit::columns(canvas.look, &line[place..=place]), height: 1, ..area };
+    canvas.clear(own_cells);
+    canvas.text(x, area.y, (area.right() - 1).saturating_sub(x), text, style);
+}
+
+/// The newest critical alarm that the sentence does not say, and how many more there are.
+fn alarm(canvas: &Canvas<'_>, view: &View<'_>, parts: &[Words]) -> Option<Words> {
+    let said: String = parts.iter().map(|(words, _, _)| words.as_str()).collect::<Vec<_>>().join(" ");
+    let raised = view.desk.alarms.raised();
+    let mut unsaid = raised.iter().filter(|alarm| {
+        let condition = alarm.condition;
+        condition.level == Level::Critical && !condition.said.iter().all(|word| said.contains(word.as_str()))
+    });
+    let newest = unsaid.next()?;
+    let more = match unsaid.count() {
+        0 => String::new(),
+        count => format!("  +{count} more"),
+    };
+    let mark = canvas.look.glyph("✗", "X");
+    // What is good again and only not cleared yet must not read as if it were so now.
+    let was = if newest.is_bad { "" } else { "was: " };
+    let short = newest.condition.said.join(" ");
+    Some((format!("{mark} {was}{}{more}", newest.condition.words), Some(format!("{mark} {was}{short}{more}")), 1))
 }
 
 /// The sentence in so many columns.
@@ -81,13 +132,17 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         Severity::Critical => look.glyph("■", "#"),
     };
     let mut parts = vec![must(format!("{mark} {}", band.word))];
+
     if band.parts.is_empty() {
         parts.push(must(band.text.to_string()));
     }
     parts.extend(
         band.parts.iter().map(|part| (part.words.to_string(), part.short.as_ref().map(ToString::to_string), part.rank)),
     );
-    (band.severity, parts)
+    let alarm = alarm(canvas, view, &parts);
+    let severity = if alarm.is_some() { band.severity.max(Severity::Warn) } else { band.severity };
+    parts.extend(alarm);
+    (severity, parts)
 }
 
 /// `ROLLED BACK DIRECTLY +5.1s  (keeper silent 14s)`.

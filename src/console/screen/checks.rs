@@ -129,7 +129,7 @@ fn style_of(canvas: &Canvas<'_>, view: &View<'_>, index: usize, check: &CheckVie
 }
 
 /// Why nobody knows: only what was known can be old.
-fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
+pub(super) fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
     match check.at {
         None => "--",
         Some(_) if view.is_cut_off() => "OLD",

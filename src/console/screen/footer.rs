@@ -16,7 +16,10 @@ use ratatui::style::Modifier;
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let look = canvas.look;
     if let Some(line) = &view.desk.command_line {
-        return typed(canvas, area, line);
+        return typed(canvas, area, ":", line, "Esc closes");
+    }
+    if let Some(filter) = view.desk.log.filter().filter(|_| view.desk.log.is_typing()) {
+        return typed(canvas, area, "/", &Line::from(filter), "Enter keeps, Esc clears");
     }
     // What R and y do is never hidden by a message: it stands behind them.
     let mut pieces = keys(canvas, view);
@@ -30,7 +33,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
 }
 
 /// What stands at the cursor stays in sight. The cursor is `_` behind the text, and a reversed character inside it.
-fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &Line) {
+fn typed(canvas: &mut Canvas<'_>, area: Rect, sign: &str, line: &Line, closes: &str) {
     let look = canvas.look;
     let bold = look.ink(Ink::Bold);
     let (before, behind) = line.around_cursor();
@@ -40,10 +43,11 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, line: &Line) {
     let under = behind.next().map_or_else(|| "_".to_owned(), |c| Clean::new(c.to_string()).to_string());
     let cursor = if line.around_cursor().1.is_empty() { bold } else { bold.add_modifier(Modifier::REVERSED) };
     let rest = Clean::new(behind.as_str()).to_string();
-    let text = vec![piece(format!(":{before}"), bold), piece(under, cursor), piece(rest, bold)];
+    let text = vec![piece(format!("{sign}{before}"), bold), piece(under, cursor), piece(rest, bold)];
     let parts = [
         Part::new(0, text),
-        Part::new(1, vec![piece("Esc closes, Esc R rolls back", bold)]).or(vec![piece("Esc R rolls back", bold)]),
+        Part::new(1, vec![piece(format!("{closes}, Esc R rolls back"), bold)])
+            .or(vec![piece("Esc R rolls back", bold)]),
     ];
     let pieces = fit(look, &parts, "   ", area.width);
     canvas.pieces(area.x, area.y, area.width, &pieces);
@@ -75,7 +79,12 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
         Some(Kind::Help { .. }) => reading("Esc close  j k more"),
-        Some(Kind::Progress | Kind::Debug | Kind::Details { .. }) => reading("Esc close"),
+        Some(Kind::Debug) => reading("Esc close"),
+        Some(Kind::Check { .. } | Kind::Event { .. }) => reading("Esc close  c copy"),
+        Some(Kind::Progress) => reading("Esc close  r reason"),
+        Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
+        Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
+        Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
     }
 }
 

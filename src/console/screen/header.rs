@@ -59,6 +59,12 @@ pub(super) fn who(canvas: &Canvas<'_>, view: &View<'_>, status: &Status) -> Vec<
     if view.rights == Rights::ReadOnly {
         parts.push(Part::new(0, vec![piece("READ-ONLY", look.ink(Ink::Warn))]));
     }
+    if view.desk.private {
+        parts.push(Part::new(0, vec![piece("PRIVATE", look.ink(Ink::Warn))]));
+    }
+    if view.desk.muted {
+        parts.push(Part::new(0, vec![piece("MUTED", look.ink(Ink::Warn))]));
+    }
     let people = &status.snapshot.people;
     let driver = match &people.driver {
         Some(driver) => {

@@ -1,37 +1,50 @@
 //! What happened, newest at the bottom.
 
 use super::canvas::{Canvas, Piece, wrap};
+use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
+use crate::console::desk::log::{Row, found_at};
+use crate::domain::Clean;
 use crate::engine::{Entry, Phase, Snapshot};
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
-fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
+/// `! ✗ only  /5xx  12 of 240`: what is left out is never a secret.
+fn title(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     let look = canvas.look;
-    if view.desk.log_back == 0 {
-        return match &view.desk.last_outcome {
-            Some(outcome) => piece(format!("last: {outcome}"), look.ink(Ink::Plain)),
-            None => piece("follow", look.ink(Ink::Dim)),
-        };
+    let log = &view.desk.log;
+    let bad = log.is_only_bad().then(|| format!("! {} only", look.glyph("✗", "X")));
+    let filter = log.filter().map(|filter| {
+        let (shown, all) = log.counts();
+        format!("/{}  {shown} of {all}", Clean::new(filter))
+    });
+    let words: Vec<String> = bad.into_iter().chain(filter).collect();
+    if words.is_empty() { Vec::new() } else { vec![piece(words.join("  "), look.ink(Ink::Warn))] }
+}
+
+fn heading(canvas: &Canvas<'_>, view: &View<'_>) -> Piece {
+    let look = canvas.look;
+    match (view.desk.log.paused(), &view.desk.last_outcome) {
+        (Some(new), _) => piece(format!("PAUSED +{new} new"), look.ink(Ink::Warn)),
+        (None, Some(outcome)) => piece(format!("last: {outcome}"), look.ink(Ink::Plain)),
+        (None, None) => piece("follow", look.ink(Ink::Dim)),
     }
-    let newest = snapshot.log.last().map_or(0, |entry| entry.number);
-    piece(format!("PAUSED +{} new", newest.saturating_sub(view.desk.log_paused_at)), look.ink(Ink::Warn))
 }
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     if area.height == 0 {
         return;
     }
-    let tail = heading(canvas, view, snapshot);
-    canvas.panel_rule(area, view, Panel::Log, &[], &[tail]);
+    let (title, tail) = (title(canvas, view), heading(canvas, view));
+    canvas.panel_rule(area, view, Panel::Log, &title, &[tail]);
     lines(canvas, Rect { y: area.y + 1, height: area.height - 1, ..area }, view, snapshot);
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let tail = heading(canvas, view, snapshot);
-    let inside = canvas.panel_frame(area, view, Panel::Log, &[], &[tail]);
+    let (title, tail) = (title(canvas, view), heading(canvas, view));
+    let inside = canvas.panel_frame(area, view, Panel::Log, &title, &[tail]);
     lines(canvas, inside, view, snapshot);
 }
 
@@ -43,14 +56,28 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
         canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(help, style)]);
         area.height -= 1;
     }
+    let log = &view.desk.log;
+    let rows = log.rows();
+    if rows.iter().all(|row| row.entry().is_none()) && (log.filter().is_some() || log.is_only_bad()) {
+        let words = if log.filter().is_some() { "nothing matches; Esc clears" } else { "no warnings, no errors" };
+        let place = Rect { height: area.height.min(1), ..area };
+        if place.height > 0 {
+            canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(1), &[piece(words, canvas.look.ink(Ink::Dim))]);
+        }
+        return;
+    }
+    let selected = log.selected(&rows);
     // Scrolled to its beginning the log still fills its rows.
-    let end =
-        snapshot.log.len().saturating_sub(view.desk.log_back).max(usize::from(area.height).min(snapshot.log.len()));
+    let end = selected.map_or(rows.len(), |place| place + 1).max(usize::from(area.height).min(rows.len()));
     let start = end.saturating_sub(area.height.into());
-    let selected = snapshot.log.len().checked_sub(view.desk.log_back + 1).filter(|_| view.desk.log_back > 0);
-    for (row, entry) in snapshot.log[start..end].iter().enumerate() {
-        let place = Rect { x: area.x + 1, y: area.y + row as u16, width: area.width.saturating_sub(1), height: 1 };
-        line(canvas, place, entry, selected == Some(start + row));
+    for (place, row) in rows[start..end].iter().enumerate() {
+        let at = Rect { x: area.x + 1, y: area.y + place as u16, width: area.width.saturating_sub(1), height: 1 };
+        match row {
+            Row::Lines { first, last, times } => {
+                line(canvas, at, view, (first, last, *times), selected == Some(start + place));
+            }
+            Row::Gap { missing, before, after } => gap(canvas, at, *missing, *before, after),
+        }
     }
 }
 
@@ -74,15 +101,61 @@ fn lever(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) -> u16 {
     rows
 }
 
-fn line(canvas: &mut Canvas<'_>, area: Rect, entry: &Entry, is_selected: bool) {
+/// One line; of several alike the newest, with how many they are and when they began.
+fn line(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    view: &View<'_>,
+    (first, last, times): (&Entry, &Entry, usize),
+    is_selected: bool,
+) {
     let look = canvas.look;
-    let mut style = look.severity(entry.severity);
+    let mut style = look.severity(last.severity);
     if is_selected {
         style = style.add_modifier(Modifier::REVERSED);
     }
-    let pieces = [
-        piece(format!("{} ", entry.wall.clock()), look.ink(Ink::Dim)),
-        piece(format!("{} {}", look.severity_mark(entry.severity), entry.text), style),
-    ];
-    canvas.pieces(area.x, area.y, area.width, &pieces);
+    let time = piece(format!("{} ", last.wall.clock()), look.ink(Ink::Dim));
+    let mark = piece(format!("{} ", look.severity_mark(last.severity)), style);
+    let mut parts = vec![Part::new(0, [vec![time, mark], words(view, last, style)].concat())];
+    if times > 1 {
+        let long = format!("  x{times} since {}", first.wall.clock());
+        parts.push(
+            Part::new(0, vec![piece(long, look.ink(Ink::Bold))])
+                .or(vec![piece(format!("  x{times}"), look.ink(Ink::Bold))]),
+        );
+        // How often it came is never cut off for what came.
+        let room = area.width.saturating_sub(super::fit::columns(look, &fit(look, &parts[1..], "", area.width)));
+        let text = super::fit::cut(look, &fit(look, &parts[..1], "", room), room);
+        let used = canvas.pieces(area.x, area.y, area.width, &text);
+        canvas.pieces(area.x + used, area.y, area.width.saturating_sub(used), &fit(look, &parts[1..], "", area.width));
+        return;
+    }
+    canvas.pieces(area.x, area.y, area.width, &fit(look, &parts, "", area.width));
+}
+
+/// A line's text, with what the filter found in it underlined.
+fn words(view: &View<'_>, entry: &Entry, style: Style) -> Vec<Piece> {
+    let text = entry.text.as_str();
+    let found = view.desk.log.filter().filter(|filter| !filter.is_empty()).and_then(|filter| found_at(text, filter));
+    let Some(found) = found else { return vec![piece(text, style)] };
+    let part = |from: usize, to: usize| text.chars().skip(from).take(to - from).collect::<String>();
+    vec![
+        piece(part(0, found.start), style),
+        piece(part(found.start, found.end), style.add_modifier(Modifier::UNDERLINED)),
+        piece(part(found.end, text.chars().count()), style),
+    ]
+}
+
+/// `┄ 37 lines between 12:03:27Z and 12:04:10Z not seen here: warroom log`.
+fn gap(canvas: &mut Canvas<'_>, area: Rect, missing: u64, before: Option<&Entry>, after: &Entry) {
+    let look = canvas.look;
+    let lines = if missing == 1 { "1 line".to_owned() } else { format!("{missing} lines") };
+    let words = match before {
+        Some(before) => {
+            format!("{lines} between {} and {} not seen here: warroom log", before.wall.clock(), after.wall.clock())
+        }
+        None => format!("{lines} before this one: warroom log"),
+    };
+    let dash = look.glyph("┄", "-").repeat(3);
+    canvas.pieces(area.x, area.y, area.width, &[piece(format!("{dash} {words}"), look.ink(Ink::Stale))]);
 }

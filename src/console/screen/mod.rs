@@ -5,6 +5,7 @@ mod canvas;
 mod checks;
 mod compact;
 mod debug;
+mod details;
 mod fit;
 mod footer;
 mod header;
@@ -18,6 +19,7 @@ mod panel;
 mod past;
 mod people;
 mod phases;
+mod private;
 mod progress;
 mod signals;
 mod spark;
@@ -82,8 +84,15 @@ impl View<'_> {
     }
 }
 
-/// Draws one frame.
+/// Draws one frame; what is private is covered on the finished picture, so that nothing of it can be forgotten.
 pub fn render(buffer: &mut Buffer, view: &View<'_>, look: Look) {
+    picture(buffer, view, look);
+    if let Some(mask) = view.desk.mask(view.status) {
+        private::cover(buffer, &mask);
+    }
+}
+
+fn picture(buffer: &mut Buffer, view: &View<'_>, look: Look) {
     let area = buffer.area;
     let mut canvas = Canvas::new(buffer, look);
     // Rights that were given up here are shown as rights that are not there.

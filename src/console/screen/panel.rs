@@ -3,9 +3,10 @@
 use super::canvas::{Canvas, Piece, tail, wrap};
 use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, checks, debug, help, piece, progress, signals, traffic};
+use super::{View, checks, debug, details, help, piece, progress, signals, traffic};
 use crate::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
+use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
 use crate::engine::{Snapshot, StepState};
 use ratatui::layout::Rect;
@@ -26,15 +27,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     let (lines, hint) = match &dialog.kind {
         Kind::Help { from, .. } => help::lines(canvas, view, width, rows, *from),
         Kind::Debug => (debug::lines(canvas, view, width), String::new()),
-        Kind::Progress => (progress::lines(canvas, view, snapshot, width, rows), countdown(view, dialog)),
+        Kind::Progress => (progress::lines(canvas, view, snapshot, width, rows), String::new()),
+        Kind::Check { name, from } => {
+            let lines = snapshot.map(|snapshot| details::check(canvas, view, snapshot, name, width));
+            details::scrolled(lines.unwrap_or_default(), *from, rows)
+        }
+        Kind::Event { entry, since, times, from } => {
+            details::scrolled(details::event(canvas, view, entry, (*since, *times), width), *from, rows)
+        }
+        Kind::Note => details::note(canvas, view, width, rows),
+        Kind::Reason { chosen, typed } => {
+            (details::reason(canvas, *chosen, typed.as_deref(), width, rows), String::new())
+        }
         Kind::RollBack { .. }
         | Kind::Advance { .. }
         | Kind::Resume { .. }
         | Kind::Locked
         | Kind::Override(_)
         | Kind::Take { .. }
-        | Kind::Confirm { .. }
-        | Kind::Details { .. } => (lines_of(canvas, view, dialog, snapshot, width, rows), countdown(view, dialog)),
+        | Kind::Confirm { .. } => (lines_of(canvas, view, dialog, snapshot, width, rows), countdown(view, dialog)),
     };
     let lines = within(canvas, lines, rows, dialog.acts());
     let title = [piece(title_of(view, dialog, snapshot), bold)];
@@ -76,7 +87,10 @@ fn within(canvas: &Canvas<'_>, mut lines: Vec<Line>, rows: usize, acts: bool) ->
 fn title_of(view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>) -> String {
     let target = snapshot.map_or_else(String::new, |snapshot| format!(" {}", snapshot.title));
     match &dialog.kind {
-        Kind::RollBack { .. } => format!("ROLL BACK{target}"),
+        Kind::RollBack { .. } => match snapshot.and_then(|snapshot| blind_words(view, snapshot)) {
+            Some(blind) => format!("ROLL BACK{target}  {blind}"),
+            None => format!("ROLL BACK{target}"),
+        },
         Kind::Advance { .. } => format!("ADVANCE{target}"),
         Kind::Resume { .. } => format!("RESUME{target}"),
         Kind::Locked => match snapshot.map(|snapshot| view.desk.way(snapshot, view.now)) {
@@ -91,8 +105,19 @@ fn title_of(view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>) -> St
         Kind::Progress => format!("ROLLBACK{target}"),
         Kind::Help { .. } => "KEYS, MARKS, LIMITS".to_owned(),
         Kind::Debug => "THIS CONSOLE".to_owned(),
-        Kind::Details { title, .. } => title.to_string(),
+        Kind::Check { name, .. } => format!("CHECK {name}"),
+        Kind::Event { times: 1, .. } => "EVENT".to_owned(),
+        Kind::Event { times, .. } => format!("EVENT x{times}"),
+        Kind::Note => format!("NOTE{target}"),
+        Kind::Reason { .. } => format!("REASON OF THE ROLLBACK{target}"),
     }
+}
+
+/// `BLIND: no metrics for 74s`: a rollback needs none.
+fn blind_words(view: &View<'_>, snapshot: &Snapshot) -> Option<String> {
+    let age =
+        fresh::feed(snapshot).age(view.now).map_or_else(|| "yet".to_owned(), |age| format!("for {}s", age.as_secs()));
+    view.is_blind(snapshot).then(|| format!("BLIND: no metrics {age}"))
 }
 
 /// `disarms in 7s ███████░░░`.
@@ -116,7 +141,6 @@ fn lines_of(
     let plain = |text: String| vec![piece(text, look.ink(Ink::Plain))];
     let wrapped = |text: &str| wrap(text, width).into_iter().map(plain).collect::<Vec<_>>();
     match (&dialog.kind, snapshot) {
-        (Kind::Details { raw, .. }, _) => wrapped(raw.as_str()),
         (Kind::Locked, Some(snapshot)) => locked(canvas, view, snapshot, width),
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot, width, rows),
         (Kind::Take { from }, _) => {
@@ -141,7 +165,16 @@ fn lines_of(
         (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
         (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot, width),
         (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked, None)
-        | (Kind::Progress | Kind::Help { .. } | Kind::Debug, _) => Vec::new(),
+        | (
+            Kind::Progress
+            | Kind::Help { .. }
+            | Kind::Debug
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { .. },
+            _,
+        ) => Vec::new(),
     }
 }
 
@@ -184,8 +217,9 @@ fn moves(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, to: Split) -
 fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: Option<&str>, width: u16) -> Vec<Line> {
     let look = canvas.look;
     let plain = look.ink(Ink::Plain);
-    let going = snapshot.steps.iter().any(|step| step.state == StepState::Going);
-    let nothing = !going && snapshot.rollback.is_none() && traffic::configured(view, snapshot) == Some((0.0, true));
+    let going = snapshot.steps.iter().find(|step| step.state == StepState::Going).map(|step| step.split);
+    let nothing =
+        going.is_none() && snapshot.rollback.is_none() && traffic::configured(view, snapshot) == Some((0.0, true));
     let mut lines = Vec::new();
     if nothing {
         let stable = &snapshot.environments.stable;
@@ -221,10 +255,18 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
 }
 
 /// What a rollback stops, and what was seen on the candidate.
-fn seen(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, going: bool, width: u16) -> Line {
+fn seen(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, going: Option<Split>, width: u16) -> Line {
     let look = canvas.look;
-    let stops = if going { "Interrupts the shift under way and ends this cutover." } else { "Ends this cutover." };
-    let stops = Part::new(1, vec![piece(stops, look.ink(Ink::Plain))]);
+    let plain = |words: String| vec![piece(words, look.ink(Ink::Plain))];
+    let stops = match going {
+        Some(to) => {
+            let from =
+                snapshot.steps.iter().rfind(|step| step.reached.is_some()).map_or(Split::ALL_STABLE, |s| s.split);
+            let shift = format!("Interrupts shift {from} → {to}");
+            Part::new(1, plain(format!("{shift} and ends this cutover."))).or(plain(format!("{shift}.")))
+        }
+        None => Part::new(1, plain("Ends this cutover.".to_owned())),
+    };
     if view.is_blind(snapshot) {
         let blind = piece("BLIND: values are OLD; the rollback does not need them.", look.ink(Ink::Stale));
         let short = piece("BLIND: values are OLD.", look.ink(Ink::Stale));

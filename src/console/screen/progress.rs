@@ -32,6 +32,13 @@ pub(super) fn lines(
         let words = view.desk.rollback_outcome.as_ref().map_or("SENT, waiting for the keeper", |words| words.as_str());
         lines.push(vec![piece(words, canvas.look.ink(Ink::Bold))]);
     }
+    if lines.len() < rows && (rollback.is_some() || view.desk.direct.is_some()) {
+        let look = canvas.look;
+        lines.push(match view.desk.rollback_reason() {
+            Some(reason) => vec![piece(format!("reason given: {reason}   r gives another"), look.ink(Ink::Plain))],
+            None => vec![piece("r  say why it was rolled back; nothing waits for it", look.ink(Ink::Bold))],
+        });
+    }
     lines.truncate(rows);
     lines
 }

@@ -227,7 +227,16 @@ impl Engine {
             }
             CheckKind::Http(_) | CheckKind::Balancer => false,
         };
-        CheckView { name: plan.name.clone(), verdict, detail, at, few, required: plan.required, raw }
+        CheckView {
+            name: plan.name.clone(),
+            verdict,
+            detail,
+            at,
+            few,
+            required: plan.required,
+            raw,
+            asks: self.asks(index),
+        }
     }
 
     fn signal_views(&self) -> Vec<SignalView> {

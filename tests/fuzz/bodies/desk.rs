@@ -45,15 +45,26 @@ const CODES: [KeyCode; 32] = [
     KeyCode::Char('l'),
     KeyCode::Char(' '),
     KeyCode::Char('r'),
-    KeyCode::Char('é'),
+    KeyCode::Char('d'),
     KeyCode::Char('\u{202e}'),
     KeyCode::F(5),
 ];
 const MODIFIERS: [KeyModifiers; 4] =
     [KeyModifiers::NONE, KeyModifiers::SHIFT, KeyModifiers::ALT, KeyModifiers::CONTROL];
 /// Lines that are typed as a whole: letter by letter no fuzzer would find them.
-const LINES: [&str; 8] =
-    [":hold", ":rollback", ":complete", ":sendagain", ":end", ":suspend 5m reason", "checkout", "a reason"];
+const LINES: [&str; 11] = [
+    ":hold",
+    ":rollback",
+    ":complete",
+    ":sendagain",
+    ":end",
+    ":suspend 5m reason",
+    ":note",
+    ":reason",
+    "/5xx",
+    "checkout",
+    "a reason",
+];
 const PAUSES: [u64; 8] = [0, 20, 150, 260, 400, 1000, 2100, 10_000];
 
 pub fn body(data: &[u8]) {
@@ -99,6 +110,8 @@ enum Seen {
     Override,
     Take,
     Confirm(Deed),
+    /// A note, or a rollback's reason: what is sent from it is a note.
+    Writing,
     Reading,
 }
 
@@ -168,7 +181,7 @@ impl Sitting {
     fn key(&mut self, code: KeyCode, modifiers: KeyModifiers, kind: KeyEventKind) {
         let key = KeyEvent::new_with_kind(code, modifiers, kind);
         let quiet_for = |time: Duration| self.other_key_at.is_none_or(|at| self.now.since(at) > time);
-        let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none();
+        let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none() && !self.desk.log.is_typing();
         let must_arm = code == KeyCode::Char('R')
             && !modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL)
             && kind == KeyEventKind::Press
@@ -213,7 +226,7 @@ impl Sitting {
                     self.may_act();
                 }
                 Act::Restart => self.may_act(),
-                Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) => {}
+                Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) | Act::Copy(_) => {}
             }
         }
         assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
@@ -230,7 +243,13 @@ impl Sitting {
                 Kind::Override(_) => Seen::Override,
                 Kind::Take { .. } => Seen::Take,
                 Kind::Confirm { does, .. } => Seen::Confirm(does.clone()),
-                Kind::Locked | Kind::Progress | Kind::Help { .. } | Kind::Debug | Kind::Details { .. } => Seen::Reading,
+                Kind::Locked
+                | Kind::Progress
+                | Kind::Help { .. }
+                | Kind::Debug
+                | Kind::Check { .. }
+                | Kind::Event { .. } => Seen::Reading,
+                Kind::Note | Kind::Reason { .. } => Seen::Writing,
             }),
             opened_at: dialog.map(|dialog| dialog.opened_at),
             shown_at: dialog.and_then(|dialog| dialog.shown_at),
@@ -286,6 +305,11 @@ impl Sitting {
                 let alone = self.hold_at.is_some_and(|at| self.now.since(at) >= HOLD_AFTER);
                 alone || entered && before.line.as_deref().is_some_and(|line| line.trim() == "hold")
             }
+            Command::Note { .. } if before.kind == Some(Seen::Writing) => key.is_some_and(|key| {
+                key.code == KeyCode::Enter && key.modifiers.is_empty()
+                    || key.code == KeyCode::Char('d') && key.modifiers.contains(KeyModifiers::CONTROL)
+                    || yes
+            }),
             Command::Approve | Command::Adopt | Command::Suspend { .. } | Command::Unsuspend | Command::Note { .. } => {
                 entered && before.line.is_some()
             }

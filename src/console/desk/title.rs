@@ -1,0 +1,29 @@
+//! The terminal's title: state and target, for whoever looks for the right window.
+
+use super::Desk;
+use super::dialog::Kind;
+use super::direct::Standing;
+use crate::console::fresh;
+use crate::domain::{Clean, Mono};
+use crate::wire::Status;
+
+impl Desk {
+    /// `HOLDING checkout @ prod-eu1`.
+    pub fn title(&self, status: Option<&Status>, now: Mono) -> Clean {
+        let Some(status) = status else { return Clean::new("warroom") };
+        let snapshot = &status.snapshot;
+        let armed = self.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
+        let is_silent = fresh::keeper(self.heard_at).is_stale(now);
+        let direct = self.direct.as_ref().filter(|_| is_silent || snapshot.rollback.is_none());
+        let state = match direct.map(|direct| direct.standing(now)) {
+            _ if armed => "ARMED",
+            Some(Standing::Running | Standing::Unknown) => "ROLLING BACK DIRECTLY",
+            Some(Standing::Confirmed) => "ROLLED BACK DIRECTLY",
+            Some(Standing::Failed) => "DIRECT ROLLBACK FAILED",
+            Some(Standing::Nothing) | None if is_silent => "KEEPER SILENT",
+            Some(Standing::Nothing) | None => snapshot.band.word.as_str(),
+        };
+        let title = format!("{state} {}", snapshot.title);
+        Clean::new(self.mask(Some(status)).map_or(title.clone(), |mask| mask.cover(&title)))
+    }
+}
