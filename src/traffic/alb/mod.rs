@@ -185,13 +185,13 @@ impl AlbTraffic {
         if let (true, Some(Err(why))) = (seen.iter().all(Option::is_none), looked.first()) {
             let mut why = why.clone();
             why.words = format!("it cannot be read, and was never read before: {}", why.words);
-            self.session.keyring().renew_refused().await;
+            self.session.keyring().renew_refused(self.limit).await;
             return why.into();
         }
         let result = self.send(client, setting, seen, self.plan.unpin_on_rollback).await;
         if result != WriteResult::Accepted {
             // For the next attempt, which comes by itself.
-            self.session.keyring().renew_refused().await;
+            self.session.keyring().renew_refused(self.limit).await;
         }
         result
     }

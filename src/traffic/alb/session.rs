@@ -22,6 +22,8 @@ use tokio::time::{Instant, timeout};
 
 /// Time between two tries to renew credentials: SSO and metadata services are asked gently.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
+/// The same while a rollback waits for good ones.
+const RENEW_IN_NEED_EVERY: Duration = Duration::from_secs(5);
 /// How long a source of credentials may take: a process or an SSO endpoint that hangs is given up after that.
 const RENEW_LIMIT: Duration = Duration::from_secs(5);
 
@@ -137,10 +139,15 @@ impl Keyring {
         }
     }
 
-    /// Renews refused ones, however lately that was tried: a rollback just failed by them.
-    pub async fn renew_refused(&self) {
-        if self.kept().refused.is_some() {
-            self.renew().await;
+    /// Renews refused ones, because a rollback just failed by them. It does not hold up the next attempt for longer
+    /// than an attempt takes, and not at all where that was tried a moment ago.
+    pub async fn renew_refused(&self, within: Duration) {
+        let due = {
+            let kept = self.kept();
+            kept.refused.is_some() && kept.tried.is_none_or(|tried| tried.elapsed() >= RENEW_IN_NEED_EVERY)
+        };
+        if due {
+            let _ = timeout(within, self.renew()).await;
         }
     }
 

@@ -23,6 +23,10 @@ const LISTENERS_MAX: usize = 50;
 /// Pause between two calls of that search: AWS refills ten calls a second, and others want some.
 const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
+/// What AWS means by `unused`, and what ends it.
+const UNUSED: &str =
+    "AWS does not check it: no rule or listener forwards to it (unused); the rehearsal of a run adds it at 0";
+
 /// Keeps what need not be asked for each time.
 #[derive(Default)]
 pub(super) struct Surveyor {
@@ -136,7 +140,7 @@ async fn targets(client: &Client, group: String) -> Result<Targets, Failed> {
             // On their way out.
             Some(TargetHealthStateEnum::Draining | TargetHealthStateEnum::UnhealthyDraining) => {}
             Some(TargetHealthStateEnum::Unused) => {
-                return Err(("AWS does not check it: no rule or listener forwards to it (unused)".to_owned(), None));
+                return Err((UNUSED.to_owned(), None));
             }
             Some(TargetHealthStateEnum::Unavailable) => {
                 return Err(("AWS has no health of its targets (unavailable)".to_owned(), None));
@@ -352,8 +356,9 @@ fn stickiness_finding(plan: &AlbDriver, settings: &Result<Settings, String>, see
          rollback pinned clients stay on the candidate"
     );
     if plan.unpin_on_rollback {
-        let words =
-            format!("{words} unless it is off; a rollback turns it off (unpin_on_rollback). Turn it on again after");
+        let words = format!(
+            "{words} until it is off; a rollback turns it off (unpin_on_rollback): turn it on again afterwards"
+        );
         return finding(NAME, Verdict::Pass, words);
     }
     finding(NAME, Verdict::Warn, format!("{words} that long; the lever is group stickiness off, or unpin_on_rollback"))
