@@ -20,13 +20,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// moto behind gunicorn: only so does it keep connections alive, as AWS does.
-/// Its input ends when the test does: then it ends, too.
+/// Its input ends when the test does: then it ends, too, and its folder with it.
 const APP: &str = r"
-import os, signal, sys, threading
+import os, shutil, signal, sys, threading
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 def end_with_the_test():
     sys.stdin.buffer.read()
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
     os.kill(os.getppid(), signal.SIGTERM)
 
 threading.Thread(target=end_with_the_test, daemon=True).start()
