@@ -33,7 +33,7 @@ fn every_file_in_config_is_loaded_by_a_test() {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["console.toml", "demo.toml", "progressive.toml", "two-step.toml"]);
+    assert_eq!(names, ["alb.toml", "console.toml", "demo.toml", "progressive.toml", "two-step.toml"]);
     for name in names.into_iter().filter(|name| name != "console.toml") {
         let plan = sample(&name);
         assert!(!warroom::plan::schedule(&plan, Some(100.0)).is_empty());
@@ -61,6 +61,23 @@ fn progressive_has_the_first_procedures_steps_and_limits() {
     assert_eq!(gate.subject.minimum_requests, 3000, "0.1 % is shown by 3 000 error-free requests, not by 300");
     assert!(matches!(plan.traffic.driver, Driver::Http(_)));
     assert_eq!(plan.environments.stable.colour.as_str(), "blue");
+}
+
+#[test]
+fn alb_is_the_second_procedure_on_what_it_was_written_for() {
+    let (plan, nodes) = (sample("alb.toml"), sample("two-step.toml"));
+    assert_eq!(steps(&plan), [("50%".to_owned(), 1, true), ("100%".to_owned(), 2, false)]);
+    assert_eq!(plan.watch, Duration::from_secs(3600));
+    let names = |plan: &Plan| plan.checks.iter().map(|check| check.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&plan), names(&nodes));
+    assert!(plan.checks.iter().all(|check| check.required));
+    for signal in [Signal::ErrorRatio, Signal::Latency(Percentile::P95)] {
+        assert_eq!(limits(&plan, &signal), limits(&nodes, &signal));
+    }
+    let Driver::Alb(alb) = &plan.traffic.driver else { panic!("{:?}", plan.traffic.driver) };
+    assert_eq!(alb.groups.stable.name, "green-prod");
+    assert_eq!(alb.forwards.iter().map(|forward| forward.name.as_str()).collect::<Vec<_>>(), ["https", "http"]);
+    assert_eq!(alb.health_check.path.as_deref(), Some("/health"));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "the model's witness reads the rest")]
 mod engine;
 
+#[path = "engine/scenarios/access.rs"]
+mod access;
 #[path = "engine/scenarios/back.rs"]
 mod back;
 #[path = "engine/scenarios/drift.rs"]
@@ -21,5 +23,7 @@ mod limits;
 mod night;
 #[path = "engine/scenarios/people.rs"]
 mod people;
+#[path = "engine/scenarios/propagation.rs"]
+mod propagation;
 #[path = "engine/scenarios/recovery.rs"]
 mod recovery;

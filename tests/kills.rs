@@ -431,6 +431,8 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         Fact::RolledBack | Fact::WatchOver | Fact::Ended => told.over = true,
         Fact::Line
         | Fact::Started { .. }
+        | Fact::TargetsBefore { .. }
+        | Fact::Configuration { .. }
         | Fact::Held { .. }
         | Fact::Resumed
         | Fact::Foreign { .. }

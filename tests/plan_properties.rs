@@ -14,8 +14,8 @@ use std::path::Path;
 use std::time::Duration;
 use warroom::domain::{Clean, Role, Signal, Split};
 use warroom::plan::{
-    Advance, CheckKind, Driver, HAPROXY_WEIGHT_MAX, PERCENT_WHOLE, Plan, PlanErrors, Subject, load, needed_requests,
-    rescue_card, schedule,
+    ALB_WEIGHT_MAX, Advance, CheckKind, Driver, HAPROXY_WEIGHT_MAX, PERCENT_WHOLE, Plan, PlanErrors, Subject, load,
+    needed_requests, rescue_card, schedule,
 };
 
 /// Texts that are likely to be values, so that mutations reach past the parser.
@@ -232,6 +232,10 @@ fn plan_keeps_its_promises(plan: &Plan, text: &str) -> Result<(), TestCaseError>
         Driver::Haproxy(haproxy) => {
             prop_assert!(!haproxy.nodes.is_empty());
             HAPROXY_WEIGHT_MAX
+        }
+        Driver::Alb(alb) => {
+            prop_assert!(!alb.forwards.is_empty());
+            ALB_WEIGHT_MAX
         }
     };
     for (slot, role) in &layout.slots {

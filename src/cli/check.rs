@@ -2,7 +2,7 @@
 
 use super::{Exit, Failure, Outcome, out, places};
 use crate::clock;
-use crate::domain::{EffectId, Epoch, PerRole, Role, Verdict};
+use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Targets, Verdict};
 use crate::engine::{
     CheckView, Effect, Engine, Event, Mode, Outcome as EffectOutcome, OutcomeKind, Snapshot, Stamped, verdict_word,
 };
@@ -24,6 +24,8 @@ const SCRAPES: usize = 6;
 const SCRAPE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long a scrape or a health check may take here.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// How long a look around the balancer may take: its listeners are searched for other rules.
+const SURVEY_LIMIT: Duration = Duration::from_secs(20);
 /// How long all of it may take: six scrapes with their pauses and answers.
 const ASK_LIMIT: Duration = Duration::from_secs(24);
 
@@ -31,35 +33,71 @@ pub(super) async fn run(path: &Path, json: bool) -> Outcome {
     let plan = Arc::new(places::load(path)?);
     let probes = Probes::new(&plan)?;
     let snapshot = ask_all(&plan, &probes).await;
+    let findings = look_around(&probes).await;
     let required = || snapshot.checks.iter().filter(|check| check.required);
+    let closed = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Unknown | Verdict::Fail)).count();
     let why = match required().filter(|check| check.verdict != Verdict::Pass).count() {
         // No answer is never a good answer, and neither is no question.
         _ if required().next().is_none() => Some("nothing was asked: the plan has no required check".to_owned()),
+        0 if closed > 0 => Some("what stands around the balancer's weights is not ok".to_owned()),
         0 => None,
         1 => Some("1 required check is not ok".to_owned()),
         several => Some(format!("{several} required checks are not ok")),
     };
-    let text = if json { as_json(path, &snapshot, why.as_deref())? } else { table(&snapshot, why.as_deref()) };
+    let text = if json {
+        as_json(path, &snapshot, &findings, why.as_deref())?
+    } else {
+        table(&snapshot, &findings, why.as_deref())
+    };
     out::print(&text)?;
     Ok(if why.is_none() { Exit::Done } else { Exit::Refused })
 }
 
-fn as_json(path: &Path, snapshot: &Snapshot, why: Option<&str>) -> Result<String, Failure> {
+/// What stands around the balancer's weights, from a driver that can tell. What it writes with is a finding here.
+async fn look_around(probes: &Probes) -> Vec<Finding> {
+    let survey = tokio::time::timeout(SURVEY_LIMIT, probes.traffic.survey(clock::wall())).await;
+    let finding = |name: &str, verdict, detail: Clean| Finding { name: name.into(), verdict, detail };
+    let Ok(survey) = survey else {
+        return vec![finding("survey", Verdict::Unknown, "the balancer gave no answer in time".into())];
+    };
+    let Some(survey) = survey else { return Vec::new() };
+    let credentials = match survey.credentials {
+        Credentials::Lasting => finding("credentials", Verdict::Pass, "they have no end".into()),
+        Credentials::Until(end) => {
+            finding("credentials", Verdict::Pass, Clean::new(format!("good until {}", end.clock())))
+        }
+        Credentials::Missing(why) => finding("credentials", Verdict::Fail, why),
+    };
+    let stable = match survey.targets.stable {
+        Ok(Targets { healthy: 0, registered }) => {
+            finding("stable targets", Verdict::Fail, Clean::new(format!("none of {registered} is healthy")))
+        }
+        Ok(Targets { healthy, registered }) => {
+            finding("stable targets", Verdict::Pass, Clean::new(format!("{healthy} of {registered} healthy")))
+        }
+        Err(why) => finding("stable targets", Verdict::Unknown, why),
+    };
+    [credentials, stable].into_iter().chain(survey.findings).collect()
+}
+
+fn as_json(path: &Path, snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> Result<String, Failure> {
     let check = |check: &CheckView| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw});
     let checks: Vec<_> = snapshot.checks.iter().map(check).collect();
-    let answer =
-        json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks});
+    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "balancer": findings});
     let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Refused, error))?;
     Ok(text + "\n")
 }
 
-fn table(snapshot: &Snapshot, why: Option<&str>) -> String {
+fn table(snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> String {
     let mut text = String::new();
     // Into a string: it takes everything.
     for check in &snapshot.checks {
         let word = verdict_word(check.verdict);
         let must = if check.required { "" } else { "  (not required)" };
         let _ = writeln!(text, "{word:<8}{:<26}{}{must}", check.name, check.detail);
+    }
+    for finding in findings {
+        let _ = writeln!(text, "{:<8}{:<26}{}", verdict_word(finding.verdict), finding.name, finding.detail);
     }
     let _ = match why {
         None => writeln!(text, "GO {}", snapshot.title),

@@ -255,7 +255,8 @@ impl Work {
                 let started = clock::mono();
                 Outcome { id, epoch, result: OutcomeKind::Read { started, state: traffic.read().await } }
             })),
-            Effect::WriteSplit { direction: Direction::Forward, .. } | Effect::Stop => {}
+            // Nothing goes forward here, and nothing is rehearsed.
+            Effect::WriteSplit { direction: Direction::Forward, .. } | Effect::Rehearse { .. } | Effect::Stop => {}
         }
     }
 }

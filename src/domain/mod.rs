@@ -7,6 +7,7 @@ mod person;
 mod quantity;
 mod reading;
 mod split;
+mod survey;
 mod time;
 
 pub use balancer::{BalancerState, Layout, NodeState, Readiness, Setting, Slot, SlotState, Weights};
@@ -16,4 +17,5 @@ pub use person::{Person, Rights};
 pub use quantity::{ParseQuantityError, Quantity, Unit, duration_words, parse_duration, parse_share};
 pub use reading::{Absence, Percentile, Reading, Signal, Verdict};
 pub use split::{PerRole, Role, Split};
+pub use survey::{Credentials, Finding, Survey, Targets};
 pub use time::{Mono, Wall};

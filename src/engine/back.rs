@@ -340,9 +340,14 @@ impl Engine {
             rollback.read_back = Some(now);
             self.sampling.restart();
             let after = now.since(rollback.accepted).as_secs_f64();
-            self.tempo.read_back = Some(now.since(rollback.sent.unwrap_or(rollback.accepted)));
+            let sent = rollback.sent.unwrap_or(rollback.accepted);
+            let from = rollback.from;
+            self.tempo.read_back = Some(now.since(sent));
             let text = format!("candidate 0% read back +{after:.1} s; confirming over {} s", lateness.as_secs());
             self.say(Severity::Info, None, text, Fact::RollbackReadBack, out);
+            if let Some(from) = from.filter(|from| *from != Split::ALL_STABLE) {
+                self.await_propagation(sent, from, Split::ALL_STABLE);
+            }
         }
         let Some(rollback) = &mut self.rollback else { return };
         // From the end of the first agreeing read to the beginning of this one nothing else can have been there

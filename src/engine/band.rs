@@ -156,6 +156,10 @@ impl Engine {
             | Condition::Drift
             | Condition::InitialSplit
             | Condition::RollbackTarget
+            | Condition::Survey
+            | Condition::WriteAccess
+            | Condition::Credentials
+            | Condition::Finding(_)
             | Condition::Feed(_)
             | Condition::Check(_) => true,
         })

@@ -26,6 +26,17 @@ pub enum Effect {
         /// Write only if the balancer still carries this tag.
         tag: Option<String>,
     },
+    /// Write the weights that are there, to see that a write is taken. A keeper looks for a tombstone before it.
+    Rehearse {
+        /// Its id.
+        id: EffectId,
+        /// The epoch at the time of asking.
+        epoch: Epoch,
+        /// Every slot's weight, as it is.
+        setting: Setting,
+        /// Write only if the balancer still carries this tag: nobody's change may be undone by it.
+        tag: String,
+    },
     /// Read the balancer.
     ReadSplit {
         /// Its id.
@@ -95,6 +106,17 @@ pub enum Fact {
         setting: Setting,
         /// Its candidate share.
         split: Split,
+    },
+    /// Stable's healthy targets before anything was touched.
+    TargetsBefore {
+        /// How many.
+        stable: usize,
+    },
+    /// The balancer's whole configuration as far as a write could change it, in its own words; first recorded before
+    /// anything was touched.
+    Configuration {
+        /// The words.
+        state: String,
     },
     /// A forward write is about to be sent.
     Intent {

@@ -1,7 +1,7 @@
 //! Everything that can happen to a cutover. Facts are in the past tense; nothing else reaches the engine.
 
 use crate::domain::{
-    Absence, BalancerState, Clean, CommandId, EffectId, Epoch, Mono, Person, Rights, Role, Verdict, Wall,
+    Absence, BalancerState, Clean, CommandId, EffectId, Epoch, Mono, Person, Rights, Role, Survey, Verdict, Wall,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub enum Event {
         /// The answer.
         answer: CheckAnswer,
     },
+    /// What stands around the balancer's weights was looked at.
+    Surveyed(Survey),
     /// Requests were sent through the balancer to see who answers.
     Sampled(Samples),
     /// A task that watches something died; it is started again by the keeper.
@@ -194,6 +196,8 @@ pub enum OutcomeKind {
     Journaled(Result<(), Clean>),
     /// The write was answered, or was not.
     Written(WriteResult),
+    /// The rehearsal was answered, or was not.
+    Rehearsed(WriteResult),
     /// The balancer was read.
     Read {
         /// When the read began: what was written later cannot be in it.
@@ -265,6 +269,16 @@ pub struct Samples {
 }
 
 impl Samples {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            stable: self.stable + other.stable,
+            candidate: self.candidate + other.candidate,
+            unknown: self.unknown + other.unknown,
+            failed: self.failed + other.failed,
+        }
+    }
+
     /// All requests sent.
     pub fn sent(self) -> u32 {
         self.stable + self.candidate + self.unknown + self.failed

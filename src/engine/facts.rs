@@ -43,6 +43,11 @@ impl Facts {
         self.refused.is_empty() && self.under_way.values().all(|(_, again)| !again)
     }
 
+    /// Whether everything that a restart needs is on disk.
+    pub fn is_quiet(&self) -> bool {
+        self.under_way.is_empty() && self.refused.is_empty()
+    }
+
     /// The oldest refused entry, once it is time to try again and none is being tried.
     pub fn due(&mut self, now: Mono) -> Option<Entry> {
         let rested = self.tried_at.is_none_or(|at| now.since(at) >= AGAIN_EVERY);

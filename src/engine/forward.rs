@@ -190,6 +190,7 @@ impl Engine {
         self.tempo.to_balancer = Some(answered.since(sent));
         self.tempo.read_back = Some(self.now.since(sent));
         self.shift = None;
+        self.await_propagation(sent, self.current, self.plan.steps[step].split);
         self.arrive(step, setting.clone(), Some(seconds), out);
     }
 

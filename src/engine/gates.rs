@@ -47,6 +47,14 @@ pub(super) enum Condition {
     Drift,
     InitialSplit,
     RollbackTarget,
+    /// Somebody looked at what stands around the weights.
+    Survey,
+    /// A write of the present weights was taken.
+    WriteAccess,
+    /// What writes sign with is good for long enough.
+    Credentials,
+    /// One thing that was found, by its index in the survey.
+    Finding(usize),
     Feed(Role),
     /// A required check, by its index in the plan.
     Check(usize),
@@ -63,9 +71,17 @@ impl Condition {
     pub fn can_be_overridden(self) -> bool {
         match self {
             Self::Engine | Self::Journal | Self::Balancer | Self::Drift | Self::InitialSplit | Self::Approval => false,
-            Self::RollbackTarget | Self::Feed(_) | Self::Check(_) | Self::Limit(_) | Self::Bake | Self::OfStep(_) => {
-                true
-            }
+            // A write that is refused now is refused after the override, too, and so may be the rollback.
+            Self::WriteAccess => false,
+            Self::Survey
+            | Self::Credentials
+            | Self::Finding(_)
+            | Self::RollbackTarget
+            | Self::Feed(_)
+            | Self::Check(_)
+            | Self::Limit(_)
+            | Self::Bake
+            | Self::OfStep(_) => true,
         }
     }
 }
@@ -114,6 +130,7 @@ impl Engine {
         let approval =
             self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Condition::Approval);
         hard.into_iter()
+            .chain(self.access_conditions())
             .chain(Role::BOTH.map(Condition::Feed))
             .chain(checks)
             .chain((0..self.plan.guardrails.len()).map(Condition::Limit))
@@ -150,6 +167,10 @@ impl Engine {
                 Some(ready) => pass_or(ready, Verdict::Fail),
                 None => pass_or(planted(Bug::UnknownTargetPasses), Verdict::Unknown),
             },
+            Condition::Survey => self.survey_verdict(),
+            Condition::WriteAccess => self.write_access(),
+            Condition::Credentials => self.credentials_verdict(),
+            Condition::Finding(index) => self.finding_verdict(index),
             Condition::Feed(role) => {
                 let late = self.freshness().late;
                 let fresh = self.instances[role].read_at().is_some_and(|at| self.now.since(at) <= late);
@@ -205,6 +226,10 @@ impl Engine {
                 ("initial split", self.split_before().map_or_else(ok, words))
             }
             Condition::RollbackTarget => ("rollback target", self.target_words()),
+            Condition::Survey => ("survey", self.survey_words()),
+            Condition::WriteAccess => ("write access", self.write_access_words()),
+            Condition::Credentials => ("credentials", self.credentials_words()),
+            Condition::Finding(index) => return self.finding_words(index),
             Condition::Feed(role) => return (format!("feed {}", role.key()).into(), self.feed_words(role)),
             Condition::Check(check) => {
                 return (self.plan.checks[check].name.clone(), self.check_words(check).as_str().to_owned());
@@ -230,7 +255,10 @@ impl Engine {
         let stable = self.environment(Role::Stable);
         match self.stable_is_ready() {
             Some(true) => "ok".to_owned(),
-            Some(false) => format!("{stable} is not ready to take traffic back"),
+            Some(false) => {
+                let up = self.targets_words().unwrap_or_default();
+                format!("{stable} is not ready to take traffic back{up}")
+            }
             None => format!("nobody knows whether {stable} could take traffic back"),
         }
     }

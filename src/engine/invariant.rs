@@ -18,6 +18,7 @@ impl Engine {
         let watches = self.mode == Mode::Watch;
         out.retain(|effect| match effect {
             Effect::WriteSplit { direction, .. } => *direction == Direction::Back && !watches,
+            Effect::Rehearse { .. } => false,
             Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Stop => true,
         });
         self.violation = Some(why.as_str().into());
@@ -27,6 +28,9 @@ impl Engine {
 
     fn violated(&self, out: &[Effect]) -> Option<String> {
         for effect in out {
+            if let Some(why) = self.rehearsal_violates(effect) {
+                return Some(why);
+            }
             let Effect::WriteSplit { direction, setting, epoch, .. } = effect else { continue };
             if self.mode == Mode::Watch {
                 return Some("a watching keeper wrote".into());
@@ -91,6 +95,15 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// A rehearsal writes what is there while nothing is under way.
+    fn rehearsal_violates(&self, effect: &Effect) -> Option<String> {
+        let Effect::Rehearse { setting, .. } = effect else { return None };
+        let is_there = self.balancer.seen.as_ref().is_some_and(|(_, state)| state.setting() == Ok(setting.clone()));
+        let is_still = self.shift.is_none() && self.rollback.is_none() && self.drift.is_none();
+        let may = self.mode == Mode::Drive && is_there && is_still;
+        (!may).then(|| "4: a rehearsal that would change something".to_owned())
     }
 
     fn forward_violates(&self) -> Option<String> {

@@ -11,9 +11,11 @@
 //!
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
 //! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
-//! `facts` (what a restart needs and the disk has not taken yet),
-//! `invariant` (what must hold after every event), `series` (the past of the charts), `recover` (after a crash), `snapshot` (what is shown).
+//! `access` (whether a write would be taken), `facts` (what a restart needs and the disk has not taken yet),
+//! `propagation` (when requests follow), `invariant` (what must hold after every event), `series` (the past of the charts),
+//! `recover` (after a crash), `snapshot` (what is shown).
 
+mod access;
 mod back;
 mod balancer;
 mod band;
@@ -29,6 +31,7 @@ mod ledger;
 mod limits;
 mod phase;
 pub(crate) mod planted;
+mod propagation;
 mod recover;
 mod series;
 pub mod share;
@@ -36,6 +39,7 @@ mod snapshot;
 mod watching;
 pub mod window;
 
+pub use access::CREDENTIALS_MARGIN;
 pub use effect::{Direction, Effect, Entry, Fact, Severity};
 pub use event::{
     Answer, CheckAnswer, Command, Event, Health, Outcome, OutcomeKind, Override, Request, SUSPEND_MAX, Samples, Scrape,
@@ -55,12 +59,14 @@ use crate::domain::{
     Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,
 };
 use crate::plan::Plan;
+use access::Access;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
 use facts::Facts;
 use forward::{Bake, How, Shift};
 use guardrail::Watch;
 use ledger::Ledger;
+use propagation::Propagation;
 use series::Series;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -181,6 +187,7 @@ pub struct Engine {
     step_readings: Vec<Reading>,
     health: PerRole<HealthState>,
     sampling: Sampling,
+    propagation: Option<Propagation>,
     series: Series,
     /// When all limits were last looked at; `None` when something came since.
     watched_at: Option<Mono>,
@@ -190,6 +197,7 @@ pub struct Engine {
     approvals: BTreeMap<usize, Person>,
     suspension: Option<Suspension>,
 
+    access: Access,
     journal_trouble: Option<Clean>,
     facts: Facts,
     violation: Option<Clean>,
@@ -244,12 +252,14 @@ impl Engine {
             step_readings: Vec::new(),
             health: PerRole::from_fn(|_| HealthState::default()),
             sampling: Sampling::default(),
+            propagation: None,
             series: Series::default(),
             watched_at: None,
             driver: None,
             consoles: BTreeMap::new(),
             approvals: BTreeMap::new(),
             suspension: None,
+            access: Access::default(),
             journal_trouble: None,
             facts: Facts::default(),
             violation: None,
@@ -287,7 +297,11 @@ impl Engine {
             Event::Scraped { role, instance, scrape } => self.scraped(*role, *instance, scrape),
             Event::HealthSeen { role, health } => self.health_seen(*role, health, out),
             Event::CheckAnswered { check, answer } => self.check_answered(*check, answer, out),
-            Event::Sampled(samples) => self.sampling.push(self.now, *samples),
+            Event::Surveyed(survey) => self.surveyed(survey, out),
+            Event::Sampled(samples) => {
+                self.sampling.push(self.now, *samples);
+                self.judge_propagation(out);
+            }
             Event::SourceLost { source, why } => {
                 let text = format!("source lost: {source}: {why}");
                 self.say(Severity::Warn, None, text, Fact::Line, out);
@@ -303,6 +317,7 @@ impl Engine {
         match &outcome.result {
             OutcomeKind::Journaled(result) => self.journaled(outcome.id, result, out),
             OutcomeKind::Written(result) => self.written(outcome.id, result, out),
+            OutcomeKind::Rehearsed(result) => self.rehearsed(outcome.id, result, out),
             OutcomeKind::Read { started, state } => self.balancer_read(outcome.id, *started, state, out),
         }
     }
@@ -341,6 +356,7 @@ impl Engine {
         self.pass_automatic(out);
         self.pass_suspension(out);
         self.pass_facts(out);
+        self.pass_access(out);
         self.read_when_due(out);
     }
 

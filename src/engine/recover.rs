@@ -38,6 +38,8 @@ impl Engine {
                 self.current = *split;
                 self.baseline = Some(Baseline { setting: setting.clone(), split: *split });
             }
+            Fact::TargetsBefore { stable } => self.fold_targets_before(*stable),
+            Fact::Configuration { state } => self.fold_configuration(state),
             Fact::Intent { step, setting, idle_rate, .. } => {
                 self.idle_rate = self.idle_rate.or(*idle_rate);
                 self.ledger.record(setting);

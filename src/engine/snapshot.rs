@@ -430,6 +430,20 @@ pub struct Tempo {
     pub read_back: Option<Duration>,
     /// From acceptance of a rollback to its confirmation.
     pub confirmed: Option<Duration>,
+    /// From sending until sampled requests followed.
+    #[serde(default)]
+    pub measured: Option<Duration>,
+}
+
+/// Requests that follow within this of the read-back are not said to follow later: so long the sampler itself takes.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
+
+impl Tempo {
+    /// How long requests took to follow, where that was longer than the balancer's own word.
+    pub fn follows_later(&self) -> Option<Duration> {
+        let there = self.read_back.max(self.to_balancer).unwrap_or_default();
+        self.measured.filter(|measured| *measured > there + FOLLOWS_WITHIN)
+    }
 }
 
 impl SignalView {

@@ -68,12 +68,19 @@ impl Sampling {
 
     pub fn sum(&self, now: Mono) -> Samples {
         let horizon = now.minus(SAMPLES_WINDOW);
-        self.batches.iter().filter(|(at, _)| *at >= horizon).fold(Samples::default(), |sum, (_, s)| Samples {
-            stable: sum.stable + s.stable,
-            candidate: sum.candidate + s.candidate,
-            unknown: sum.unknown + s.unknown,
-            failed: sum.failed + s.failed,
-        })
+        self.batches.iter().filter(|(at, _)| *at >= horizon).fold(Samples::default(), |sum, (_, s)| sum.and(*s))
+    }
+
+    /// The newest samples, at least so many, with the time of the oldest of them; `None` while there are fewer.
+    pub fn latest(&self, least: u32) -> Option<(Mono, Samples)> {
+        let mut sum = Samples::default();
+        for (at, samples) in self.batches.iter().rev() {
+            sum = sum.and(*samples);
+            if sum.sent() >= least {
+                return Some((*at, sum));
+            }
+        }
+        None
     }
 }
 
@@ -350,8 +357,13 @@ impl Engine {
         {
             return Some(false);
         }
+        let targets = self.enough_targets();
+        if targets == Some(Verdict::Fail) {
+            return Some(false);
+        }
         match &health.last {
-            Some((_, Health::Healthy)) if health_is_fresh => Some(true),
+            // What the balancer cannot tell of its targets nobody knows.
+            Some((_, Health::Healthy)) if health_is_fresh && targets != Some(Verdict::Unknown) => Some(true),
             Some((_, Health::Healthy | Health::Failing(_) | Health::Unknown(_))) | None => None,
         }
     }
@@ -359,7 +371,8 @@ impl Engine {
     /// Whether stable was down when it was last seen, however long ago. The keeper sends nothing there by itself.
     pub(super) fn stable_was_down(&self) -> bool {
         let few = |(up, all): (usize, usize)| (up as f64) < all as f64 * self.plan.rollback.stable_ready;
-        self.health[Role::Stable].is_down() || self.slots_up(Role::Stable).is_some_and(few)
+        let few_slots = self.slots_up(Role::Stable).is_some_and(few);
+        self.health[Role::Stable].is_down() || few_slots || self.had_few_targets()
     }
 
     /// `5xx CANDIDATE 6.20% > 5.00% for 30s`.

@@ -67,6 +67,7 @@ impl Hands {
                     OutcomeKind::Written(result)
                 });
             }
+            Effect::Rehearse { id, epoch, setting, tag } => self.rehearse(id, epoch, setting, tag),
             Effect::ReadSplit { id, epoch } => {
                 let traffic = self.traffic.clone();
                 let nodes = self.nodes;
@@ -110,6 +111,20 @@ impl Hands {
             }
             OutcomeKind::Written(result)
         })
+    }
+
+    /// Like a step, with nothing to follow it up: what it writes is what is there.
+    fn rehearse(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: String) {
+        let (traffic, folder) = (self.traffic.clone(), self.folder.clone());
+        let lost = |why| OutcomeKind::Rehearsed(WriteResult::Unknown(why));
+        self.run(id, epoch, lost, async move {
+            if find_tombstone(&folder).await != Some(None) {
+                let why = "somebody rolled back directly, or the run's folder does not answer";
+                return OutcomeKind::Rehearsed(WriteResult::NotSent(why.into()));
+            }
+            failpoint::pass("rehearsal due");
+            OutcomeKind::Rehearsed(traffic.write(setting, Some(tag)).await)
+        });
     }
 
     fn run(

@@ -1,7 +1,7 @@
 //! The three ways into the loop: people first, outcomes never dropped, readings newest wins.
 
 use crate::domain::Role;
-use crate::engine::{Answer, Event, Outcome, Samples};
+use crate::engine::{Answer, Event, Outcome};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +74,8 @@ pub enum Source {
     Check(usize),
     /// The sampler.
     Sampler,
+    /// What stands around the balancer's weights.
+    Survey,
 }
 
 impl Readings {
@@ -82,12 +84,7 @@ impl Readings {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let event = match (waiting.remove(&source), event) {
             // Samples are counts: they add up, nothing is dropped.
-            (Some(Event::Sampled(old)), Event::Sampled(new)) => Event::Sampled(Samples {
-                stable: old.stable + new.stable,
-                candidate: old.candidate + new.candidate,
-                unknown: old.unknown + new.unknown,
-                failed: old.failed + new.failed,
-            }),
+            (Some(Event::Sampled(old)), Event::Sampled(new)) => Event::Sampled(old.and(new)),
             (old, new) => {
                 self.dropped.fetch_add(u64::from(old.is_some()), Ordering::Relaxed);
                 new

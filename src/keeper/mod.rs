@@ -138,8 +138,9 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let engine = begin(&plan, options.mode, &entries);
     failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
+    let traffic = traffic::connect(&plan)?;
     let hands = Hands::new(
-        traffic::connect(&plan)?,
+        traffic.clone(),
         places.run(run),
         journal_thread::start(journal, senders.clone()),
         senders.clone(),
@@ -149,6 +150,9 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
+    if plan.traffic.is_surveyed() {
+        sources::start_survey(traffic, plan.survey_every(), &senders);
+    }
     let (publish, status) = watch::channel(Bytes::new());
     tokio::spawn(server::serve(listener, senders.clone(), status));
     if let Some(lock) = lock {

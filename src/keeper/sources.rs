@@ -10,6 +10,7 @@ use crate::engine::{CheckAnswer, Event, Health, Samples};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe, SampleSeen, SamplerProbe};
 use crate::remote::ClientError;
+use crate::traffic::Traffic;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,6 +140,27 @@ fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
                         readings.put(Source::Sampler, Event::Sampled(samples));
                         drop(place);
                     });
+                }
+            })
+        },
+    );
+}
+
+/// Looks again and again at what stands around the balancer's weights.
+pub fn start_survey(traffic: Arc<dyn Traffic>, interval: Duration, senders: &Shared) {
+    let readings = senders.readings.clone();
+    supervise(
+        "balancer survey".to_owned(),
+        senders,
+        |_| {},
+        move || {
+            let (traffic, readings) = (traffic.clone(), readings.clone());
+            each(interval, move || {
+                let (traffic, readings) = (traffic.clone(), readings.clone());
+                async move {
+                    if let Some(survey) = traffic.survey(clock::wall()).await {
+                        readings.put(Source::Survey, Event::Surveyed(survey));
+                    }
                 }
             })
         },

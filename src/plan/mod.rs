@@ -1,6 +1,8 @@
 //! The operator's file. [`load()`] reads TOML into a [`Plan`], which is valid by construction: a function
 //! that is handed a `Plan` never has to check it again.
 
+mod alb;
+mod alb_rescue;
 mod likely;
 mod load;
 mod rescue;
@@ -11,6 +13,7 @@ mod syntax;
 mod validate;
 mod values;
 
+pub use alb::{ALB_WEIGHT_MAX, AlbDriver, AlbForward, Arn, ArnKind, HealthCheck, TargetGroup};
 pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
 pub use rescue::rescue_card;
 pub use schedule::{guardrail_words, needed_requests, schedule};
@@ -139,6 +142,8 @@ pub enum Driver {
     Http(HttpDriver),
     /// One or several HAProxy nodes by their runtime API.
     Haproxy(HaproxyDriver),
+    /// Rules and listeners of an AWS load balancer by its API.
+    Alb(Box<AlbDriver>),
 }
 
 /// A balancer with a percentage API over HTTP.
@@ -221,6 +226,16 @@ impl Traffic {
                     .collect(),
                 weights: Weights::Relative { max: HAPROXY_WEIGHT_MAX },
             },
+            Driver::Alb(alb) => alb.layout(),
+        }
+    }
+
+    /// Whether the driver can tell what stands around the weights (see [`crate::domain::Survey`]), and a write of the
+    /// present weights proves beforehand that it may write.
+    pub fn is_surveyed(&self) -> bool {
+        match &self.driver {
+            Driver::Http(_) | Driver::Haproxy(_) => false,
+            Driver::Alb(_) => true,
         }
     }
 
@@ -232,6 +247,11 @@ impl Traffic {
                 let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
                 nodes.sort();
                 format!("haproxy {} {}", haproxy.backend, nodes.join(" "))
+            }
+            Driver::Alb(alb) => {
+                let mut parts = alb.identities();
+                parts.sort();
+                parts.join(" ")
             }
         }
     }
@@ -251,6 +271,7 @@ impl Traffic {
                     HaproxyAddress::Unix(path) => format!("haproxy {} {}", haproxy.backend, path.display()),
                 })
                 .collect(),
+            Driver::Alb(alb) => alb.identities(),
         };
         identities.sort();
         identities.dedup();
@@ -576,6 +597,12 @@ impl Plan {
     /// `checkout @ prod-eu1`.
     pub fn title(&self) -> String {
         format!("{} @ {}", self.name, self.target)
+    }
+
+    /// Time between two looks at what stands around the balancer's weights: AWS refills ten calls a second for
+    /// everybody in the account.
+    pub fn survey_every(&self) -> Duration {
+        self.poll.health.max(Duration::from_secs(2))
     }
 
     /// A value of a signal with its unit.

@@ -1,5 +1,6 @@
 //! The rescue card: the balancer's own commands that bring all traffic back when warroom is not there.
 
+use super::alb_rescue::alb_card;
 use super::{Driver, HaproxyAddress, HaproxyDriver, HttpDriver, Plan, Secret};
 use crate::domain::Role;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ pub fn rescue_card(plan: &Plan) -> String {
     let mut card = match &plan.traffic.driver {
         Driver::Http(http) => http_card(http),
         Driver::Haproxy(haproxy) => haproxy_card(plan, haproxy),
+        Driver::Alb(alb) => alb_card(alb),
     };
     if let Some(lever) = &plan.rollback.lever {
         let _ = writeln!(card, "  # clients that stay pinned: {}", lever.words);
@@ -102,6 +104,6 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
 }
 
 /// In single quotes for a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -298,6 +298,19 @@ fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
                 format!("  write and read  HAProxy {} at {}, backend {}", node.name, node.address, haproxy.backend)
             }));
         }
+        Driver::Alb(alb) => {
+            lines.extend(
+                alb.forwards.iter().map(|forward| format!("  write and read  AWS {}  {}", forward.name, forward.arn)),
+            );
+            lines.extend(
+                Role::BOTH.map(|role| format!("  read   AWS {} targets  {}", role.key(), alb.groups[role].arn)),
+            );
+            let place = alb
+                .endpoint
+                .clone()
+                .unwrap_or_else(|| format!("the endpoint of {}, unless AWS_ENDPOINT_URL names another", alb.region()));
+            lines.push(format!("  read   AWS credentials as the AWS tools find them, for {place}"));
+        }
     }
     for role in Role::BOTH {
         let environment = &plan.environments[role];

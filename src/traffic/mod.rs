@@ -1,13 +1,14 @@
 //! What we change. A driver only carries weights to the balancer and back; what they should be is the
 //! engine's business.
 
+mod alb;
 mod haproxy;
 mod http;
 
 pub use haproxy::servers_state;
 pub use http::percentages;
 
-use crate::domain::{BalancerState, Clean, Setting};
+use crate::domain::{BalancerState, Clean, Setting, Survey, Wall};
 use crate::engine::WriteResult;
 use crate::plan::{Driver, Plan};
 use crate::remote::ClientError;
@@ -31,6 +32,11 @@ pub trait Traffic: Send + Sync {
     fn read(&self) -> Pending<'_, BalancerState>;
     /// Writes every slot. With a tag the write happens only if the balancer still carries it.
     fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult>;
+    /// Looks at what stands around the weights, and renews what writes need; `None` from a driver that cannot. Takes
+    /// as long as it takes: nothing waits for it.
+    fn survey(&self, _now: Wall) -> Pending<'_, Option<Survey>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// The plan's driver. Contacts nothing yet.
@@ -38,6 +44,7 @@ pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, ClientError> {
     Ok(match &plan.traffic.driver {
         Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
         Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
+        Driver::Alb(alb) => Arc::new(alb::AlbTraffic::new(alb, plan)),
     })
 }
 

@@ -35,6 +35,23 @@ pub const HAPROXY: &str = r#"
     servers = { stable = ["b1", "b2"], candidate = ["g1", "g2"] }
 "#;
 
+/// Two rules of an AWS load balancer.
+pub const ALB: &str = r#"
+    [traffic]
+    driver = "alb"
+    lateness = "5s"
+    timeout = "1s"
+    [traffic.target_groups]
+    stable = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/blue/1"
+    candidate = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/green/2"
+    [[traffic.forwards]]
+    name = "https"
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/prod/50dc/f2f7/9683"
+    [[traffic.forwards]]
+    name = "http"
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/prod/50dc/0467"
+"#;
+
 /// Three steps; the middle one is a hold point.
 pub const STEPS: &str = r#"
     [[steps]]
@@ -70,6 +87,7 @@ pub const LIMITS: &str = r#"
 
 pub const MANUAL: Sections = Sections { advance: "manual", traffic: HTTP, steps: STEPS, limits: LIMITS, more: "" };
 pub const AUTOMATIC: Sections = Sections { advance: "automatic", ..MANUAL };
+pub const AWS: Sections = Sections { traffic: ALB, ..MANUAL };
 pub const NODES: Sections = Sections { traffic: HAPROXY, ..MANUAL };
 
 impl Sections {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use warroom::domain::{
-    Absence, Clean, CommandId, EffectId, Epoch, Mono, PerRole, Person, Rights, Role, Setting, Verdict, Wall,
+    Absence, Clean, CommandId, Credentials, EffectId, Epoch, Finding, Mono, PerRole, Person, Rights, Role, Setting,
+    Survey, Targets, Verdict, Wall,
 };
 use warroom::engine::{
     Answer, CheckAnswer, Command, Direction, Effect, Engine, Entry, Event, Fact, Health, Mode, Outcome, OutcomeKind,
@@ -73,6 +74,8 @@ enum Item {
     Scrape(Role),
     Health(Role),
     Check(usize),
+    Survey,
+    Rehearsed(EffectId, Epoch, WriteResult),
 }
 
 /// A write as it left the engine.
@@ -104,6 +107,11 @@ pub struct Rig {
     /// Microseconds a read takes.
     pub read_takes: u64,
     pub writes: Vec<Write>,
+    /// What a survey gives, of a balancer that is surveyed; `None`: nothing arrives.
+    pub survey: Option<Survey>,
+    /// What becomes of rehearsals, and what they wrote.
+    pub rehearsal: WriteResult,
+    pub rehearsed: Vec<Setting>,
     pub turns: Vec<Turn>,
     /// How often the engine asked to be woken at a time that had passed.
     pub spins: u32,
@@ -123,6 +131,17 @@ pub struct Rig {
 }
 
 const START: u64 = 1_000_000_000;
+
+/// Nothing to find fault with.
+pub fn good_survey() -> Survey {
+    let targets = Ok(Targets { healthy: 4, registered: 4 });
+    Survey {
+        findings: vec![Finding { name: "stickiness".into(), verdict: Verdict::Pass, detail: "none".into() }],
+        targets: PerRole { stable: targets.clone(), candidate: targets },
+        credentials: Credentials::Lasting,
+        configuration: Some("[{\"actions\":[]}]".into()),
+    }
+}
 
 impl Rig {
     pub fn new(sections: &Sections) -> Self {
@@ -149,6 +168,9 @@ impl Rig {
             checks: vec![Some(Verdict::Pass); plan.checks.len()],
             read_takes: 10_000,
             writes: Vec::new(),
+            survey: plan.traffic.is_surveyed().then(good_survey),
+            rehearsal: WriteResult::Accepted,
+            rehearsed: Vec::new(),
             turns: Vec::new(),
             spins: 0,
             stopped: false,
@@ -168,6 +190,10 @@ impl Rig {
         for role in Role::BOTH {
             rig.later(5_000, Item::Scrape(role));
             rig.later(6_000, Item::Health(role));
+        }
+        if rig.plan.traffic.is_surveyed() {
+            rig.balancer.has_tags = true;
+            rig.later(8_000, Item::Survey);
         }
         for check in 0..rig.checks.len() {
             rig.later(7_000, Item::Check(check));
@@ -271,6 +297,10 @@ impl Rig {
                 }
                 self.later(course.answers.0, Item::Written(*id, *epoch, course.answers.1));
             }
+            Effect::Rehearse { id, epoch, setting, .. } => {
+                self.rehearsed.push(setting.clone());
+                self.later(40_000, Item::Rehearsed(*id, *epoch, self.rehearsal.clone()));
+            }
             Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins(*id, *epoch)),
             Effect::Stop => self.stopped = true,
         }
@@ -294,6 +324,13 @@ impl Rig {
                 }
                 self.crashed = kill.is_some();
             }
+            Item::Survey => {
+                if let Some(survey) = self.survey.clone() {
+                    self.feed(Event::Surveyed(survey));
+                }
+                self.later(2_000_000, Item::Survey);
+            }
+            Item::Rehearsed(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Rehearsed(result)),
             Item::Lands(setting) => self.balancer.land(&setting),
             Item::Written(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Written(result)),
             Item::ReadBegins(id, epoch) => {
@@ -420,7 +457,14 @@ impl Rig {
         self.entries = entries.to_vec();
         // What the dead keeper was told is lost; what it had sent to the balancer still lands.
         self.queue.retain(|_, item| {
-            !matches!(item, Item::Journaled(..) | Item::Written(..) | Item::ReadBegins(..) | Item::ReadEnds(..))
+            !matches!(
+                item,
+                Item::Journaled(..)
+                    | Item::Written(..)
+                    | Item::Rehearsed(..)
+                    | Item::ReadBegins(..)
+                    | Item::ReadEnds(..)
+            )
         });
         self.seats.clear();
         let now = wall(self.clock, self.wall_offset);
@@ -441,7 +485,7 @@ impl Rig {
     pub fn lines(&self) -> impl Iterator<Item = &Entry> {
         self.turns.iter().flat_map(|turn| &turn.effects).filter_map(|effect| match effect {
             Effect::Journal { entry, .. } => Some(&**entry),
-            Effect::WriteSplit { .. } | Effect::ReadSplit { .. } | Effect::Stop => None,
+            Effect::WriteSplit { .. } | Effect::Rehearse { .. } | Effect::ReadSplit { .. } | Effect::Stop => None,
         })
     }
 

@@ -182,7 +182,7 @@ impl Witness {
                         Direction::Back => self.backward(turn, setting),
                     }
                 }
-                Effect::ReadSplit { id, .. } => self.once(*id),
+                Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.once(*id),
                 Effect::Stop => {}
             }
         }
@@ -228,6 +228,7 @@ impl Witness {
             Event::HealthSeen { role: Role::Stable, health } => self.health = Some(health.clone()),
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((turn.at, answer.clone())),
             Event::HealthSeen { role: Role::Candidate, .. }
+            | Event::Surveyed(_)
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::TombstoneFound { .. }
@@ -275,6 +276,8 @@ impl Witness {
                     self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
                 }
             }
+            // It writes what is there: nothing of it can land that was not there before.
+            OutcomeKind::Rehearsed(_) => {}
             OutcomeKind::Written(result) => {
                 let gone = matches!(result, WriteResult::Refused(_) | WriteResult::NotSent(_));
                 self.loose.retain(|loose| loose.id != id || !gone);
@@ -330,6 +333,8 @@ impl Witness {
             Fact::RollbackAccepted { .. } => self.back = true,
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Line
+            | Fact::TargetsBefore { .. }
+            | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Missed { .. }
             | Fact::RollbackReadBack

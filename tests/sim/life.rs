@@ -521,7 +521,7 @@ impl<'s> Life<'s> {
                 Effect::Journal { id, entry } => {
                     println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact);
                 }
-                Effect::WriteSplit { .. } | Effect::ReadSplit { .. } | Effect::Stop => {
+                Effect::WriteSplit { .. } | Effect::Rehearse { .. } | Effect::ReadSplit { .. } | Effect::Stop => {
                     println!("           {effect:?}");
                 }
             }

@@ -8,8 +8,10 @@
 mod balancer;
 mod door;
 mod haproxy;
+mod moto;
 mod net;
 mod site;
+mod stage;
 mod terminal;
 pub mod tmux;
 pub mod vt;
@@ -17,8 +19,10 @@ pub mod vt;
 pub use balancer::{Balancer, Tags};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
+pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
 pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
+pub use stage::{Stage, but_weights, oidc, ordered};
 pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -226,6 +230,8 @@ pub struct Home {
     folder: TempDir,
     /// Time between two looks at the status.
     pub look_every: Duration,
+    /// What commands find in their environment besides; what is empty is taken out of it.
+    pub env: Vec<(String, String)>,
 }
 
 impl Home {
@@ -239,7 +245,7 @@ impl Home {
     #[track_caller]
     pub fn within(place: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("wr-").rand_bytes(6).tempdir_in(place).expect("a folder");
-        Self { folder, look_every: LOOK_EVERY }
+        Self { folder, look_every: LOOK_EVERY, env: Vec::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -266,6 +272,13 @@ impl Home {
             .current_dir(self.path())
             .env("WARROOM_STATE_DIR", self.state())
             .env_remove("XDG_RUNTIME_DIR");
+        for (name, value) in &self.env {
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
         command
     }
 

@@ -240,6 +240,7 @@ impl Scene {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Journal { id, .. } => self.ended(id, OutcomeKind::Journaled(Ok(()))),
+            Effect::Rehearse { id, .. } => self.ended(id, OutcomeKind::Rehearsed(WriteResult::Accepted)),
             Effect::WriteSplit { id, setting, .. } => {
                 if self.writes_land {
                     let weight = setting.0.iter().find(|(slot, _)| slot.name == "green").map(|(_, weight)| *weight);

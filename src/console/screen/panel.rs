@@ -227,8 +227,7 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
         lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Bold))]));
     } else {
         let mut question = moves(canvas, view, snapshot, Split::ALL_STABLE);
-        let [long, short] = traffic::time_to_safe(view, snapshot);
-        question.push(Part::new(2, vec![piece(long, plain)]).or(vec![piece(short, plain)]));
+        question.push(traffic::time_to_safe(view, snapshot, 2, plain));
         lines.push(fit(look, &question, "   ", width));
     }
     if let Some(typed) = typed {

@@ -52,7 +52,7 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
     }
     let (words, style) = failed(canvas, snapshot);
     say("blast radius", &words, style);
-    say("time to safe", &traffic::time_to_safe(view, snapshot)[0], plain);
+    say("time to safe", &traffic::time_words(view, snapshot)[0], plain);
     let (words, style) = traffic::target(canvas, view, snapshot);
     say("way back", &words, style);
     if let Some(breaks) = &snapshot.no_return {

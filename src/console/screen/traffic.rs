@@ -10,6 +10,7 @@ use crate::console::fresh;
 use crate::domain::Role;
 use crate::engine::{MeasuredView, Phase, Snapshot};
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use std::time::Duration;
 
 /// Samples come several a second; without one for this long the measured split is not of now.
@@ -241,9 +242,7 @@ pub(super) fn target_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Sna
         let mark = if view.is_cut_off() { " ?" } else { "" };
         part = part.or(vec![piece(format!("rollback target{mark}: {} {}{up}", stable.chip, stable.label), whole.1)]);
     }
-    let [long, short] = time_to_safe(view, snapshot);
-    let dim = look.ink(Ink::Dim);
-    let tempo = Part::new(1, vec![piece(long, dim)]).or(vec![piece(short, dim)]);
+    let tempo = time_to_safe(view, snapshot, 1, look.ink(Ink::Dim));
     fit(look, &[part, tempo], "  ", width)
 }
 
@@ -258,29 +257,46 @@ pub(super) fn target(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) 
     piece(format!("{prefix}{}", target.words), canvas.look.ink(ink))
 }
 
-/// `R now: about 0.4s to the balancer, 5.4s to be confirmed`, and in few words. Marked when the balancer is not
-/// heard: nobody knows then how long it takes.
-pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot) -> [String; 2] {
+/// How long a rollback takes, in as many words as there is room for.
+pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot, rank: u8, style: Style) -> Part {
+    let [first, rest @ ..] = time_words(view, snapshot);
+    let part = Part::new(rank, vec![piece(first, style)]);
+    rest.into_iter().fold(part, |part, words| part.or(vec![piece(words, style)]))
+}
+
+/// `R now: about 0.4s to the balancer, about 6.1s measured, 5.4s to be confirmed`, and in fewer words. What was measured
+/// is there when requests followed later than the balancer's own word. Marked when the balancer is not heard: nobody
+/// knows then how long it takes.
+pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
     if let Some(confirmed) = tempo.confirmed.filter(|_| snapshot.phase.is_back()) {
         let words = format!("last: confirmed in {}", took(confirmed));
-        return [words.clone(), words];
+        return [words.clone(), words.clone(), words];
     }
     let doubt = if is_old(view, snapshot) || snapshot.split.configured.is_none() { "?" } else { "" };
     // The read-back tells when it was there; the balancer's yes only that it was asked.
     let there = tempo.read_back.max(tempo.to_balancer);
     let confirmed = took(there.unwrap_or_default() + snapshot.lateness);
     let last = tempo.confirmed.map_or_else(String::new, |last| format!("; last in {}", took(last)));
+    let measured = tempo.follows_later().map(|measured| format!("{}{doubt}", took(measured)));
+    let between = |before: &str, after: &str| {
+        measured.as_ref().map_or_else(String::new, |measured| format!(", {before}{measured}{after}"))
+    };
     match there {
         Some(there) => {
             let there = took(there);
             [
-                format!("R now: about {there}{doubt} to the balancer, {confirmed}{doubt} to be confirmed{last}"),
+                format!(
+                    "R now: about {there}{doubt} to the balancer{}, {confirmed}{doubt} to be confirmed{last}",
+                    between("about ", " measured")
+                ),
+                format!("R now: {there}{doubt}{}, confirmed {confirmed}{doubt}", between("measured ", "")),
                 format!("R now: {there}{doubt}, confirmed {confirmed}{doubt}"),
             ]
         }
         None => [
             format!("R now: ? to the balancer, {confirmed}{doubt} to be confirmed{last}"),
+            format!("R now: ?, confirmed {confirmed}{doubt}"),
             format!("R now: ?, confirmed {confirmed}{doubt}"),
         ],
     }

@@ -113,7 +113,7 @@ impl Engine {
             chip: plan.chip().as_str().into(),
             label: plan.label.clone(),
             health,
-            up: self.slots_up(role),
+            up: self.targets_up(role).or_else(|| self.slots_up(role)),
             rate: self.own_rate(role),
         }
     }
@@ -316,7 +316,8 @@ impl Engine {
     fn readiness_view(&self) -> ReadinessView {
         let ready = self.stable_is_ready();
         let stable = self.environment(Role::Stable);
-        let up = self.slots_up(Role::Stable).map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
+        let slots = || self.slots_up(Role::Stable).map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
+        let up = self.targets_words().unwrap_or_else(slots);
         let health = match &self.health[Role::Stable].last {
             Some((_, Health::Healthy)) => "healthy".to_owned(),
             Some((_, Health::Failing(why) | Health::Unknown(why))) => why.to_string(),

@@ -1,5 +1,6 @@
 //! One function for each section of the file.
 
+mod alb;
 mod checks;
 mod environments;
 mod limits;

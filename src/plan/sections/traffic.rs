@@ -1,5 +1,6 @@
 //! The balancer, and the sampler that looks through it.
 
+use super::alb::alb_driver;
 use super::environments::http_options;
 use super::{placed, required_list, unplaced};
 use crate::domain::PerRole;
@@ -13,10 +14,39 @@ use crate::plan::{Driver, HaproxyDriver, HaproxyNode, HttpDriver, Sampler, Traff
 use std::time::Duration;
 use toml::de::DeValue;
 
+/// Which driver a plan names.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Http,
+    Haproxy,
+    Alb,
+}
+
+/// Every key that some driver knows.
+const KEYS_OF_DRIVERS: [&str; 17] = [
+    "url",
+    "write_path",
+    "read_path",
+    "fields",
+    "extra",
+    "ca",
+    "headers",
+    "nodes",
+    "backend",
+    "servers",
+    "target_groups",
+    "forwards",
+    "profile",
+    "endpoint",
+    "region",
+    "unpin_on_rollback",
+    "health_check",
+];
+
 pub(in crate::plan) fn traffic(root: &Section<'_>) -> Option<Traffic> {
-    let section = root.required_table("traffic", "driver = \"http\" or \"haproxy\" with its nodes")?;
-    let kind = section.required("driver", "\"http\" or \"haproxy\"", |value| {
-        one_of(value, &[("http", "http"), ("haproxy", "haproxy")])
+    let section = root.required_table("traffic", "driver = \"http\", \"haproxy\" or \"alb\" with what it drives")?;
+    let kind = section.required("driver", "\"http\", \"haproxy\" or \"alb\"", |value| {
+        one_of(value, &[("http", Kind::Http), ("haproxy", Kind::Haproxy), ("alb", Kind::Alb)])
     });
     let lateness = section
         .optional("lateness", "a duration from \"0s\" to \"10m\"", duration(Duration::ZERO..=Duration::from_secs(600)))
@@ -29,13 +59,12 @@ pub(in crate::plan) fn traffic(root: &Section<'_>) -> Option<Traffic> {
         )
         .unwrap_or(Duration::from_secs(2));
     let driver = match kind {
-        Some("http") => http_driver(&section).map(Driver::Http),
-        Some(_) => haproxy_driver(&section).map(Driver::Haproxy),
+        Some(Kind::Http) => http_driver(&section).map(Driver::Http),
+        Some(Kind::Haproxy) => haproxy_driver(&section).map(Driver::Haproxy),
+        Some(Kind::Alb) => alb_driver(&section).map(Box::new).map(Driver::Alb),
         None => {
             // The rest cannot be judged without the kind; known keys are not "no such key".
-            for key in
-                ["url", "write_path", "read_path", "fields", "extra", "ca", "headers", "nodes", "backend", "servers"]
-            {
+            for key in KEYS_OF_DRIVERS {
                 section.has(key);
             }
             None

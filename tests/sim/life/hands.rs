@@ -35,7 +35,8 @@ impl Life<'_> {
                 self.write(id, epoch, &setting, None, By::Back);
             }
             Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins { id, epoch }),
-            Effect::Stop => {}
+            // A percentage API and HAProxy, which it has, are not rehearsed.
+            Effect::Rehearse { .. } | Effect::Stop => {}
         }
     }
 

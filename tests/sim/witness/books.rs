@@ -16,6 +16,7 @@ impl Witness<'_> {
             Event::Ended(outcome) => match &outcome.result {
                 OutcomeKind::Journaled(result) => self.settled(outcome.id, result.is_ok()),
                 OutcomeKind::Written(result) => self.written(outcome.id, result),
+                OutcomeKind::Rehearsed(_) => {}
                 OutcomeKind::Read { started, state } => self.was_read(*started, state),
             },
             Event::Scraped { role, instance, scrape: Ok(scrape) } => self.scraped(*role, *instance, scrape),
@@ -31,6 +32,7 @@ impl Witness<'_> {
             Event::TombstoneFound { .. } => self.found_tombstone = true,
             Event::Scraped { .. }
             | Event::HealthSeen { role: Role::Candidate, .. }
+            | Event::Surveyed(_)
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::Woke
@@ -140,6 +142,8 @@ impl Witness<'_> {
             }
             Fact::Line
             | Fact::Started { .. }
+            | Fact::TargetsBefore { .. }
+            | Fact::Configuration { .. }
             | Fact::Baseline { .. }
             | Fact::Missed { .. }
             | Fact::Held { .. }
@@ -241,7 +245,13 @@ impl Witness<'_> {
             }
             Fact::Ended => self.ended = true,
             Fact::Missed { .. } => self.open = None,
-            Fact::Line | Fact::Started { .. } | Fact::RolledBack | Fact::Completed | Fact::WatchOver => {}
+            Fact::Line
+            | Fact::TargetsBefore { .. }
+            | Fact::Configuration { .. }
+            | Fact::Started { .. }
+            | Fact::RolledBack
+            | Fact::Completed
+            | Fact::WatchOver => {}
         }
     }
 

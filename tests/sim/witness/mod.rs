@@ -257,7 +257,7 @@ impl<'s> Witness<'s> {
                         Direction::Back => self.backward(*id, setting),
                     }
                 }
-                Effect::ReadSplit { id, .. } => self.fresh(*id),
+                Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.fresh(*id),
                 Effect::Stop => {}
             }
         }

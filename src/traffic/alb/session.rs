@@ -1,0 +1,240 @@
+//! The two clients and the keys they sign with.
+//!
+//! A rollback has a client of its own, with its own connections: what the watching one waits for, or was throttled
+//! for, is no concern of it. Neither repeats anything by itself: the engine does, and knows why.
+
+use super::words::WholeAnswer;
+use crate::domain;
+use crate::domain::{Clean, Wall};
+use crate::plan::AlbDriver;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::config::retry::RetryConfig;
+use aws_sdk_elasticloadbalancingv2::config::timeout::TimeoutConfig;
+use aws_sdk_elasticloadbalancingv2::config::{Builder, IdentityCache, StalledStreamProtectionConfig};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout};
+
+/// Time between two tries to renew credentials: SSO and metadata services are asked gently.
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+/// The same while a rollback waits for good ones.
+const RENEW_IN_NEED_EVERY: Duration = Duration::from_secs(5);
+/// How long a source of credentials may take: a process or an SSO endpoint that hangs is given up after that.
+const RENEW_LIMIT: Duration = Duration::from_secs(5);
+
+/// What speaks to AWS, made when it is first needed: connecting contacts nothing.
+pub(super) struct Session {
+    plan: AlbDriver,
+    limit: Duration,
+    keyring: Arc<Keyring>,
+    clients: OnceCell<Clients>,
+}
+
+/// One for looking and for going forward, one for going back.
+pub(super) struct Clients {
+    pub watch: Client,
+    pub back: Client,
+}
+
+impl Session {
+    /// `ahead` is how long before their end credentials are renewed.
+    pub fn new(plan: &AlbDriver, limit: Duration, ahead: Duration) -> Self {
+        let keyring = Arc::new(Keyring { plan: plan.clone(), ahead, kept: Mutex::default() });
+        Self { plan: plan.clone(), limit, keyring, clients: OnceCell::new() }
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub async fn clients(&self) -> &Clients {
+        self.clients.get_or_init(|| async { Clients { watch: self.client().await, back: self.client().await } }).await
+    }
+
+    async fn client(&self) -> Client {
+        let shared = shared_config(&self.plan).await;
+        let times = TimeoutConfig::builder()
+            .connect_timeout(self.limit / 2)
+            .read_timeout(self.limit)
+            .operation_attempt_timeout(self.limit)
+            .operation_timeout(self.limit)
+            .build();
+        let config = Builder::from(&shared)
+            .credentials_provider(Keys(self.keyring.clone()))
+            .identity_cache(IdentityCache::no_cache())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(times)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(WholeAnswer);
+        Client::from_conf(config.build())
+    }
+}
+
+/// Environment and shared files as the AWS tools read them. The region is the ARNs', so no metadata service is asked.
+async fn shared_config(plan: &AlbDriver) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(plan.region().to_owned()));
+    if let Some(profile) = &plan.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint) = &plan.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    loader.load().await
+}
+
+/// The last good credentials. They are kept past their end: a rollback is attempted with them all the same.
+pub(super) struct Keyring {
+    plan: AlbDriver,
+    ahead: Duration,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    credentials: Option<Credentials>,
+    /// AWS refused them.
+    refused: Option<String>,
+    /// Why the newest try to renew them failed.
+    failure: Option<String>,
+    tried: Option<Instant>,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyring")
+    }
+}
+
+impl Keyring {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// AWS refused the present ones: they are renewed soon.
+    pub fn refused(&self, why: &str) {
+        self.kept().refused = Some(why.to_owned());
+    }
+
+    /// AWS took them.
+    pub fn taken(&self) {
+        self.kept().refused = None;
+    }
+
+    /// Renews them where they are missing, refused, or near their end, and no more often than [`RENEW_EVERY`].
+    pub async fn renew_when_due(&self, now: Wall) {
+        let due = {
+            let kept = self.kept();
+            let rested = kept.tried.is_none_or(|tried| tried.elapsed() >= RENEW_EVERY);
+            let ends = kept.credentials.as_ref().and_then(Credentials::expiry).map(wall);
+            let is_near = ends.is_some_and(|ends| ends < now.plus(self.ahead));
+            rested && (kept.credentials.is_none() || kept.refused.is_some() || is_near)
+        };
+        if due {
+            self.renew().await;
+        }
+    }
+
+    /// Renews refused ones, because a rollback just failed by them. It does not hold up the next attempt for longer
+    /// than an attempt takes, and not at all where that was tried a moment ago.
+    pub async fn renew_refused(&self, within: Duration) {
+        let due = {
+            let kept = self.kept();
+            kept.refused.is_some() && kept.tried.is_none_or(|tried| tried.elapsed() >= RENEW_IN_NEED_EVERY)
+        };
+        if due {
+            let _ = timeout(within, self.renew()).await;
+        }
+    }
+
+    /// Asks the whole chain of sources anew: files that were rotated, a process, SSO, a metadata service.
+    async fn renew(&self) {
+        self.kept().tried = Some(Instant::now());
+        let asking = async {
+            let provider = shared_config(&self.plan).await.credentials_provider();
+            let provider = provider.ok_or_else(|| "no source of credentials is configured".to_owned())?;
+            provider.provide_credentials().await.map_err(|error| innermost(&error))
+        };
+        let asked = timeout(RENEW_LIMIT, asking).await;
+        let mut kept = self.kept();
+        match asked {
+            Ok(Ok(credentials)) => {
+                let same = kept.credentials.as_ref().is_some_and(|old| {
+                    old.access_key_id() == credentials.access_key_id()
+                        && old.secret_access_key() == credentials.secret_access_key()
+                        && old.session_token() == credentials.session_token()
+                });
+                if !same {
+                    kept.refused = None;
+                }
+                kept.credentials = Some(credentials);
+                kept.failure = None;
+            }
+            Ok(Err(why)) => kept.failure = Some(why),
+            Err(_) => {
+                kept.failure = Some(format!("the source of credentials gave none in {} s", RENEW_LIMIT.as_secs()));
+            }
+        }
+    }
+
+    /// How long the present ones are good.
+    pub fn standing(&self) -> domain::Credentials {
+        let kept = self.kept();
+        let failure = || kept.failure.clone().unwrap_or_else(|| "not looked for yet".to_owned());
+        match (&kept.credentials, &kept.refused) {
+            (None, _) => domain::Credentials::Missing(Clean::new(failure())),
+            (Some(_), Some(why)) => domain::Credentials::Missing(Clean::new(why)),
+            (Some(credentials), None) => {
+                credentials.expiry().map_or(domain::Credentials::Lasting, |ends| domain::Credentials::Until(wall(ends)))
+            }
+        }
+    }
+
+    /// What is signed with now: the last good ones, without their end, which nobody but AWS is to judge.
+    async fn present(&self) -> Result<Credentials, CredentialsError> {
+        if self.kept().credentials.is_none() {
+            self.renew().await;
+        }
+        let kept = self.kept();
+        match &kept.credentials {
+            Some(credentials) => {
+                let mut credentials = credentials.clone();
+                *credentials.expiry_mut() = None;
+                Ok(credentials)
+            }
+            None => Err(CredentialsError::not_loaded(kept.failure.clone().unwrap_or_default())),
+        }
+    }
+}
+
+/// The keyring as the SDK asks for it.
+#[derive(Debug)]
+struct Keys(Arc<Keyring>);
+
+impl ProvideCredentials for Keys {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.0.present())
+    }
+}
+
+fn wall(time: SystemTime) -> Wall {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        last = error.to_string();
+        next = error.source();
+    }
+    last
+}
