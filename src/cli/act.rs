@@ -2,7 +2,7 @@
 
 use super::out::{complain, prompt, say};
 use super::places::{Found, configured_words, connect};
-use super::{Exit, Failure, Outcome};
+use super::{CommandResult, Exit, Failure};
 use crate::domain::{Clean, parse_duration};
 use crate::engine::{Answer, Command, Override, Phase};
 use crate::wire::{Client, ClientError, Status};
@@ -48,7 +48,7 @@ fn unconfirmed(error: &ClientError, found: &Found) -> Failure {
 }
 
 /// Prints what a command came to.
-pub(super) fn print_answer(answer: Answer) -> Outcome {
+pub(super) fn print_answer(answer: Answer) -> CommandResult {
     match answer {
         Answer::Applied(words) => {
             say(words);
@@ -65,18 +65,18 @@ pub(super) fn print_answer(answer: Answer) -> Outcome {
     }
 }
 
-pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Clean>) -> Outcome {
+pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Clean>) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     print_answer(client.command(command).await.map_err(|error| unconfirmed(&error, &found))?)
 }
 
-pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> Outcome {
+pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> CommandResult {
     let lasting = parse_duration(lasting)
         .ok_or_else(|| Failure::new(Exit::Usage, format!("--for {lasting:?} is not a duration such as 10m")))?;
     simple(run, Command::Suspend { lasting, reason: Clean::new(reason) }, name).await
 }
 
-pub(super) async fn note(run: Option<&str>, text: &str, name: Option<Clean>) -> Outcome {
+pub(super) async fn note(run: Option<&str>, text: &str, name: Option<Clean>) -> CommandResult {
     if text.trim().is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to write down"));
     }
@@ -88,7 +88,7 @@ pub(super) async fn advance(
     over: Option<String>,
     confirm: Option<String>,
     name: Option<Clean>,
-) -> Outcome {
+) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     let over = over.zip(confirm).map(|(reason, typed)| Override { typed, reason: Clean::new(reason) });
     let before = client.status().await.map_err(unreachable)?;
@@ -99,7 +99,7 @@ pub(super) async fn advance(
     await_step(&mut client, &found, before).await
 }
 
-pub(super) async fn resume(run: Option<&str>, name: Option<Clean>) -> Outcome {
+pub(super) async fn resume(run: Option<&str>, name: Option<Clean>) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     let answer = with_generation(&mut client, &found, |generation| Command::Resume { generation }).await?;
     print_answer(answer)
@@ -124,7 +124,7 @@ async fn with_generation(
 }
 
 /// Nothing is done until it is read back.
-async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> Outcome {
+async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> CommandResult {
     let from = before.snapshot.split.wanted;
     loop {
         let snapshot = client.status().await.map_err(|error| unconfirmed(&error, found))?.snapshot;
@@ -149,7 +149,7 @@ async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> 
     }
 }
 
-pub(super) async fn end(run: Option<&str>, yes: bool, name: Option<Clean>) -> Outcome {
+pub(super) async fn end(run: Option<&str>, yes: bool, name: Option<Clean>) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     let snapshot = client.status().await.map_err(unreachable)?.snapshot;
     let split = configured_words(&snapshot);

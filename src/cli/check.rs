@@ -1,14 +1,12 @@
 //! `warroom check PLAN`: the questions asked once, all at the same time, GO or NO-GO.
 
-use super::{Exit, Failure, Outcome, out, places};
+use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
 use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Targets, Verdict};
-use crate::engine::{
-    CheckView, Effect, Engine, Event, Mode, Outcome as EffectOutcome, OutcomeKind, Snapshot, Stamped, verdict_word,
-};
+use crate::engine::{CheckView, Effect, Engine, Event, Mode, Outcome, OutcomeKind, Snapshot, Stamped, verdict_word};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe};
-use crate::remote::ClientError;
+use crate::remote::SetupError;
 use crate::traffic::{self, Traffic};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::json;
@@ -29,7 +27,7 @@ const SURVEY_LIMIT: Duration = Duration::from_secs(20);
 /// How long all of it may take: six scrapes with their pauses and answers.
 const ASK_LIMIT: Duration = Duration::from_secs(24);
 
-pub(super) async fn run(path: &Path, json: bool) -> Outcome {
+pub(super) async fn run(path: &Path, json: bool) -> CommandResult {
     let plan = Arc::new(places::load(path)?);
     let probes = Probes::new(&plan)?;
     let snapshot = ask_all(&plan, &probes).await;
@@ -155,7 +153,7 @@ impl Probes {
 struct Missing(Vec<String>);
 
 impl Missing {
-    fn of<T>(&mut self, section: &str, made: Result<T, ClientError>) -> Option<T> {
+    fn of<T>(&mut self, section: &str, made: Result<T, SetupError>) -> Option<T> {
         made.map_err(|error| {
             let words = format!("[{section}] {error}");
             if !self.0.contains(&words) {
@@ -244,7 +242,7 @@ impl Asking {
         for (id, epoch) in std::mem::take(&mut self.reads) {
             let started = clock::mono();
             let result = OutcomeKind::Read { started, state: traffic.read().await };
-            self.tell(Event::Ended(EffectOutcome { id, epoch, result }));
+            self.tell(Event::Ended(Outcome { id, epoch, result }));
         }
     }
 }

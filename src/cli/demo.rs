@@ -2,7 +2,7 @@
 
 use super::launch::{self, Demo};
 use super::places::load;
-use super::{Exit, Failure, Outcome, WorldArgs, block_on, out};
+use super::{CommandResult, Exit, Failure, WorldArgs, block_on, out};
 use crate::domain::Clean;
 use crate::engine::{Command, Mode};
 use crate::journal::Places;
@@ -20,7 +20,7 @@ const KEEPER_WAIT: Duration = Duration::from_secs(5);
 /// How long the demo's keeper and its world outlive their console.
 pub(super) const ALONE: Duration = Duration::from_secs(600);
 
-pub(super) fn run(args: &WorldArgs, name: Option<&Clean>) -> Outcome {
+pub(super) fn run(args: &WorldArgs, name: Option<&Clean>) -> CommandResult {
     let folder = TemporaryFolder::new()?;
     let mut world = start_world(args, &folder.0)?;
     let plan = folder.0.join("demo.toml");
@@ -39,7 +39,7 @@ That was the embedded world. Next, your own, without any write path:
     Ok(if exit == Exit::RolledBack { Exit::Done } else { exit })
 }
 
-fn show(args: &WorldArgs, path: &Path, name: Option<&Clean>, folder: &Path) -> Outcome {
+fn show(args: &WorldArgs, path: &Path, name: Option<&Clean>, folder: &Path) -> CommandResult {
     let plan = load(path)?;
     let places = Places::at(folder.to_owned());
     block_on(async {

@@ -3,7 +3,7 @@
 
 use super::known::Known;
 use super::places::{self, Found};
-use super::{Exit, Failure, Outcome, config, out};
+use super::{CommandResult, Exit, Failure, config, out};
 use crate::console;
 use crate::domain::Clean;
 use crate::journal::{self, Places};
@@ -15,7 +15,7 @@ use std::path::Path;
 /// Runs that are listed: the newest, and enough of them to find yesterday's.
 const RUNS_MAX: usize = 20;
 
-pub(super) fn run(json: bool) -> Outcome {
+pub(super) fn run(json: bool) -> CommandResult {
     let info = Info::look()?;
     let text = if json {
         let text = serde_json::to_string_pretty(&info.as_json()).map_err(|error| Failure::new(Exit::Refused, error))?;

@@ -4,7 +4,7 @@ use super::farewell::farewell;
 use super::known::{Known, Standing};
 use super::out::{complain, say};
 use super::places::{self, Found, load};
-use super::{Exit, Failure, Outcome, ViewArgs, anew, config, plain, supervise};
+use super::{CommandResult, Exit, Failure, ViewArgs, anew, config, plain, supervise};
 use crate::clock;
 use crate::console::{self, ConsoleOptions};
 use crate::domain::{Clean, RunId};
@@ -43,7 +43,7 @@ impl From<Found> for Started {
 }
 
 /// `warroom run PLAN`.
-pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name: Option<Clean>) -> Outcome {
+pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     let plan = load(path)?;
     let places = places::places()?;
     let started = match holder_of(&plan) {
@@ -203,7 +203,7 @@ pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) 
 }
 
 /// The keeper's own process.
-pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, after: Option<Clean>) -> Outcome {
+pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, after: Option<Clean>) -> CommandResult {
     let run = RunId::parse(run).ok_or_else(|| Failure::new(Exit::Usage, format!("{run:?} is not a run id")))?;
     // A session of its own: the console's terminal, ssh and logout are no concern of the keeper's.
     let _ = rustix::process::setsid();
@@ -263,20 +263,20 @@ fn close_standard_streams() {
 }
 
 /// `warroom watch PLAN`.
-pub(super) async fn watch(path: &Path, view: &ViewArgs, name: Option<Clean>) -> Outcome {
+pub(super) async fn watch(path: &Path, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     let plan = load(path)?;
     let started = begin(&places::places()?, &plan, path, Mode::Watch, Some(WATCH_ALONE), &[])?;
     open(started.found.into(), view, name, None).await
 }
 
 /// `warroom attach [RUN]`.
-pub(super) async fn attach(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> Outcome {
+pub(super) async fn attach(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     let found = places::find(&places::places()?, run).await?;
     open(found.into(), view, name, None).await
 }
 
 /// `warroom restart [RUN]`: ends a finished run and begins a new one of the same plan file.
-pub(super) async fn restart(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> Outcome {
+pub(super) async fn restart(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     restart_in(&places::places()?, run, view, name, None).await
 }
 
@@ -286,7 +286,7 @@ async fn restart_in(
     view: &ViewArgs,
     name: Option<Clean>,
     demo: Option<Demo>,
-) -> Outcome {
+) -> CommandResult {
     let found = places::find(places, run).await?;
     let known = Known::look(places, &found);
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
@@ -308,7 +308,7 @@ async fn restart_in(
 }
 
 /// Ends a run that is over and waits until its keeper, and with it its lock, has gone.
-async fn end_finished(mut client: Client, found: &Found) -> Outcome {
+async fn end_finished(mut client: Client, found: &Found) -> CommandResult {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
     let phase = client.status().await.map_err(|error| failed(&error))?.snapshot.phase;
     if !matches!(phase, Phase::RolledBack | Phase::Complete | Phase::Ended) {
@@ -357,7 +357,7 @@ pub(super) fn draws(view: &ViewArgs) -> bool {
 
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
-pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> Outcome {
+pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> CommandResult {
     let Started { found, keeper } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
     if !draws(view) {

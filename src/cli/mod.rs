@@ -75,7 +75,7 @@ impl std::fmt::Display for Failure {
 }
 
 /// What every command comes to.
-type Outcome = Result<Exit, Failure>;
+type CommandResult = Result<Exit, Failure>;
 
 #[derive(Debug, Parser)]
 #[command(name = "warroom", version, about = "Watch and drive a live blue/green cutover from the terminal.", after_help = after_help())]
@@ -468,7 +468,7 @@ fn parse() -> Cli {
     })
 }
 
-fn dispatch(cli: Cli) -> Outcome {
+fn dispatch(cli: Cli) -> CommandResult {
     let name = cli.name.as_deref().map(Clean::new);
     if name.as_ref().is_some_and(|name| name.as_str().trim().is_empty()) {
         return Err(Failure::new(Exit::Usage, "--as needs a name: an empty one is nobody's"));

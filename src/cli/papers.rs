@@ -1,6 +1,6 @@
 //! `warroom completions` and `warroom man`: from the same tables as everything else, so that they cannot lag behind.
 
-use super::{Cli, EXITS, Exit, Failure, Outcome, out};
+use super::{Cli, CommandResult, EXITS, Exit, Failure, out};
 use crate::console::desk::keymap::Keymap;
 use crate::console::desk::manual::{self, Row};
 use clap::CommandFactory;
@@ -18,7 +18,7 @@ pub(super) enum Shell {
     Fish,
 }
 
-pub(super) fn completions(shell: Shell) -> Outcome {
+pub(super) fn completions(shell: Shell) -> CommandResult {
     let shell = match shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,
@@ -31,7 +31,7 @@ pub(super) fn completions(shell: Shell) -> Outcome {
 }
 
 /// The whole manual, or the page of one command.
-pub(super) fn man(command: Option<&str>) -> Outcome {
+pub(super) fn man(command: Option<&str>) -> CommandResult {
     let whole = Cli::command();
     let page = match command {
         None => whole_page(whole),

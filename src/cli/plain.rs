@@ -2,14 +2,14 @@
 
 use super::act::typed;
 use super::report::mark;
-use super::{Exit, Failure, Outcome, out};
+use super::{CommandResult, Exit, Failure, out};
 use crate::engine::Phase;
 use crate::wire::{Client, FromKeeper, Introduction, Status};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Prints each new line of the run and each change of the band, until the run ends or the pipe closes.
-pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Outcome {
+pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> CommandResult {
     let mut client =
         Client::connect(socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mut printed = 0;

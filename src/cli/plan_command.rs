@@ -1,20 +1,20 @@
 //! `warroom plan` and `warroom init`.
 
-use super::{Exit, Failure, Outcome, out, places};
+use super::{CommandResult, Exit, Failure, out, places};
 use crate::plan;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const SAMPLE: &str = include_str!("../../config/progressive.toml");
 
-pub(super) fn print(path: &Path, rate: Option<f64>) -> Outcome {
+pub(super) fn print(path: &Path, rate: Option<f64>) -> CommandResult {
     let plan = places::load(path)?;
     out::print(&plan::schedule(&plan, rate))?;
     Ok(Exit::Done)
 }
 
 /// Writes the commented sample; never over a file that is there. `-` prints it.
-pub(super) fn init(path: &Path) -> Outcome {
+pub(super) fn init(path: &Path) -> CommandResult {
     if path == Path::new("-") {
         out::print(SAMPLE)?;
         return Ok(Exit::Done);

@@ -1,13 +1,13 @@
 //! `warroom log`: the history of a run, from its journal alone.
 
 use super::act::typed;
-use super::{Exit, Failure, Outcome, out, places};
+use super::{CommandResult, Exit, Failure, out, places};
 use crate::domain::RunId;
 use crate::engine::{Entry, Severity};
 use crate::journal::{Places, Reader};
 use std::fmt::Write;
 
-pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Outcome {
+pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> CommandResult {
     let places = places::places()?;
     let run = match run {
         Some(word) => places::find(&places, Some(word)).await?.run,

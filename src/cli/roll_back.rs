@@ -6,7 +6,7 @@ use super::act::{ask, line};
 use super::known::{DISK_LIMIT, Known, Standing, within};
 use super::out::{complain, say};
 use super::places::{self, Dead, Found, NotOne};
-use super::{Exit, Failure, Outcome, RollbackArgs};
+use super::{CommandResult, Exit, Failure, RollbackArgs};
 use crate::direct::{self, Direct, Ended, Seen};
 use crate::domain::{Clean, Person, Role};
 use crate::engine::{Answer, Command, Entry, Phase};
@@ -29,7 +29,7 @@ const FIND_LIMIT: Duration = Duration::from_secs(3);
 /// How long the machine may take to say what our login is called: without an answer its number will do.
 const LOGIN_LIMIT: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(args: RollbackArgs, name: Option<Clean>) -> Outcome {
+pub(super) async fn run(args: RollbackArgs, name: Option<Clean>) -> CommandResult {
     // A terminal that goes away must not end what was asked for: from here on a hangup is heard and not followed.
     let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
     let places = places::places()?;
@@ -63,7 +63,7 @@ fn home_of(places: Places, found: &Found) -> Places {
     }
 }
 
-async fn of_found(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+async fn of_found(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
     let (looked_in, looked_for) = (places.clone(), found.clone());
     match within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for)) {
         // What an ended run left is nobody's: its plan tells where it could go, and the person says it.
@@ -84,7 +84,7 @@ async fn is_there(found: &Found) -> bool {
     Client::connect(&found.socket, &Introduction { readonly: true, ..Introduction::default() }).await.is_ok()
 }
 
-async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
     if !args.yes && !ask(&format!("Roll back run {}: all traffic to stable?", found.run))? {
         return Ok(Exit::Refused);
     }
@@ -105,7 +105,7 @@ async fn through_keeper(
     found: &Found,
     args: &RollbackArgs,
     name: Option<Clean>,
-) -> Result<Outcome, ClientError> {
+) -> Result<CommandResult, ClientError> {
     let introduction = Introduction { name, ..Introduction::default() };
     let mut client = Client::connect(&found.socket, &introduction).await?;
     let command = Command::Rollback { reason: reason(args), typed: args.confirm.clone() };
@@ -132,7 +132,7 @@ async fn note_reason(client: &mut Client, reason: Clean) -> Result<(), ClientErr
 }
 
 /// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with.
-async fn follow(mut client: Client, plan: PathBuf) -> Result<Outcome, ClientError> {
+async fn follow(mut client: Client, plan: PathBuf) -> Result<CommandResult, ClientError> {
     let plan = within(DISK_LIMIT, move || plan::load_frozen(&plan).ok()).flatten();
     let lateness = plan.map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
     let following = async {
@@ -163,7 +163,7 @@ async fn follow(mut client: Client, plan: PathBuf) -> Result<Outcome, ClientErro
     }
 }
 
-async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
     // The frozen copy is the run's; where it is damaged, the file that was named is better than nothing.
     let plans = [places.plan(&found.run)].into_iter().chain(plan_file(args));
     let plan = first_sound(&plans.collect::<Vec<_>>())?;
@@ -223,7 +223,7 @@ fn first_sound(paths: &[PathBuf]) -> Result<Arc<Plan>, Failure> {
 }
 
 /// No keeper and no run: the plan alone, and the person says where everything goes.
-async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Option<Clean>) -> Outcome {
+async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
     let traffic = driver(&plan)?;
     let seen: Seen = direct::look(traffic.as_ref()).await;
     match direct::split_of(&plan, &seen) {
@@ -262,7 +262,7 @@ async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Opti
     .await
 }
 
-async fn roll_back(direct: Direct) -> Outcome {
+async fn roll_back(direct: Direct) -> CommandResult {
     let ending = tokio::select! {
         ended = direct::roll_back(direct, |words| say(Clean::new(words))) => ended,
         _ = tokio::signal::ctrl_c() => {

@@ -3,13 +3,13 @@
 use super::act::typed;
 use super::known::{Known, Standing};
 use super::places::{self, Found, configured_words};
-use super::{Exit, Failure, Outcome, out};
+use super::{CommandResult, Exit, Failure, out};
 use crate::domain::{Clean, Verdict};
 use crate::wire::{Client, Introduction, Status};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> Outcome {
+pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> CommandResult {
     let places = places::places()?;
     let found = places::find(&places, run).await?;
     let asking = async { Client::connect(&found.socket, &Introduction::default()).await?.status().await };
@@ -42,7 +42,7 @@ fn pretty(value: &Value) -> Result<String, Failure> {
 }
 
 /// A run that was ended has no keeper; its journal says how it was left.
-fn ended(known: &Known, as_json: bool) -> Outcome {
+fn ended(known: &Known, as_json: bool) -> CommandResult {
     let title = known.info.as_ref().map_or_else(Clean::default, |info| info.title.clone());
     let last = known.last.as_ref().map_or_else(Clean::default, |entry| entry.text.clone());
     let run = &known.found.run;

@@ -1,10 +1,10 @@
 //! `warroom world`.
 
 use super::demo::ALONE;
-use super::{Exit, Failure, Outcome, WorldCommand};
+use super::{CommandResult, Exit, Failure, WorldCommand};
 use crate::world::{Listening, Scenario, WorldOptions};
 
-pub(super) fn run(args: WorldCommand) -> Outcome {
+pub(super) fn run(args: WorldCommand) -> CommandResult {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
     let scenario = Scenario::named(&args.scenario, args.seed).ok_or_else(|| failed(&"no such scenario"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -430,7 +430,7 @@ impl Engine {
     /// Such a gate's name and words.
     pub(super) fn step_gate_words(&self, gate: usize) -> (Clean, String) {
         let plan = self.position.and_then(|position| self.plan.steps[position].gates.get(gate));
-        let Some(crate::plan::Gate { subject, below }) = plan else { return Default::default() };
+        let Some(crate::plan::StepGate { subject, below }) = plan else { return Default::default() };
         let words = match self.step_readings.get(gate).map(|reading| &reading.value) {
             Some(Ok(value)) => self.plan.quantity(&subject.signal, *value).to_string(),
             Some(Err(Absence::TooFew { have, need })) => self.too_few_words(subject, *have, *need),

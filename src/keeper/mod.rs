@@ -21,7 +21,7 @@ use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, 
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
-use crate::remote::ClientError;
+use crate::remote::SetupError;
 use crate::traffic;
 use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
 use bytes::Bytes;
@@ -53,7 +53,7 @@ pub enum KeeperError {
     Journal(#[from] JournalError),
     /// A client of the plan.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Client(#[from] SetupError),
     /// Somebody else holds the balancer on this host.
     #[error("{0}")]
     Locked(#[from] LockError),

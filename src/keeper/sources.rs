@@ -9,7 +9,7 @@ use crate::domain::{Absence, Clean, Role};
 use crate::engine::{CheckAnswer, Event, Health, Samples};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe, SampleSeen, SamplerProbe};
-use crate::remote::ClientError;
+use crate::remote::SetupError;
 use crate::traffic::Traffic;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub fn start(
     folder: PathBuf,
     senders: &Shared,
     plan_changed: &Arc<AtomicBool>,
-) -> Result<(), ClientError> {
+) -> Result<(), SetupError> {
     for role in Role::BOTH {
         let environment = &plan.environments[role];
         for (index, url) in environment.metrics.iter().enumerate() {

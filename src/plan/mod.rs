@@ -451,14 +451,14 @@ pub struct Step {
     /// Who must approve before traffic moves *to* this step.
     pub approval: Option<Clean>,
     /// What must hold before traffic moves *on from* this step, besides checks and guardrails.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<StepGate>,
     /// What breaks when one goes back from here; automatic rollback ends at this step.
     pub point_of_no_return: Option<Clean>,
 }
 
 /// A limit that a reading must be under before the next step.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct StepGate {
     /// What is read.
     pub subject: Subject,
     /// It must be below this, in the signal's unit.

@@ -5,7 +5,7 @@
 use crate::domain::{Clean, Verdict};
 use crate::engine::{CheckAnswer, Health};
 use crate::plan::{Environment, HttpCheck};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Found, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Found, Keep, SetupError};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub struct HealthProbe {
 
 impl HealthProbe {
     /// A probe of an environment's own health path.
-    pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
             client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             url: format!("{}{}", environment.url, environment.health),
@@ -61,7 +61,7 @@ pub struct CheckProbe {
 
 impl CheckProbe {
     /// A probe for one check of the plan.
-    pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
             client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
             base: environment.url.clone(),

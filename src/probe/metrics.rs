@@ -9,7 +9,7 @@ use super::exposition::{self, Format, Sample};
 use crate::domain::{Absence, Clean, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
-use crate::remote::{self, Client, ClientError, Keep};
+use crate::remote::{self, Client, Keep, SetupError};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ pub struct MetricsProbe {
 
 impl MetricsProbe {
     /// A probe of one exposition URL. `timeout` limits one scrape.
-    pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self { client: remote::client(url, http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
     }
 

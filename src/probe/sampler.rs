@@ -2,7 +2,7 @@
 
 use crate::domain::Role;
 use crate::plan::Sampler;
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Keep, SetupError};
 use std::time::Duration;
 
 /// One request's outcome.
@@ -25,7 +25,7 @@ pub struct SamplerProbe {
 
 impl SamplerProbe {
     /// A probe as the plan describes it.
-    pub fn new(plan: &Sampler, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(plan: &Sampler, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
             client: remote::client(&format!("sampler {}", plan.url), &plan.http, timeout, Keep::Nothing)?,
             plan: plan.clone(),

@@ -29,16 +29,16 @@ const HIDDEN: &[u8] = b"***";
 /// Why a client could not be made from the plan.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {why}")]
-pub struct ClientError {
+pub struct SetupError {
     /// What it was to speak to.
     pub place: Clean,
     /// Why it cannot.
-    pub why: ClientTrouble,
+    pub why: SetupTrouble,
 }
 
 /// What is wrong with a client's setting.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientTrouble {
+pub enum SetupTrouble {
     /// A file the plan names cannot be read.
     #[error("{what} {path} cannot be read: {why}")]
     File {
@@ -86,11 +86,11 @@ pub struct Client {
 
 /// A client for one server as the plan describes it; `place` is what its errors call that server. Secrets are read
 /// here, once, and never shown. No proxy of the environment is used, no redirect followed, no compression asked for.
-pub fn client(place: &str, http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientError> {
-    make(http, timeout, keep).map_err(|why| ClientError { place: Clean::new(place), why })
+pub fn client(place: &str, http: &Http, timeout: Duration, keep: Keep) -> Result<Client, SetupError> {
+    make(http, timeout, keep).map_err(|why| SetupError { place: Clean::new(place), why })
 }
 
-fn make(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientTrouble> {
+fn make(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, SetupTrouble> {
     let (headers, secrets) = headers(http)?;
     let built = builder(http, &headers, timeout, keep)?.build();
     // A machine without a single trusted CA still speaks plain HTTP, and its rollback must not fail for it:
@@ -99,7 +99,7 @@ fn make(http: &Http, timeout: Duration, keep: Keep) -> Result<Client, ClientTrou
         Err(_) if http.ca.is_none() => builder(http, &headers, timeout, keep)?.tls_certs_only([]).build(),
         built => built,
     };
-    let http = http.map_err(|error| ClientTrouble::Setup(chain(&error)))?;
+    let http = http.map_err(|error| SetupTrouble::Setup(chain(&error)))?;
     Ok(Client { http, secrets })
 }
 
@@ -108,7 +108,7 @@ fn builder(
     headers: &HeaderMap,
     timeout: Duration,
     keep: Keep,
-) -> Result<reqwest::ClientBuilder, ClientTrouble> {
+) -> Result<reqwest::ClientBuilder, SetupTrouble> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("warroom/", env!("CARGO_PKG_VERSION")))
         .timeout(timeout)
@@ -124,32 +124,32 @@ fn builder(
         Keep::Nothing => builder.pool_max_idle_per_host(0),
     };
     if let Some(path) = &http.ca {
-        let pem = std::fs::read(path).map_err(|why| ClientTrouble::File {
+        let pem = std::fs::read(path).map_err(|why| SetupTrouble::File {
             what: "the CA file",
             path: path.display().to_string(),
             why,
         })?;
         let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| ClientTrouble::Setup(chain(&error)))?;
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| SetupTrouble::Setup(chain(&error)))?;
         // Text without any certificate is no error to the reader of bundles.
         if certificates.is_empty() {
-            return Err(ClientTrouble::NoCertificate(path.display().to_string()));
+            return Err(SetupTrouble::NoCertificate(path.display().to_string()));
         }
         builder = builder.tls_certs_merge(certificates);
     }
     Ok(builder)
 }
 
-fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientTrouble> {
+fn headers(http: &Http) -> Result<(HeaderMap, Secrets), SetupTrouble> {
     let mut headers = HeaderMap::new();
     let mut secrets = Vec::new();
     for (name, secret) in &http.headers {
         let value = match secret {
             Secret::Plain(value) => value.clone(),
             Secret::Env(variable) => std::env::var(variable)
-                .map_err(|_| ClientTrouble::Variable { header: name.clone(), variable: variable.clone() })?,
+                .map_err(|_| SetupTrouble::Variable { header: name.clone(), variable: variable.clone() })?,
             Secret::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|why| ClientTrouble::File {
+                let text = std::fs::read_to_string(path).map_err(|why| SetupTrouble::File {
                     what: "a header's file",
                     path: path.display().to_string(),
                     why,
@@ -161,7 +161,7 @@ fn headers(http: &Http) -> Result<(HeaderMap, Secrets), ClientTrouble> {
         if is_secret {
             secrets.extend(Secrets::of(&value));
         }
-        let unsendable = || ClientTrouble::Header(name.clone());
+        let unsendable = || SetupTrouble::Header(name.clone());
         let header = HeaderName::try_from(name.as_str()).map_err(|_| unsendable())?;
         let mut value = HeaderValue::try_from(value).map_err(|_| unsendable())?;
         value.set_sensitive(is_secret);

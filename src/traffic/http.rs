@@ -7,7 +7,7 @@ use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, S
 use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{HttpDriver, PERCENT_WHOLE, Secret};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, ClientError, Failure, Keep};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, SetupError};
 use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
@@ -49,7 +49,7 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, ClientError> {
+    fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, SetupError> {
         let client = |keep| remote::client(&plan.url, &plan.http, timeout, keep);
         Ok(Self { warm: [client(Keep::Alive)?, client(Keep::Alive)?], fresh: client(Keep::Nothing)? })
     }
@@ -74,7 +74,7 @@ impl Written {
 }
 
 impl HttpTraffic {
-    pub fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, SetupError> {
         let clients = RwLock::new(Arc::new(Clients::new(plan, timeout)?));
         Ok(Self { plan: plan.clone(), timeout, clients, reads: AtomicUsize::new(0) })
     }

@@ -11,7 +11,7 @@ pub use http::percentages;
 use crate::domain::{BalancerState, Clean, Setting, Survey, Wall};
 use crate::engine::WriteResult;
 use crate::plan::{Driver, Plan};
-use crate::remote::ClientError;
+use crate::remote::SetupError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub trait Traffic: Send + Sync {
 }
 
 /// The plan's driver. Contacts nothing yet.
-pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, ClientError> {
+pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
     Ok(match &plan.traffic.driver {
         Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
         Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),

@@ -5,7 +5,7 @@ use super::{DURATION, Known, LASTING_MAX, required_list};
 use crate::domain::{Signal, Split, parse_share};
 use crate::plan::section::{Section, Wrong};
 use crate::plan::values::{boolean, duration, json, one_of, path_text, role, scalar, short_text, whole_number};
-use crate::plan::{Check, CheckKind, Gate, HttpCheck, Step, likely, needed_requests};
+use crate::plan::{Check, CheckKind, HttpCheck, Step, StepGate, likely, needed_requests};
 use std::time::Duration;
 
 pub(in crate::plan) fn step(section: Section<'_>, known: &Known<'_>) -> Option<Step> {
@@ -21,7 +21,7 @@ pub(in crate::plan) fn step(section: Section<'_>, known: &Known<'_>) -> Option<S
     let hold = section.optional("hold", "true or false", boolean).unwrap_or(false);
     let approval = section.optional("approval", "the role that approves, such as \"decision authority\"", short_text);
     let point_of_no_return = section.optional("point_of_no_return", "what breaks when one goes back", short_text);
-    let gates: Vec<Option<Gate>> = section.tables("gates").into_iter().map(|table| gate(table, known)).collect();
+    let gates: Vec<Option<StepGate>> = section.tables("gates").into_iter().map(|table| gate(table, known)).collect();
     section.finish();
     Some(Step {
         split: split?,
@@ -33,7 +33,7 @@ pub(in crate::plan) fn step(section: Section<'_>, known: &Known<'_>) -> Option<S
     })
 }
 
-fn gate(section: Section<'_>, known: &Known<'_>) -> Option<Gate> {
+fn gate(section: Section<'_>, known: &Known<'_>) -> Option<StepGate> {
     let told = section.has("minimum_requests");
     let subject = subject(&section, known);
     let below = below(&section, subject.as_ref(), known);
@@ -43,7 +43,7 @@ fn gate(section: Section<'_>, known: &Known<'_>) -> Option<Gate> {
         // A ratio below its limit is shown only by so many requests.
         subject.minimum_requests = needed_requests(below);
     }
-    Some(Gate { subject, below })
+    Some(StepGate { subject, below })
 }
 
 pub(in crate::plan) fn check(section: Section<'_>, known: &Known<'_>) -> Option<Check> {
