@@ -9,6 +9,8 @@ mod engine;
 mod access;
 #[path = "engine/scenarios/back.rs"]
 mod back;
+#[path = "engine/scenarios/band.rs"]
+mod band;
 #[path = "engine/scenarios/drift.rs"]
 mod drift;
 #[path = "engine/scenarios/foreign.rs"]
@@ -27,3 +29,5 @@ mod people;
 mod propagation;
 #[path = "engine/scenarios/recovery.rs"]
 mod recovery;
+#[path = "engine/scenarios/shown.rs"]
+mod shown;

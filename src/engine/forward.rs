@@ -230,12 +230,9 @@ impl Engine {
             self.miss(&why, out);
             return;
         }
-        let settled = self.shift.as_ref().and_then(Shift::settles_at).is_some_and(|at| self.now >= at);
-        if !settled || planted(Bug::NeverSettles) {
-            return;
-        }
         // Past its window the write is over only when the balancer was read since: else nobody knows.
-        let Some(at) = self.shift.as_ref().and_then(Shift::settles_at) else { return };
+        let settles = self.shift.as_ref().and_then(Shift::settles_at);
+        let Some(at) = settles.filter(|_| !planted(Bug::NeverSettles)) else { return };
         if self.balancer.seen_started.is_some_and(|started| started >= at) {
             let holds = self.balancer.split().map_or_else(|| "something unknown".to_owned(), |s| s.to_string());
             self.miss(&format!("the balancer still holds {holds} after the lateness window"), out);

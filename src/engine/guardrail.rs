@@ -242,6 +242,39 @@ mod tests {
         assert_eq!(level, Level::Warn, "an old reading does not age into a breach");
     }
 
+    /// The level at 10 s: over the rollback limit at 0, then these absences, and over it again every second.
+    fn over_again(gap: &[(u64, Absence)], again: std::ops::RangeInclusive<u64>) -> Level {
+        let (plan, mut watch) = (plan(OnAbsent::Warn), Watch::new(at(0)));
+        let values = gap.iter().map(|(ms, why)| (*ms, Err(why.clone())));
+        let values = [(0, Ok(0.06))].into_iter().chain(values).chain(again.map(|second| (second * 1000, Ok(0.06))));
+        for (ms, value) in values {
+            let now = Mono::from_micros(ms * 1000);
+            let reading = Reading { value, at: now, requests: None };
+            watch.update(&plan, reading, now, Freshness::of(Duration::from_secs(1)), false);
+        }
+        watch.level
+    }
+
+    /// Five seconds are the stale limit of a reading every second; a value may come one interval after that.
+    #[test]
+    fn the_count_goes_on_over_a_gap_up_to_the_stale_limit_and_not_beyond() {
+        let missing = || Absence::Missing("x".into());
+        assert_eq!(over_again(&[(500, missing()), (5_500, missing())], 6..=10), Level::RollBack);
+        assert_eq!(over_again(&[(500, missing()), (5_600, missing())], 6..=10), Level::Warn);
+        assert_eq!(over_again(&[], 6..=10), Level::RollBack);
+        assert_eq!(over_again(&[], 7..=10), Level::Warn, "nobody looked for seven seconds");
+        let few: Vec<_> = (1..7).map(|second| (second * 1000, Absence::TooFew { have: 1, need: 9 })).collect();
+        assert_eq!(over_again(&few, 7..=10), Level::Warn, "looked at, and nothing known for seven seconds");
+    }
+
+    /// A percentile beyond the last bucket is known for the lower limit only: for the other the gap goes on.
+    #[test]
+    fn a_value_that_says_nothing_of_a_limit_does_not_bridge_its_gap() {
+        let above = |ms| (ms, Absence::AboveBuckets(0.03));
+        assert_eq!(over_again(&[above(3_000)], 4..=10), Level::RollBack);
+        assert_eq!(over_again(&[above(7_000)], 8..=10), Level::Warn);
+    }
+
     #[test]
     fn no_requests_are_no_reading_where_there_is_traffic() {
         let (plan, idle) = (plan(OnAbsent::Hold), Reading::absent(Absence::NoRequests, at(0)));
@@ -278,7 +311,8 @@ mod tests {
     #[test]
     fn no_reading_is_never_quiet_and_too_few_requests_hold_nothing() {
         let gone = || Err(Absence::Unreachable("x".into()));
-        assert_eq!(run(&plan(OnAbsent::Hold), &[(0, gone()), (6, gone())]), [Level::Warn, Level::Hold]);
+        let levels = run(&plan(OnAbsent::Hold), &[(0, gone()), (5, gone()), (6, gone())]);
+        assert_eq!(levels, [Level::Warn, Level::Warn, Level::Hold], "stale after five seconds");
         let levels = run(&plan(OnAbsent::RollBack), &[(0, gone()), (6, gone()), (10, gone())]);
         assert_eq!(levels, [Level::Warn, Level::Hold, Level::RollBack]);
         assert_eq!(run(&plan(OnAbsent::Hold), &[(0, Err(Absence::TooFew { have: 1, need: 9 }))]), [Level::Quiet]);

@@ -5,22 +5,24 @@
 
 use super::forward::How;
 use super::{Direction, Effect, Engine, Fact, Mode, Severity};
-use crate::domain::{Role, Setting, Split, Weights};
+use crate::domain::{Role, Setting, Weights};
 use crate::plan::PERCENT_WHOLE;
 
 impl Engine {
     pub(super) fn check_invariants(&mut self, out: &mut Vec<Effect>) {
-        if self.violation.is_some() {
+        let found = if self.violation.is_none() { self.violated(out) } else { None };
+        if self.violation.is_none() && found.is_none() {
             return;
         }
-        let Some(why) = self.violated(out) else { return };
-        // The effect that would break the invariant is not carried out; a rollback is never held up by this.
+        // What would break the invariant is not carried out, neither now nor from now on: who was wrong once is not
+        // trusted to stop by itself. A rollback is never held up by this.
         let watches = self.mode == Mode::Watch;
         out.retain(|effect| match effect {
             Effect::WriteSplit { direction, .. } => *direction == Direction::Back && !watches,
             Effect::Rehearse { .. } => false,
             Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Stop => true,
         });
+        let Some(why) = found else { return };
         self.violation = Some(why.as_str().into());
         let text = format!("INVARIANT VIOLATED, forward is frozen, R still rolls back: {why}");
         self.say(Severity::Critical, None, text, Fact::Line, out);
@@ -51,10 +53,8 @@ impl Engine {
                     if self.rollback.is_none() {
                         return Some("2: a write back without an accepted rollback".into());
                     }
-                    let candidate = self.layout.slots.iter().filter(|(_, role)| *role == Role::Candidate);
-                    if self.expected_back(setting)
-                        && candidate.into_iter().any(|(slot, _)| setting.0.get(slot) != Some(&0))
-                    {
+                    let mut candidate = self.layout.slots.iter().filter(|(_, role)| *role == Role::Candidate);
+                    if candidate.any(|(slot, _)| setting.0.get(slot) != Some(&0)) {
                         return Some("2: a rollback that leaves the candidate weight".into());
                     }
                 }
@@ -63,15 +63,7 @@ impl Engine {
         if self.rollback.is_some() && (self.shift.is_some() || self.held.is_some()) {
             return Some("5: something goes forward or holds after a rollback was accepted".into());
         }
-        if self.current > Split::ALL_CANDIDATE {
-            return Some("2: a split out of range".into());
-        }
         None
-    }
-
-    /// An adopted setting may carry any native weights; computed ones carry zero.
-    fn expected_back(&self, setting: &Setting) -> bool {
-        self.rollback.as_ref().is_some_and(|rollback| rollback.setting == *setting)
     }
 
     /// 2: every slot is named, weights are in range, no node is left with nobody to serve.
@@ -120,12 +112,136 @@ impl Engine {
         if self.next_step() != Some(shift.step) {
             return Some("2: a forward write of more than one step".into());
         }
-        let steps = self.position.map_or(0, |position| position + 1)..=shift.step;
         let past_hold =
             shift.how == How::Automatic && self.position.is_some_and(|position| self.plan.steps[position].hold);
-        if past_hold {
-            return Some(format!("7: the keeper went past a hold point by itself ({steps:?})"));
+        past_hold.then(|| "7: the keeper went past a hold point by itself".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Drift, Held, Shift, share};
+    use super::*;
+    use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Split, Wall};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const PERCENT: &str = include_str!("../../config/progressive.toml");
+    /// Two nodes; its first step is a hold point.
+    const NODES: &str = include_str!("../../config/two-step.toml");
+
+    fn all_stable(engine: &Engine) -> Setting {
+        share::all_stable(&engine.layout, &Setting::default())
+    }
+
+    /// In the middle of the first step, with nothing wrong.
+    fn stepping(plan: &str) -> Engine {
+        let plan = crate::plan::load(std::path::Path::new("test.toml"), plan).expect("a sound plan");
+        let now = Mono::from_micros(1);
+        let mut engine = Engine::new(Arc::new(plan), Mode::Drive, now, Wall::from_millis(0), 1);
+        engine.shift = Some(Shift::recovered(0, all_stable(&engine), now, Duration::ZERO));
+        engine
+    }
+
+    fn rolling_back(plan: &str) -> Engine {
+        let mut engine = stepping(plan);
+        engine.accept_rollback(&Person::keeper(), "test".into(), false, &mut Vec::new());
+        engine
+    }
+
+    /// Past the hold point of [`NODES`].
+    fn goes_on(engine: &mut Engine, how: How) {
+        engine.position = Some(0);
+        engine.current = engine.plan.steps[0].split;
+        let shift = engine.shift.as_mut().expect("a step under way");
+        (shift.step, shift.how) = (1, how);
+    }
+
+    fn held() -> Held {
+        Held { by: Person::keeper(), why: "test".into(), wall: Wall::from_millis(0), automatic: true }
+    }
+
+    /// What is found wrong with a write, and how many writes go out all the same.
+    fn check(engine: &mut Engine, direction: Direction, epoch: Epoch, setting: Setting) -> (String, usize) {
+        let mut out = vec![Effect::WriteSplit { id: EffectId(1), epoch, direction, setting, tag: None }];
+        engine.check_invariants(&mut out);
+        let writes = out.iter().filter(|effect| matches!(effect, Effect::WriteSplit { .. })).count();
+        (engine.violation.as_ref().map_or_else(String::new, Clean::to_string), writes)
+    }
+
+    #[test]
+    fn a_forward_write_that_breaks_a_rule_is_found_and_stays_here() {
+        type Break = fn(&mut Engine, &mut Setting);
+        let table: &[(&str, &str, Break)] = &[
+            ("", PERCENT, |_, _| {}),
+            ("", NODES, |_, _| {}),
+            ("", NODES, |engine, _| goes_on(engine, How::Pressed)),
+            ("", PERCENT, |engine, _| goes_on(engine, How::Automatic)),
+            ("a watching keeper wrote", PERCENT, |engine, _| engine.mode = Mode::Watch),
+            ("5: a write of a superseded epoch", PERCENT, |engine, _| engine.epoch.0 += 1),
+            ("2: a slot without", PERCENT, |_, setting| drop(setting.0.pop_first())),
+            ("2: a slot without", PERCENT, |_, setting| setting.0.values_mut().for_each(|weight| *weight = 100_001)),
+            ("2: a slot without", NODES, |_, setting| setting.0.values_mut().for_each(|weight| *weight = 257)),
+            ("2: weights that", PERCENT, |_, setting| setting.0.values_mut().for_each(|weight| *weight /= 2)),
+            ("2: weights that", NODES, |_, setting| {
+                setting.0.iter_mut().filter(|(slot, _)| slot.node == 1).for_each(|(_, weight)| *weight = 0);
+            }),
+            ("5: a forward write after a rollback", PERCENT, |engine, _| {
+                engine.accept_rollback(&Person::keeper(), "test".into(), false, &mut Vec::new());
+                engine.epoch = Epoch::default();
+            }),
+            ("8: a forward write under drift", PERCENT, |engine, setting| {
+                let (from, to) = (Split::ALL_STABLE, Split::ALL_CANDIDATE);
+                engine.drift = Some(Drift { from, to, setting: setting.clone(), since: engine.now, own: true });
+            }),
+            ("3: a forward write without", PERCENT, |engine, _| engine.journal_trouble = Some("disk full".into())),
+            ("4: a forward write that belongs to no step", PERCENT, |engine, _| engine.shift = None),
+            ("2: a forward write of more than one step", PERCENT, |engine, _| {
+                engine.shift.as_mut().expect("a step under way").step = 1;
+            }),
+            ("7: the keeper went past", NODES, |engine, _| goes_on(engine, How::Automatic)),
+        ];
+        for (words, plan, breaks) in table {
+            let mut engine = stepping(plan);
+            let mut setting = all_stable(&engine);
+            breaks(&mut engine, &mut setting);
+            let (found, sent) = check(&mut engine, Direction::Forward, Epoch::default(), setting.clone());
+            assert!(found.starts_with(words) && found.is_empty() == words.is_empty(), "{words}: {found}");
+            assert_eq!(sent, usize::from(words.is_empty()), "{words}");
+            // It does not go out later either.
+            let (again, sent) = check(&mut engine, Direction::Forward, Epoch::default(), setting);
+            assert_eq!((again, sent), (found, usize::from(words.is_empty())), "{words}");
         }
-        None
+    }
+
+    /// A rollback is never held up: what is wrong with it is said, and it goes out.
+    #[test]
+    fn a_write_back_that_breaks_a_rule_is_found_and_goes_out() {
+        type Break = fn(&mut Engine, &mut Setting);
+        let table: &[(&str, Break)] = &[
+            ("", |_, _| {}),
+            ("2: a write back without an accepted rollback", |engine, _| engine.rollback = None),
+            ("2: a rollback that leaves the candidate weight", |engine, setting| {
+                let all = engine.layout.slots.iter().map(|(slot, _)| slot.clone());
+                setting.0.extend(all.filter(|slot| slot.name == "blue2").map(|slot| (slot, 1)));
+            }),
+            ("5: something goes forward or holds", |engine, _| engine.held = Some(held())),
+            ("5: something goes forward or holds", |engine, setting| {
+                engine.shift = Some(Shift::recovered(0, setting.clone(), engine.now, Duration::ZERO));
+            }),
+        ];
+        for (words, breaks) in table {
+            let mut engine = rolling_back(NODES);
+            let mut setting = all_stable(&engine);
+            breaks(&mut engine, &mut setting);
+            let epoch = engine.epoch;
+            let (found, sent) = check(&mut engine, Direction::Back, epoch, setting);
+            assert!(found.starts_with(words) && found.is_empty() == words.is_empty(), "{words}: {found}");
+            assert_eq!(sent, 1, "{words}");
+        }
+        let mut engine = rolling_back(NODES);
+        engine.mode = Mode::Watch;
+        let (setting, epoch) = (all_stable(&engine), engine.epoch);
+        assert_eq!(check(&mut engine, Direction::Back, epoch, setting).1, 0, "a keeper that watches has no write path");
     }
 }

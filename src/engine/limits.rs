@@ -68,11 +68,14 @@ impl Engine {
         self.forward_began && self.shift.is_none() && self.current.seen_from(role) > Split::ALL_STABLE
     }
 
-    /// Whether a limit may stop what is going on. Whoever overrides has seen the limit and goes over it: it holds
-    /// again once the step is reached.
+    /// Whether a limit may stop what is going on.
     fn can_be_held(&self) -> bool {
-        let overridden = self.shift.as_ref().is_some_and(|shift| shift.how == How::Overridden);
-        matches!(self.phase(), Phase::Shifting | Phase::Baking) && !overridden
+        matches!(self.phase(), Phase::Shifting | Phase::Baking) && !self.is_overridden()
+    }
+
+    /// Whoever overrides has seen the limits and goes over them: they hold again once the step is reached.
+    fn is_overridden(&self) -> bool {
+        self.shift.as_ref().is_some_and(|shift| shift.how == How::Overridden)
     }
 
     fn blind_holds(&self) -> bool {
@@ -118,6 +121,7 @@ impl Engine {
             }
             Level::RollBack => match self.automatic_rollback_refused() {
                 None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, out),
+                Some(_) if self.is_overridden() => {}
                 Some(why) => {
                     let text = format!("{words}; no automatic rollback: {why}");
                     self.hold(&Person::keeper(), text, true, out);

@@ -16,8 +16,6 @@ impl Engine {
         engine.entry_number = entries.last().map_or(0, |entry| entry.number);
         let kept = entries.len().saturating_sub(LOG_LINES_MAX);
         engine.log = entries[kept..].iter().cloned().collect();
-        // Effects of the new process must never be mistaken for the old one's.
-        engine.next_effect = engine.entry_number * 4;
         if engine.rollback.is_none() && !engine.ended {
             engine.held = Some(Held {
                 by: Person::keeper(),

@@ -163,6 +163,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_usual_is_the_middle_one_of_what_is_known() {
+        let points = [Some(3.0), None, Some(1.0), Some(2.0), Some(9.0), Some(4.0)];
+        assert_eq!(median(&points.into()), Some(3.0));
+        assert_eq!(median(&[None].into()), None);
+    }
+
+    #[test]
     fn each_second_has_one_point_and_a_late_look_leaves_no_gap() {
         let series = drawn([(1000, Some(0.1)), (1400, Some(0.9)), (2950, Some(0.2)), (4010, Some(0.3)), (7000, None)]);
         let points: Vec<_> = series.of(Role::Stable, true).seconds.iter().copied().collect();

@@ -324,6 +324,70 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_even_when_all_of_them_say_the_same() {
+        let even = |nodes: [Option<f64>; 2]| Configured { share: 0.1, nodes: nodes.to_vec() }.is_even();
+        assert!(even([Some(0.1), Some(0.1)]) && even([Some(0.1004), Some(0.0996)]), "to a tenth of a percent");
+        assert!(!even([Some(0.1), Some(0.101)]) && !even([Some(0.099), Some(0.1)]));
+        assert!(!even([Some(0.1), None]), "what nobody could read is not even");
+    }
+
+    /// A node whose weights are all zero serves nobody: that is neither 0 % nor 100 %.
+    #[test]
+    fn weights_of_zero_make_no_share() {
+        let layout = layout(2, 1);
+        let mut nobody = all_stable(&layout, &Setting::default());
+        nobody.0.values_mut().for_each(|weight| *weight = 0);
+        assert_eq!(configured(&layout, &state(&layout, &nobody, &[])), None);
+        assert_eq!(by_weight(&layout, &nobody), None);
+        // And the way back from there is everything on stable, as nothing tells how it was.
+        let back = all_stable(&layout, &nobody);
+        assert_eq!(back.0.values().copied().collect::<Vec<_>>(), [0, 256, 256], "{back}");
+    }
+
+    #[test]
+    fn a_sliver_of_weight_is_not_nothing() {
+        let layout = layout(12, 1);
+        let mut setting = all_stable(&layout, &Setting::default());
+        assert_eq!(by_weight(&layout, &setting), Some(Split::ALL_STABLE));
+        setting.0.insert(Slot { node: 0, name: "c0".into() }, 1);
+        assert_eq!(by_weight(&layout, &setting), Split::from_permille(1), "1 of 3073");
+    }
+
+    /// Within a fifth of the step it is set; beyond it the plan would say one thing and the balancer do another.
+    #[test]
+    fn a_step_may_be_off_by_a_fifth_of_itself() {
+        let split = Split::from_permille(10).expect("in range");
+        let try_with = |candidates| {
+            let layout = layout(1, candidates);
+            let before = all_stable(&layout, &Setting::default());
+            setting_for(&layout, split, &state(&layout, &before, &[]), &before)
+        };
+        assert!(try_with(3).is_ok(), "3 of 259 are 1.16 %");
+        assert!(try_with(4).is_err(), "4 of 260 are 1.54 %");
+    }
+
+    #[test]
+    fn a_drained_server_that_is_up_serves_nobody() {
+        let layout = layout(2, 1);
+        let slot = |name: &str| Slot { node: 0, name: name.into() };
+        let before = Setting([(slot("s0"), 100), (slot("s1"), 0), (slot("c0"), 0)].into());
+        let split = Split::from_permille(250).expect("in range");
+        let refused = setting_for(&layout, split, &state(&layout, &before, &["s0"]), &before);
+        assert_eq!(refused, Err("lb: no stable server is up".into()));
+    }
+
+    #[test]
+    fn the_smallest_server_is_not_rounded_away() {
+        let layout = layout(2, 1);
+        let mut before = all_stable(&layout, &Setting::default());
+        let small = Slot { node: 0, name: "s1".into() };
+        before.0.insert(small.clone(), 1);
+        let split = Split::from_permille(900).expect("in range");
+        let setting = setting_for(&layout, split, &state(&layout, &before, &[]), &before).expect("reachable");
+        assert_eq!(setting.0[&small], 1, "{setting}");
+    }
+
+    #[test]
     fn both_sides_are_never_at_zero() {
         let layout = layout(2, 2);
         let before = all_stable(&layout, &Setting::default());

@@ -136,9 +136,11 @@ impl Engine {
         if self.now.since(*at) > limits.stale {
             return Reading::absent(Absence::Stale(self.now.since(*at)), *at);
         }
+        // A fresh answer is of now; silence after one proves nothing.
+        let until = if self.now.since(*at) <= limits.late { self.now } else { *at };
         let value = match (health, state.failing_since) {
             (Health::Unknown(why), _) => Err(Absence::Unreachable(why.clone())),
-            (Health::Failing(_), Some(since)) => Ok(self.now.since(since).as_secs_f64()),
+            (Health::Failing(_), Some(since)) => Ok(until.since(since).as_secs_f64()),
             (Health::Healthy | Health::Failing(_), _) => Ok(0.0),
         };
         Reading { value, at: *at, requests: None }
@@ -444,7 +446,7 @@ impl Engine {
     /// `too few requests: 2 700 more, about 4 min`.
     pub(super) fn too_few_words(&self, subject: &Subject, have: u64, need: u64) -> String {
         let more = need.saturating_sub(have);
-        let rate = self.read(&Subject { signal: Signal::RequestRate, minimum_requests: 0, ..subject.clone() }).value;
+        let rate = self.read(&Subject { signal: Signal::RequestRate, ..subject.clone() }).value;
         match rate {
             Ok(rate) if rate > 0.0 => {
                 let fits = rate * subject.window.as_secs_f64() >= need as f64;
@@ -514,10 +516,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn samples_are_kept_for_their_window_and_no_more_than_their_limit() {
+        let mut sampling = Sampling::default();
+        let mut push = |ms: u64| {
+            sampling.push(Mono::from_micros(ms * 1000), Samples::default());
+            sampling.batches.len()
+        };
+        assert_eq!((push(0), push(60_000), push(60_001)), (1, 2, 2), "a minute, and not longer");
+        assert_eq!(push(200_000), 1);
+        let last = (1..1_000).map(|n| push(200_000 + n)).last();
+        assert_eq!(last, Some(SAMPLE_BATCHES_MAX));
+    }
+
+    #[test]
     fn wilson_matches_the_published_example() {
         // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662.
         let (low, high) = wilson(81, 263).expect("samples");
         assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5, "{low} {high}");
+        // And 1 of 10, where the interval is far from symmetric: 0.0179 to 0.4042.
+        let (low, high) = wilson(1, 10).expect("samples");
+        assert!((low - 0.0179).abs() < 5e-5 && (high - 0.4042).abs() < 5e-5, "{low} {high}");
         assert_eq!(wilson(0, 0), None);
         let (low, _) = wilson(0, 10).expect("samples");
         assert!(low.abs() < 1e-9);

@@ -366,6 +366,9 @@ fn quantile(buckets: &[(f64, f64)], q: f64) -> Result<f64, Absence> {
     if bound.is_finite() {
         return Err(Absence::Unreadable("the histogram has no +Inf bucket".into()));
     }
+    if buckets.iter().any(|(_, count)| !count.is_finite()) {
+        return Err(Absence::NotANumber);
+    }
     if *total <= 0.0 {
         return Err(Absence::NoRequests);
     }
@@ -376,9 +379,8 @@ fn quantile(buckets: &[(f64, f64)], q: f64) -> Result<f64, Absence> {
     if upper.is_infinite() {
         return Err(Absence::AboveBuckets(lower));
     }
-    let inside = count - below;
-    let part = if inside > 0.0 { (rank - below) / inside } else { 1.0 };
-    Ok(lower + (upper - lower) * part)
+    // This bucket is the first to reach the rank, so that it holds something.
+    Ok(lower + (upper - lower) * (rank - below) / (count - below))
 }
 
 /// A value against a limit, in three values.
@@ -403,133 +405,4 @@ pub fn compare(value: &Result<f64, Absence>, limit: f64) -> Compared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> Mono {
-        Mono::from_micros((seconds + 1000) * 1_000_000)
-    }
-
-    fn scrape(requests: f64, errors: f64) -> Scrape {
-        let buckets = vec![(0.1, requests * 0.5), (0.2, requests * 0.99), (f64::INFINITY, requests)];
-        Scrape { requests: Some(requests), errors, buckets, gauges: vec![] }
-    }
-
-    fn subject(signal: Signal, minimum_requests: u64) -> Subject {
-        Subject { signal, role: crate::domain::Role::Candidate, window: Duration::from_secs(10), minimum_requests }
-    }
-
-    fn metrics() -> Metrics {
-        let requests =
-            crate::plan::RequestsMetric { metric: "r".into(), status_label: "s".into(), errors: "5..".into() };
-        Metrics { requests, latency: Some("l".into()), labels: vec![], gauges: vec![], window: Duration::from_secs(10) }
-    }
-
-    fn read(instances: &Instances, signal: Signal, minimum: u64, now: Mono) -> Reading {
-        instances.reading(&subject(signal, minimum), &metrics(), now, Freshness::of(Duration::from_secs(1)))
-    }
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    #[test]
-    fn a_ratio_is_errors_over_requests_and_survives_a_reset() {
-        let mut instances = Instances::new(1);
-        for (second, requests, errors) in [(0, 1000.0, 10.0), (1, 1100.0, 11.0), (2, 50.0, 4.0)] {
-            instances.push(0, at(second), Ok(scrape(requests, errors)), HOUR);
-        }
-        let reading = read(&instances, Signal::ErrorRatio, 1, at(2));
-        assert_eq!(reading.requests, Some(150));
-        assert!((reading.value.expect("known") - 5.0 / 150.0).abs() < 1e-9);
-        assert!((read(&instances, Signal::RequestRate, 0, at(2)).value.expect("known") - 75.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_past_is_never_counted_as_now() {
-        // A million good requests long ago; now half of a hundred a second fail. A scrape lacks the family, or a
-        // series of it.
-        for hole in [None, Some(scrape(1000.0, 0.0))] {
-            let mut instances = Instances::new(1);
-            for second in 0..8 {
-                let now = f64::from(second);
-                let whole = scrape(1e6 + now * 100.0, now * 50.0);
-                let lacking = hole.clone().unwrap_or(Scrape { requests: None, buckets: vec![], ..whole.clone() });
-                let seen = if second == 3 { lacking } else { whole };
-                instances.push(0, at(second as u64), Ok(seen), HOUR);
-            }
-            let reading = read(&instances, Signal::ErrorRatio, 1, at(7));
-            match reading.value {
-                Ok(ratio) => assert!((ratio - 0.5).abs() < 0.01, "{ratio} of {:?}", reading.requests),
-                Err(why) => assert!(hole.is_some(), "{why}"),
-            }
-            assert!(reading.requests.is_none_or(|requests| requests < 1000), "{:?}", reading.requests);
-        }
-    }
-
-    #[test]
-    fn counters_that_go_down_again_and_again_are_not_one_process() {
-        let mut instances = Instances::new(1);
-        for second in 0..8_u32 {
-            let (a, b) = (scrape(f64::from(second) * 10.0, 0.0), scrape(5000.0 + f64::from(second) * 10.0, 9.0));
-            instances.push(0, at(u64::from(second)), Ok(if second % 2 == 0 { a } else { b }), HOUR);
-        }
-        let value = read(&instances, Signal::ErrorRatio, 1, at(7)).value;
-        assert!(matches!(value, Err(Absence::Unreadable(_))), "{value:?}");
-    }
-
-    #[test]
-    fn an_instance_without_a_histogram_is_not_left_out_of_the_percentile() {
-        for bare in [0, 1] {
-            let mut instances = Instances::new(2);
-            for second in 0..3 {
-                for instance in 0..2 {
-                    let mut scrape = scrape(second as f64 * 100.0, 0.0);
-                    scrape.buckets.retain(|_| instance != bare);
-                    instances.push(instance, at(second), Ok(scrape), HOUR);
-                }
-            }
-            let value = read(&instances, Signal::Latency(Percentile::P99), 1, at(2)).value;
-            assert!(matches!(value, Err(Absence::Missing(_))), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn one_missing_instance_makes_the_sum_unknown() {
-        let mut instances = Instances::new(2);
-        for second in 0..3 {
-            instances.push(0, at(second), Ok(scrape(second as f64 * 100.0, 0.0)), HOUR);
-        }
-        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(2)).value, Err(Absence::NotYet));
-        let refused = Absence::Refused("b:1".into());
-        instances.push(1, at(2), Err(refused.clone()), HOUR);
-        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(2)).value, Err(refused));
-    }
-
-    #[test]
-    fn absence_has_its_own_name_each_time() {
-        let mut instances = Instances::new(1);
-        for second in 0..3 {
-            instances.push(0, at(second), Ok(scrape(second as f64 * 10.0, 0.0)), HOUR);
-        }
-        assert_eq!(
-            read(&instances, Signal::ErrorRatio, 300, at(2)).value,
-            Err(Absence::TooFew { have: 20, need: 300 })
-        );
-        assert_eq!(read(&instances, Signal::ErrorRatio, 1, at(60)).value, Err(Absence::Stale(Duration::from_secs(58))));
-        let mut idle = Instances::new(1);
-        for second in 0..3 {
-            idle.push(0, at(second), Ok(scrape(7.0, 0.0)), HOUR);
-        }
-        assert_eq!(read(&idle, Signal::ErrorRatio, 1, at(2)).value, Err(Absence::NoRequests));
-    }
-
-    #[test]
-    fn percentiles_interpolate_and_stop_at_the_last_bucket() {
-        let buckets = [(0.1, 50.0), (0.2, 99.0), (f64::INFINITY, 100.0)];
-        assert!((quantile(&buckets, 0.5).expect("known") - 0.1).abs() < 1e-9);
-        assert!((quantile(&buckets, 0.99).expect("known") - 0.2).abs() < 1e-9);
-        assert_eq!(quantile(&buckets, 0.999), Err(Absence::AboveBuckets(0.2)));
-        assert_eq!(compare(&Err(Absence::AboveBuckets(0.2)), 0.15), Compared::Over);
-        assert_eq!(compare(&Err(Absence::AboveBuckets(0.2)), 0.5), Compared::Unknown);
-        assert_eq!(compare(&Ok(f64::NAN), 0.5), Compared::Unknown);
-    }
-}
+mod tests;

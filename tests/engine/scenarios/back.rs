@@ -2,11 +2,14 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{HTTP, MANUAL, NODES, Sections};
-use crate::engine::rig::{Disk, Rig};
+use crate::engine::rig::{Disk, Rig, Scraping, Turn};
 use crate::engine::script::Act::*;
 use crate::engine::script::{does, play, story};
-use warroom::domain::Role;
-use warroom::engine::{Answer, Command, Direction, Event, Mode, Phase, RollbackState};
+use std::collections::BTreeSet;
+use warroom::domain::{Absence, Epoch, Role};
+use warroom::engine::{
+    Answer, Command, Direction, Effect, Event, Fact, Health, Mode, Outcome, OutcomeKind, Phase, RollbackState,
+};
 
 /// Invariant 6: accepted in every phase that has a write path, and always to the very end.
 #[test]
@@ -105,6 +108,17 @@ fn once_accepted_nothing_goes_forward_and_asking_again_says_since_when() {
 }
 
 #[test]
+fn a_reason_is_written_down_and_none_is_said_to_be_missing() {
+    for (reason, words) in
+        [(Some("P99 doubled"), ": P99 doubled"), (Some(" "), "no reason given yet"), (None, "no reason")]
+    {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.ask_for("alice", Command::Rollback { reason: reason.map(Into::into), typed: None });
+        assert!(rig.said(words) && rig.said("alice rolls back to BLUE v1"), "{}", story(&rig));
+    }
+}
+
+#[test]
 fn confirmed_only_after_reads_that_span_the_window() {
     let mut rig = Rig::at_first_step(&MANUAL);
     rig.roll_back("alice", None);
@@ -177,9 +191,152 @@ fn it_never_gives_up() {
     rig.wait(3_600_000);
     let in_an_hour = rig.sent(Direction::Back);
     assert!((1_700..=4_000).contains(&in_an_hour), "about one in two seconds: {in_an_hour}");
+    let told = rig.lines().filter(|line| line.text.as_str().contains("rollback attempt")).count();
+    assert_eq!(told, 1, "the same reason is told once");
+    // From the first doublings on half of each pause is chance, so that several keepers do not beat in step.
+    let sends = |turn: &&Turn| turn.effects.iter().any(|effect| matches!(effect, Effect::WriteSplit { .. }));
+    let at: Vec<_> = rig.turns.iter().filter(sends).map(|turn| turn.at).collect();
+    let pauses: Vec<_> = at.windows(2).skip(10).map(|two| two[1].since(two[0]).as_millis()).collect();
+    assert!(pauses.iter().all(|pause| (1_000..2_100).contains(pause)), "{pauses:?}");
+    let short = pauses.iter().filter(|pause| **pause < 1_500).count();
+    assert!((pauses.len() / 3..pauses.len() * 2 / 3).contains(&short), "{short} of {}", pauses.len());
     rig.balancer.usual = Fate::Fine;
     rig.wait(10_000);
     assert_eq!(rig.engine.phase(), Phase::RolledBack);
+}
+
+/// A balancer that says yes and cannot be read may have done nothing.
+#[test]
+fn what_was_accepted_and_never_seen_is_sent_again() {
+    for usual in [Fate::Ignored, Fate::Slow(900)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.balancer.usual = usual;
+        rig.balancer.dark.insert(0);
+        rig.roll_back("alice", None);
+        rig.wait(10_000);
+        let sent = rig.sent(Direction::Back);
+        assert!((4..=9).contains(&sent), "{usual:?}: {sent} attempts in ten seconds\n{}", story(&rig));
+        // Each attempt is waited for, and then a little.
+        let ended = |turn: &Turn| matches!(&turn.event, Event::Ended(Outcome { result: OutcomeKind::Written(_), .. }));
+        let sends = |turn: &Turn| turn.effects.iter().any(|effect| matches!(effect, Effect::WriteSplit { .. }));
+        let ends: Vec<_> = rig.turns.iter().filter(|turn| ended(turn)).skip(1).map(|turn| turn.at).collect();
+        let starts: Vec<_> = rig.turns.iter().filter(|turn| sends(turn)).skip(2).map(|turn| turn.at).collect();
+        for (end, next) in ends.iter().zip(starts) {
+            assert!(next.since(*end).as_millis() >= 50 && next > *end, "{usual:?}: {end:?} then {next:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_seen_is_not_sent_again_because_nobody_can_read() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    rig.balancer.dark.insert(0);
+    rig.wait(20_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RollingBack, 1), "{}", story(&rig));
+}
+
+/// A refused attempt is repeated after a look; a look that fails, or does not end, holds nothing up.
+#[test]
+fn neither_failing_nor_hanging_reads_hold_a_repeat_up() {
+    for (read_takes, at_least) in [(10_000, 5), (600_000_000, 4)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.balancer.usual = Fate::Refused;
+        rig.balancer.dark.insert(0);
+        rig.read_takes = read_takes;
+        rig.roll_back("alice", None);
+        rig.wait(4_500);
+        let sent = rig.sent(Direction::Back);
+        assert!(sent >= at_least, "reads of {read_takes} us: {sent} attempts\n{}", story(&rig));
+    }
+}
+
+/// What is read while an attempt is under way is its own half-way state, or what was there before.
+#[test]
+fn an_attempt_under_way_is_not_judged() {
+    for read_takes in [10_000, 100_000, 200_000, 400_000] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.read_takes = read_takes;
+        rig.next_fates(&[Fate::Slow(900)]);
+        rig.roll_back("alice", None);
+        rig.wait(8_000);
+        let after = (rig.engine.phase(), rig.sent(Direction::Back));
+        assert_eq!(after, (Phase::RolledBack, 1), "reads of {read_takes} us\n{}", story(&rig));
+    }
+}
+
+/// What the keeper's tasks still have in hand belongs to an earlier epoch.
+#[test]
+fn a_rollback_begins_an_epoch_also_after_a_restart() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.next_fates(&[Fate::Lost, Fate::Lost]);
+    rig.roll_back("alice", None);
+    rig.wait(100);
+    rig.crash();
+    rig.wait(10_000);
+    let effects = rig.turns.iter().flat_map(|turn| &turn.effects);
+    let epochs: Vec<_> = effects
+        .filter_map(|effect| match effect {
+            Effect::WriteSplit { direction, epoch, .. } => Some((*direction, *epoch)),
+            Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Rehearse { .. } | Effect::Stop => None,
+        })
+        .collect();
+    let (_, forward) = epochs[0];
+    let back = epochs.iter().filter(|(direction, _)| *direction == Direction::Back);
+    assert!(epochs.len() >= 3 && back.clone().count() == epochs.len() - 1, "{epochs:?}");
+    assert!(back.into_iter().all(|(_, epoch)| *epoch > forward), "{epochs:?}");
+}
+
+#[test]
+fn a_balancer_that_is_back_is_read_at_the_plans_pace() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(8_000);
+    let reads = |rig: &Rig| {
+        let effects = rig.turns.iter().flat_map(|turn| &turn.effects);
+        effects.filter(|effect| matches!(effect, Effect::ReadSplit { .. })).count()
+    };
+    let before = reads(&rig);
+    rig.wait(10_000);
+    let lately = reads(&rig) - before;
+    assert!((9..=11).contains(&lately), "once a second: {lately}");
+}
+
+/// What was decided in the turn of a rollback and has not left yet does not leave, and no line of it is lost.
+#[test]
+fn a_write_of_the_very_turn_of_a_rollback_stays_here() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
+    rig.wait(4_000);
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(7_900);
+    assert!(rig.said("no automatic rollback: BLUE v1 is not ready"), "{}", story(&rig));
+    rig.disk = Disk::Slow(10_000);
+    rig.override_with("alice", "checkout", "a known client");
+    let intent = rig.turns.last().unwrap().effects.iter().find_map(|effect| match effect {
+        Effect::Journal { id, entry } if matches!(entry.fact, Fact::Intent { .. }) => Some(*id),
+        Effect::Journal { .. }
+        | Effect::WriteSplit { .. }
+        | Effect::ReadSplit { .. }
+        | Effect::Rehearse { .. }
+        | Effect::Stop => None,
+    });
+    // Stable can take the traffic again just after the limits were looked at; the next look is the turn in which the
+    // intent comes back from the disk.
+    rig.worlds[Role::Stable].health = Some(Health::Healthy);
+    rig.wait(355);
+    let result = OutcomeKind::Journaled(Ok(()));
+    rig.feed(Event::Ended(Outcome { id: intent.expect("an intent"), epoch: Epoch::default(), result }));
+    let effects = &rig.turns.last().unwrap().effects;
+    let accepts = |effect: &Effect| matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }));
+    assert!(effects.iter().any(accepts), "{effects:?}\n{}", story(&rig));
+    assert_eq!(rig.engine.snapshot().violation, None, "the last net was not needed");
+    assert_eq!(rig.sent(Direction::Forward), 1, "{}", story(&rig));
+    let numbers: BTreeSet<u64> = rig.lines().map(|line| line.number).collect();
+    assert_eq!(numbers.len() as u64, *numbers.last().unwrap(), "a line is lost\n{}", story(&rig));
+    rig.wait(20_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Forward)), (Phase::RolledBack, 1), "{}", story(&rig));
 }
 
 #[test]
@@ -298,6 +455,43 @@ fn new_traffic_back_is_not_yet_rolled_back() {
     );
 }
 
+/// What it was asked for before it had a share, a quarter more and one a second, is what it may still be asked for.
+#[test]
+fn the_candidate_is_empty_when_it_has_no_more_than_before() {
+    for (rate, phase) in [(10.9, Phase::RolledBack), (11.2, Phase::NewTrafficBack)] {
+        let mut rig = Rig::new(&MANUAL);
+        rig.worlds[Role::Candidate].own_rate = 8.0;
+        rig.come("alice");
+        rig.wait(7_000);
+        rig.advance("alice");
+        rig.wait(7_000);
+        rig.worlds[Role::Candidate].own_rate = rate;
+        rig.roll_back("alice", None);
+        rig.wait(15_000);
+        assert_eq!(rig.engine.phase(), phase, "{rate} a second\n{}", story(&rig));
+    }
+}
+
+/// A candidate that listens no more serves nobody; of one that does not answer nobody knows.
+#[test]
+fn what_refuses_connections_has_no_requests_left() {
+    let refused = Absence::Refused("connection refused".into());
+    for (why, phase) in [(refused, Phase::RolledBack), (Absence::Unreachable("timeout".into()), Phase::NewTrafficBack)]
+    {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.worlds[Role::Candidate].own_rate = 50.0;
+        rig.roll_back("alice", None);
+        rig.wait(9_000);
+        assert_eq!(rig.engine.phase(), Phase::NewTrafficBack);
+        let still = |rig: &Rig| rig.engine.snapshot().split.still_on_candidate;
+        assert!(still(&rig).is_some_and(|rate| (rate - 50.0).abs() < 1.0), "{:?}", still(&rig));
+        rig.worlds[Role::Candidate].scraping = Scraping::Fails(why);
+        rig.wait(30_000);
+        assert_eq!(rig.engine.phase(), phase, "{}", story(&rig));
+        assert_eq!(still(&rig), (phase == Phase::RolledBack).then_some(0.0));
+    }
+}
+
 #[test]
 fn a_tombstone_is_followed() {
     let mut rig = Rig::at_first_step(&MANUAL);
@@ -346,7 +540,7 @@ fn a_read_from_before_does_not_call_a_repeat_off() {
     let mut rig = Rig::ready(&MANUAL);
     rig.next_fates(&[Fate::Late(300), Fate::NotSent]);
     rig.read_takes = 60_000;
-    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, warroom::engine::Effect::ReadSplit { .. })) {
+    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, Effect::ReadSplit { .. })) {
         rig.wait(10);
     }
     // The read under way saw 0 % and ends after the first attempt has failed; then nothing can be read.
@@ -367,4 +561,19 @@ fn without_lateness_one_read_confirms() {
     rig.roll_back("alice", None);
     rig.wait(2_000);
     assert!(rig.said("rollback confirmed +0.0 s"), "{}", story(&rig));
+}
+
+/// But not while a forward write is under way that may still land: its attempt has a time of its own.
+#[test]
+fn a_forward_write_under_way_is_waited_for_also_without_lateness() {
+    let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"0s\"").into_boxed_str());
+    let mut rig = Rig::ready(&Sections { traffic, ..MANUAL });
+    rig.next_fates(&[Fate::Late(800)]);
+    rig.advance("alice");
+    rig.wait(5);
+    rig.roll_back("alice", None);
+    rig.wait(700);
+    assert!(rig.said("candidate 0% read back") && !rig.said("rollback confirmed"), "{}", story(&rig));
+    rig.wait(4_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
 }

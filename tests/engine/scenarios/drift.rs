@@ -1,10 +1,11 @@
 //! Somebody else moves the split while the run goes on: shown, frozen, never fought.
 
-use crate::engine::balancer::split;
+use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
 use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, story};
+use warroom::domain::Role;
 use warroom::engine::{Answer, Command, Phase};
 
 #[test]
@@ -29,6 +30,64 @@ fn drift_freezes_and_is_never_fought() {
             Refused("drift"),
             Complete("alice"),
             Refused("towards the candidate"),
+            Sent(1, 0),
+        ],
+    );
+}
+
+/// Each other hand is told once, however often it is read.
+#[test]
+fn every_drift_is_told_once() {
+    let rig = play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Adopt("alice"),
+            Refused("nothing to adopt"),
+            Foreign(300),
+            Wait(5_000),
+            Foreign(400),
+            Wait(5_000),
+            Said("DRIFT: candidate 0% → 40%"),
+        ],
+    );
+    assert_eq!(rig.lines().filter(|line| line.text.as_str().contains("DRIFT")).count(), 2, "{}", story(&rig));
+}
+
+/// A write under way explains itself and what was before, and nothing else.
+#[test]
+fn another_hand_during_a_write_is_drift_at_once() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Next(&[Fate::Late(4_000)]),
+            Advance("alice"),
+            Wait(500),
+            Foreign(300),
+            Wait(600),
+            Is(Phase::Shifting),
+            Said("DRIFT: candidate 0% → 30%, changed by somebody else"),
+        ],
+    );
+}
+
+#[test]
+fn completing_is_refused_where_a_rollback_needs_the_typed_name() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(7_000),
+            Foreign(20),
+            Failing(Role::Stable),
+            Wait(4_000),
+            Complete("alice"),
+            Refused("use R, which asks for the name"),
             Sent(1, 0),
         ],
     );
@@ -60,6 +119,23 @@ fn adopting_goes_on_from_there_one_step_at_a_time() {
             Share(500),
         ],
     );
+}
+
+/// Somebody finished it by hand: the run may end there, after the last step's bake.
+#[test]
+fn a_whole_move_to_the_candidate_can_be_adopted() {
+    for plan in [MANUAL, NODES] {
+        let mut rig = Rig::at_first_step(&plan);
+        let all = split(&rig.balancer.layout, 1000);
+        rig.balancer.land(&all);
+        rig.wait(2_000);
+        let answer = rig.ask_for("alice", Command::Adopt);
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        rig.wait(3_000);
+        assert_eq!(rig.engine.phase(), Phase::Baking);
+        rig.wait(5_000);
+        assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    }
 }
 
 #[test]

@@ -178,6 +178,55 @@ fn a_rollback_before_the_first_read_is_sent_again_over_the_state_before_the_run(
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
 }
 
+/// The state before the run may be read only while the first attempt is under way; should it come back, it is the
+/// run's own. What somebody sets after that attempt is not, although it is the first that is read.
+#[test]
+fn the_state_before_the_run_is_what_was_there_before_the_first_attempt_ended() {
+    let mut rig = Rig::new(&MANUAL);
+    let before = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&before);
+    rig.read_takes = 100_000;
+    rig.come("alice");
+    rig.wait(10);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    assert_eq!(rig.balancer.share(), 0, "{}", story(&rig));
+    rig.balancer.land(&before);
+    rig.wait(12_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+
+    let mut rig = Rig::new(&MANUAL);
+    rig.balancer.land(&before);
+    rig.balancer.dark.insert(0);
+    rig.come("alice");
+    rig.wait(100);
+    rig.roll_back("alice", None);
+    // It has landed and is about to be answered and read.
+    rig.wait(30);
+    let foreign = split(&rig.balancer.layout, 400);
+    rig.balancer.land(&foreign);
+    rig.balancer.dark.clear();
+    rig.wait(5_000);
+    assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::Foreign, "{}", story(&rig));
+    assert_eq!(rig.balancer.share(), 400);
+}
+
+/// Each hand is told once, however often it is read.
+#[test]
+fn another_foreign_setting_is_told_too() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    for permille in [300, 400] {
+        let foreign = split(&rig.balancer.layout, permille);
+        rig.balancer.land(&foreign);
+        rig.wait(5_000);
+    }
+    let told: Vec<_> = rig.lines().filter(|line| line.text.as_str().contains("FOREIGN")).collect();
+    assert_eq!(told.len(), 2, "{}", story(&rig));
+    assert!(told[1].text.as_str().contains("40000"), "{told:?}");
+}
+
 /// The band offers "R rolls back" under drift. What the person saw when pressing it is not FOREIGN afterwards,
 /// least of all in a read from before the write could land.
 #[test]

@@ -1,10 +1,11 @@
 //! The way to the candidate: one step at a time, each written, read back and baked.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
-use crate::engine::rig::{Disk, Rig};
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, STEPS, Sections};
+use crate::engine::rig::{Disk, Rig, Scraping};
 use crate::engine::script::Act::*;
-use crate::engine::script::{Act, play, story};
+use crate::engine::script::{Act, does, play, story};
+use warroom::domain::Role;
 use warroom::engine::{Direction, Fact, Phase};
 
 #[test]
@@ -88,7 +89,7 @@ fn the_keeper_advances_by_itself_and_stops_at_a_hold_point() {
 
 #[test]
 fn without_the_driver_here_the_keeper_does_not_go_on() {
-    play(
+    let rig = play(
         &AUTOMATIC,
         &[
             Comes("alice"),
@@ -96,8 +97,13 @@ fn without_the_driver_here_the_keeper_does_not_go_on() {
             Wait(3_000),
             Advance("alice"),
             Wait(1_000),
+            Comes("carol"),
+            Leaves("carol"),
+            Said("carol left"),
+            Unsaid("waits for the driver"),
             Leaves("alice"),
             Said("automatic advance waits for the driver"),
+            Leaves("bob"),
             Wait(30_000),
             Share(100),
             Is(Phase::Baking),
@@ -106,6 +112,8 @@ fn without_the_driver_here_the_keeper_does_not_go_on() {
             Share(500),
         ],
     );
+    let told = rig.lines().filter(|line| line.text.as_str().contains("waits for the driver")).count();
+    assert_eq!(told, 1, "only the driver's leaving is that");
 }
 
 #[test]
@@ -346,12 +354,38 @@ fn hazard_17_a_jump_of_the_clock_holds() {
 fn time_nobody_looked_does_not_count_as_bake() {
     let mut rig = Rig::ready(&MANUAL);
     rig.advance("alice");
-    rig.wait(1_000);
+    rig.wait(4_000);
     let before = rig.engine.snapshot().bake.unwrap().0;
+    assert!(!before.is_zero());
     rig.freeze(4_000);
     let after = rig.engine.snapshot().bake.unwrap().0;
     assert_eq!(rig.engine.phase(), Phase::Baking, "a gap of less than five polls does not hold");
     assert_eq!(before, after);
+}
+
+/// A bake counts healthy time only: not what nobody could see, and not what somebody else set.
+#[test]
+fn a_bake_pauses_while_nobody_can_see() {
+    let silent = || Metrics(Role::Candidate, Scraping::Silent);
+    let unlimited = Sections { limits: "[[checks]]\nname = \"balancer\"\nkind = \"balancer\"\n", ..MANUAL };
+    for (plan, act, pauses) in [
+        (MANUAL, Foreign(300), true),
+        (MANUAL, Metrics(Role::Candidate, Scraping::Missing), true),
+        (unlimited, silent(), true),
+        (unlimited, Check(warroom::domain::Verdict::Pass), false),
+    ] {
+        let steps = STEPS.replacen("bake = \"5s\"", "bake = \"1m\"", 1);
+        let mut rig = Rig::ready(&Sections { steps: Box::leak(steps.into_boxed_str()), ..plan });
+        rig.advance("alice");
+        rig.wait(8_000);
+        does(&mut rig, &act);
+        // A silent feed is blind after five seconds.
+        rig.wait(7_000);
+        let before = rig.engine.snapshot().bake.unwrap().0;
+        rig.wait(10_000);
+        let baked = rig.engine.snapshot().bake.unwrap().0.saturating_sub(before);
+        assert!(!before.is_zero() && baked.is_zero() == pauses, "{act:?}: {before:?} + {baked:?}");
+    }
 }
 
 #[test]
@@ -403,6 +437,8 @@ fn waiting_for_a_balancer_that_cannot_be_read_does_not_spin() {
     rig.wait(30_000);
     assert_eq!(rig.engine.phase(), Phase::Shifting, "nobody knows where the write is");
     assert_eq!(rig.spins, 0, "next_wake named a time that had passed");
+    let told = rig.lines().filter(|line| line.text.as_str().contains("balancer cannot be read")).count();
+    assert_eq!(told, 1, "the same failure is told once");
 }
 
 /// `BalancerView::read_soon`: the next read begins as soon as none is under way.

@@ -1,11 +1,12 @@
 //! No reading is good by default: each way of not knowing locks forward, and says why.
 
-use crate::engine::plans::{LIMITS, MANUAL, Sections};
+use crate::engine::balancer::split;
+use crate::engine::plans::{LIMITS, MANUAL, STEPS, Sections};
 use crate::engine::rig::{Disk, Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, play, refusal, story};
 use warroom::domain::{Absence, Role, Verdict};
-use warroom::engine::{Answer, Command, Direction, Health, Phase};
+use warroom::engine::{Answer, Command, Direction, Event, Gate, Health, Phase};
 
 /// One way to be unsure at a baked step: what is done, the gate that closes, its words.
 struct Doubt {
@@ -16,6 +17,61 @@ struct Doubt {
 
 fn doubt(acts: &[Act], gate: &'static str, words: &'static str) -> Doubt {
     Doubt { acts: acts.to_vec(), gate, words }
+}
+
+fn gate(rig: &Rig, name: &str) -> Gate {
+    rig.engine.gates().into_iter().find(|gate| gate.name.as_str() == name).expect("a gate of this name")
+}
+
+#[test]
+fn a_gate_says_ok_or_how_old_its_knowledge_is() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    for name in ["balancer", "feed stable", "feed candidate"] {
+        assert_eq!(gate(&rig, name).detail.as_str(), "ok");
+    }
+    assert_eq!(gate(&rig, "bake").detail.as_str(), "5s met");
+    // A read that takes its time is no failure yet.
+    rig.read_takes = 60_000_000;
+    rig.wait(4_000);
+    let balancer = gate(&rig, "balancer");
+    assert!(!balancer.is_open() && balancer.detail.as_str().starts_with("read 3 s ago"), "{balancer:?}");
+}
+
+/// A limit on requests is idle only where there is no traffic to judge by; anywhere else no requests are unknown.
+#[test]
+fn a_limit_is_idle_only_without_a_share() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.worlds[Role::Candidate].own_rate = 0.0;
+    rig.come("alice");
+    rig.wait(7_000);
+    let limit = gate(&rig, "limit");
+    assert!(limit.is_open() && limit.detail.as_str().contains("idle before the first step"), "{limit:?}");
+
+    let limits = LIMITS.replacen("\"error_ratio\"", "\"error_ratio\"\nenvironment = \"stable\"", 1);
+    let mut rig = Rig::at_first_step(&Sections { limits: Box::leak(limits.into_boxed_str()), ..MANUAL });
+    // Nine tenths of the traffic should come, and none of it does.
+    rig.worlds[Role::Stable].own_rate = -180.0;
+    rig.wait(7_000);
+    let limit = gate(&rig, "limit");
+    assert!(!limit.is_open() && limit.detail.as_str().contains("no requests"), "{limit:?}");
+
+    rig.worlds[Role::Stable].own_rate = 0.0;
+    rig.wait(7_000);
+    rig.resume("alice");
+    for _ in 0..2 {
+        rig.wait(7_000);
+        rig.advance("alice");
+    }
+    rig.wait(7_000);
+    let limit = gate(&rig, "limit");
+    assert!(limit.is_open() && limit.detail.as_str().contains("idle without traffic"), "{limit:?}\n{}", story(&rig));
+    // Somebody gives stable a share again, which does not arrive.
+    let foreign = split(&rig.balancer.layout, 700);
+    rig.balancer.land(&foreign);
+    rig.worlds[Role::Stable].own_rate = -60.0;
+    rig.wait(3_000);
+    let limit = gate(&rig, "limit");
+    assert!(!limit.is_open() && limit.detail.as_str().contains("no requests"), "{limit:?}\n{}", story(&rig));
 }
 
 #[test]
@@ -70,12 +126,46 @@ fn too_few_requests_lock_without_holding_and_say_how_many_more() {
             Advance("alice"),
             Wait(20_000),
             Is(Phase::Baking),
-            Locked("limit", "too few requests"),
+            Locked("limit", "more, never at this rate in this window"),
             Advance("alice"),
             Refused("too few requests"),
             Unsaid("AUTO-HOLD"),
         ],
     );
+    // Twenty a second before the step and forty after it, in a window of a minute.
+    let limits = LIMITS.replace("minimum_requests = 20", "minimum_requests = 1000\nwindow = \"60s\"");
+    let mut rig = Rig::new(&Sections { limits: Box::leak(limits.into_boxed_str()), ..MANUAL });
+    rig.worlds[Role::Candidate].own_rate = 20.0;
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.advance("alice");
+    rig.wait(3_500);
+    // Counted are ten seconds: 7 * 20 + 3 * 40, 26 a second.
+    let limit = gate(&rig, "limit");
+    assert!(limit.detail.as_str().contains("too few requests: 740 more, about 28s"), "{limit:?}");
+    rig.worlds[Role::Candidate].own_rate = -20.0;
+    rig.wait(6_000);
+    let limit = gate(&rig, "limit");
+    assert!(limit.detail.as_str().ends_with("more"), "this rate comes from before: {limit:?}");
+}
+
+/// A step's own gate says what it asks for, and opens below it only.
+#[test]
+fn a_steps_own_gate_says_what_it_asks_for() {
+    let gates = "bake = \"5s\"\n[[steps.gates]]\nreading = \"memory\"\nbelow = \"50 %\"";
+    let steps: &'static str = Box::leak(STEPS.replacen("bake = \"5s\"", gates, 1).into_boxed_str());
+    let mut rig = Rig::at_first_step(&Sections { steps, ..MANUAL });
+    for (memory, words, open) in [
+        (Ok(0.5), "50.0%, must be < 50.0%", false),
+        (Err(Absence::Missing("memory_used".into())), "memory_used is not in the answer, must be < 50.0%", false),
+        (Ok(0.4), "40.0%, must be < 50.0%", true),
+    ] {
+        rig.worlds[Role::Candidate].memory = memory;
+        rig.wait(1_500);
+        let gate = gate(&rig, "memory CANDIDATE");
+        assert_eq!((gate.detail.as_str(), gate.is_open()), (words, open));
+        assert_eq!(matches!(rig.advance("alice"), Answer::Applied(_)), open, "{words}");
+    }
 }
 
 #[test]
@@ -94,9 +184,13 @@ fn a_check_that_is_no_longer_answered_locks_as_soon_as_it_is_late() {
     let mut rig = Rig::at_first_step(&MANUAL);
     rig.checks[0] = None;
     // Interval 2 s, timeout 1 s: later than 2 * 2 s + 1 s nothing that is on time can still come.
-    rig.wait(8_000);
-    let gate = rig.engine.gates().into_iter().find(|gate| gate.name.as_str() == "candidate health").unwrap();
-    assert!(!gate.is_open(), "an answer 8 s old to a question asked every 2 s: {gate:?}");
+    let answered = rig.turns.iter().rfind(|turn| matches!(turn.event, Event::CheckAnswered { .. })).unwrap().at;
+    rig.wait(5_000 - rig.now().since(answered).as_millis() as u64);
+    rig.feed(Event::Woke);
+    assert!(gate(&rig, "candidate health").is_open(), "an answer 5 s old may be the last that was on time");
+    rig.wait(1);
+    rig.feed(Event::Woke);
+    assert!(!gate(&rig, "candidate health").is_open(), "an answer older than 5 s to a question asked every 2 s");
 }
 
 #[test]

@@ -74,6 +74,12 @@ fn a_restart_in_foreign_still_sees_the_end() {
     rig.crash();
     rig.wait(2_000);
     assert_eq!((state(&rig), rig.balancer.share()), (RollbackState::Foreign, 300));
+    // Also when nobody can read the balancer any more.
+    rig.balancer.dark.insert(0);
+    rig.crash();
+    rig.wait(20_000);
+    assert_eq!((state(&rig), rig.balancer.share()), (RollbackState::Foreign, 300), "{}", story(&rig));
+    rig.balancer.dark.clear();
     let back = split(&rig.balancer.layout, 0);
     rig.balancer.land(&back);
     rig.wait(8_000);
@@ -95,6 +101,13 @@ fn a_resumed_rollback_looks_before_it_writes() {
         rig.wait(10_000);
         assert_eq!((rig.sent(Direction::Back), rig.balancer.share()), (sent, 1000), "{}", story(&rig));
         assert_eq!(state(&rig), RollbackState::Foreign);
+        // Once confirmed, it waits for that look for as long as it takes.
+        if waited == 8_000 {
+            rig.balancer.dark.insert(0);
+            rig.restart_from(&entries);
+            rig.wait(60_000);
+            assert_eq!((rig.sent(Direction::Back), rig.balancer.share()), (sent, 1000), "{}", story(&rig));
+        }
     }
 }
 
@@ -130,6 +143,13 @@ fn a_hand_on_a_living_node_is_not_fought_because_another_is_dead() {
     let sent = rig.sent(Direction::Back);
     rig.wait(10_000);
     assert_eq!(rig.sent(Direction::Back), sent);
+    // Once the hand is gone from where it was, the dead node is written to again.
+    set(&mut rig, |node, name| (node == 1 && name == "g1").then_some(0));
+    rig.wait(3_000);
+    assert_ne!(state(&rig), RollbackState::Foreign, "{}", story(&rig));
+    assert!(rig.sent(Direction::Back) > sent, "{}", story(&rig));
+    set(&mut rig, |node, name| (node == 1 && name == "g1").then_some(33));
+    rig.wait(3_000);
     // And such a run can be ended, because its rollback cannot end by itself.
     let answer = rig.ask_for("alice", Command::End);
     assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
@@ -178,15 +198,25 @@ fn silence_after_one_failing_answer_does_not_roll_back() {
         [[guardrails]]
         reading = "unhealthy_for"
         roll_back = "4s"
+        for = "0s"
         absent = "hold"
     "#;
+    // The probe says that it got no answer, or hangs itself and says nothing.
+    for silence in [Some(Health::Unknown("timeout".into())), None] {
+        let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+        rig.worlds[Role::Candidate].health = Some(Health::Failing("503".into()));
+        rig.wait(1_000);
+        rig.worlds[Role::Candidate].health = silence;
+        rig.wait(30_000);
+        assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+        assert_eq!(rig.sent(Direction::Back), 0);
+    }
     let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
     rig.worlds[Role::Candidate].health = Some(Health::Failing("503".into()));
+    rig.wait(3_900);
+    assert_eq!(rig.sent(Direction::Back), 0, "not yet over 4 s\n{}", story(&rig));
     rig.wait(1_000);
-    rig.worlds[Role::Candidate].health = Some(Health::Unknown("timeout".into()));
-    rig.wait(30_000);
-    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
-    assert_eq!(rig.sent(Direction::Back), 0);
+    assert_eq!(rig.sent(Direction::Back), 1, "{}", story(&rig));
 }
 
 /// Somebody else moved the traffic: the keeper says what it would do, and leaves it to people.

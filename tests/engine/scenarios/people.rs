@@ -7,7 +7,7 @@ use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
 use std::time::Duration;
 use warroom::domain::{Person, Rights};
-use warroom::engine::{Answer, Command, Direction, Phase};
+use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Phase};
 
 /// The second step needs an approval.
 fn with_approval() -> Sections {
@@ -202,6 +202,23 @@ fn the_same_command_twice_is_once() {
     assert_eq!(rig.request(501, &alice, Rights::Full, back), first);
     rig.wait(8_000);
     assert_eq!(rig.sent(Direction::Back), 1);
+}
+
+/// Remembered for so many commands as the limit says, and no longer.
+#[test]
+fn an_answer_is_remembered_until_many_others_came() {
+    let mut rig = Rig::ready(&MANUAL);
+    let alice = Person::verified("alice");
+    let mut note = |id: u64| {
+        rig.request(id, &alice, Rights::Full, Command::Note { text: format!("note {id}").as_str().into() });
+        rig.lines().filter(|line| line.text.as_str().ends_with("note 1000")).count()
+    };
+    for id in 1000..1000 + ANSWERS_MAX as u64 {
+        note(id);
+    }
+    assert_eq!(note(1000), 1, "the oldest of them is still known");
+    note(2000);
+    assert_eq!(note(1000), 2);
 }
 
 /// An id is "the sender's name for it": another sender's command under the same number is another command,

@@ -201,6 +201,46 @@ fn the_seat_the_suspension_and_the_step_are_remembered() {
     assert_eq!(snapshot.bake.unwrap().0, std::time::Duration::ZERO, "the bake begins anew");
 }
 
+/// What runs out by the clock goes on running out while no keeper is there.
+#[test]
+fn a_restart_neither_lengthens_nor_ends_a_suspension_or_the_watch() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let lasting = std::time::Duration::from_secs(20);
+    rig.ask_for("alice", Command::Suspend { lasting, reason: "load test".into() });
+    rig.wait(5_000);
+    rig.crash();
+    rig.wait(13_000);
+    assert!(rig.engine.snapshot().suspended.is_some(), "18 of 20 s\n{}", story(&rig));
+    rig.wait(4_000);
+    assert!(rig.engine.snapshot().suspended.is_none() && rig.said("its suspension ran out"), "{}", story(&rig));
+
+    let complete = |fact: &Fact| matches!(fact, Fact::Completed);
+    let mut rig = lived(&AUTOMATIC, &WHOLE[..WHOLE.len() - 3], None);
+    while rig.noted(complete) == 0 {
+        rig.wait(1_000);
+    }
+    rig.wait(30_000);
+    rig.crash();
+    rig.wait(20_000);
+    assert!(!rig.said("the watch after 100 % is over"), "50 of 60 s\n{}", story(&rig));
+    rig.wait(15_000);
+    assert!(rig.said("the watch after 100 % is over"), "{}", story(&rig));
+}
+
+/// What a restart needs is written again; what was only said is not, and locks nothing once the disk is back.
+#[test]
+fn what_was_only_said_is_not_written_again() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.disk = Disk::Refuses;
+    rig.ask_for("alice", Command::Note { text: "lost".into() });
+    rig.ask_for("alice", Command::Suspend { lasting: std::time::Duration::from_mins(1), reason: "kept".into() });
+    rig.wait(500);
+    rig.disk = Disk::Fine;
+    rig.wait(5_000);
+    let written = |words: &str| rig.entries.iter().filter(|entry| entry.text.as_str().contains(words)).count();
+    assert_eq!((written("lost"), written("kept")), (0, 1), "{}", story(&rig));
+}
+
 #[test]
 fn after_a_restart_a_resumed_run_goes_on_to_the_end() {
     let mut rig = Rig::at_first_step(&MANUAL);

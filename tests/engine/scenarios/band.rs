@@ -1,0 +1,284 @@
+//! The band, situation by situation: word, severity and every part, with its short form and the rank at which it goes.
+
+use crate::engine::balancer::Fate;
+use crate::engine::plans::{AUTOMATIC, LIMITS, MANUAL, STEPS, Sections};
+use crate::engine::rig::{Disk, Rig, Scraping};
+use crate::engine::script::Act::{self, *};
+use crate::engine::script::does;
+use warroom::domain::{Role, Verdict};
+use warroom::engine::Mode;
+
+/// `Warn HOLDING: at 10% by alice · R rolls back`; a part's `[short form]` and `(rank)` behind it.
+fn band(rig: &Rig) -> String {
+    let band = rig.engine.snapshot().band;
+    let part = |part: &warroom::engine::BandPart| {
+        let short = part.short.as_ref().map_or_else(String::new, |short| format!(" [{short}]"));
+        let rank = if part.rank == 0 { String::new() } else { format!(" ({})", part.rank) };
+        format!("{}{short}{rank}", part.words)
+    };
+    let parts: Vec<String> = band.parts.iter().map(part).collect();
+    format!("{:?} {}: {}", band.severity, band.word, parts.join(" · "))
+}
+
+const CANDIDATE: Role = Role::Candidate;
+
+/// From where a row begins, what is done, and the band after it.
+type Row = (fn() -> Rig, &'static [Act], &'static str);
+
+fn check(rows: &[Row]) {
+    for (begin, acts, expected) in rows {
+        let mut rig = begin();
+        for act in *acts {
+            does(&mut rig, act);
+        }
+        assert_eq!(band(&rig), *expected, "after {acts:?}");
+    }
+}
+
+fn new() -> Rig {
+    Rig::new(&MANUAL)
+}
+
+fn ready() -> Rig {
+    Rig::ready(&MANUAL)
+}
+
+fn first() -> Rig {
+    Rig::at_first_step(&MANUAL)
+}
+
+fn automatic() -> Rig {
+    Rig::ready(&AUTOMATIC)
+}
+
+/// At the last step, one second after it was reached.
+fn last() -> Rig {
+    let mut rig = first();
+    for seconds in [7, 1] {
+        rig.advance("alice");
+        rig.wait(seconds * 1_000);
+    }
+    rig
+}
+
+/// No reading is only a warning here, so that the band itself says BLIND.
+fn warns() -> Rig {
+    let limits = LIMITS.replace("absent = \"hold\"", "absent = \"warn\"");
+    Rig::at_first_step(&Sections { limits: Box::leak(limits.into_boxed_str()), ..MANUAL })
+}
+
+/// The second step needs somebody's approval.
+fn needs_approval() -> Rig {
+    let steps = STEPS.replacen("split = \"50 %\"", "split = \"50 %\"\napproval = \"decision authority\"", 1);
+    Rig::at_first_step(&Sections { steps: Box::leak(steps.into_boxed_str()), ..MANUAL })
+}
+
+/// The balancer says yes and takes half a minute.
+fn late() -> Rig {
+    let mut rig = first();
+    rig.balancer.usual = Fate::LateYes(30_000);
+    rig
+}
+
+/// With traffic of its own, so that the candidate does not run empty.
+fn busy() -> Rig {
+    let mut rig = first();
+    rig.worlds[CANDIDATE].own_rate = 50.0;
+    rig
+}
+
+fn watching() -> Rig {
+    let mut rig = Rig::in_mode(&MANUAL, Mode::Watch);
+    rig.come("alice");
+    rig.wait(3_000);
+    rig
+}
+
+#[test]
+fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
+    check(&[
+        (new, &[Wait(1)], "Info PREFLIGHT: waiting for balancer · not read yet (2) · +5 more (1)"),
+        (
+            new,
+            &[Comes("alice"), Wait(20)],
+            "Info PREFLIGHT: waiting for limit · 5xx CANDIDATE GREEN: not measured yet (2)",
+        ),
+        (ready, &[Check(Verdict::Fail), Wait(2_000)], "Warn PREFLIGHT: waiting for candidate health · answer (2)"),
+        (
+            ready,
+            &[Metrics(CANDIDATE, Scraping::Silent), Wait(7_000)],
+            "Info PREFLIGHT: waiting for feed candidate · last metrics 7 s old (2) · +1 more (1)",
+        ),
+        (ready, &[], "Info READY: every gate is open · press A, then y, for 10%"),
+        (ready, &[Advance("alice")], "Info RUNNING: 0% → 10%: waiting for the read-back"),
+        (ready, &[Advance("alice"), Wait(4_000)], "Info RUNNING: at 10% · next: 50% (A) · bake 00:02 of 00:05 (1)"),
+        (
+            first,
+            &[Advance("alice"), Wait(3_000)],
+            "Info RUNNING: at 50% · next: 100% (hold point: A) · bake 00:02 of 00:05 (1)",
+        ),
+        (
+            needs_approval,
+            &[],
+            "Info RUNNING: at 10% · A locked: approval: decision authority must approve 50%: :approve · bake 00:05 of 00:05 (1)",
+        ),
+        (last, &[], "Info RUNNING: at 100% · bake 00:00 of 00:05 (1) · the last step"),
+        (
+            automatic,
+            &[Advance("alice"), Wait(4_000)],
+            "Info RUNNING: at 10% · next: 50% (automatic) · bake 00:02 of 00:05 (1)",
+        ),
+        (
+            automatic,
+            &[Advance("alice"), Wait(4_000), Leaves("alice")],
+            "Info RUNNING: at 10% · next: 50% (automatic, waits for the driver) · bake 00:02 of 00:05 (1)",
+        ),
+        (
+            first,
+            &[Suspend("alice", 600)],
+            "Warn RUNNING: AUTO-ROLLBACK OFF until 11:33:34Z · at 10% · next: 50% (A) · bake 00:05 of 00:05 (1)",
+        ),
+        (
+            last,
+            &[Wait(8_000)],
+            "Info COMPLETE: 100% on GREEN v2 · watched for 00:56 more [watch 00:56] · R still rolls back",
+        ),
+        (
+            last,
+            &[Wait(80_000)],
+            "Info COMPLETE: 100% on GREEN v2 · watch over · R still rolls back · :end leaves it so (1)",
+        ),
+        (
+            last,
+            &[Wait(8_000), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
+            "Warn COMPLETE: BLIND: no candidate metrics for 8 s [BLIND 8 s] · 100% on GREEN v2 · watched for 00:48 more [watch 00:48] · R still rolls back",
+        ),
+        (first, &[End("alice")], "Info ENDED: the run has ended · the split stays as it is"),
+        (watching, &[], "Info WATCHING: candidate 0% at the balancer · this keeper holds no write path"),
+        (
+            watching,
+            &[Dark(0), Wait(2_000)],
+            "Warn WATCHING: candidate ? at the balancer · this keeper holds no write path",
+        ),
+    ]);
+}
+
+#[test]
+fn what_stops_the_run_comes_first() {
+    check(&[
+        (
+            first,
+            &[Check(Verdict::Fail), Wait(2_500)],
+            "Warn RUNNING: at 10% · A locked: candidate health: answer · bake 00:05 of 00:05 (1)",
+        ),
+        (
+            first,
+            &[Errors(CANDIDATE, 0.03), Wait(4_500)],
+            "Warn RUNNING: at 10% · A locked: 5xx CANDIDATE GREEN 3.00% > 2.00% for 1 s · bake 00:05 of 00:05 (1)",
+        ),
+        (
+            warns,
+            &[Metrics(CANDIDATE, Scraping::Silent), Wait(7_000)],
+            "Warn BLIND: no candidate metrics for 7 s · values OLD (1) · A locked · H R work",
+        ),
+        (
+            warns,
+            &[Next(&[Fate::Late(9_000)]), Advance("alice"), Metrics(CANDIDATE, Scraping::Silent), Wait(5_900)],
+            "Warn BLIND: 10% → 50%: waiting for the read-back",
+        ),
+        (
+            first,
+            &[Hold("alice"), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
+            "Warn HOLDING: BLIND: no candidate metrics for 8 s [BLIND 8 s] · at 10% by alice since 11:23:34Z · A locked · R rolls back",
+        ),
+        (
+            first,
+            &[Failing(Role::Stable), Wait(4_000)],
+            "Critical RUNNING: TARGET NOT READY: BLUE v1 · at 10% · A locked: rollback target: BLUE v1 is not ready to take traffic back [A locked] · bake 00:05 of 00:05 (1)",
+        ),
+        (
+            first,
+            &[Foreign(300), Wait(4_000)],
+            "Critical FROZEN: DRIFT candidate 10% → 30% for 3 s · :adopt  R rolls back · not set by this run [not ours] (2)",
+        ),
+        (
+            first,
+            &[Foreign(20), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
+            "Critical FROZEN: DRIFT candidate 10% → 2% for 7 s · :adopt :complete · not set by this run [not ours] (2)",
+        ),
+        (
+            first,
+            &[Foreign(0), Wait(4_000)],
+            "Critical FROZEN: DRIFT candidate 10% → 0% for 3 s · :adopt :complete · an earlier or half-applied write [half-applied] (2)",
+        ),
+        (first, &[Hold("alice")], "Warn HOLDING: at 10% by alice since 11:23:34Z · A resumes · R rolls back"),
+        (
+            first,
+            &[Errors(CANDIDATE, 0.03), Wait(9_000)],
+            "Critical HOLDING: 5xx CANDIDATE GREEN 3.00% > 2.00% for 2 s [5xx GREEN 3.00% > 2.00%] · auto-hold 11:23:40Z [auto 11:23:40Z] · R rolls back · A locked",
+        ),
+        (
+            first,
+            &[Errors(CANDIDATE, 0.03), Wait(9_000), Errors(CANDIDATE, 0.0), Wait(8_000)],
+            "Critical HOLDING: 5xx CANDIDATE GREEN 3.00% > 2.00% for 2 s [5xx GREEN 3.00% > 2.00%] · auto-hold 11:23:40Z [auto 11:23:40Z] · R rolls back · A resumes",
+        ),
+    ]);
+}
+
+#[test]
+fn on_the_way_back_it_says_how_far_that_is() {
+    check(&[
+        (first, &[Rollback("alice")], "Critical ROLLING BACK: to BLUE v1: [] (1) · sending · since 11:23:34Z (2)"),
+        (
+            first,
+            &[Rollback("alice"), Wait(10)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · sent, attempt 1 · since 11:23:34Z (2)",
+        ),
+        (
+            late,
+            &[Rollback("alice"), Wait(500)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · accepted by the balancer +0.0s, reading back · since 11:23:34Z (2)",
+        ),
+        (
+            late,
+            &[Rollback("alice"), Wait(5_000)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · NOT LANDED: still 10% on candidate · attempt 7, 4 s · since 11:23:34Z (2)",
+        ),
+        (
+            first,
+            &[Next(&[Fate::Refused]), Rollback("alice"), Wait(50)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · sent, attempt 1 · since 11:23:34Z (2) · 403; trying on [trying on] (1)",
+        ),
+        (
+            first,
+            &[Suspend("alice", 600), Rollback("alice"), Wait(1_000)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · 0% read back +0.0s · confirming over 5s · since 11:23:34Z (2)",
+        ),
+        (
+            first,
+            &[OnDisk(Disk::Slow(900)), Rollback("alice"), Wait(500)],
+            "Critical ROLLING BACK: to BLUE v1: [] (1) · 0% read back +0.1s · confirming over 5s · since 11:23:34Z (2) · (not recorded: disk) (1)",
+        ),
+        (
+            first,
+            &[Rollback("alice"), Wait(1_000), Foreign(300), Wait(1_000)],
+            "Critical ROLLING BACK: FOREIGN candidate 30%, not sent over [FOREIGN candidate 30%] · since 11:23:34Z (1) · :sendagain or :adopt · blue=70000 green=30000 (2)",
+        ),
+        (busy, &[Rollback("alice"), Wait(9_000)], "Warn NEW TRAFFIC BACK: 50 rps still on candidate · since 11:23:34Z"),
+        (
+            busy,
+            &[Metrics(CANDIDATE, Scraping::Silent), Rollback("alice"), Wait(12_000)],
+            "Warn NEW TRAFFIC BACK: nobody knows what is still on the candidate · since 11:23:34Z",
+        ),
+        (
+            first,
+            &[Rollback("alice"), Wait(9_000)],
+            "Info ROLLED BACK: all traffic on BLUE v1 +5.2s · at 11:23:39Z [11:23:39Z] (1) · by alice: no reason given yet [by alice] (2) · :restart begins a new run [:restart]",
+        ),
+        (
+            first,
+            &[Rollback("alice"), Wait(9_000), Failing(Role::Stable), Wait(4_000)],
+            "Info ROLLED BACK: all traffic on BLUE v1 +5.2s · at 11:23:39Z [11:23:39Z] (1) · by alice: no reason given yet [by alice] (2) · :restart begins a new run [:restart]",
+        ),
+    ]);
+}

@@ -1,0 +1,341 @@
+//! What others go by: the measured share, the log's length, who is here, and whether the run is over.
+
+use crate::engine::balancer::split;
+use crate::engine::plans::{AUTOMATIC, LIMITS, MANUAL, STEPS, Sections};
+use crate::engine::rig::{Disk, Rig, Scraping};
+use crate::engine::script::story;
+use std::time::Duration;
+use warroom::domain::{Absence, Role, Verdict};
+use warroom::engine::{Answer, Command, Event, Health, LOG_LINES_MAX, Phase, SERIES_POINTS, Samples, StepState};
+
+/// Failed and unknown requests stay in the denominator; what was sampled at another split, or long ago, does not.
+#[test]
+fn the_measured_share_is_of_all_requests_at_this_split() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    assert_eq!(rig.engine.snapshot().split.measured, None);
+    for _ in 0..2 {
+        rig.feed(Event::Sampled(Samples { stable: 35, candidate: 10, unknown: 3, failed: 2 }));
+    }
+    let measured = rig.engine.snapshot().split.measured.expect("samples");
+    assert_eq!((measured.requests, measured.failed, measured.unknown), (100, 4, 6));
+    assert!((measured.value - 0.2).abs() < 1e-9 && measured.low < 0.2 && measured.high > 0.2, "{measured:?}");
+    rig.wait(59_000);
+    rig.feed(Event::Sampled(Samples { stable: 10, ..Samples::default() }));
+    assert_eq!(rig.engine.snapshot().split.measured.expect("samples").requests, 110);
+    rig.wait(2_000);
+    let measured = rig.engine.snapshot().split.measured.expect("samples");
+    assert_eq!((measured.requests, measured.newest), (10, rig.now().minus(Duration::from_secs(2))));
+    rig.advance("alice");
+    rig.wait(1_000);
+    assert_eq!(rig.engine.snapshot().split.measured, None, "another split");
+}
+
+/// The keeper goes by this: it ends an hour after nothing more will happen by itself.
+#[test]
+fn a_run_is_final_when_nothing_more_happens_by_itself() {
+    let mut rig = Rig::ready(&MANUAL);
+    assert!(!rig.engine.is_final() && !rig.engine.is_ended());
+    for _ in 0..3 {
+        rig.advance("alice");
+        rig.wait(7_000);
+        assert!(!rig.engine.is_final(), "{}", story(&rig));
+    }
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    rig.wait(61_000);
+    assert!(rig.engine.is_final() && !rig.engine.is_ended(), "watched to its end");
+    rig.roll_back("alice", None);
+    assert!(!rig.engine.is_final(), "a rollback is under way");
+    rig.wait(12_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    assert!(rig.engine.is_final());
+    rig.ask_for("alice", Command::End);
+    assert!(rig.engine.is_final() && rig.engine.is_ended());
+}
+
+#[test]
+fn consoles_and_lines_are_counted() {
+    let mut rig = Rig::new(&MANUAL);
+    assert!(!rig.engine.has_consoles());
+    rig.come("alice");
+    assert!(rig.engine.has_consoles());
+    rig.leave("alice");
+    assert!(!rig.engine.has_consoles());
+    for _ in 0..LOG_LINES_MAX + 10 {
+        rig.ask_for("alice", Command::Note { text: "still here".into() });
+    }
+    assert_eq!(rig.engine.log_length(), rig.lines().count() as u64);
+    assert_eq!(rig.engine.snapshot().log.len(), 60, "what one screen can show");
+    rig.crash();
+    assert_eq!(rig.engine.log_length(), rig.entries.last().map_or(0, |entry| entry.number));
+}
+
+#[test]
+fn steps_say_where_the_run_stands() {
+    use StepState::{Done, Going, Now, ToCome};
+    let states = |rig: &Rig| rig.engine.snapshot().steps.iter().map(|step| step.state).collect::<Vec<_>>();
+    let mut rig = Rig::ready(&MANUAL);
+    assert_eq!(states(&rig), [ToCome, ToCome, ToCome]);
+    rig.advance("alice");
+    assert_eq!(states(&rig), [Going, ToCome, ToCome]);
+    rig.wait(7_000);
+    assert_eq!(states(&rig), [Now, ToCome, ToCome]);
+    rig.advance("alice");
+    rig.wait(7_000);
+    assert_eq!(states(&rig), [Done, Now, ToCome]);
+    let planned: Vec<_> = rig.engine.snapshot().steps.iter().map(|step| step.planned.as_secs()).collect();
+    assert_eq!(planned, [0, 5, 10]);
+}
+
+/// What comes next is announced as automatic only where the keeper would go on by itself.
+#[test]
+fn the_next_step_is_automatic_only_between_hold_points() {
+    let next = |rig: &Rig| rig.engine.snapshot().next.map(|next| (next.split.permille(), next.automatic));
+    let mut rig = Rig::ready(&AUTOMATIC);
+    assert_eq!(next(&rig), Some((100, false)), "a person begins");
+    rig.advance("alice");
+    rig.wait(1_000);
+    assert_eq!(next(&rig), Some((500, true)));
+    rig.wait(7_000);
+    assert_eq!(next(&rig), Some((1000, false)), "a hold point");
+    let mut rig = Rig::at_first_step(&MANUAL);
+    assert_eq!(next(&rig), Some((500, false)));
+    rig.roll_back("alice", None);
+    assert_eq!(next(&rig), None);
+}
+
+/// No answer for a while is neither good nor bad.
+#[test]
+fn an_environment_that_fell_silent_is_unknown() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let verdict = |rig: &Rig| rig.engine.snapshot().environments[Role::Stable].health.clone().expect("asked").0;
+    assert_eq!(verdict(&rig), Verdict::Pass);
+    rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
+    rig.wait(1_000);
+    assert_eq!(verdict(&rig), Verdict::Fail);
+    assert!(!rig.engine.snapshot().target.needs_typing, "one answer is not down");
+    rig.wait(2_000);
+    assert!(rig.engine.snapshot().target.needs_typing);
+    rig.worlds[Role::Stable].health = None;
+    rig.wait(4_000);
+    assert_eq!(verdict(&rig), Verdict::Fail);
+    rig.wait(2_000);
+    assert_eq!(verdict(&rig), Verdict::Unknown);
+}
+
+/// Every answer of a check is shown until it is old; only a change is told.
+#[test]
+fn a_checks_answer_is_shown_until_it_is_old() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let told = |rig: &Rig| rig.lines().filter(|line| line.text.as_str().contains("check candidate health")).count();
+    assert_eq!(told(&rig), 1);
+    rig.checks[0] = Some(Verdict::Warn);
+    rig.wait(5_000);
+    assert_eq!(told(&rig), 2);
+    // Asked every two seconds: fresh for four, known for ten, and its timeout of one second.
+    rig.checks[0] = None;
+    let at = |rig: &Rig| rig.engine.snapshot().checks[0].at.expect("answered");
+    rig.wait(10_500 - rig.now().since(at(&rig)).as_millis() as u64);
+    assert_eq!(rig.engine.snapshot().checks[0].verdict, Verdict::Warn);
+    rig.wait(1_500);
+    assert_eq!(rig.engine.snapshot().checks[0].verdict, Verdict::Unknown);
+}
+
+/// The check of the balancer asks whether it was read, and holds what this run set.
+#[test]
+fn the_balancers_check_says_what_it_rests_on() {
+    let limits = "[[checks]]\nname = \"balancer\"\nkind = \"balancer\"\n";
+    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    let shown = |rig: &Rig| {
+        let check = rig.engine.snapshot().checks.remove(0);
+        (check.verdict, check.detail.to_string())
+    };
+    assert_eq!(shown(&rig), (Verdict::Pass, "at 10%".to_owned()));
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.wait(2_000);
+    assert_eq!(shown(&rig), (Verdict::Fail, "drift to 30%".to_owned()));
+    rig.balancer.land(&split(&rig.balancer.layout.clone(), 100));
+    rig.balancer.dark.insert(0);
+    rig.wait(1_500);
+    assert_eq!((shown(&rig).0, shown(&rig).1.contains("no answer")), (Verdict::Unknown, true));
+    rig.balancer.dark.clear();
+    rig.wait(2_000);
+    assert_eq!(shown(&rig).0, Verdict::Pass);
+    rig.read_takes = 60_000_000;
+    rig.wait(4_000);
+    assert_eq!(shown(&rig), (Verdict::Pass, "at 10%".to_owned()), "an old read, and not yet too old");
+    rig.wait(4_000);
+    assert_eq!(shown(&rig), (Verdict::Unknown, "last read is old".to_owned()));
+}
+
+/// A reading must stay below its limit; at the limit is not below it.
+#[test]
+fn a_check_on_a_reading_compares_it_with_its_limit() {
+    let limits = "[[checks]]\nname = \"memory\"\nkind = \"reading\"\nreading = \"memory\"\nbelow = \"50 %\"\n";
+    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    for (memory, verdict, words) in [
+        (Ok(0.4), Verdict::Pass, "40.0%<50.0%"),
+        (Ok(0.5), Verdict::Fail, "50.0%=50.0%"),
+        (Ok(0.6), Verdict::Fail, "60.0%>50.0%"),
+        (Ok(f64::NAN), Verdict::Unknown, "the value is not a number"),
+        (Err(Absence::Missing("memory_used".into())), Verdict::Unknown, "memory_used is not in the answer"),
+    ] {
+        rig.worlds[Role::Candidate].memory = memory;
+        rig.wait(1_500);
+        let check = rig.engine.snapshot().checks.remove(0);
+        assert_eq!((check.verdict, check.detail.as_str()), (verdict, words));
+        assert_eq!(matches!(rig.advance("alice"), Answer::Applied(_)), verdict == Verdict::Pass, "{words}");
+        if verdict == Verdict::Pass {
+            rig.wait(7_000);
+        }
+    }
+}
+
+/// The charts have a point a second; seconds in which nothing ran or nothing was fresh are gaps.
+#[test]
+fn the_charts_have_a_point_a_second_and_gaps() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let points = |rig: &Rig| {
+        let signals = rig.engine.snapshot().signals;
+        signals.into_iter().find(|signal| signal.role == Role::Candidate).expect("a signal").points
+    };
+    let before = points(&rig).len();
+    assert!((13..=15).contains(&before), "fourteen seconds: {before}");
+    rig.freeze(10_000);
+    rig.wait(2_000);
+    let after = points(&rig);
+    assert!((before + 11..=before + 13).contains(&after.len()), "{} points", after.len());
+    let gap = after[before..before + 9].iter().all(Option::is_none);
+    assert!(gap && after.last().is_some_and(Option::is_some), "{after:?}");
+    rig.worlds[Role::Candidate].scraping = Scraping::Silent;
+    rig.wait(6_000);
+    let silent = points(&rig);
+    assert!(silent[after.len()].is_some() && silent[after.len() + 3..].iter().all(Option::is_none), "{silent:?}");
+    rig.wait(SERIES_POINTS as u64 * 1_000);
+    assert_eq!(points(&rig).len(), SERIES_POINTS);
+}
+
+/// What went wrong on the candidate, and how much of it stable would have made of the same requests.
+#[test]
+fn failures_on_the_candidate_are_counted_beside_stables_own() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.worlds[Role::Stable].errors = 0.01;
+    rig.worlds[Role::Candidate].errors = 0.1;
+    rig.worlds[Role::Candidate].own_rate = 100.0;
+    rig.wait(11_000);
+    let failed = |rig: &Rig| (rig.engine.snapshot().failed_on_candidate, rig.engine.snapshot().failed_at_least);
+    // Ten seconds at a hundred a second: a hundred failed, of which stable would have made ten.
+    assert_eq!(failed(&rig), ((100, 90), false));
+    rig.worlds[Role::Candidate].errors = 0.0;
+    rig.wait(100_000);
+    assert_eq!(failed(&rig), ((100, 0), false), "fewer than stable's is none above it");
+
+    let mut rig = Rig::new(&MANUAL);
+    rig.worlds[Role::Stable].scraping = Scraping::Silent;
+    rig.worlds[Role::Candidate].errors = 0.1;
+    rig.worlds[Role::Candidate].own_rate = 100.0;
+    rig.wait(11_000);
+    assert_eq!(failed(&rig), ((100, 100), false), "nothing of stable to compare with");
+
+    // What nobody counted may have been more, once there was traffic.
+    for scraping in [Scraping::Silent, Scraping::Missing] {
+        let mut rig = Rig::ready(&MANUAL);
+        rig.worlds[Role::Candidate].scraping = scraping.clone();
+        rig.wait(7_000);
+        assert!(!failed(&rig).1, "before the first step");
+        let mut rig = Rig::at_first_step(&MANUAL);
+        assert!(!failed(&rig).1);
+        rig.worlds[Role::Candidate].scraping = scraping;
+        rig.wait(7_000);
+        assert!(failed(&rig).1);
+    }
+}
+
+/// Both environments' rows are drawn on the candidate's scale, unless one has a limit of its own.
+#[test]
+fn a_signal_is_drawn_with_its_limit() {
+    let limits = |rig: &Rig| rig.engine.snapshot().signals.into_iter().map(|signal| signal.limit).collect::<Vec<_>>();
+    assert_eq!(limits(&Rig::new(&MANUAL)), [Some(0.02), Some(0.02), None, None], "errors, then latency");
+    let own = LIMITS.replacen("\"error_ratio\"", "\"error_ratio\"\nenvironment = \"stable\"", 1).replace("2 %", "3 %");
+    let slow = "[[guardrails]]\nreading = \"p95\"\nwarn = \"200ms\"\n";
+    let of_stable = own.split("[[checks]]").next().expect("the guardrail");
+    let all: &'static str = Box::leak(format!("{of_stable}{LIMITS}{slow}").into_boxed_str());
+    assert_eq!(limits(&Rig::new(&Sections { limits: all, ..MANUAL })), [Some(0.03), Some(0.02), Some(0.2), Some(0.2)]);
+}
+
+/// Short enough to fall soon after the traffic does, and over five scrapes, so that one more or less is no jump.
+#[test]
+fn an_environments_rate_is_that_of_its_last_five_scrapes() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let rate = |rig: &Rig| rig.engine.snapshot().environments[Role::Candidate].rate.expect("read");
+    assert!((rate(&rig) - 20.5).abs() < 0.1, "a tenth of the traffic and its own: {}", rate(&rig));
+    rig.worlds[Role::Candidate].own_rate = -20.0;
+    rig.wait(4_000);
+    assert!((3.0..6.0).contains(&rate(&rig)), "four of five seconds without: {}", rate(&rig));
+}
+
+/// Beside a value that is not known any more stands the last one that was, for as long as the chart shows it.
+#[test]
+fn the_last_known_value_stays_while_the_chart_reaches_it() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let shown = |rig: &Rig| {
+        let signals = rig.engine.snapshot().signals;
+        let errors = signals.into_iter().find(|signal| signal.role == Role::Candidate).expect("a signal");
+        (errors.value.is_ok(), errors.last_known.map(|known| (known * 1000.0).round() as u32))
+    };
+    rig.worlds[Role::Candidate].errors = 0.015;
+    rig.wait(6_000);
+    assert_eq!(shown(&rig), (true, Some(15)));
+    rig.worlds[Role::Candidate].scraping = Scraping::Silent;
+    rig.wait(10_000);
+    assert_eq!(shown(&rig), (false, Some(15)));
+    rig.wait(SERIES_POINTS as u64 * 1_000);
+    assert_eq!(shown(&rig), (false, None));
+}
+
+#[test]
+fn a_step_says_whose_approval_it_needs_and_who_gave_it() {
+    let steps = STEPS.replacen("split = \"50 %\"", "split = \"50 %\"\napproval = \"decision authority\"", 1);
+    let mut rig = Rig::at_first_step(&Sections { steps: Box::leak(steps.into_boxed_str()), ..MANUAL });
+    let shown = |rig: &Rig| {
+        let snapshot = rig.engine.snapshot();
+        assert_eq!(snapshot.steps[0].approval, None);
+        assert_eq!(snapshot.steps[1].approval, snapshot.next.expect("a next step").approval);
+        snapshot.steps[1].approval.clone().map(|(role, by)| (role.to_string(), by.map(|by| by.to_string())))
+    };
+    let role = "decision authority".to_owned();
+    assert_eq!(shown(&rig), Some((role.clone(), None)));
+    rig.come("bob");
+    rig.ask_for("bob", Command::Approve);
+    assert_eq!(shown(&rig), Some((role, Some("bob".to_owned()))));
+}
+
+/// The feed is as old as its older half.
+#[test]
+fn the_feed_is_as_old_as_its_older_half() {
+    let mut rig = Rig::new(&MANUAL);
+    assert_eq!(rig.engine.snapshot().feed_at, None);
+    rig.wait(7_000);
+    let age = |rig: &Rig| rig.now().since(rig.engine.snapshot().feed_at.expect("both were read")).as_secs();
+    assert_eq!(age(&rig), 0);
+    rig.worlds[Role::Stable].scraping = Scraping::Silent;
+    rig.wait(4_000);
+    assert_eq!(age(&rig), 4);
+}
+
+/// A disk that refuses is asked again once a second, not at every turn; once it takes what a restart needs, forward
+/// is open again.
+#[test]
+fn a_disk_that_is_back_unlocks_forward() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.disk = Disk::Refuses;
+    rig.ask_for("alice", Command::Take);
+    rig.ask_for("alice", Command::Hold);
+    rig.wait(10_000);
+    let asked = rig.lines().filter(|line| line.text.as_str().contains("holds at")).count();
+    assert!((5..=12).contains(&asked), "{asked} times in ten seconds");
+    assert!(rig.engine.snapshot().journal_trouble.is_some());
+    rig.disk = Disk::Fine;
+    rig.wait(5_000);
+    assert_eq!(rig.engine.snapshot().journal_trouble, None, "{}", story(&rig));
+}
