@@ -132,6 +132,39 @@ fn past_the_point_of_no_return_a_rollback_needs_the_typed_name_with_what_breaks(
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// Every name in the JSON, however deep.
+fn names(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.keys().cloned());
+            fields.values().for_each(|value| names(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn status_says_what_is_documented_and_nothing_else() {
+    let (site, _plan, _console) = past_no_return();
+    site.home.run(["suspend", "load test", "--as", "alice"]).exits(0);
+    let status = site.home.status();
+    assert_eq!(status["rollback_target"]["no_return"], "old clients lose orders");
+    assert_eq!(status["rollback_target"]["needs_typing"], true);
+    assert_eq!(status["suspended"]["reason"], "load test");
+    let page = include_str!("../docs/status.md");
+    let words: BTreeSet<&str> = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let mut found = BTreeSet::new();
+    names(&status, &mut found);
+    let undocumented: Vec<_> = found.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(undocumented.is_empty(), "{undocumented:?}");
+    // The first name of each row is there, whatever stands in it.
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let tops = rows.map(|row| row.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default());
+    let missing: Vec<_> = tops.filter(|name| status.get(name).is_none()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn a_refused_direct_rollback_leaves_nothing_for_the_keeper_to_follow() {
     let (site, _plan, _console) = past_no_return();

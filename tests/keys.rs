@@ -6,7 +6,7 @@ mod scene;
 mod shots;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use shots::{Shot, UNICODE, baking};
+use shots::{Shot, UNICODE, baked, baking};
 use warroom::console::desk::keymap::{Action, KEYS, Key, Keymap};
 use warroom::console::desk::manual;
 
@@ -84,7 +84,7 @@ fn the_footer_is_the_table() {
         .filter_map(|binding| binding.footer.map(|word| format!("{} {word}", binding.keys[0].label())))
         .collect();
     for (width, height) in [(80, 22), (80, 23), (120, 40), (200, 60)] {
-        let text = Shot::from_status("baking", baking()).text(width, height, UNICODE);
+        let text = Shot::from_status("baked", baked()).text(width, height, UNICODE);
         let footer = text.lines().last().expect("a footer");
         let mut from = 0;
         for words in &wanted {
@@ -93,6 +93,26 @@ fn the_footer_is_the_table() {
             from += at + words.len();
         }
         assert!(footer.starts_with(" R roll back  H hold  A advance "), "traffic keys stand first, always: {footer}");
+    }
+}
+
+/// Three words for one key: what it would open as things stand.
+#[test]
+fn the_footer_says_what_a_would_open_now() {
+    for (state, word) in [
+        ("ready", "advance"),
+        ("baking", "locked"),
+        ("held_by_hand", "resume"),
+        ("auto_held", "locked"),
+        ("blind", "locked"),
+        ("keeper_silent", "locked"),
+        ("rolled_back", "locked"),
+    ] {
+        for (width, height) in [(80, 23), (120, 40), (60, 20)] {
+            let text = shots::shot(state).text(width, height, UNICODE);
+            let footer = text.lines().last().expect("a footer");
+            assert!(footer.contains(&format!("H hold  A {word}  ")), "{state} at {width}x{height}: {footer}");
+        }
     }
 }
 

@@ -12,12 +12,13 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 use warroom::console::desk::Input;
 use warroom::console::screen::{Look, Theme};
-use warroom::domain::{Clean, Rights, Verdict};
+use warroom::domain::{Clean, Person, Rights, Verdict};
 use warroom::engine::{ConfiguredView, MeasuredView};
+use warroom::wire::Status;
 
 const THEMES: [Theme; 5] = [Theme::Dark, Theme::Light, Theme::Cvd, Theme::Sixteen, Theme::Mono];
 /// Keys that open each dialog, or zoom each panel at each reach of the charts; and none.
-const PANELS: [&str; 23] = [
+const PANELS: [&str; 29] = [
     "",
     "R",
     "A",
@@ -41,6 +42,12 @@ const PANELS: [&str; 23] = [
     "p",
     "pk\njj",
     ":note\nx\ny",
+    ":debug\n",
+    ":",
+    ":theme \t\t",
+    ":end\n",
+    "Rr",
+    "Rr6ywhy",
 ];
 
 fn number() -> impl Strategy<Value = f64> {
@@ -72,6 +79,11 @@ fn look() -> impl Strategy<Value = Look> {
     (0..THEMES.len(), any::<bool>()).prop_map(|(theme, ascii)| Look { theme: THEMES[theme], ascii })
 }
 
+/// Before a rollback, and in one that somebody else's setting stopped.
+fn state(is_back: bool) -> Status {
+    if is_back { shots::shot("foreign").status.expect("a status") } else { auto_held() }
+}
+
 /// Every cell holds text that moves the cursor by what it is wide, and nothing else.
 fn check(buffer: &Buffer, look: Look) {
     for cell in buffer.content() {
@@ -92,9 +104,9 @@ proptest! {
     #[test]
     fn hazard_20_and_21_any_number_at_any_size(
         share in number(), values in prop::collection::vec(number(), 8), points in prop::collection::vec(prop::option::of(any::<f32>()), 0..400),
-        width in 0..300_u16, height in 0..100_u16, panel in 0..PANELS.len(), look in look(), silent in 0..100_000_u64,
+        width in 0..300_u16, height in 0..100_u16, panel in 0..PANELS.len(), look in look(), silent in 0..100_000_u64, is_back: bool,
     ) {
-        let mut status = auto_held();
+        let mut status = state(is_back);
         let snapshot = &mut status.snapshot;
         snapshot.split.configured = Some(ConfiguredView {
             share, nodes: vec![("a".into(), Some(values[0])), ("b".into(), None)], even: values[1] > 0.5,
@@ -116,6 +128,9 @@ proptest! {
             signal.baseline = Some(values[index + 3]);
         }
         snapshot.failed_on_candidate = (u64::MAX, u64::MAX);
+        for guardrail in &mut snapshot.guardrails {
+            guardrail.value = Some(values[0]);
+        }
         let shot = Shot::from_status("numbers", status).keys(PANELS[panel]).later(silent);
         check(&shot.buffer(width, height, look), look);
     }
@@ -123,9 +138,9 @@ proptest! {
     #[test]
     fn any_text_at_any_size(
         texts in prop::collection::vec(words(), 12), width in 0..300_u16, height in 0..100_u16,
-        panel in 0..PANELS.len(), look in look(), readonly in any::<bool>(),
+        panel in 0..PANELS.len(), look in look(), readonly in any::<bool>(), is_back: bool,
     ) {
-        let mut status = auto_held();
+        let mut status = state(is_back);
         let clean = |index: usize| Clean::new(&texts[index]);
         let snapshot = &mut status.snapshot;
         snapshot.title = clean(0);
@@ -146,8 +161,41 @@ proptest! {
             check.raw = clean(10);
         }
         for gate in &mut snapshot.gates {
+            gate.name = clean(10);
             gate.detail = clean(11);
         }
+        for guardrail in &mut snapshot.guardrails {
+            guardrail.words = clean(0);
+            guardrail.limits = clean(1);
+        }
+        for signal in &mut snapshot.signals {
+            signal.value = Err(clean(2));
+        }
+        for step in &mut snapshot.steps {
+            step.approval = Some((clean(3), Some(clean(4))));
+            step.no_return = snapshot.no_return.clone();
+        }
+        if let Some(rollback) = &mut snapshot.rollback {
+            rollback.by = clean(5);
+            rollback.reason = clean(6);
+            rollback.last_error = Some(clean(7));
+            rollback.foreign = Some(clean(8));
+        }
+        if let Some(held) = &mut snapshot.held {
+            held.by = clean(9);
+            held.why = clean(10);
+        }
+        if let Some(configured) = &mut snapshot.split.configured {
+            configured.nodes = vec![(clean(11), Some(0.5)), (clean(0), None)];
+        }
+        snapshot.environments.stable.health = Some((Verdict::Fail, clean(1)));
+        snapshot.lever = Some((clean(2), Some(clean(3))));
+        snapshot.violation = Some(clean(4));
+        snapshot.journal_trouble = Some(clean(5));
+        snapshot.suspended = Some((clean(6), clean(7), snapshot.wall));
+        snapshot.people.consoles = vec![(Person::claimed(clean(8), clean(9)), Rights::Full)];
+        status.keeper.version = clean(10);
+        let snapshot = &mut status.snapshot;
         for entry in &mut snapshot.log {
             entry.text = clean(2);
         }
@@ -156,7 +204,7 @@ proptest! {
         }
         let mut shot = Shot::from_status("texts", status).keys(PANELS[panel]);
         shot.rights = if readonly { Rights::ReadOnly } else { Rights::Full };
-        let shot = shot.input(Input::Direct(texts[4].clone()));
+        let shot = shot.input(Input::Direct(texts[4].clone())).input(Input::Notice(texts[5].clone()));
         check(&shot.buffer(width, height, look), look);
     }
 

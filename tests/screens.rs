@@ -175,6 +175,28 @@ fn a_silent_keeper_leaves_nothing_that_looks_current() {
     }
 }
 
+/// What is too old to be of now is marked in the compact form as well.
+#[test]
+fn a_measured_split_without_new_samples_is_old_at_every_size() {
+    for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20), (40, 8)]) {
+        let text = shot("blind").text(width, height, UNICODE);
+        assert!(text.contains("measured 5.0%?"), "{width}x{height}\n{text}");
+    }
+}
+
+/// Past a point of no return the screen says since when, what breaks, and how long a rollback would take all the same.
+#[test]
+fn no_rollback_by_itself_says_since_when_and_why() {
+    for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20)]) {
+        let text = shot("past_no_return").text(width, height, UNICODE);
+        let line = text.lines().find(|line| line.contains("NO ROLLBACK")).expect("the line");
+        for words in ["NO ROLLBACK", " since 12:00", "schema v43", "R now: "] {
+            assert!(line.contains(words) || words == "R now: " && width < 79, "{words} at {width}x{height}: {line}");
+        }
+    }
+    assert!(shot("past_no_return").text(40, 8, UNICODE).contains("NO ROLLBACK since 12:00Z"));
+}
+
 #[test]
 fn a_silent_keeper_is_seen_in_the_compact_form_too() {
     for (width, height) in [(60, 20), (40, 8)] {
@@ -282,10 +304,10 @@ fn hazard_23_no_panel_covers_the_failing_check() {
 #[test]
 fn hazard_44_dialogs_never_cover_gauge_signals_or_checks() {
     for (width, height) in WHOLE {
-        let bare = Shot::from_status("plain", auto_held()).later(200).buffer(width, height, UNICODE);
+        let bare = Shot::from_status("plain", auto_held()).later(1000).buffer(width, height, UNICODE);
         let log = (0..height).find(|y| row(&bare, *y).contains(" LOG ")).expect("a log");
-        for keys in ["R", "A", "?", "T", "4\n"] {
-            let open = Shot::from_status("open", auto_held()).later(200 - 100 * keys.len() as u64).keys(keys);
+        for keys in ["R", "A", "?", "T", "4\n", "k\n", ":end\n", ":debug\n", ":note\n", ":note x", "/x"] {
+            let open = Shot::from_status("open", auto_held()).later(1000 - 100 * keys.len() as u64).keys(keys);
             let open = open.buffer(width, height, UNICODE);
             for y in 2..log {
                 let (bare, open) = (row(&bare, y), row(&open, y));
@@ -750,7 +772,10 @@ fn the_compact_form_marks_what_is_over_its_limit_without_colour() {
 fn hazard_13_a_rollback_that_does_not_land_says_so() {
     let buffer = shot("rollback_not_landing").buffer(80, 23, UNICODE);
     let band = row(&buffer, 1);
-    assert!(!shot("rollback_not_landing").text(80, 23, UNICODE).contains("OBSERVED"));
+    let text = shot("rollback_not_landing").text(80, 23, UNICODE);
+    for words in ["OBSERVED", "CONFIRMED", "ROLLED BACK", "configured 0"] {
+        assert!(!text.contains(words), "{words}\n{text}");
+    }
     let said = ["UNKNOWN", "FAILED", "NOT LANDED", "still"].iter().any(|word| band.contains(word));
     assert!(said, "8 s after it was accepted the candidate still has 25 %: {band}");
 }

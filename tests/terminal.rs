@@ -14,6 +14,11 @@ const CATCH_UP_BYTES_MAX: usize = 64 * 1024;
 /// A site at 10 % whose keeper was left to itself, and a console on it.
 #[track_caller]
 fn sitting(variables: &[(&str, &str)]) -> (Site, Terminal) {
+    opened(&["attach", "--as", "alice"], variables)
+}
+
+#[track_caller]
+fn opened(words: &[&str], variables: &[(&str, &str)]) -> (Site, Terminal) {
     let (site, _plan, running) = Site::running(plain);
     site.advance_to(10.0);
     running.signal(rustix::process::Signal::TERM);
@@ -21,7 +26,7 @@ fn sitting(variables: &[(&str, &str)]) -> (Site, Terminal) {
     let state = site.home.state().display().to_string();
     let mut all = vec![("WARROOM_STATE_DIR", state.as_str())];
     all.extend_from_slice(variables);
-    let terminal = Terminal::start(Path::new(BINARY), ["attach", "--as", "alice"], site.home.path(), &all);
+    let terminal = Terminal::start(Path::new(BINARY), words, site.home.path(), &all);
     (site, terminal)
 }
 
@@ -43,6 +48,31 @@ fn hazard_29_a_panic_gives_the_terminal_back_before_its_words() {
     }
     assert!(terminal.is_cooked(), "line mode again");
     assert!(is_running(keeper), "the keeper goes on");
+}
+
+/// Buttons and wheel as terminals report them (SGR: button; column; row, `M` pressed, `m` let go).
+#[test]
+fn hazard_43_a_click_focuses_the_wheel_scrolls_and_the_mouse_is_given_back() {
+    let (site, mut terminal) = opened(&["attach", "--as", "alice", "--mouse"], &[]);
+    terminal.shows("═ 5 LOG");
+    terminal.press("\x1b[<0;5;13M\x1b[<0;5;13m");
+    terminal.shows("═ 4 CHECKS");
+    // On the keys in the footer, and with every other button: nothing.
+    for button in [0, 1, 2, 3, 8, 32, 35] {
+        terminal.press(&format!("\x1b[<{button};3;24M\x1b[<{button};3;24m"));
+    }
+    terminal.press("\x1b[<0;5;8M\x1b[<0;5;8m");
+    terminal.shows("═ 3 SIGNALS");
+    let status = site.home.status();
+    assert_eq!((&status["rollback"], &status["held"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    terminal.press("q");
+    assert_eq!(terminal.ends(), 0);
+    let raw = terminal.raw();
+    let text = String::from_utf8_lossy(&raw);
+    for mode in ["1000", "1006"] {
+        let on = text.rfind(&format!("\x1b[?{mode}h")).expect("asked for");
+        assert!(text[on..].contains(&format!("\x1b[?{mode}l")), "{mode} is given back");
+    }
 }
 
 #[test]

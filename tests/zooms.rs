@@ -6,10 +6,12 @@ mod scene;
 mod shots;
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use scene::{Scene, alice, bob, demo_text, plan_of};
 use shots::{ASCII, MONO, Shot, UNICODE, auto_held, baking, text_of};
-use warroom::console::screen::{Look, Theme};
+use warroom::console::desk::Panel;
+use warroom::console::screen::{self, Look, Theme};
 use warroom::domain::{Clean, PerRole, Person, Rights};
 use warroom::engine::{Command, Event, HOUR_POINTS, Mode, SERIES_POINTS};
 use warroom::wire::{FromKeeper, Status, encode};
@@ -70,6 +72,46 @@ fn hazard_44_no_zoom_hides_header_band_or_gauge() {
             }
             assert!(text_of(&zoomed).contains("R roll back"), "{name} at {width}x{height}");
         }
+    }
+}
+
+/// A click meets the panel whose title is drawn there, whatever the layout; header, band and footer are none.
+#[test]
+fn pointing_at_a_title_finds_its_panel() {
+    for (width, height) in SIZES {
+        let area = Rect::new(0, 0, width, height);
+        let shot = Shot::from_status("pointed", auto_held());
+        let lines = rows(&shot.buffer(width, height, ASCII), 0, height);
+        for panel in Panel::ALL {
+            let title = format!("{} {}", panel.number(), panel_word(panel, width));
+            let found = lines.iter().enumerate().find_map(|(y, line)| Some((line.find(&title)?, y)));
+            let Some((x, y)) = found else {
+                // Steps have no title on a narrow screen, and people a place only on the largest.
+                assert!(width < 160 && (panel == Panel::People || width < 110 && panel == Panel::Phases), "{title}");
+                continue;
+            };
+            let at = |y: usize| screen::panel_at(area, &shot.view(), x as u16, y as u16);
+            assert_eq!(at(y), Some(panel), "{title} at {width}x{height}");
+            assert_eq!([at(0), at(1), at(usize::from(height) - 1)], [None; 3], "{width}x{height}");
+        }
+    }
+    let zoomed = Shot::from_status("pointed", auto_held()).keys("33");
+    let area = Rect::new(0, 0, 80, 23);
+    let at = |y| screen::panel_at(area, &zoomed.view(), 40, y);
+    assert_eq!([at(3), at(6), at(21)], [Some(Panel::Traffic), Some(Panel::Signals), Some(Panel::Signals)]);
+    let small = Rect::new(0, 0, 79, 24);
+    assert_eq!(screen::panel_at(small, &zoomed.view(), 40, 10), None);
+}
+
+fn panel_word(panel: Panel, width: u16) -> &'static str {
+    match panel {
+        Panel::Traffic => "TRAFFIC",
+        Panel::Phases => "PHASES",
+        Panel::Signals if width < 110 => "SIGNALS",
+        Panel::Signals => "5xx",
+        Panel::Checks => "CHECKS",
+        Panel::Log => "LOG",
+        Panel::People => "PEOPLE",
     }
 }
 

@@ -6,6 +6,7 @@ use super::out::{complain, say};
 use super::places::{self, Found, load};
 use super::{CommandResult, Exit, Failure, ViewArgs, anew, config, plain, supervise};
 use crate::clock;
+use crate::console::desk::keymap::Action;
 use crate::console::{self, ConsoleOptions};
 use crate::domain::{Clean, RunId};
 use crate::engine::{Command, Entry, Mode, Phase};
@@ -378,13 +379,13 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         color: view.color.clone(),
         // What the demo leaves behind must not go away with it.
         reports: if demo.is_some() { std::env::temp_dir() } else { places::places()?.run(&found.run) },
+        help: demo.as_ref().map(|demo| format!("{}  {} ends the demo", demo.help, config.keymap.key_of(Action::Quit))),
         keymap: config.keymap,
         mouse: config.mouse,
         bell: !config.silent,
         window: config.window,
         private: view.privacy,
         state,
-        help: demo.as_ref().map(|demo| demo.help),
         state_dir: demo
             .as_ref()
             .map(|demo| demo.state_dir.clone())

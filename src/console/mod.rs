@@ -42,7 +42,7 @@ pub struct ConsoleOptions {
     /// The state folder, for what is copied.
     pub state: PathBuf,
     /// A line for somebody who sees it for the first time.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
     /// The folder for reports.
     pub reports: PathBuf,
     /// What the keys are.

@@ -13,7 +13,8 @@ use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
 use crate::wire::Status;
-use crossterm::event::{Event, MouseEventKind};
+use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -114,7 +115,7 @@ impl Shell {
             let input = tokio::select! {
                 biased;
                 key = keys.recv() => match key {
-                    Some(event) => input_of(event),
+                    Some(event) => self.input_of(event),
                     None => return Ok(self.leave(Left::TerminalGone)),
                 },
                 message = messages.recv() => match message {
@@ -155,17 +156,41 @@ impl Shell {
         ConsoleExit { left, linked: self.desk.linked, private: self.desk.private, heard_ago, ..self.exit }
     }
 
+    fn input_of(&self, event: Event) -> Option<Input> {
+        match event {
+            Event::Key(key) => Some(Input::Key(key)),
+            Event::Paste(text) => Some(Input::Paste(text)),
+            Event::Resize(width, height) => Some(Input::Resized(width, height)),
+            Event::Mouse(mouse) => self.pointed(mouse),
+            Event::FocusGained | Event::FocusLost => None,
+        }
+    }
+
+    /// The wheel scrolls and the left button brings the focus to a panel. Other buttons, movement and the rest are
+    /// nothing: no mouse can act on traffic.
+    fn pointed(&self, mouse: MouseEvent) -> Option<Input> {
+        match mouse.kind {
+            MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL_LINES)),
+            MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL_LINES)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let (width, height) = self.screen.size();
+                let area = Rect::new(0, 0, width, height);
+                let view = view(&self.desk, self.status.as_deref(), self.rights, &self.options, clock::mono());
+                screen::panel_at(area, &view, mouse.column, mouse.row).map(Input::Pointed)
+            }
+            MouseEventKind::Down(MouseButton::Right | MouseButton::Middle)
+            | MouseEventKind::Up(_)
+            | MouseEventKind::Drag(_)
+            | MouseEventKind::Moved
+            | MouseEventKind::ScrollLeft
+            | MouseEventKind::ScrollRight => None,
+        }
+    }
+
     /// Draws; keys pressed at a picture that stood still for too long are dropped.
     fn draw(&mut self, keys: &mut mpsc::Receiver<Event>) -> io::Result<()> {
         let began = clock::mono();
-        let view = View {
-            status: self.status.as_deref(),
-            desk: &self.desk,
-            rights: self.rights,
-            now: began,
-            wall: clock::wall(),
-            help: self.options.help,
-        };
+        let view = view(&self.desk, self.status.as_deref(), self.rights, &self.options, began);
         let look = self.look;
         let before = terminal::bytes_written();
         self.screen.draw(|buffer| screen::render(buffer, &view, look))?;
@@ -332,32 +357,19 @@ fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
 /// `SIGCONT` on Linux.
 const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
 
-fn input_of(event: Event) -> Option<Input> {
-    match event {
-        Event::Key(key) => Some(Input::Key(key)),
-        Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Resize(width, height) => Some(Input::Resized(width, height)),
-        Event::Mouse(mouse) => pointed(mouse.kind),
-        Event::FocusGained | Event::FocusLost => None,
-    }
+/// What there is to see now.
+fn view<'v>(
+    desk: &'v Desk,
+    status: Option<&'v Status>,
+    rights: Rights,
+    options: &'v ConsoleOptions,
+    now: Mono,
+) -> View<'v> {
+    View { status, desk, rights, now, wall: clock::wall(), help: options.help.as_deref() }
 }
 
 /// Lines that a notch of the wheel scrolls.
 const WHEEL_LINES: isize = 3;
-
-/// The wheel scrolls. Buttons, movement and the rest are nothing: no mouse can act on traffic.
-fn pointed(kind: MouseEventKind) -> Option<Input> {
-    match kind {
-        MouseEventKind::ScrollUp => Some(Input::Wheel(WHEEL_LINES)),
-        MouseEventKind::ScrollDown => Some(Input::Wheel(-WHEEL_LINES)),
-        MouseEventKind::Down(_)
-        | MouseEventKind::Up(_)
-        | MouseEventKind::Drag(_)
-        | MouseEventKind::Moved
-        | MouseEventKind::ScrollLeft
-        | MouseEventKind::ScrollRight => None,
-    }
-}
 
 fn look_of(options: &ConsoleOptions) -> Look {
     let ConsoleOptions { theme, color, ascii, .. } = options;

@@ -63,6 +63,12 @@ impl Wall {
         format!("{hour:02}:{minute:02}:{second:02}Z")
     }
 
+    /// `12:04Z`.
+    pub fn minute(self) -> String {
+        let minute_of_day = self.0.div_euclid(60_000).rem_euclid(1440);
+        format!("{:02}:{:02}Z", minute_of_day / 60, minute_of_day % 60)
+    }
+
     /// This point moved forward.
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))

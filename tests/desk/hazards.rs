@@ -1,13 +1,13 @@
 //! Rows of the hazards table, by their numbers. Row 1 is in `stray`; 15 to 23, 25 to 28, 35, 42 and 44 in
 //! `tests/screens.rs`.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, alice};
 use crate::sitting::{Sitting, baking, locked, target_not_ready};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use std::time::Duration;
-use warroom::console::desk::{Act, Input};
-use warroom::domain::{Rights, Verdict};
-use warroom::engine::{Answer, Command, Phase};
+use warroom::console::desk::{Act, Input, Panel};
+use warroom::domain::{CommandId, Rights, Verdict};
+use warroom::engine::{Answer, Command, Fact, Phase};
 
 #[test]
 fn hazard_02_an_unbracketed_paste_of_r_y_and_a_line_end_sends_nothing() {
@@ -134,7 +134,7 @@ fn hazard_10_two_consoles_advance_one_wins_and_the_other_opens_again() {
     let Act::Send(id, command @ Command::Advance { .. }) = loser.acts[0].clone() else { panic!("{:?}", loser.acts) };
     scene.advance();
     scene.run(0.1);
-    let answer = scene.command(crate::scene::alice(), command);
+    let answer = scene.command(alice(), command);
     assert!(matches!(answer, Answer::Late(_)), "{answer:?}");
     loser.status = Some(scene.status());
     loser.input(Input::Answered(id, Answer::Late(id)));
@@ -144,7 +144,7 @@ fn hazard_10_two_consoles_advance_one_wins_and_the_other_opens_again() {
 }
 
 #[test]
-fn hazard_11_a_rollback_that_is_sent_again_keeps_its_name() {
+fn hazard_11_a_rollback_that_is_sent_again_keeps_its_name_and_is_done_once() {
     let mut sitting = Sitting::baking();
     for _ in 0..2 {
         sitting.press('R');
@@ -154,9 +154,22 @@ fn hazard_11_a_rollback_that_is_sent_again_keeps_its_name() {
         sitting.code(KeyCode::Esc);
         sitting.after(100);
     }
-    let ids: Vec<_> =
-        sitting.acts.iter().filter_map(|act| if let Act::Send(id, _) = act { Some(*id) } else { None }).collect();
-    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
+    let sent: Vec<(CommandId, Command)> = sitting
+        .acts
+        .iter()
+        .filter_map(|act| if let Act::Send(id, command) = act { Some((*id, command.clone())) } else { None })
+        .collect();
+    assert_eq!(sent.len(), 2, "{:?}", sitting.acts);
+    assert_eq!(sent[0].0, sent[1].0);
+    let mut scene = Scene::at_step(2);
+    for (id, command) in sent {
+        let answer = scene.request(id, alice(), command);
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        scene.run(1.0);
+    }
+    let snapshot = scene.engine.snapshot();
+    let begun = snapshot.log.iter().filter(|entry| matches!(entry.fact, Fact::RollbackAccepted { .. })).count();
+    assert_eq!((begun, snapshot.rollback.map(|rollback| rollback.attempts)), (1, Some(1)));
 }
 
 #[test]
@@ -324,14 +337,17 @@ fn hazard_41_a_hundred_flapping_samples_ring_at_most_every_30_s() {
     assert!(rang.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{rang:?}");
 }
 
-/// The wheel is all of the mouse that reaches the desk, and it scrolls: whatever is open, nothing goes out.
+/// The wheel and a click are all of the mouse that reaches the desk: they scroll and focus, and whatever is open,
+/// nothing goes out.
 #[test]
 fn hazard_43_the_mouse_never_acts() {
     let shell =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/shell.rs")).expect("readable");
     let from = shell.find("fn pointed").expect("mouse events are translated in one place");
-    let body = &shell[from..from + shell[from..].find("\n}").expect("its end")];
-    assert_eq!(body.matches("Some(").count(), body.matches("Some(Input::Wheel").count(), "{body}");
+    let body = &shell[from..from + shell[from..].find("\n    }\n").expect("its end")];
+    let inputs: Vec<&str> = body.split("Input::").skip(1).collect();
+    assert_eq!(inputs.len(), 3, "{body}");
+    assert!(inputs.iter().all(|input| input.starts_with("Wheel(") || input.starts_with("Pointed)")), "{body}");
     for open in ["", "R", "A", "T", "?", ":end", ":rollback\n", ":debug\n"] {
         for status in [baking(), locked()] {
             let mut sitting = Sitting::at(status);
@@ -342,11 +358,33 @@ fn hazard_43_the_mouse_never_acts() {
                 sitting.input(Input::Wheel(by));
                 sitting.after(10);
             }
+            for panel in Panel::ALL {
+                sitting.input(Input::Pointed(panel));
+                sitting.after(10);
+            }
             assert_eq!(sitting.acts, [], "{open:?}");
             assert_eq!(sitting.is_armed(), armed, "a colleague's scroll does not veto a rollback");
         }
     }
     assert_eq!(baking().snapshot.phase, Phase::Baking);
+}
+
+#[test]
+fn a_click_brings_the_focus_unless_something_is_open_or_typed() {
+    let mut sitting = Sitting::baking();
+    sitting.input(Input::Pointed(Panel::Checks));
+    assert_eq!((sitting.desk.focus, sitting.desk.zoom()), (Panel::Checks, None));
+    sitting.press('4');
+    sitting.input(Input::Pointed(Panel::Checks));
+    assert_eq!(sitting.desk.zoom(), Some(Panel::Checks), "what has the focus keeps its room");
+    sitting.input(Input::Pointed(Panel::Traffic));
+    assert_eq!((sitting.desk.focus, sitting.desk.zoom()), (Panel::Traffic, None));
+    for open in ["R", "?", ":", "/"] {
+        let mut sitting = Sitting::baking();
+        sitting.type_text(open);
+        sitting.input(Input::Pointed(Panel::Signals));
+        assert_eq!(sitting.desk.focus, Panel::Log, "{open:?}");
+    }
 }
 
 #[test]

@@ -136,7 +136,11 @@ impl Scene {
 
     pub fn command(&mut self, by: Person, command: Command) -> Answer {
         self.next_command += 1;
-        let id = CommandId(self.next_command);
+        self.request(CommandId(self.next_command), by, command)
+    }
+
+    /// A command by the name that its console gave it.
+    pub fn request(&mut self, id: CommandId, by: Person, command: Command) -> Answer {
         self.event(Event::Commanded(Request { id, by, rights: Rights::Full, command }))
             .expect("every command is answered")
     }

@@ -104,16 +104,19 @@ impl Shot {
 
     pub fn buffer(&self, width: u16, height: u16, look: Look) -> Buffer {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-        let view = View {
+        screen::render(&mut buffer, &self.view(), look);
+        buffer
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View {
             status: self.status.as_ref(),
             desk: &self.desk,
             rights: self.rights,
             now: self.now,
             wall: self.wall,
             help: None,
-        };
-        screen::render(&mut buffer, &view, look);
-        buffer
+        }
     }
 
     pub fn text(&self, width: u16, height: u16, look: Look) -> String {
@@ -297,6 +300,11 @@ fn panels() -> Vec<Recipe> {
         Recipe::from_status("advance", baked()).then(|shot| shot.keys("A").later(600).heard().later(600).heard()),
         Recipe::of("locked", &locked).then(|shot| shot.keys("A").later(700).heard()),
         Recipe::of("override", &locked).then(|shot| shot.keys("AOcheckout\nINC-7").later(700).heard()),
+        Recipe::from_status("confirm_end", baked()).then(|shot| shot.keys(":end\n").later(700).heard()),
+        Recipe::from_status("unlocked", baking()).then(|shot| {
+            let shot = shot.keys("A").later(3000);
+            Shot { status: Some(baked()), ..shot }.heard()
+        }),
         Recipe::of("take", &held).then(|shot| shot.keys("T").later(700).heard()),
         Recipe::of("help", &locked).then(|shot| shot.keys("?")),
         Recipe::from_status("details", baked()).then(|shot| shot.keys("4\n")),
@@ -323,6 +331,13 @@ fn troubled() -> Vec<Recipe> {
     let mut not_ready = Scene::at_step(2);
     not_ready.healthy.stable = false;
     not_ready.run(5.0);
+    let text = demo_text().replace("split = \"25 %\"\n", "split = \"25 %\"\npoint_of_no_return = \"schema v43\"\n");
+    let mut no_return = Scene::of(plan_of(&text), Mode::Drive);
+    no_return.run(15.0);
+    for _ in 0..2 {
+        no_return.advance();
+        no_return.run(28.0);
+    }
     let mut suspended = Scene::at_step(2);
     suspended.command(alice(), Command::Suspend { lasting: Duration::from_mins(10), reason: Clean::new("load test") });
     suspended.run(2.0);
@@ -337,6 +352,8 @@ fn troubled() -> Vec<Recipe> {
         Recipe::of("target_not_ready", &not_ready),
         Recipe::of("armed_target_not_ready", &not_ready).then(|shot| shot.keys("R").later(2500).heard()),
         Recipe::of("auto_rollback_off", &suspended),
+        Recipe::of("past_no_return", &no_return),
+        Recipe::of("armed_past_no_return", &no_return).then(|shot| shot.keys("R").later(500).keys("chec").heard()),
     ]
 }
 
@@ -387,6 +404,7 @@ fn back() -> Vec<Recipe> {
         Recipe::of("rollback_not_landing", &failing).then(|shot| shot.keys("R")),
         Recipe::of("new_traffic_back", &pinned),
         Recipe::of("foreign", &foreign),
+        Recipe::of("confirm_send_again", &foreign).then(|shot| shot.keys(":sendagain\n").later(700).heard()),
         Recipe::of("rolled_back", &rolled),
         direct,
     ]

@@ -1,10 +1,11 @@
 //! What the help, the man page and the README say: keys, words, marks, inks and limits, from the tables and constants
 //! that they are about.
 
+use super::alarms::{CLEAR_AFTER, RAISE_AFTER};
 use super::commands::COMMANDS;
 use super::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL};
 use super::keymap::{Keymap, LEGEND, PANEL_KEYS};
-use super::{HOLD_AFTER, HOLD_BEFORE, STALL, TEXT_ARRIVING};
+use super::{BELL_EVERY, HOLD_AFTER, HOLD_BEFORE, STALL, TEXT_ARRIVING};
 use crate::console::fresh::KEEPER;
 use crate::domain::duration_words;
 use crate::engine::{Phase, Snapshot};
@@ -146,8 +147,9 @@ fn times() -> Vec<Row> {
         ("H", format!("no other key {} before or {} after it", words(HOLD_BEFORE), words(HOLD_AFTER))),
         ("R y", format!("goes directly when the keeper is silent for {}", words(ACKNOWLEDGE_WAIT))),
         ("keeper", format!("LATE after {}, not believed after {}", words(KEEPER.late), words(KEEPER.stale))),
+        ("alarm", format!("raised after {RAISE_AFTER} bad seconds, cleared after {CLEAR_AFTER} good ones")),
         ("stalled", format!("a frame that takes over {} drops the keys behind it", words(STALL))),
-        ("bell", "end of a rollback, refusals, the end, a lost seat; at most one in 30 s".to_owned()),
+        ("bell", format!("end of a rollback, refusals, the end, a lost seat; one in {} at most", words(BELL_EVERY))),
     ]
     .map(|(sign, words)| Row::new(sign, words))
     .to_vec()

@@ -85,6 +85,8 @@ pub enum Input {
     Notice(String),
     /// The mouse's wheel, in lines; up is positive.
     Wheel(isize),
+    /// The mouse's button on a panel.
+    Pointed(Panel),
 }
 
 /// What goes out.
@@ -300,6 +302,7 @@ impl Desk {
                 self.flash(line, now);
             }
             Input::Wheel(by) => self.wheel(by, status),
+            Input::Pointed(panel) => self.point(panel),
             Input::Tick => {}
         }
         self.pass_time(now, status, &mut acts);

@@ -117,6 +117,14 @@ impl Desk {
         self.focus_on(all[next % all.len()]);
     }
 
+    /// A click brings the focus, and nothing else: what is open or being typed stays as it is.
+    pub(super) fn point(&mut self, panel: Panel) {
+        let is_busy = self.dialog.is_some() || self.command_line.is_some() || self.log.is_typing();
+        if !is_busy && panel != self.focus {
+            self.focus_on(panel);
+        }
+    }
+
     fn focus_on(&mut self, panel: Panel) {
         self.focus = panel;
         self.zoomed = false;

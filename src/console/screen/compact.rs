@@ -140,7 +140,6 @@ fn rows(canvas: &Canvas<'_>, view: &View<'_>, status: &Status, area: Rect) -> Ve
 /// `candidate 25.0% wanted 25% measured 25.0%`.
 fn split(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
     let look = canvas.look;
-    let old = if view.is_cut_off() { "?" } else { "" };
     let (share, ink) = match traffic::configured(view, snapshot) {
         None => ("?".to_owned(), Ink::Stale),
         Some((share, true)) => (format!("{:.1}%", share * 100.0), Ink::Bold),
@@ -151,9 +150,12 @@ fn split(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         parts.push(Part::new(0, vec![piece("READ-ONLY", look.ink(Ink::Warn))]));
     }
     parts.push(Part::new(1, vec![piece(format!("wanted {}", snapshot.split.wanted), look.ink(Ink::Bold))]));
-    let measured =
-        snapshot.split.measured.as_ref().map_or_else(|| "-".to_owned(), |m| format!("{:.1}%{old}", m.value * 100.0));
-    parts.push(Part::new(2, vec![piece(format!("measured {measured}"), look.ink(Ink::Bold))]));
+    let (measured, ink) = match &snapshot.split.measured {
+        None => ("-".to_owned(), Ink::Dim),
+        Some(it) if traffic::is_old_sample(view, it) => (format!("{:.1}%?", it.value * 100.0), Ink::Stale),
+        Some(it) => (format!("{:.1}%", it.value * 100.0), Ink::Bold),
+    };
+    parts.push(Part::new(2, vec![piece(format!("measured {measured}"), look.ink(ink))]));
     fit(look, &parts, " ", width)
 }
 

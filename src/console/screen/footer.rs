@@ -88,6 +88,15 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     }
 }
 
+/// What its key would open now: going forward is also resuming, or locked.
+fn forward_word<'w>(view: &View<'_>, word: &'w str) -> &'w str {
+    match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
+        Some(Way::Resume) => "resume",
+        Some(Way::Locked(_)) => "locked",
+        Some(Way::Advance) | None => word,
+    }
+}
+
 /// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys.
 fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece> {
     let look = canvas.look;
@@ -107,6 +116,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece
             pieces.push(bar.clone());
         }
         let label = binding.first();
+        let word = if binding.action == Action::Advance { forward_word(view, word) } else { word };
         if is_traffic && view.rights == Rights::ReadOnly {
             pieces.push(piece(format!(" -{label}- {word} "), look.ink(Ink::Dim)));
         } else {

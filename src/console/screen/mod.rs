@@ -10,6 +10,7 @@ mod fit;
 mod footer;
 mod header;
 mod help;
+mod layout;
 mod log;
 mod look;
 mod over;
@@ -26,14 +27,16 @@ mod spark;
 mod split;
 mod traffic;
 
+pub use layout::panel_at;
 pub use look::{Ink, Look, Theme};
 
-use super::desk::{Desk, PEOPLE_MIN, Panel};
+use super::desk::{Desk, Panel};
 use super::fresh;
 use crate::domain::{Mono, Rights, Wall};
 use crate::engine::Snapshot;
 use crate::wire::Status;
 use canvas::{Canvas, Piece};
+use layout::Layout;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -59,7 +62,7 @@ pub struct View<'a> {
     /// For people.
     pub wall: Wall,
     /// A line for somebody who sees it for the first time.
-    pub help: Option<&'static str>,
+    pub help: Option<&'a str>,
 }
 
 impl View<'_> {
@@ -100,12 +103,9 @@ fn picture(buffer: &mut Buffer, view: &View<'_>, look: Look) {
     let Some(status) = view.status else {
         return waiting(&mut canvas, area, view);
     };
-    if area.width < WHOLE_MIN.0 || area.height < WHOLE_MIN.1 {
-        compact::draw(&mut canvas, area, view, status);
-    } else if area.width < WIDE_MIN.0 || area.height < WIDE_MIN.1 {
-        narrow(&mut canvas, area, view, status);
-    } else {
-        wide(&mut canvas, area, view, status);
+    match Layout::of(area, &status.snapshot) {
+        Some(layout) => whole(&mut canvas, area, view, status, &layout),
+        None => compact::draw(&mut canvas, area, view, status),
     }
     over::draw(&mut canvas, area, view);
 }
@@ -124,58 +124,36 @@ fn waiting(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     }
 }
 
-/// 80x22 to 109 columns: rules instead of frames, sparklines of one row.
-fn narrow(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
+/// Every panel in its place; one that is zoomed has all the room below the gauge.
+fn whole(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status, layout: &Layout) {
     let snapshot = &status.snapshot;
-    let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     top(canvas, area, view, status);
-    traffic::draw_ruled(canvas, row(2, 4), view, snapshot);
+    if layout.is_wide {
+        traffic::draw_framed(canvas, layout.traffic, view, snapshot);
+    } else {
+        traffic::draw_ruled(canvas, layout.traffic, view, snapshot);
+    }
     if let Some(panel) = view.desk.zoom() {
-        return zoomed(canvas, row(6, area.height - 7), view, snapshot, panel);
+        return zoomed(canvas, layout.zoom, view, snapshot, panel);
     }
-    let check_rows = checks::rows(snapshot, 2).min(5);
-    phases::draw(canvas, row(6, 1), view, snapshot);
-    signals::draw_ruled(canvas, row(7, 5), view, snapshot);
-    checks::draw_ruled(canvas, row(12, 1 + check_rows), view, snapshot);
-    let log_y = 13 + check_rows;
-    let rest = row(log_y, area.height - log_y - 1);
+    if layout.is_wide {
+        phases::draw_framed(canvas, layout.phases, view, snapshot);
+        signals::draw_framed(canvas, layout.signals, view, snapshot);
+        checks::draw_framed(canvas, layout.checks, view, snapshot);
+    } else {
+        phases::draw(canvas, layout.phases, view, snapshot);
+        signals::draw_ruled(canvas, layout.signals, view, snapshot);
+        checks::draw_ruled(canvas, layout.checks, view, snapshot);
+    }
+    if let Some(place) = layout.people {
+        people::draw(canvas, place, view, snapshot);
+    }
     if view.desk.dialog.is_some() {
-        panel::draw(canvas, rest, view, Some(snapshot));
+        panel::draw(canvas, layout.log, view, Some(snapshot));
+    } else if layout.is_wide {
+        log::draw_framed(canvas, layout.log, view, snapshot);
     } else {
-        log::draw_ruled(canvas, rest, view, snapshot);
-    }
-}
-
-/// From 110x34: frames, charts with height, checks beside them; from [`PEOPLE_MIN`] people and commands too.
-fn wide(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status) {
-    let snapshot = &status.snapshot;
-    let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    top(canvas, area, view, status);
-    traffic::draw_framed(canvas, row(2, 6), view, snapshot);
-    if let Some(panel) = view.desk.zoom() {
-        return zoomed(canvas, row(8, area.height - 9), view, snapshot, panel);
-    }
-    phases::draw_framed(canvas, row(8, 4), view, snapshot);
-    let middle = (area.height - 13) * 3 / 5;
-    let charts = row(12, middle.max(14));
-    let checks_width = (area.width * 2 / 5).clamp(44, 90);
-    let left = Rect { width: area.width - checks_width, ..charts };
-    let right = Rect { x: area.x + left.width, width: checks_width, ..charts };
-    signals::draw_framed(canvas, left, view, snapshot);
-    if area.width >= PEOPLE_MIN.0 && area.height >= PEOPLE_MIN.1 {
-        let height = (checks::rows(snapshot, 1) + 2).min(right.height - PEOPLE_ROWS_MIN);
-        checks::draw_framed(canvas, Rect { height, ..right }, view, snapshot);
-        let below = Rect { y: right.y + height, height: right.height - height, ..right };
-        people::draw(canvas, below, view, snapshot);
-    } else {
-        checks::draw_framed(canvas, right, view, snapshot);
-    }
-    let log_y = 12 + charts.height;
-    let rest = row(log_y, area.height - log_y - 1);
-    if view.desk.dialog.is_some() {
-        panel::draw(canvas, rest, view, Some(snapshot));
-    } else {
-        log::draw_framed(canvas, rest, view, snapshot);
+        log::draw_ruled(canvas, layout.log, view, snapshot);
     }
 }
 

@@ -7,7 +7,7 @@ use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
-use crate::domain::Role;
+use crate::domain::{Role, Wall};
 use crate::engine::{MeasuredView, Phase, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -113,7 +113,7 @@ fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
     view.is_cut_off() || fresh::balancer(snapshot).is_stale(view.now)
 }
 
-/// Stable solid from the left, candidate hatched to the right edge, a mark at the wanted split.
+/// Stable solid from the left, candidate hatched to the right edge: what is configured, not what is wanted.
 pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let Some(configured) = &snapshot.split.configured else {
@@ -232,7 +232,13 @@ fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView)
 pub(super) fn target_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     if let Some(breaks) = &snapshot.no_return {
-        return vec![piece(format!("NO ROLLBACK by itself: {breaks}"), look.ink(Ink::Critical))];
+        let critical = look.ink(Ink::Critical);
+        let reached = snapshot.steps.iter().rfind(|step| step.no_return.is_some()).and_then(|step| step.reached);
+        let since = |at: Option<String>| at.map_or_else(String::new, |at| format!(" since {at}"));
+        let [long, short] = [since(reached.map(Wall::clock)), since(reached.map(Wall::minute))];
+        let part = Part::new(0, vec![piece(format!("NO ROLLBACK by itself{long}: {breaks}"), critical)]);
+        let part = part.or(vec![piece(format!("NO ROLLBACK{short}: {breaks}"), critical)]);
+        return fit(look, &[part, time_to_safe(view, snapshot, 1, look.ink(Ink::Dim))], "  ", width);
     }
     let whole = target(canvas, view, snapshot);
     let mut part = Part::new(0, vec![whole.clone()]);
