@@ -1,6 +1,8 @@
 //! Every state of the screen at every size and in every look, text and style, as one line each. What changes by accident
 //! shows here; how it looks is in `tests/screens.rs`, whose snapshots a person can read.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "Color is ratatui's, and the other colours have their names")]
+
 #[path = "support/scene.rs"]
 mod scene;
 #[path = "support/shots.rs"]

@@ -434,6 +434,7 @@ const BAND_WORDS: &[(&str, &[&str])] = &[
     ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
     ("armed", &["ARMED", "BLUE v2.0.5", "y = do it"]),
     ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
+    ("armed_past_no_return", &["ARMED", "NO RETURN", "type checkout, Enter"]),
     ("auto_rollback_off", &["RUNNING", "AUTO-ROLLBACK OFF until"]),
     ("auto_held", &["HOLDING", "5xx GREEN", "> 3.00%", "auto-hold 12:01:21Z", "R rolls back", "A locked"]),
     ("blind", &["BLIND", "no candidate metrics for", "A locked"]),

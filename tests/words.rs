@@ -118,6 +118,17 @@ fn keys_of_ones_own_are_shown_and_work_and_the_others_keep_theirs() {
 }
 
 #[test]
+fn the_demo_names_the_key_that_ends_it_as_it_is_bound() {
+    let home = Home::new();
+    let config = configured(&home, "[keys]\nquit = \"F10\"\n");
+    let variables = [("XDG_CONFIG_HOME", config.as_str())];
+    let mut terminal = Terminal::start(Path::new(BINARY), ["demo", "--speed", "10"], home.path(), &variables);
+    terminal.shows("F10 ends the demo");
+    terminal.press("\x1b[21~");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
 fn export_writes_a_report_for_its_owner_and_says_where() {
     let (site, plan, _console) = Site::running(plain);
     let mut terminal = open(&site, &["attach"], &plan, "/nowhere");

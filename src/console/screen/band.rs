@@ -107,7 +107,8 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
                 parts.extend(dialog.seconds_left(view.now).map(|left| (format!("{left}s"), None, 2)));
             }
             Some(_) => {
-                parts.push(must(format!("NOT READY: type {}, Enter", snapshot.name)));
+                let why = if snapshot.target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
+                parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
                 parts.push(("Esc = cancel".to_owned(), None, 1));
             }
         }

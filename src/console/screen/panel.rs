@@ -45,7 +45,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
         | Kind::Locked
         | Kind::Override(_)
         | Kind::Take { .. }
-        | Kind::Confirm { .. } => (lines_of(canvas, view, dialog, snapshot, width, rows), countdown(view, dialog)),
+        | Kind::Confirm { .. } => {
+            (lines_of(canvas, view, dialog, snapshot, width, rows), countdown(canvas, view, dialog))
+        }
     };
     let lines = within(canvas, lines, rows, dialog.acts());
     let title = [piece(title_of(view, dialog, snapshot), bold)];
@@ -121,12 +123,13 @@ fn blind_words(view: &View<'_>, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// `disarms in 7s ███████░░░`.
-fn countdown(view: &View<'_>, dialog: &Dialog) -> String {
+fn countdown(canvas: &Canvas<'_>, view: &View<'_>, dialog: &Dialog) -> String {
     let Some(left) = dialog.seconds_left(view.now) else { return String::new() };
     let armed = matches!(dialog.kind, Kind::RollBack { .. });
     let (word, whole) = if armed { ("disarms", ARMED_FOR) } else { ("closes", ADVANCE_FOR) };
     let filled = (left as f64 / whole.as_secs_f64() * 10.0).ceil().clamp(0.0, 10.0) as usize;
-    format!("{word} in {left}s {}{}", "#".repeat(filled), ".".repeat(10 - filled))
+    let [to_go, gone] = [canvas.look.glyph("█", "#"), canvas.look.glyph("░", ".")];
+    format!("{word} in {left}s {}{}", to_go.repeat(filled), gone.repeat(10 - filled))
 }
 
 fn lines_of(
@@ -231,11 +234,12 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
         lines.push(fit(look, &question, "   ", width));
     }
     if let Some(typed) = typed {
-        let why = snapshot.no_return.as_ref().map_or_else(
-            || format!("TARGET NOT READY: {}", snapshot.target.words),
-            |breaks| format!("past the point of no return: {breaks}"),
-        );
-        lines.push(vec![piece(why, look.ink(Ink::Critical))]);
+        let critical = look.ink(Ink::Critical);
+        let past = snapshot.no_return.as_ref();
+        lines.extend(past.map(|breaks| vec![piece(format!("past the point of no return: {breaks}"), critical)]));
+        if past.is_none() || snapshot.target.ready == Some(false) {
+            lines.push(vec![piece(format!("TARGET NOT READY: {}", snapshot.target.words), critical)]);
+        }
         let asks = Part::new(
             0,
             vec![piece(format!("type {} to roll back all the same:", snapshot.name), look.ink(Ink::Bold))],
