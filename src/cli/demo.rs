@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The key that ends the demo is added as it is bound.
-const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.";
+const HELP: &str = "When READY: A, then y.  H holds.  R, then y, rolls back.";
 /// How long the world may take to listen.
 const WORLD_WAIT: Duration = Duration::from_secs(10);
 /// How long the demo's keeper may take to end.
