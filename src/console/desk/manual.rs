@@ -4,7 +4,7 @@
 use super::commands::COMMANDS;
 use super::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL};
 use super::keymap::{Keymap, LEGEND, PANEL_KEYS};
-use super::{HOLD_AFTER, HOLD_BEFORE, STALL, TEXT_ARRIVING};
+use super::{BELL_EVERY, HOLD_AFTER, HOLD_BEFORE, STALL, TEXT_ARRIVING};
 use crate::console::fresh::KEEPER;
 use crate::domain::duration_words;
 use crate::engine::{Phase, Snapshot};
@@ -147,7 +147,13 @@ fn times() -> Vec<Row> {
         ("R y", format!("goes directly when the keeper is silent for {}", words(ACKNOWLEDGE_WAIT))),
         ("keeper", format!("LATE after {}, not believed after {}", words(KEEPER.late), words(KEEPER.stale))),
         ("stalled", format!("a frame that takes over {} drops the keys behind it", words(STALL))),
-        ("bell", "end of a rollback, refusals, the end, a lost seat; at most one in 30 s".to_owned()),
+        (
+            "bell",
+            format!(
+                "alarms until silenced, a rollback and its end, refusals, a lost seat; once in {}",
+                words(BELL_EVERY)
+            ),
+        ),
     ]
     .map(|(sign, words)| Row::new(sign, words))
     .to_vec()

@@ -5,7 +5,7 @@ use super::forward::{self, Way};
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
-use crate::engine::{Phase, Snapshot};
+use crate::engine::{Command, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::KeyEvent;
 
@@ -139,7 +139,7 @@ impl Desk {
             return self.note_key(key, now);
         }
         let Some(dialog) = &mut self.dialog else { return };
-        let is_read = !dialog.acts() && !dialog.is_field();
+        let is_read = !dialog.acts() && !dialog.is_field() && !dialog.binds(key);
         if let Some(action) = self.keymap.action_of(key).filter(|action| is_read && action.is_for_any_panel()) {
             return self.act(action, key, now, status, rights, acts);
         }
@@ -167,6 +167,10 @@ impl Desk {
             Outcome::Override => self.open_override(status, now),
             Outcome::Reason => self.open_reason(now, status, rights),
             Outcome::Send(..) if self.refused_here(now, status, rights) => {}
+            // What was typed is not thrown away with an attempt that cannot be made.
+            Outcome::Send(Command::Note { .. }, what) if !self.linked => {
+                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            }
             Outcome::Send(command, what) => {
                 if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
                     self.flash(format!("{what} NOT SENT: {why}"), now);

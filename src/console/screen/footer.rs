@@ -80,7 +80,9 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         },
         Some(Kind::Help { .. }) => reading("Esc close  j k more"),
         Some(Kind::Debug) => reading("Esc close"),
-        Some(Kind::Check { .. } | Kind::Event { .. }) => reading("Esc close  c copy"),
+        Some(Kind::Check { .. } | Kind::Event { .. }) => {
+            reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
+        }
         Some(Kind::Progress) => reading("Esc close  r reason"),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
