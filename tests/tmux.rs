@@ -119,10 +119,12 @@ fn hazard_03_typing_into_all_panes_sends_nothing() {
     for word in ["echo Ryan", "grep -R yes .", "sudo -R y Hold Alice"] {
         room.tmux.types(word);
         room.tmux.press("Enter");
+        // The shell beside it takes the very same keys; looked at now, since grep fills its screen.
+        if word.contains("Ryan") {
+            wait_until("the other pane typed it", || room.tmux.screen().contains("Ryan"));
+        }
     }
     room.tmux.run(["set-option", "-w", "-t", "war", "synchronize-panes", "off"]);
-    // The shell beside it took the very same keys.
-    wait_until("the other pane typed it", || room.tmux.screen().contains("Ryan"));
     room.tmux.run(["select-pane", "-t", "war:0.0"]);
     room.tmux.run(["kill-pane", "-t", "war:0.1"]);
     room.settled();
