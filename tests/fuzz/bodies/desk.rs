@@ -8,8 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use scene::Scene;
 use std::sync::OnceLock;
 use std::time::Duration;
-use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Deed, Kind};
-use warroom::console::desk::{Act, Desk, HOLD_AFTER, HOLD_BEFORE, Input, TEXT_ARRIVING};
+use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Deed, HEIGHT_MIN, Kind, WIDTH_MIN};
+use warroom::console::desk::{Act, Desk, Dialog, HOLD_AFTER, HOLD_BEFORE, Input, TEXT_ARRIVING};
 use warroom::domain::{Clean, CommandId, Mono, Rights};
 use warroom::engine::{Answer, Command, Phase};
 use warroom::wire::{ACKNOWLEDGE_WAIT, Status};
@@ -83,6 +83,8 @@ struct Sitting {
     rights: Rights,
     status: Option<&'static Status>,
     linked: bool,
+    /// Whether a panel could not be shown.
+    is_small: bool,
     /// `H` alone, waiting to be a hold.
     hold_at: Option<Mono>,
     other_key_at: Option<Mono>,
@@ -124,6 +126,7 @@ impl Sitting {
             rights,
             status,
             linked: false,
+            is_small: false,
             hold_at: None,
             other_key_at: None,
             rollback: None,
@@ -147,7 +150,11 @@ impl Sitting {
                 self.other_key_at = Some(self.now);
                 self.input(Input::Paste(LINES[usize::from(arg) % LINES.len()].repeat(1 + usize::from(arg))));
             }
-            22 => self.input(Input::Resized(u16::from(arg), u16::from(arg >> 2))),
+            22 => {
+                let (width, height) = (u16::from(arg), u16::from(arg >> 2));
+                self.is_small = width < WIDTH_MIN || height < HEIGHT_MIN;
+                self.input(Input::Resized(width, height));
+            }
             23 => self.input(Input::Continued),
             24 | 25 => self.answer(arg),
             26 => {
@@ -182,10 +189,15 @@ impl Sitting {
         let key = KeyEvent::new_with_kind(code, modifiers, kind);
         let quiet_for = |time: Duration| self.other_key_at.is_none_or(|at| self.now.since(at) > time);
         let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none() && !self.desk.log.is_typing();
+        // Alone on the main screen; behind an Esc in one read, which is Alt, from everywhere else.
+        let is_over = self.desk.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| self.now >= at);
+        let is_rollback =
+            if on_main { !modifiers.contains(KeyModifiers::ALT) } else { modifiers == KeyModifiers::ALT && !is_over };
         let must_arm = code == KeyCode::Char('R')
-            && !modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL)
+            && is_rollback
+            && !modifiers.contains(KeyModifiers::CONTROL)
             && kind == KeyEventKind::Press
-            && on_main
+            && !self.is_small
             && quiet_for(TEXT_ARRIVING)
             && self.rights == Rights::Full
             && self.status.is_none_or(|status| status.snapshot.phase != Phase::Observing);
@@ -201,13 +213,18 @@ impl Sitting {
         self.input(Input::Key(key));
         if must_arm {
             let kind = self.desk.dialog.as_ref().map(|dialog| &dialog.kind);
-            assert!(matches!(kind, Some(Kind::RollBack { .. } | Kind::Progress)), "R did nothing: {kind:?}");
+            assert!(
+                matches!(kind, Some(Kind::RollBack { .. } | Kind::Progress)),
+                "R did nothing: {kind:?} {:?}",
+                self.desk.flash
+            );
         }
     }
 
     fn input(&mut self, input: Input) {
         let before = self.before();
         let key = if let Input::Key(key) = &input { Some(*key) } else { None };
+        let was_typing = before.line.is_some() || self.desk.log.is_typing();
         let acts = self.desk.handle(input, self.now, self.status, self.rights);
         for act in acts {
             match act {
@@ -223,11 +240,22 @@ impl Sitting {
                     let unanswered = self.rollback.take_if(late).is_some();
                     let confirmed = !before.linked && self.confirms_rollback(&before, key);
                     assert!(unanswered || confirmed, "a direct rollback that nobody confirmed");
-                    self.may_act();
+                    // One that was sent goes on whatever was given up or heard since.
+                    if !unanswered {
+                        self.may_act();
+                    }
                 }
                 Act::Restart => self.may_act(),
                 Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) | Act::Copy(_) => {}
             }
+        }
+        // What only the world's news brings must not stand where a finger is on its way to something else.
+        let goes_forward = |seen: &Option<Seen>| matches!(seen, Some(Seen::Advance(_) | Seen::Resume(_)));
+        if key.is_none() && goes_forward(&self.before().kind) {
+            assert!(
+                !was_typing && (before.kind.is_none() || goes_forward(&before.kind)),
+                "an advance under the finger"
+            );
         }
         assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
     }
@@ -275,7 +303,9 @@ impl Sitting {
     fn confirms_rollback(&self, before: &Before, key: Option<KeyEvent>) -> bool {
         match &before.kind {
             Some(Seen::Armed) => self.says_yes(before, key, ARMED_FOR),
-            Some(Seen::ArmedToType(_)) => key.is_some_and(|key| key.code == KeyCode::Enter),
+            Some(Seen::ArmedToType(_)) => {
+                key.is_some_and(|key| key.code == KeyCode::Enter && !key.modifiers.contains(KeyModifiers::ALT))
+            }
             _ => false,
         }
     }
@@ -284,7 +314,7 @@ impl Sitting {
         self.may_act();
         assert!(self.linked, "{command:?} to a keeper that is not connected");
         let yes = self.says_yes(before, key, ADVANCE_FOR);
-        let entered = key.is_some_and(|key| key.code == KeyCode::Enter);
+        let entered = key.is_some_and(|key| key.code == KeyCode::Enter && !key.modifiers.contains(KeyModifiers::ALT));
         let allowed = match command {
             Command::Rollback { typed: None, .. } => {
                 before.kind == Some(Seen::Armed) && self.confirms_rollback(before, key)
@@ -303,7 +333,9 @@ impl Sitting {
             }
             Command::Hold => {
                 let alone = self.hold_at.is_some_and(|at| self.now.since(at) >= HOLD_AFTER);
-                alone || entered && before.line.as_deref().is_some_and(|line| line.trim() == "hold")
+                alone
+                    || entered
+                        && before.line.as_deref().is_some_and(|line| line.trim().split(' ').next() == Some("hold"))
             }
             Command::Note { .. } if before.kind == Some(Seen::Writing) => key.is_some_and(|key| {
                 key.code == KeyCode::Enter && key.modifiers.is_empty()
