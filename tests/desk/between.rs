@@ -1,12 +1,13 @@
 //! Where one feature meets another: an answer that comes late, two keys in one read, a panel that others could replace.
 
+use crate::scene::{Scene, demo_plan};
 use crate::sitting::{Sitting, rolling_back, target_not_ready};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::keymap::{Action, Key};
 use warroom::console::desk::log::Counts;
 use warroom::console::desk::{Act, Input};
-use warroom::engine::{Answer, Severity};
+use warroom::engine::{Answer, Mode, Severity};
 
 /// An advance is on its way and will have lost its race.
 fn racing() -> Sitting {
@@ -222,4 +223,18 @@ fn critical_lines_that_a_filter_hides_are_counted() {
     assert_eq!(sitting.desk.log.counts(), Counts { shown: 1, all, critical_hidden: 1 });
     sitting.type_text("0");
     assert_eq!(sitting.desk.log.counts(), Counts { shown: 0, all, critical_hidden: 2 });
+}
+
+/// Rights that come back are no write path.
+#[test]
+fn readonly_off_promises_nothing_where_the_keeper_only_watches() {
+    let mut sitting = Sitting::at(&Scene::of(demo_plan(), Mode::Watch).status());
+    sitting.type_text(":readonly on\n:readonly off\n");
+    assert!(sitting.flash().contains("only watches"), "{}", sitting.flash());
+    sitting.after(2100);
+    sitting.press('R');
+    assert!(sitting.desk.dialog.is_none() && sitting.acts.is_empty());
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":readonly on\n:readonly off\n");
+    assert!(sitting.flash().contains("act"), "{}", sitting.flash());
 }

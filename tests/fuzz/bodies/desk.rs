@@ -81,7 +81,9 @@ struct Sitting {
     desk: Desk,
     now: Mono,
     rights: Rights,
-    status: Option<&'static Status>,
+    status: Option<Status>,
+    /// Whether the keeper speaks: then what it says is of now.
+    is_heard: bool,
     linked: bool,
     /// Whether a panel could not be shown.
     is_small: bool,
@@ -119,12 +121,13 @@ enum Seen {
 
 impl Sitting {
     fn new(rights: Rights, status: usize) -> Self {
-        let status = statuses()[status % statuses().len()].as_ref();
+        let status = statuses()[status % statuses().len()].clone();
         Self {
             desk: Desk::new(1000),
             now: Mono::from_micros(2_000_000_000),
             rights,
             status,
+            is_heard: true,
             linked: false,
             is_small: false,
             hold_at: None,
@@ -162,8 +165,9 @@ impl Sitting {
                 self.input(Input::Linked(self.linked));
             }
             27 => self.input(Input::Direct("half ^[[31m done".repeat(usize::from(arg)))),
-            28 => self.status = statuses()[usize::from(arg) % statuses().len()].as_ref(),
+            28 => self.status = statuses()[usize::from(arg) % statuses().len()].clone(),
             29 => self.desk.stalled(Duration::from_millis(u64::from(arg) * 20), usize::from(arg), self.now),
+            30 => self.is_heard = arg & 1 == 0,
             _ => self.input(Input::Tick),
         }
         // A frame is on the terminal after most inputs.
@@ -190,9 +194,11 @@ impl Sitting {
         let quiet_for = |time: Duration| self.other_key_at.is_none_or(|at| self.now.since(at) > time);
         let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none() && !self.desk.log.is_typing();
         // Alone on the main screen; behind an Esc in one read, which is Alt, from everywhere else.
-        let is_over = self.desk.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| self.now >= at);
-        let is_rollback =
-            if on_main { !modifiers.contains(KeyModifiers::ALT) } else { modifiers == KeyModifiers::ALT && !is_over };
+        let is_rollback = if on_main {
+            !modifiers.contains(KeyModifiers::ALT)
+        } else {
+            modifiers == KeyModifiers::ALT && !self.is_over()
+        };
         let must_arm = code == KeyCode::Char('R')
             && is_rollback
             && !modifiers.contains(KeyModifiers::CONTROL)
@@ -200,7 +206,7 @@ impl Sitting {
             && !self.is_small
             && quiet_for(TEXT_ARRIVING)
             && self.rights == Rights::Full
-            && self.status.is_none_or(|status| status.snapshot.phase != Phase::Observing);
+            && self.status.as_ref().is_none_or(|status| status.snapshot.phase != Phase::Observing);
         if kind != KeyEventKind::Release {
             if code == KeyCode::Char('H') {
                 let alone = quiet_for(HOLD_BEFORE);
@@ -224,8 +230,10 @@ impl Sitting {
     fn input(&mut self, input: Input) {
         let before = self.before();
         let key = if let Input::Key(key) = &input { Some(*key) } else { None };
-        let was_typing = before.line.is_some() || self.desk.log.is_typing();
-        let acts = self.desk.handle(input, self.now, self.status, self.rights);
+        let was_free = before.line.is_none() && !self.desk.log.is_typing();
+        let was_free = was_free && (before.kind.is_none() || self.is_over());
+        self.hear();
+        let acts = self.desk.handle(input, self.now, self.status.as_ref(), self.rights);
         for act in acts {
             match act {
                 Act::Send(id, command) => {
@@ -252,12 +260,24 @@ impl Sitting {
         // What only the world's news brings must not stand where a finger is on its way to something else.
         let goes_forward = |seen: &Option<Seen>| matches!(seen, Some(Seen::Advance(_) | Seen::Resume(_)));
         if key.is_none() && goes_forward(&self.before().kind) {
-            assert!(
-                !was_typing && (before.kind.is_none() || goes_forward(&before.kind)),
-                "an advance under the finger"
-            );
+            assert!(was_free || goes_forward(&before.kind), "an advance under the finger");
         }
         assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
+    }
+
+    /// What the keeper says is of now, as long as it speaks.
+    fn hear(&mut self) {
+        let Some(status) = self.status.as_mut().filter(|_| self.is_heard) else { return };
+        let snapshot = &mut status.snapshot;
+        snapshot.mono = self.now;
+        snapshot.balancer_at = snapshot.balancer_at.map(|_| self.now);
+        snapshot.feed_at = snapshot.feed_at.map(|_| self.now);
+        self.desk.heard_at = Some(self.now);
+    }
+
+    /// Whether the panel's time is up, so that this input finds it closed.
+    fn is_over(&self) -> bool {
+        self.desk.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| self.now >= at)
     }
 
     fn before(&self) -> Before {
@@ -288,7 +308,7 @@ impl Sitting {
 
     fn may_act(&self) {
         assert_eq!(self.rights, Rights::Full, "a read-only console acts");
-        let watches = self.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+        let watches = self.status.as_ref().is_some_and(|status| status.snapshot.phase == Phase::Observing);
         assert!(!watches, "a console of a keeper that only watches acts");
     }
 
