@@ -12,7 +12,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
-const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.  q ends the demo";
+const HELP: &str = "When READY: press A, then y.  H holds.  R, then y, rolls back.";
 /// How long the world may take to listen.
 const WORLD_WAIT: Duration = Duration::from_secs(10);
 /// How long the demo's keeper may take to end.

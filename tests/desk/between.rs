@@ -238,3 +238,21 @@ fn readonly_off_promises_nothing_where_the_keeper_only_watches() {
     sitting.type_text(":readonly on\n:readonly off\n");
     assert!(sitting.flash().contains("act"), "{}", sitting.flash());
 }
+
+/// What opened the help closes it, and what quits closes what is read.
+#[test]
+fn help_and_quit_with_other_keys_close_what_is_read() {
+    for key in [KeyCode::F(1), KeyCode::Char('Q')] {
+        let mut sitting = Sitting::baking();
+        sitting.desk.keymap.rebind(Action::Help, vec![Key::Named(KeyCode::F(1), "F1")]).expect("may");
+        sitting.desk.keymap.rebind(Action::Quit, vec![Key::Char('Q')]).expect("may");
+        sitting.code(KeyCode::F(1));
+        assert!(matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Help { .. })));
+        sitting.code(key);
+        assert!(sitting.desk.dialog.is_none() && sitting.quits() == 0, "{key:?}");
+    }
+    let mut sitting = Sitting::at(rolling_back());
+    sitting.desk.keymap.rebind(Action::Quit, vec![Key::Char('Q')]).expect("may");
+    sitting.type_text("RQ");
+    assert_eq!(sitting.quits(), 1, "a rollback's progress is no place that one must close first");
+}

@@ -1,7 +1,8 @@
 //! Opening panels, and what their keys come to.
 
-use super::dialog::{Deed, HEIGHT_MIN, Outcome, WIDTH_MIN};
+use super::dialog::{Deed, HEIGHT_MIN, Kind, Outcome, WIDTH_MIN};
 use super::forward::{self, Way};
+use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
@@ -140,8 +141,18 @@ impl Desk {
         }
         let Some(dialog) = &mut self.dialog else { return };
         let is_read = !dialog.acts() && !dialog.is_field() && !dialog.binds(key);
-        if let Some(action) = self.keymap.action_of(key).filter(|action| is_read && action.is_for_any_panel()) {
+        let is_progress = matches!(dialog.kind, Kind::Progress);
+        let bound = self.keymap.action_of(key).filter(|_| is_read);
+        if let Some(action) = bound.filter(|action| action.is_for_any_panel()) {
             return self.act(action, key, now, status, rights, acts);
+        }
+        // Whatever keys these two have here: what opened the help closes it.
+        if let Some(action @ (Action::Help | Action::Quit)) = bound {
+            self.dialog = None;
+            if is_progress && action == Action::Quit {
+                self.act(action, key, now, status, rights, acts);
+            }
+            return;
         }
         let takes_text = dialog.is_field() || dialog.binds(key);
         let forward = dialog.goes_forward();

@@ -5,6 +5,7 @@ use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
+use crate::console::desk::keymap::Action;
 use crate::console::desk::log::{Counts, Row, found_at};
 use crate::domain::Clean;
 use crate::engine::{Entry, Phase, Snapshot};
@@ -57,7 +58,8 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
     area.height -= lever(canvas, area, snapshot);
     if let Some(help) = view.help.filter(|_| area.height > 1 && snapshot.rollback.is_none()) {
         let style = canvas.look.ink(Ink::Bold);
-        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(help, style)]);
+        let words = format!("{help}  {} ends the demo", view.desk.keymap.key_of(Action::Quit));
+        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(words, style)]);
         area.height -= 1;
     }
     let log = &view.desk.log;

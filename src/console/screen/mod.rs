@@ -58,7 +58,7 @@ pub struct View<'a> {
     pub now: Mono,
     /// For people.
     pub wall: Wall,
-    /// A line for somebody who sees it for the first time.
+    /// A line for somebody who sees the demo for the first time; the key that ends it is added.
     pub help: Option<&'static str>,
 }
 
