@@ -1,5 +1,7 @@
 //! The console's desk: what a key means, driven by key events at exact times.
 
+#[path = "desk/between.rs"]
+mod between;
 #[path = "desk/forward.rs"]
 mod forward;
 #[path = "desk/hazards.rs"]

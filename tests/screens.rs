@@ -930,3 +930,15 @@ fn alarms_that_the_band_does_not_say_are_added_to_it() {
     assert!(band.contains("■ HOLDING") && band.contains("✗ candidate database FAIL"), "{band}");
     assert!(band.contains("+1 more"), "{band}");
 }
+
+/// What a key did not do is said at every size that has a row for it.
+#[test]
+fn messages_are_seen_on_small_terminals_too() {
+    for (width, height) in [(40, 8), (30, 7), (60, 20), (80, 23)] {
+        let text = shot("baking").keys("jH").text(width, height, UNICODE);
+        let footer = text.lines().last().expect("a footer");
+        assert!(footer.contains("H dropped") && footer.contains(" R"), "{width}x{height}: {footer}");
+    }
+    let text = shot("baking").input(Input::Resized(20, 4)).keys("R").text(20, 4, UNICODE);
+    assert!(text.lines().last().is_some_and(|footer| footer.contains("too small")), "{text}");
+}

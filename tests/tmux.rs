@@ -119,10 +119,12 @@ fn hazard_03_typing_into_all_panes_sends_nothing() {
     for word in ["echo Ryan", "grep -R yes .", "sudo -R y Hold Alice"] {
         room.tmux.types(word);
         room.tmux.press("Enter");
+        // The shell beside it takes the very same keys; looked at now, since grep fills its screen.
+        if word.contains("Ryan") {
+            wait_until("the other pane typed it", || room.tmux.screen().contains("Ryan"));
+        }
     }
     room.tmux.run(["set-option", "-w", "-t", "war", "synchronize-panes", "off"]);
-    // The shell beside it took the very same keys.
-    wait_until("the other pane typed it", || room.tmux.screen().contains("Ryan"));
     room.tmux.run(["select-pane", "-t", "war:0.0"]);
     room.tmux.run(["kill-pane", "-t", "war:0.1"]);
     room.settled();
@@ -201,6 +203,37 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_disarmed() {
     room.is_untouched();
     room.tmux.press("q");
     room.tmux.is_at_prompt();
+}
+
+/// Stopped from elsewhere it had no time to give anything back, and its shell set the terminal for itself: without a
+/// look at that, keys would wait for Enter under a screen that looks alive.
+#[test]
+fn stopped_from_elsewhere_its_keys_work_again_after_fg() {
+    if !need("tmux") {
+        return;
+    }
+    let room = Room::open(80, 24);
+    room.tmux.line("stty -g > before; tput clear");
+    room.tmux.is_at_prompt();
+    room.attach();
+    room.tmux.press("R");
+    room.tmux.shows("ROLL BACK NOW");
+    let console = room.console();
+    signal(console, Signal::STOP);
+    // The shell takes the terminal as soon as it hears of it: its modes are those of before.
+    let modes = || std::fs::read_to_string(format!("/proc/{console}/stat")).is_ok_and(|stat| stat.contains(") T "));
+    wait_until("it is stopped", modes);
+    room.tmux.line("fg");
+    room.tmux.shows("suspended: look again");
+    room.tmux.press("?");
+    room.tmux.shows("KEYS, MARKS, LIMITS");
+    room.tmux.press("Escape");
+    room.settled();
+    room.is_untouched();
+    room.tmux.press("q");
+    room.tmux.is_at_prompt();
+    room.tmux.line("stty -g > after; cmp before after && echo the same modes");
+    room.tmux.shows("the same modes");
 }
 
 /// Leaves the console in one way and looks whether the shell has its terminal as it was.

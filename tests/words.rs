@@ -148,7 +148,7 @@ fn export_writes_a_report_for_its_owner_and_says_where() {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(report().expect("there")).expect("metadata").permissions().mode();
         assert_eq!(mode & 0o077, 0, "its owner's only");
-        terminal.shows("report written");
+        terminal.shows(&format!(".{ending} written to"));
     }
 }
 

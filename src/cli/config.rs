@@ -8,6 +8,7 @@ use super::{Exit, Failure, ViewArgs, out};
 use crate::console::desk::keymap::{Action, KEYS, Key, Keymap};
 use crate::console::desk::{Reach, THEMES};
 use crate::plan::{PlanErrors, Read, Section, Wrong, boolean, nearest, one_of, read_tables, wrong_type};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use toml::de::DeValue;
 
@@ -23,7 +24,7 @@ pub struct Config {
     pub theme: Option<&'static str>,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
-    /// Whether wheel and clicks focus and scroll.
+    /// Whether the wheel scrolls.
     pub mouse: bool,
     /// Whether consoles are silent.
     pub silent: bool,
@@ -42,9 +43,16 @@ pub(super) fn path() -> Option<PathBuf> {
     Some(base.join("warroom").join("config.toml"))
 }
 
+/// Whether something is there, be it a link that leads nowhere or what nobody here may look at: then keys that somebody
+/// believes to be bound are not, which must not go unsaid.
+pub(super) fn is_there(path: &std::path::Path) -> bool {
+    let looked = std::fs::symlink_metadata(path);
+    !looked.is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
+}
+
 /// What a console is opened with: the file, unless there is none or it is not wanted, and flags over it.
 pub(super) fn for_console(view: &ViewArgs) -> Result<Config, Failure> {
-    let file = path().filter(|path| !view.no_config && path.exists());
+    let file = path().filter(|path| !view.no_config && is_there(path));
     let config = match file {
         None => Config::default(),
         Some(path) => load_config(&path).map_err(|errors| {
@@ -136,4 +144,23 @@ fn keys_of(value: &DeValue<'_>) -> Read<Vec<Key>> {
         return Err(format!("{} keys: from one to {KEYS_MAX}", list.len()).into());
     }
     list.iter().map(|item| one(item.get_ref())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_there;
+
+    /// Nothing there is no configuration; a link that leads nowhere is one that somebody believes in.
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_there_all_the_same() {
+        let home = tempfile::tempdir().expect("a folder");
+        let link = home.path().join("config.toml");
+        assert!(!is_there(&link));
+        assert!(!is_there(&link.join("below")));
+        std::os::unix::fs::symlink(home.path().join("nowhere"), &link).expect("a link");
+        assert!(is_there(&link));
+        std::fs::remove_file(&link).expect("gone");
+        std::fs::write(&link, "").expect("written");
+        assert!(is_there(&link) && !is_there(&link.join("below")));
+    }
 }

@@ -45,7 +45,8 @@ impl Info {
     fn look() -> Result<Self, Failure> {
         let places = places::places()?;
         let (config, config_state) = look_at_config();
-        let loaded = config.as_deref().filter(|path| path.exists()).and_then(|path| config::load_config(path).ok());
+        let loaded =
+            config.as_deref().filter(|path| config::is_there(path)).and_then(|path| config::load_config(path).ok());
         let loaded = loaded.unwrap_or_default();
         let all = places.runs().unwrap_or_default();
         let shown: Vec<Run> = all
@@ -143,7 +144,7 @@ impl Info {
 /// Where the configuration is looked for, and whether it can be used.
 fn look_at_config() -> (Option<std::path::PathBuf>, String) {
     let Some(path) = config::path() else { return (None, "HOME is not set".to_owned()) };
-    let state = if path.exists() {
+    let state = if config::is_there(&path) {
         config::load_config(&path).map_or_else(
             |errors| {
                 let first = errors.0.first();

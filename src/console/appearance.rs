@@ -33,6 +33,16 @@ pub(super) fn look(wanted: Wanted<'_>, var: impl Fn(&str) -> Option<String>) -> 
     Look { theme, ascii: wanted.ascii || !unicode }
 }
 
+/// Why a theme that was asked for is not what is drawn; `None` when it is.
+pub(super) fn shortfall(theme: &str, look: Look) -> Option<&'static str> {
+    match (theme, look.theme) {
+        ("auto" | "mono", _) => None,
+        (_, Theme::Mono) => Some("still mono: no colour by --color, NO_COLOR, CLICOLOR or TERM"),
+        (_, Theme::Sixteen) => Some("this terminal has 16 colours, which are one theme"),
+        (_, Theme::Dark | Theme::Light | Theme::Cvd) => None,
+    }
+}
+
 fn has_colour(color: Option<&str>, var: &impl Fn(&str) -> Option<String>) -> bool {
     match color {
         Some("always") => return true,
@@ -121,6 +131,22 @@ mod tests {
         for word in ["dark", "light", "cvd"] {
             assert_eq!(of(word, &[("TERM", "linux")]), Theme::Sixteen);
             assert_eq!(of(word, &[("TERM", "tmux-256color"), ("NO_COLOR", "1")]), Theme::Mono);
+        }
+    }
+
+    #[test]
+    fn a_theme_that_the_terminal_cannot_draw_is_said_to_be_none() {
+        let of = |theme, vars: &[(&str, &str)]| {
+            shortfall(theme, seen(Wanted { theme: Some(theme), ..Wanted::default() }, vars))
+        };
+        let full = ("TERM", "tmux-256color");
+        for theme in ["dark", "light", "cvd"] {
+            assert_eq!(of(theme, &[full]), None);
+            assert!(of(theme, &[full, ("NO_COLOR", "1")]).expect("words").contains("NO_COLOR"));
+            assert!(of(theme, &[("TERM", "linux")]).expect("words").contains("16"));
+        }
+        for theme in ["mono", "auto"] {
+            assert_eq!(of(theme, &[("TERM", "linux"), ("NO_COLOR", "1")]), None);
         }
     }
 

@@ -15,13 +15,21 @@ const REPORT_WAIT: Duration = Duration::from_secs(10);
 /// Reports of one run in one second that get a name of their own.
 const NAMES_MAX: usize = 10;
 
-/// Writes the report, and says where it is or why there is none.
-pub(super) async fn write(options: ConsoleOptions, format: Format, now: Wall) -> String {
+/// Writes the report, and says where it is or why there is none. What a private screen hides stands in it: it says so.
+pub(super) async fn write(options: ConsoleOptions, format: Format, is_private: bool, now: Wall) -> String {
     match tokio::time::timeout(REPORT_WAIT, report(&options, format, now)).await {
-        Ok(Ok(path)) => format!("report written: {}", path.display()),
+        Ok(Ok(path)) => written(&path, is_private),
         Ok(Err(why)) => format!("NO REPORT: {why}"),
         Err(_) => format!("NO REPORT: not written in {} s", REPORT_WAIT.as_secs()),
     }
+}
+
+/// The file's own name stands first: of the folder many a screen has no room for all.
+fn written(path: &Path, is_private: bool) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().unwrap_or(path).display();
+    let names = if is_private { " WITH ALL NAMES" } else { "" };
+    format!("{name} written{names} to {folder}")
 }
 
 async fn report(options: &ConsoleOptions, format: Format, now: Wall) -> Result<PathBuf, String> {
@@ -68,4 +76,17 @@ async fn ask(options: &ConsoleOptions, format: Format, file: std::fs::File) -> R
     let said = String::from_utf8_lossy(&ended.stderr);
     let first = said.lines().next().unwrap_or("it does not say why").trim_start_matches("warroom: ");
     Err(Clean::new(first).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+    use std::path::Path;
+
+    #[test]
+    fn the_files_name_stands_first_and_a_private_screen_is_told_what_is_in_it() {
+        let path = Path::new("/state/runs/checkout/report-1.md");
+        assert_eq!(written(path, false), "report-1.md written to /state/runs/checkout");
+        assert_eq!(written(path, true), "report-1.md written WITH ALL NAMES to /state/runs/checkout");
+    }
 }

@@ -17,6 +17,8 @@ use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use std::io;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,6 +62,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         commands,
         direct,
         report,
+        copying: Arc::default(),
         opened_at: clock::mono(),
         exit: ConsoleExit::default(),
         options,
@@ -88,7 +91,9 @@ struct Shell {
     look: Look,
     commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
     direct: mpsc::Sender<String>,
-    report: mpsc::Sender<String>,
+    report: mpsc::Sender<Input>,
+    /// Whether a copy is still being written.
+    copying: Arc<AtomicBool>,
     opened_at: Mono,
     exit: ConsoleExit,
     options: ConsoleOptions,
@@ -101,7 +106,7 @@ impl Shell {
         mut messages: mpsc::Receiver<FromLink>,
         mut directs: mpsc::Receiver<String>,
         mut notices: mpsc::Receiver<String>,
-        mut reports: mpsc::Receiver<String>,
+        mut reports: mpsc::Receiver<Input>,
     ) -> Result<ConsoleExit, ConsoleError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -124,9 +129,9 @@ impl Shell {
                 },
                 Some(line) = directs.recv() => Some(Input::Direct(line)),
                 Some(line) = notices.recv() => Some(Input::Notice(line)),
-                Some(line) = reports.recv() => Some(Input::Notice(line)),
+                Some(told) = reports.recv() => Some(told),
                 _ = go_on.recv() => {
-                    self.screen.clear()?;
+                    self.screen.regain()?;
                     Some(Input::Continued)
                 }
                 _ = terminate.recv() => return Ok(self.leave(Left::Signal("SIGTERM"))),
@@ -251,6 +256,9 @@ impl Shell {
                 Act::Theme(name) => {
                     self.options.theme = (name != "auto").then(|| name.to_owned());
                     self.look = look_of(&self.options);
+                    if let Some(words) = appearance::shortfall(name, self.look) {
+                        self.desk.flash(format!("{name}: {words}"), clock::mono());
+                    }
                 }
                 Act::Export(format) => self.export(format),
                 Act::Copy(text) => self.copy(&text)?,
@@ -262,27 +270,37 @@ impl Shell {
     /// Writes the run's report beside everything else.
     fn export(&self, format: super::desk::Format) {
         let told = self.report.clone();
-        let options = self.options.clone();
+        let (options, is_private) = (self.options.clone(), self.desk.private);
         tokio::spawn(async move {
-            let words = export::write(options, format, clock::wall()).await;
-            let _ = told.send(words).await;
+            let words = export::write(options, format, is_private, clock::wall()).await;
+            let _ = told.send(Input::Notice(words)).await;
         });
     }
 
-    /// Into the clipboard where the terminal has one, and into a file in any case: over ssh nobody knows which came.
+    /// Into the clipboard where the terminal has one, and into a file in any case: over ssh nobody knows which came. The
+    /// file has a thread of its own: a disk that hangs must not keep `R` from anybody.
     fn copy(&mut self, text: &Clean) -> io::Result<()> {
         let sent = self.screen.copy(text)?;
+        if self.copying.swap(true, Ordering::SeqCst) {
+            let words = if sent { "copied to the clipboard only" } else { "NOT copied" };
+            self.desk.flash(format!("{words}: the disk still has the copy before"), clock::mono());
+            return Ok(());
+        }
         let file = self.options.state.join(COPIED);
         // Behind the keys an 80 column footer has no room for a path.
         let is_wide = self.screen.size().0 >= PATH_SHOWN_MIN;
         let place = if is_wide { file.display().to_string() } else { format!("{COPIED} in the state folder") };
-        let words = match (write_private(&file, text.as_str()), sent) {
-            (Ok(()), true) => format!("copied; also {place}"),
-            (Ok(()), false) => format!("copied to {place}"),
-            (Err(error), true) => format!("copied to the clipboard only: {error}"),
-            (Err(error), false) => format!("NOT copied: {error}: {place}"),
-        };
-        self.desk.flash(words, clock::mono());
+        let (told, copying, text) = (self.report.clone(), self.copying.clone(), text.clone());
+        std::thread::spawn(move || {
+            let words = match (write_private(&file, text.as_str()), sent) {
+                (Ok(()), true) => format!("copied; also {place}"),
+                (Ok(()), false) => format!("copied to {place}"),
+                (Err(error), true) => format!("copied to the clipboard only: {error}"),
+                (Err(error), false) => format!("NOT copied: {error}: {place}"),
+            };
+            copying.store(false, Ordering::SeqCst);
+            let _ = told.blocking_send(Input::Copied(words));
+        });
         Ok(())
     }
 

@@ -133,6 +133,17 @@ impl Screen {
         Ok(())
     }
 
+    /// The process was stopped and goes on. Whoever stopped it from elsewhere gave nothing back before, and the shell
+    /// has set the terminal for itself meanwhile: keys would wait for Enter, and be echoed.
+    pub fn regain(&mut self) -> io::Result<()> {
+        if !is_raw() {
+            disable_raw_mode()?;
+            enter()?;
+            self.title = None;
+        }
+        self.clear()
+    }
+
     /// Rings.
     pub fn bell() -> io::Result<()> {
         write_now("\x07")
@@ -241,6 +252,12 @@ fn install_panic_hook() {
         leave();
         before(panic);
     }));
+}
+
+/// Whether keys come one by one and unechoed; a terminal that cannot be asked is left as it is.
+fn is_raw() -> bool {
+    let modes = rustix::termios::tcgetattr(io::stdin());
+    modes.map_or(true, |modes| !modes.local_modes.contains(rustix::termios::LocalModes::ICANON))
 }
 
 /// Whether the terminal behind standard input is gone (`POLLHUP`): crossterm would spin on it.

@@ -113,6 +113,11 @@ pub enum Parsed {
 pub fn parse(line: &str) -> Parsed {
     let line = line.trim();
     let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
+    // `:approve no` must not approve. What is safe at any time is done whatever stands behind it.
+    let takes_nothing = COMMANDS.iter().any(|known| known.name == word && known.takes.is_empty());
+    if takes_nothing && !rest.is_empty() && !matches!(word, "hold" | "rollback") {
+        return Parsed::Wrong(format!(":{word} takes nothing behind it"));
+    }
     match word {
         "hold" => Parsed::Send(Command::Hold, "hold"),
         "rollback" => Parsed::Rollback,
@@ -185,6 +190,16 @@ mod tests {
             }
         }
         assert!(matches!(parse("rol"), Parsed::Wrong(_)), "a part of a word is none: what is typed is what is meant");
+    }
+
+    #[test]
+    fn what_takes_nothing_is_not_done_with_something_behind_it() {
+        for line in ["approve no", "adopt not yet", "complete x", "sendagain 1", "unsuspend 10m", "end never", "q !"] {
+            assert!(matches!(parse(line), Parsed::Wrong(why) if why.contains("takes nothing")), "{line}");
+        }
+        assert_eq!(parse("hold please"), Parsed::Send(Command::Hold, "hold"));
+        assert_eq!(parse("rollback now"), Parsed::Rollback);
+        assert_eq!(parse("end "), parse("end"));
     }
 
     #[test]

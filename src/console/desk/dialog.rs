@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
 use super::forward::Seen;
+use super::keymap::is_printable;
 use super::log::{Log, Row};
 use super::note::reason_key;
 use crate::domain::{Clean, Mono, Wall};
@@ -257,9 +258,29 @@ impl Dialog {
         Self::new(Kind::Override(Box::new(fields)), now)
     }
 
-    /// The fields, where there are some.
-    pub(super) fn fields(&mut self) -> Option<&mut Fields> {
-        if let Kind::Override(fields) = &mut self.kind { Some(fields) } else { None }
+    /// Takes pasted text into a field of free words; whether it has one. The name that rolls back is typed by hand.
+    pub(super) fn insert(&mut self, text: &str) -> bool {
+        match &mut self.kind {
+            Kind::Override(fields) => fields.insert(text),
+            Kind::Reason { typed: Some(typed), .. } => {
+                let room = REASON_CHARS_MAX.saturating_sub(typed.chars().count());
+                typed.extend(text.chars().take(room));
+            }
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked
+            | Kind::Take { .. }
+            | Kind::Confirm { .. }
+            | Kind::Progress
+            | Kind::Help { .. }
+            | Kind::Debug
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { typed: None, .. } => return false,
+        }
+        true
     }
 
     /// Whether confirming it would do something.
@@ -297,12 +318,26 @@ impl Dialog {
         )
     }
 
-    /// Whether a key that no other mode knows means something in it, and so is no mark of arriving text.
+    /// Whether a character means something of its own in it, whatever it has been given to on the main screen. Such a
+    /// character is no mark of arriving text either.
     pub(super) fn binds(&self, key: &KeyEvent) -> bool {
-        matches!(
-            (&self.kind, key.code),
-            (Kind::Reason { .. }, KeyCode::Char('1'..='6')) | (Kind::Progress, KeyCode::Char('r'))
-        )
+        let KeyCode::Char(c) = key.code else { return false };
+        let own = match &self.kind {
+            Kind::Reason { .. } => "123456jky",
+            Kind::Progress => "r",
+            Kind::Help { .. } => "jkhl",
+            Kind::Check { .. } | Kind::Event { .. } => "jk",
+            Kind::Locked => "OA",
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Override(_)
+            | Kind::Take { .. }
+            | Kind::Confirm { .. }
+            | Kind::Debug
+            | Kind::Note => "",
+        };
+        is_printable(key) && own.contains(c)
     }
 
     /// When it closes by itself.
@@ -468,7 +503,9 @@ fn scrolled(from: &mut usize, key: &KeyEvent, rows: usize) -> bool {
 
 fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
     match key.code {
-        KeyCode::Char(c) if typing.so_far.chars().count() < NAME_CHARS_MAX => typing.so_far.push(c),
+        KeyCode::Char(c) if is_printable(key) && typing.so_far.chars().count() < NAME_CHARS_MAX => {
+            typing.so_far.push(c)
+        }
         KeyCode::Backspace => {
             typing.so_far.pop();
         }
@@ -484,7 +521,7 @@ fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
 
 impl Fields {
     /// Takes pasted text in.
-    pub(super) fn insert(&mut self, text: &str) {
+    fn insert(&mut self, text: &str) {
         if self.in_reason {
             self.reason.insert_str(text);
         } else {
@@ -513,7 +550,9 @@ impl Fields {
             KeyCode::Backspace if !self.in_reason => {
                 self.name.pop();
             }
-            KeyCode::Char(c) if !self.in_reason && self.name.chars().count() < NAME_CHARS_MAX => self.name.push(c),
+            KeyCode::Char(c) if !self.in_reason && is_printable(key) && self.name.chars().count() < NAME_CHARS_MAX => {
+                self.name.push(c);
+            }
             _ if self.in_reason => {
                 self.reason.input(*key);
             }

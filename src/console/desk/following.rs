@@ -68,6 +68,11 @@ impl Desk {
         let outdated = open.filter(|seen| seen.generation != snapshot.generation).or(sent_on.as_ref());
         if outdated.is_some() || lost_race {
             let difference = outdated.map_or_else(|| "meanwhile".to_owned(), |seen| seen.difference(snapshot));
+            // What was opened meanwhile stays: a `y` that was meant for it must never find an advance in its place.
+            if open.is_none() && self.is_occupied() {
+                self.flash(format!("not sent forward: changed: {difference}; A looks again"), now);
+                return;
+            }
             self.open_forward(snapshot, now);
             self.flash(format!("changed: {difference}; look again"), now);
         }

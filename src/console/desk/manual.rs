@@ -149,7 +149,13 @@ fn times() -> Vec<Row> {
         ("keeper", format!("LATE after {}, not believed after {}", words(KEEPER.late), words(KEEPER.stale))),
         ("alarm", format!("raised after {RAISE_AFTER} bad seconds, cleared after {CLEAR_AFTER} good ones")),
         ("stalled", format!("a frame that takes over {} drops the keys behind it", words(STALL))),
-        ("bell", format!("end of a rollback, refusals, the end, a lost seat; one in {} at most", words(BELL_EVERY))),
+        (
+            "bell",
+            format!(
+                "alarms until silenced, a rollback and its end, refusals, a lost seat; once in {}",
+                words(BELL_EVERY)
+            ),
+        ),
     ]
     .map(|(sign, words)| Row::new(sign, words))
     .to_vec()

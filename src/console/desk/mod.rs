@@ -83,6 +83,8 @@ pub enum Input {
     Direct(String),
     /// Something befell the keeper.
     Notice(String),
+    /// What became of a copy.
+    Copied(String),
     /// The mouse's wheel, in lines; up is positive.
     Wheel(isize),
     /// The mouse's button on a panel.
@@ -208,8 +210,8 @@ pub struct Desk {
     unbound_at: Option<Mono>,
     interrupted_at: Option<Mono>,
     next_command: u64,
-    /// The note that was sent and not answered: taken, its draft goes.
-    note_sent: Option<CommandId>,
+    /// The note that was sent and not answered, with its lines: taken, its draft goes.
+    note_sent: Option<(CommandId, Vec<String>)>,
     rang_at: Option<Mono>,
     rollback_seen: bool,
     final_seen: bool,
@@ -301,6 +303,7 @@ impl Desk {
                 self.last_outcome = Some(Clean::new(&line));
                 self.flash(line, now);
             }
+            Input::Copied(words) => self.remark(words, now),
             Input::Wheel(by) => self.wheel(by, status),
             Input::Pointed(panel) => self.point(panel),
             Input::Tick => {}
@@ -340,6 +343,7 @@ impl Desk {
 
     fn key(&mut self, key: KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         self.isolate_hold(&key, now);
+        let key = self.as_meant(key);
         let is_edited = self.command_line.is_some() && !matches!(key.code, KeyCode::Char('c' | 'l' | 'z'));
         if key.modifiers.contains(KeyModifiers::CONTROL) && !is_edited {
             return self.control(&key, now, status, rights, acts);
@@ -382,7 +386,7 @@ impl Desk {
         if !alt_r {
             return false;
         }
-        if self.dialog.is_none() && self.command_line.is_none() && !self.log.is_typing() {
+        if !self.is_occupied() {
             self.flash("Alt+R, or Esc and R at once, is not R: press R alone", now);
             return false;
         }
@@ -391,6 +395,22 @@ impl Desk {
         self.dialog = None;
         self.arm(now, status, rights);
         true
+    }
+
+    /// Whether keys go to a panel or into a field and not to the main screen.
+    pub(super) fn is_occupied(&self) -> bool {
+        self.dialog.is_some() || self.command_line.is_some() || self.log.is_typing()
+    }
+
+    /// Two keys that arrive as others. `Esc` and `Enter` in one read are Alt+Enter: whoever wanted out of a field must not
+    /// have sent what stood in it. Backspace is `Ctrl-H` on some terminals.
+    fn as_meant(&self, key: KeyEvent) -> KeyEvent {
+        let code = match key.code {
+            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => KeyCode::Esc,
+            KeyCode::Char('h') if key.modifiers == KeyModifiers::CONTROL => KeyCode::Backspace,
+            _ => return key,
+        };
+        if self.is_occupied() { KeyEvent { code, modifiers: KeyModifiers::NONE, ..key } } else { key }
     }
 
     /// Any other key just before or after takes `H` for text.
@@ -584,8 +604,8 @@ impl Desk {
             self.log.insert(&flat);
         } else if self.is_writing() {
             self.write(text);
-        } else if let Some(fields) = self.dialog.as_mut().and_then(Dialog::fields) {
-            fields.insert(&flat);
+        } else if self.dialog.as_mut().is_some_and(|dialog| dialog.insert(&flat)) {
+            // A field of the panel took it.
         } else {
             self.flash("pasted text is ignored", now);
             self.disarm("pasted text is ignored", now);

@@ -4,6 +4,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
 use super::dialog::{Kind, Outcome, REASON_CHARS_MAX};
+use super::keymap::is_printable;
 use super::{Act, Desk, Dialog};
 use crate::domain::{Clean, Mono, Rights};
 use crate::engine::Command;
@@ -101,7 +102,8 @@ impl Desk {
             return;
         }
         self.send(Command::Note { text }, "note", now, acts);
-        self.note_sent = self.sent.as_ref().filter(|sent| sent.at == now && sent.what == "note").map(|sent| sent.id);
+        let sent = self.sent.as_ref().filter(|sent| sent.at == now && sent.what == "note");
+        self.note_sent = sent.map(|sent| (sent.id, self.note.lines().to_vec()));
         if self.note_sent.is_some() {
             self.dialog = None;
         }
@@ -136,7 +138,7 @@ fn typed_reason(text: &mut String, key: &KeyEvent) -> Outcome {
         KeyCode::Backspace => {
             text.pop();
         }
-        KeyCode::Char(c) if text.chars().count() < REASON_CHARS_MAX => text.push(c),
+        KeyCode::Char(c) if is_printable(key) && text.chars().count() < REASON_CHARS_MAX => text.push(c),
         _ => {}
     }
     Outcome::Stay

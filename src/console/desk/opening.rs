@@ -1,11 +1,12 @@
 //! Opening panels, and what their keys come to.
 
-use super::dialog::{Deed, HEIGHT_MIN, Outcome, WIDTH_MIN};
+use super::dialog::{Deed, HEIGHT_MIN, Kind, Outcome, WIDTH_MIN};
 use super::forward::{self, Way};
+use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
-use crate::engine::{Phase, Snapshot};
+use crate::engine::{Command, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::KeyEvent;
 
@@ -139,9 +140,19 @@ impl Desk {
             return self.note_key(key, now);
         }
         let Some(dialog) = &mut self.dialog else { return };
-        let is_read = !dialog.acts() && !dialog.is_field();
-        if let Some(action) = self.keymap.action_of(key).filter(|action| is_read && action.is_for_any_panel()) {
+        let is_read = !dialog.acts() && !dialog.is_field() && !dialog.binds(key);
+        let is_progress = matches!(dialog.kind, Kind::Progress);
+        let bound = self.keymap.action_of(key).filter(|_| is_read);
+        if let Some(action) = bound.filter(|action| action.is_for_any_panel()) {
             return self.act(action, key, now, status, rights, acts);
+        }
+        // Whatever keys these two have here: what opened the help closes it.
+        if let Some(action @ (Action::Help | Action::Quit)) = bound {
+            self.dialog = None;
+            if is_progress && action == Action::Quit {
+                self.act(action, key, now, status, rights, acts);
+            }
+            return;
         }
         let takes_text = dialog.is_field() || dialog.binds(key);
         let forward = dialog.goes_forward();
@@ -167,6 +178,10 @@ impl Desk {
             Outcome::Override => self.open_override(status, now),
             Outcome::Reason => self.open_reason(now, status, rights),
             Outcome::Send(..) if self.refused_here(now, status, rights) => {}
+            // What was typed is not thrown away with an attempt that cannot be made.
+            Outcome::Send(Command::Note { .. }, what) if !self.linked => {
+                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            }
             Outcome::Send(command, what) => {
                 if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
                     self.flash(format!("{what} NOT SENT: {why}"), now);

@@ -71,7 +71,8 @@ impl Mask {
 
     fn name(&mut self, name: &Clean) {
         let name = name.as_str().trim();
-        if name.chars().count() >= NAME_CHARS_MIN && name != "warroom" {
+        // Asked first: a log names the same few people in every line.
+        if !self.hide.contains(name) && name.chars().count() >= NAME_CHARS_MIN && name != "warroom" {
             self.hide.insert(name.to_owned());
         }
     }

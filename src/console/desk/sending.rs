@@ -90,7 +90,9 @@ impl Desk {
         };
         let words = match answer {
             Answer::Applied(words) => {
-                if self.note_sent.take_if(|sent| *sent == id).is_some() {
+                // What was written since is another note.
+                if self.note_sent.take_if(|(sent, _)| *sent == id).is_some_and(|(_, lines)| lines == self.note.lines())
+                {
                     self.note = TextArea::default();
                 }
                 words.to_string()

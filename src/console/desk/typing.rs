@@ -97,7 +97,9 @@ impl Desk {
             Parsed::ReadOnly(true) => "this console acts no more until :readonly off; others still do".to_owned(),
             Parsed::ReadOnly(false) if self.granted == Rights::ReadOnly => return Err(NEVER_GRANTED.to_owned()),
             Parsed::ReadOnly(false) if !self.gave_up_rights => return Err("it is not read-only".to_owned()),
-            Parsed::ReadOnly(false) => "R H A of this console act again".to_owned(),
+            Parsed::ReadOnly(false) => {
+                self.refusal(status, Rights::Full).unwrap_or_else(|| "R H A of this console act again".to_owned())
+            }
             Parsed::Note => "opens a panel for several lines; Ctrl-D there writes it down".to_owned(),
             Parsed::Reason => "asks why it was rolled back, and writes it down".to_owned(),
             Parsed::Debug => "shows how this console itself fares".to_owned(),
@@ -230,7 +232,7 @@ impl Desk {
                 acts.push(Act::Export(format));
             }
             Parsed::Theme(name) => acts.push(Act::Theme(name)),
-            Parsed::ReadOnly(on) => self.set_readonly(on, now),
+            Parsed::ReadOnly(on) => self.set_readonly(on, now, status),
             Parsed::Note => self.open_note(now, status, rights),
             Parsed::Reason => self.open_reason(now, status, rights),
             Parsed::Debug => self.dialog = Some(Dialog::debug(now)),
@@ -241,7 +243,7 @@ impl Desk {
 
     /// Rights can be given up at any time. Back come only those that the keeper granted: whoever can type here could as
     /// well open another console, so a question would protect nothing, but what was never granted stays away.
-    fn set_readonly(&mut self, on: bool, now: Mono) {
+    fn set_readonly(&mut self, on: bool, now: Mono, status: Option<&Status>) {
         match (on, self.granted) {
             (true, _) => {
                 self.gave_up_rights = true;
@@ -251,7 +253,8 @@ impl Desk {
             (false, Rights::ReadOnly) => self.flash(NEVER_GRANTED, now),
             (false, Rights::Full) => {
                 self.gave_up_rights = false;
-                self.flash("no longer read-only: R H A act", now);
+                let still = self.refusal(status, Rights::Full);
+                self.flash(still.unwrap_or_else(|| "no longer read-only: R H A act".to_owned()), now);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is bad in a picture: the samples of the alarms, the bell, and the keys about them.
 
 use super::alarms::{Condition, Level};
+use super::keymap::Action;
 use super::{Act, Desk};
 use crate::console::fresh;
 use crate::domain::{Clean, Mono, Verdict};
@@ -145,6 +146,7 @@ impl Desk {
     /// `m`: no bell at all.
     pub(super) fn mute(&mut self, now: Mono) {
         self.muted = !self.muted;
-        self.remark(if self.muted { "bell MUTED; m again: on" } else { "bell on" }, now);
+        let key = self.keymap.key_of(Action::Mute);
+        self.remark(if self.muted { format!("bell MUTED; {key} again: on") } else { "bell on".to_owned() }, now);
     }
 }

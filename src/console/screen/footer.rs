@@ -5,13 +5,16 @@ use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Line;
-use crate::console::desk::dialog::Kind;
+use crate::console::desk::dialog::{Kind, WIDTH_MIN};
 use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::Action;
 use crate::domain::{Clean, Rights};
 use crate::engine::Phase;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+
+/// From this width on a message has room behind the traffic keys with their words.
+const MESSAGE_MIN: u16 = 70;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
     let look = canvas.look;
@@ -22,7 +25,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
         return typed(canvas, area, "/", &Line::from(filter), "Enter keeps, Esc clears");
     }
     // What R and y do is never hidden by a message: it stands behind them.
-    let mut pieces = keys(canvas, view);
+    let mut pieces = keys(canvas, view, area.width);
+    if view.desk.flash.is_some() && view.desk.dialog.is_none() && area.width < WIDTH_MIN {
+        // Too small for any panel, so that the message says what the keys do: nothing.
+        pieces.clear();
+    }
     if let Some((flash, _)) = &view.desk.flash {
         if pieces.last().is_none_or(|(text, _)| text.trim() != look.glyph("│", "|")) {
             pieces.push(piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim)));
@@ -53,17 +60,17 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, sign: &str, line: &Line, closes: &
     canvas.pieces(area.x, area.y, area.width, &pieces);
 }
 
-fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
+fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     let panel = |text: &str| vec![piece(format!(" {text}"), look.ink(Ink::Bold))];
     // Nothing in these takes a decision, so R and H mean there what they always mean.
     let reading = |text: &str| {
-        let mut pieces = main_keys(canvas, view, &[Action::Rollback, Action::Hold]);
+        let mut pieces = main_keys(canvas, view, width, &[Action::Rollback, Action::Hold]);
         pieces.push(piece(format!(" {text}"), look.ink(Ink::Bold)));
         pieces
     };
     match view.desk.dialog.as_ref().map(|dialog| &dialog.kind) {
-        None => main_keys(canvas, view, &[]),
+        None => main_keys(canvas, view, width, &[]),
         Some(Kind::RollBack { typed: None }) => panel("y ROLL BACK NOW  Esc cancel  any other key cancels"),
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
         Some(Kind::Advance { .. }) => panel("y ADVANCE  Esc stay  any other key cancels"),
@@ -80,7 +87,9 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
         },
         Some(Kind::Help { .. }) => reading("Esc close  j k more"),
         Some(Kind::Debug) => reading("Esc close"),
-        Some(Kind::Check { .. } | Kind::Event { .. }) => reading("Esc close  c copy"),
+        Some(Kind::Check { .. } | Kind::Event { .. }) => {
+            reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
+        }
         Some(Kind::Progress) => reading("Esc close  r reason"),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
@@ -97,9 +106,11 @@ fn forward_word<'w>(view: &View<'_>, word: &'w str) -> &'w str {
     }
 }
 
-/// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys.
-fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece> {
+/// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys. Where a
+/// message would have no room behind them they are ` R H A │`: that `H` was dropped must be seen.
+fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) -> Vec<Piece> {
     let look = canvas.look;
+    let is_brief = view.desk.flash.is_some() && view.desk.dialog.is_none() && width < MESSAGE_MIN;
     let mut pieces = Vec::new();
     let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
@@ -117,11 +128,12 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, only: &[Action]) -> Vec<Piece
         }
         let label = binding.first();
         let word = if binding.action == Action::Advance { forward_word(view, word) } else { word };
+        let word = if is_brief { String::new() } else { format!(" {word} ") };
         if is_traffic && view.rights == Rights::ReadOnly {
-            pieces.push(piece(format!(" -{label}- {word} "), look.ink(Ink::Dim)));
+            pieces.push(piece(format!(" -{label}-{word}"), look.ink(Ink::Dim)));
         } else {
             pieces.push(piece(format!(" {label}"), look.ink(Ink::Bold)));
-            pieces.push(piece(format!(" {word} "), look.ink(Ink::Plain)));
+            pieces.push(piece(word, look.ink(Ink::Plain)));
         }
     }
     if traffic && !pieces.is_empty() {

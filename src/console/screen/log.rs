@@ -5,20 +5,24 @@ use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
-use crate::console::desk::log::{Row, found_at};
+use crate::console::desk::log::{Counts, Row, found_at};
 use crate::domain::Clean;
 use crate::engine::{Entry, Phase, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-/// `! ✗ only  /5xx  12 of 240`: what is left out is never a secret.
+/// `! ✗ only  /5xx  12 of 240, 2 ✗ hidden`: what is left out is never a secret.
 fn title(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     let look = canvas.look;
     let log = &view.desk.log;
     let bad = log.is_only_bad().then(|| format!("! {} only", look.glyph("✗", "X")));
     let filter = log.filter().map(|filter| {
-        let (shown, all) = log.counts();
-        format!("/{}  {shown} of {all}", Clean::new(filter))
+        let Counts { shown, all, critical_hidden } = log.counts();
+        let hidden = match critical_hidden {
+            0 => String::new(),
+            count => format!(", {count} {} hidden", look.glyph("✗", "X")),
+        };
+        format!("/{}  {shown} of {all}{hidden}", Clean::new(filter))
     });
     let words: Vec<String> = bad.into_iter().chain(filter).collect();
     if words.is_empty() { Vec::new() } else { vec![piece(words.join("  "), look.ink(Ink::Warn))] }
@@ -53,7 +57,8 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
     area.height -= lever(canvas, area, snapshot);
     if let Some(help) = view.help.filter(|_| area.height > 1 && snapshot.rollback.is_none()) {
         let style = canvas.look.ink(Ink::Bold);
-        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(help, style)]);
+        let words = help;
+        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(words, style)]);
         area.height -= 1;
     }
     let log = &view.desk.log;

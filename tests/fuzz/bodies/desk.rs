@@ -8,8 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use scene::Scene;
 use std::sync::OnceLock;
 use std::time::Duration;
-use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Deed, Kind};
-use warroom::console::desk::{Act, Desk, HOLD_AFTER, HOLD_BEFORE, Input, TEXT_ARRIVING};
+use warroom::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, Deed, HEIGHT_MIN, Kind, WIDTH_MIN};
+use warroom::console::desk::{Act, Desk, Dialog, HOLD_AFTER, HOLD_BEFORE, Input, TEXT_ARRIVING};
 use warroom::domain::{Clean, CommandId, Mono, Rights};
 use warroom::engine::{Answer, Command, Phase};
 use warroom::wire::{ACKNOWLEDGE_WAIT, Status};
@@ -81,8 +81,12 @@ struct Sitting {
     desk: Desk,
     now: Mono,
     rights: Rights,
-    status: Option<&'static Status>,
+    status: Option<Status>,
+    /// Whether the keeper speaks: then what it says is of now.
+    is_heard: bool,
     linked: bool,
+    /// Whether a panel could not be shown.
+    is_small: bool,
     /// `H` alone, waiting to be a hold.
     hold_at: Option<Mono>,
     other_key_at: Option<Mono>,
@@ -117,13 +121,15 @@ enum Seen {
 
 impl Sitting {
     fn new(rights: Rights, status: usize) -> Self {
-        let status = statuses()[status % statuses().len()].as_ref();
+        let status = statuses()[status % statuses().len()].clone();
         Self {
             desk: Desk::new(1000),
             now: Mono::from_micros(2_000_000_000),
             rights,
             status,
+            is_heard: true,
             linked: false,
+            is_small: false,
             hold_at: None,
             other_key_at: None,
             rollback: None,
@@ -147,7 +153,11 @@ impl Sitting {
                 self.other_key_at = Some(self.now);
                 self.input(Input::Paste(LINES[usize::from(arg) % LINES.len()].repeat(1 + usize::from(arg))));
             }
-            22 => self.input(Input::Resized(u16::from(arg), u16::from(arg >> 2))),
+            22 => {
+                let (width, height) = (u16::from(arg), u16::from(arg >> 2));
+                self.is_small = width < WIDTH_MIN || height < HEIGHT_MIN;
+                self.input(Input::Resized(width, height));
+            }
             23 => self.input(Input::Continued),
             24 | 25 => self.answer(arg),
             26 => {
@@ -155,8 +165,9 @@ impl Sitting {
                 self.input(Input::Linked(self.linked));
             }
             27 => self.input(Input::Direct("half ^[[31m done".repeat(usize::from(arg)))),
-            28 => self.status = statuses()[usize::from(arg) % statuses().len()].as_ref(),
+            28 => self.status = statuses()[usize::from(arg) % statuses().len()].clone(),
             29 => self.desk.stalled(Duration::from_millis(u64::from(arg) * 20), usize::from(arg), self.now),
+            30 => self.is_heard = arg & 1 == 0,
             _ => self.input(Input::Tick),
         }
         // A frame is on the terminal after most inputs.
@@ -182,13 +193,20 @@ impl Sitting {
         let key = KeyEvent::new_with_kind(code, modifiers, kind);
         let quiet_for = |time: Duration| self.other_key_at.is_none_or(|at| self.now.since(at) > time);
         let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none() && !self.desk.log.is_typing();
+        // Alone on the main screen; behind an Esc in one read, which is Alt, from everywhere else.
+        let is_rollback = if on_main {
+            !modifiers.contains(KeyModifiers::ALT)
+        } else {
+            modifiers == KeyModifiers::ALT && !self.is_over()
+        };
         let must_arm = code == KeyCode::Char('R')
-            && !modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL)
+            && is_rollback
+            && !modifiers.contains(KeyModifiers::CONTROL)
             && kind == KeyEventKind::Press
-            && on_main
+            && !self.is_small
             && quiet_for(TEXT_ARRIVING)
             && self.rights == Rights::Full
-            && self.status.is_none_or(|status| status.snapshot.phase != Phase::Observing);
+            && self.status.as_ref().is_none_or(|status| status.snapshot.phase != Phase::Observing);
         if kind != KeyEventKind::Release {
             if code == KeyCode::Char('H') {
                 let alone = quiet_for(HOLD_BEFORE);
@@ -201,14 +219,21 @@ impl Sitting {
         self.input(Input::Key(key));
         if must_arm {
             let kind = self.desk.dialog.as_ref().map(|dialog| &dialog.kind);
-            assert!(matches!(kind, Some(Kind::RollBack { .. } | Kind::Progress)), "R did nothing: {kind:?}");
+            assert!(
+                matches!(kind, Some(Kind::RollBack { .. } | Kind::Progress)),
+                "R did nothing: {kind:?} {:?}",
+                self.desk.flash
+            );
         }
     }
 
     fn input(&mut self, input: Input) {
         let before = self.before();
         let key = if let Input::Key(key) = &input { Some(*key) } else { None };
-        let acts = self.desk.handle(input, self.now, self.status, self.rights);
+        let was_free = before.line.is_none() && !self.desk.log.is_typing();
+        let was_free = was_free && (before.kind.is_none() || self.is_over());
+        self.hear();
+        let acts = self.desk.handle(input, self.now, self.status.as_ref(), self.rights);
         for act in acts {
             match act {
                 Act::Send(id, command) => {
@@ -223,13 +248,36 @@ impl Sitting {
                     let unanswered = self.rollback.take_if(late).is_some();
                     let confirmed = !before.linked && self.confirms_rollback(&before, key);
                     assert!(unanswered || confirmed, "a direct rollback that nobody confirmed");
-                    self.may_act();
+                    // One that was sent goes on whatever was given up or heard since.
+                    if !unanswered {
+                        self.may_act();
+                    }
                 }
                 Act::Restart => self.may_act(),
                 Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) | Act::Copy(_) => {}
             }
         }
+        // What only the world's news brings must not stand where a finger is on its way to something else.
+        let goes_forward = |seen: &Option<Seen>| matches!(seen, Some(Seen::Advance(_) | Seen::Resume(_)));
+        if key.is_none() && goes_forward(&self.before().kind) {
+            assert!(was_free || goes_forward(&before.kind), "an advance under the finger");
+        }
         assert!(self.desk.direct.as_ref().is_none_or(|direct| direct.lines.len() <= 100), "a list without an end");
+    }
+
+    /// What the keeper says is of now, as long as it speaks.
+    fn hear(&mut self) {
+        let Some(status) = self.status.as_mut().filter(|_| self.is_heard) else { return };
+        let snapshot = &mut status.snapshot;
+        snapshot.mono = self.now;
+        snapshot.balancer_at = snapshot.balancer_at.map(|_| self.now);
+        snapshot.feed_at = snapshot.feed_at.map(|_| self.now);
+        self.desk.heard_at = Some(self.now);
+    }
+
+    /// Whether the panel's time is up, so that this input finds it closed.
+    fn is_over(&self) -> bool {
+        self.desk.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| self.now >= at)
     }
 
     fn before(&self) -> Before {
@@ -260,7 +308,7 @@ impl Sitting {
 
     fn may_act(&self) {
         assert_eq!(self.rights, Rights::Full, "a read-only console acts");
-        let watches = self.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+        let watches = self.status.as_ref().is_some_and(|status| status.snapshot.phase == Phase::Observing);
         assert!(!watches, "a console of a keeper that only watches acts");
     }
 
@@ -275,7 +323,9 @@ impl Sitting {
     fn confirms_rollback(&self, before: &Before, key: Option<KeyEvent>) -> bool {
         match &before.kind {
             Some(Seen::Armed) => self.says_yes(before, key, ARMED_FOR),
-            Some(Seen::ArmedToType(_)) => key.is_some_and(|key| key.code == KeyCode::Enter),
+            Some(Seen::ArmedToType(_)) => {
+                key.is_some_and(|key| key.code == KeyCode::Enter && !key.modifiers.contains(KeyModifiers::ALT))
+            }
             _ => false,
         }
     }
@@ -284,7 +334,7 @@ impl Sitting {
         self.may_act();
         assert!(self.linked, "{command:?} to a keeper that is not connected");
         let yes = self.says_yes(before, key, ADVANCE_FOR);
-        let entered = key.is_some_and(|key| key.code == KeyCode::Enter);
+        let entered = key.is_some_and(|key| key.code == KeyCode::Enter && !key.modifiers.contains(KeyModifiers::ALT));
         let allowed = match command {
             Command::Rollback { typed: None, .. } => {
                 before.kind == Some(Seen::Armed) && self.confirms_rollback(before, key)
@@ -303,7 +353,9 @@ impl Sitting {
             }
             Command::Hold => {
                 let alone = self.hold_at.is_some_and(|at| self.now.since(at) >= HOLD_AFTER);
-                alone || entered && before.line.as_deref().is_some_and(|line| line.trim() == "hold")
+                alone
+                    || entered
+                        && before.line.as_deref().is_some_and(|line| line.trim().split(' ').next() == Some("hold"))
             }
             Command::Note { .. } if before.kind == Some(Seen::Writing) => key.is_some_and(|key| {
                 key.code == KeyCode::Enter && key.modifiers.is_empty()
