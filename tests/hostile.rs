@@ -189,13 +189,13 @@ fn hazard_32_and_37_a_console_writes_only_its_own_sequences() {
         }
     }
     // Every check's raw answer, and the newest lines of the log, each in its own panel.
-    terminal.press("\t");
+    terminal.press("4");
     for _ in 0..3 {
         terminal.press("\r");
         terminal.shows("CHECK ");
         terminal.press("qj");
     }
-    terminal.press("\t");
+    terminal.press("5");
     for _ in 0..HOSTILE.len() {
         terminal.press("\r");
         terminal.shows("EVENT ");
