@@ -28,7 +28,7 @@ fn a_opens_the_panel_and_y_advances_after_the_dwell() {
     assert!(matches!(kind(&sitting), Kind::Advance { seen: on } if on.generation == seen));
     sitting.after(399);
     sitting.press('y');
-    assert_eq!((sitting.sent(), sitting.flash().as_str()), (0, "y again"));
+    assert_eq!((sitting.sent(), sitting.flash().as_str()), (0, "too early: press y again"));
     sitting.after(1);
     sitting.press('y');
     let bound =

@@ -26,10 +26,12 @@ fn title(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
 
 fn heading(canvas: &Canvas<'_>, view: &View<'_>) -> Piece {
     let look = canvas.look;
-    match (view.desk.log.paused(), &view.desk.last_outcome) {
-        (Some(new), _) => piece(format!("PAUSED +{new} new"), look.ink(Ink::Warn)),
-        (None, Some(outcome)) => piece(format!("last: {outcome}"), look.ink(Ink::Plain)),
-        (None, None) => piece("follow", look.ink(Ink::Dim)),
+    let desk = view.desk;
+    match (desk.log.paused(), &desk.notice, &desk.last_outcome) {
+        (Some(new), _, _) => piece(format!("PAUSED +{new} new"), look.ink(Ink::Warn)),
+        (None, Some((notice, _)), _) => piece(notice.to_string(), look.ink(Ink::Warn)),
+        (None, None, Some(outcome)) => piece(format!("your last key: {outcome}"), look.ink(Ink::Plain)),
+        (None, None, None) => piece("follow", look.ink(Ink::Dim)),
     }
 }
 
@@ -51,7 +53,9 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let mut area = area;
     area.height -= lever(canvas, area, snapshot);
-    if let Some(help) = view.help.filter(|_| area.height > 1 && snapshot.rollback.is_none()) {
+    // Until the first advance: from then on every line of the log is worth more.
+    let is_first = matches!(snapshot.phase, Phase::Preflight | Phase::Ready);
+    if let Some(help) = view.help.filter(|_| area.height > 1 && is_first) {
         let style = canvas.look.ink(Ink::Bold);
         canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(help, style)]);
         area.height -= 1;

@@ -2,6 +2,7 @@
 
 use super::canvas::{Canvas, Piece};
 use super::fit::{Part, columns, fit};
+use super::header::age_words;
 use super::look::Ink;
 use super::past::{self, Column};
 use super::spark::{self, Scale};
@@ -157,12 +158,14 @@ pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) 
 fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Piece> {
     let look = canvas.look;
     let old = is_old(view, snapshot, signal);
-    let limit = signal.limit.map_or_else(String::new, |limit| format!("<{}", signal.quantity(limit)));
+    let limit = signal.limit.map_or_else(String::new, |limit| signal.quantity(limit).to_string());
     let (mark, value, style) = value_words(canvas, signal, old);
-    let requests = signal.requests.map_or_else(String::new, count_words);
+    // How many requests an old value is from tells nothing; how old it is does.
+    let requests =
+        if old { age_words(view.age(signal.at)) } else { signal.requests.map_or_else(String::new, count_words) };
     vec![
         piece(format!("{mark:1}{value:>8} "), style),
-        piece(format!("{limit:<7}"), look.ink(Ink::Plain)),
+        piece(format!(" {limit:<6}"), look.ink(if old { Ink::Stale } else { Ink::Plain })),
         piece(format!("{requests:>5}"), look.ink(Ink::Dim)),
     ]
 }
@@ -170,7 +173,11 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
 /// Without the blanks that line up rows: a frame has one value. The count of requests is what is left out first.
 fn tight(pieces: Vec<Piece>) -> Vec<Part> {
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
-    words.enumerate().map(|(index, words)| Part::new(u8::from(index == 2), vec![words])).collect()
+    // Without a heading above it a limit says that it is one.
+    let words = words.enumerate().map(|(index, (text, style))| {
+        (index, (if index == 1 && !text.is_empty() { format!("max {text}") } else { text }, style))
+    });
+    words.map(|(index, words)| Part::new(u8::from(index == 2), vec![words])).collect()
 }
 
 /// The mark of a value, the value, and its ink.
@@ -180,7 +187,7 @@ pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -
     let stale = look.ink(Ink::Stale);
     let is_over = |value: f64| signal.limit.is_some_and(|limit| value > limit);
     match (&signal.value, &signal.absence) {
-        (Ok(value), _) if old => ("?", signal.quantity(*value).to_string(), stale),
+        (Ok(value), _) if old => ("?", format!("{}?", signal.quantity(*value)), stale),
         (Ok(value), _) if is_over(*value) => (over.0, signal.quantity(*value).to_string(), over.1),
         (Ok(value), _) => (" ", signal.quantity(*value).to_string(), look.ink(Ink::Plain)),
         // Beyond the last bucket: how far nobody knows, but over every limit up to it.
@@ -193,9 +200,11 @@ pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -
             }
         }
         (Err(_), Some(Absence::NoRequests)) if !old => (" ", "idle".to_owned(), look.ink(Ink::Dim)),
-        (Err(_), _) => {
-            ("?", signal.last_known.map_or_else(|| "--".to_owned(), |value| signal.quantity(value).to_string()), stale)
-        }
+        (Err(_), _) => (
+            "?",
+            signal.last_known.map_or_else(|| "--".to_owned(), |value| format!("{}?", signal.quantity(value))),
+            stale,
+        ),
     }
 }
 
