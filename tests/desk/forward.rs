@@ -317,7 +317,8 @@ fn link_down_nothing_goes_forward_and_nothing_is_queued() {
     sitting.after(500);
     sitting.input(Input::Linked(false));
     sitting.press('y');
-    assert!(sitting.flash().contains("NOT SENT"), "{}", sitting.flash());
+    assert!(matches!(kind(&sitting), Kind::Locked), "{:?}", kind(&sitting));
+    assert!(sitting.flash().contains("keeper gone"), "{}", sitting.flash());
     sitting.press('A');
     assert!(sitting.flash().contains("not connected"), "{}", sitting.flash());
     sitting.input(Input::Linked(true));

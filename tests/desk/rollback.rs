@@ -158,7 +158,7 @@ fn esc_paste_suspend_and_time_disarm_with_their_reason() {
         ("suspended", |s| s.with('z', KeyModifiers::CONTROL)),
         ("suspended", |s| s.input(Input::Continued)),
         ("too small", |s| s.input(Input::Resized(29, 24))),
-        ("time is up", |s| s.after(9500)),
+        ("disarmed after 10 s: nothing was sent", |s| s.after(9500)),
     ];
     for (reason, way) in ways {
         let mut sitting = armed();

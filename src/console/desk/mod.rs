@@ -55,6 +55,8 @@ pub const HOLD_BEFORE: Duration = Duration::from_millis(250);
 pub const HOLD_AFTER: Duration = Duration::from_millis(150);
 /// How long a flash stays.
 const FLASH: Duration = Duration::from_secs(4);
+/// Keys within this of each other are one burst: what the first of them came to is not wiped away by the rest.
+const BURST: Duration = Duration::from_millis(200);
 /// How long the log's title tells what a key came to: longer ago nobody takes it for the answer to a key any more.
 const OUTCOME_FOR: Duration = Duration::from_mins(1);
 /// Two Ctrl-C within this quit.
@@ -280,7 +282,7 @@ impl Desk {
         let rights = self.rights(rights);
         // An older message would read as this key's answer.
         if matches!(&input, Input::Key(key) if key.kind != KeyEventKind::Release) {
-            self.flash = None;
+            self.flash.take_if(|(_, until)| *until + BURST <= now + FLASH);
         }
         // What time has closed must not take the key that comes after.
         self.expire(now);

@@ -344,10 +344,8 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
             return vec![vec![piece("unlocked: press A to see what it would do", look.ink(Ink::Bold))]];
         }
     };
-    let mark = look.glyph("✗", "X");
-    let reasons = lock.reasons.iter().flat_map(|reason| wrap(&format!("{mark} {reason}"), width));
-    let mut lines: Vec<Line> = reasons.map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
-    // What time alone unlocks needs nothing typed.
+    // What time alone unlocks comes first: it needs nothing typed.
+    let mut lines: Vec<Line> = Vec::new();
     let only_bake = snapshot.gates.iter().filter(|gate| !gate.is_open()).all(|gate| gate.name.as_str() == "bake");
     if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| lock.can_override && healthy < need) {
         let left = (need - healthy).as_secs_f64().ceil();
@@ -358,6 +356,9 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
         };
         lines.push(vec![piece(words, look.ink(Ink::Bold))]);
     }
+    let mark = look.glyph("✗", "X");
+    let reasons = lock.reasons.iter().flat_map(|reason| wrap(&format!("{mark} {reason}"), width));
+    lines.extend(reasons.map(|line| vec![piece(line, look.ink(Ink::Plain))]));
     if lock.can_override {
         lines.push(vec![piece("O  override: typed name and reason, written down", look.ink(Ink::Dim))]);
     }

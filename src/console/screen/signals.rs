@@ -14,6 +14,8 @@ use crate::engine::{SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// From this width on a frame says `max` before its limit: in fewer columns the count of requests would go for it.
+const LIMIT_SAID_MIN: u16 = 40;
 /// Columns left of a sparkline: ` 5xx GREEN    `.
 const NAME_WIDTH: u16 = 13;
 /// Columns right of it: value, limit, requests.
@@ -82,7 +84,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
     let dim = look.ink(Ink::Dim);
     let name = format!("{} {}", signal.signal, snapshot.environments[signal.role].chip);
     // The value and its limit are whole; then come the count of requests, the panel's number and the reach.
-    let parts = tight(value_pieces(canvas, view, snapshot, signal));
+    let parts = tight(value_pieces(canvas, view, snapshot, signal), area.width >= LIMIT_SAID_MIN);
     let tail = fit(look, &parts, " ", area.width.saturating_sub(canvas::width_of(&name) + 7));
     let title = [
         Part::new(1, vec![piece("3", look.ink(Ink::Bold))]),
@@ -154,7 +156,7 @@ pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) 
     view.is_cut_off() || view.age(signal.at) > Freshness::of(snapshot.feed_every).stale
 }
 
-/// `✗ 1.42% <1.00%  1.2k`.
+/// `✗ 1.42%  1.00%  1.2k`: a comparison would be false just when it matters.
 fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Piece> {
     let look = canvas.look;
     let old = is_old(view, snapshot, signal);
@@ -170,14 +172,18 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
     ]
 }
 
-/// Without the blanks that line up rows: a frame has one value. The count of requests is what is left out first.
-fn tight(pieces: Vec<Piece>) -> Vec<Part> {
+/// Without the blanks that line up rows: a frame has one value, and no heading above it that says what a limit is. The
+/// count of requests is what is left out first.
+fn tight(pieces: Vec<Piece>, is_said: bool) -> Vec<Part> {
+    let limit = if is_said { "max " } else { "/" };
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
-    // Without a heading above it a limit says that it is one.
-    let words = words.enumerate().map(|(index, (text, style))| {
-        (index, (if index == 1 && !text.is_empty() { format!("max {text}") } else { text }, style))
-    });
-    words.map(|(index, words)| Part::new(u8::from(index == 2), vec![words])).collect()
+    words
+        .enumerate()
+        .map(|(index, (text, style))| match index {
+            1 if !text.is_empty() => Part::new(0, vec![piece(format!("{limit}{text}"), style)]),
+            index => Part::new(u8::from(index == 2), vec![piece(text, style)]),
+        })
+        .collect()
 }
 
 /// The mark of a value, the value, and its ink.
