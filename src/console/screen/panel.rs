@@ -348,7 +348,7 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
     let mut lines: Vec<Line> = Vec::new();
     let only_bake = snapshot.gates.iter().filter(|gate| !gate.is_open()).all(|gate| gate.name.as_str() == "bake");
     if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| lock.can_override && healthy < need) {
-        let left = (need - healthy).as_secs_f64().ceil();
+        let left = need.saturating_sub(healthy).as_secs_f64().ceil();
         let words = if only_bake {
             format!("unlocks by itself in {left:.0} s of healthy bake: wait, then press A")
         } else {
