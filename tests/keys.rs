@@ -84,7 +84,7 @@ fn the_footer_is_the_table() {
         .filter_map(|binding| binding.footer.map(|word| format!("{} {word}", binding.keys[0].label())))
         .collect();
     for (width, height) in [(80, 22), (80, 23), (120, 40), (200, 60)] {
-        let text = Shot::from_status("baked", baked()).text(width, height, UNICODE);
+        let text = shots::shot("ready").text(width, height, UNICODE);
         let footer = text.lines().last().expect("a footer");
         let mut from = 0;
         for words in &wanted {

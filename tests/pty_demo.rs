@@ -225,7 +225,7 @@ fn the_story(columns: u16, rows: u16) {
     demo.shows("auto");
     demo.confirm("R", "ARMED");
     demo.shows("ROLLED BACK");
-    demo.shows("measured 0");
+    demo.shows("probes");
     demo.quit();
     let code = demo.leaves_nothing();
     assert_eq!(code, 0, "the demo was left in order; that its run was rolled back is what it shows");
@@ -240,6 +240,26 @@ fn the_story(columns: u16, rows: u16) {
 #[test]
 fn the_first_minute_at_80x24() {
     the_story(80, 24);
+}
+
+/// Its run is in the demo's own folder, and there its keeper is started again.
+#[test]
+fn a_keeper_of_the_demo_that_is_killed_is_started_again() {
+    let mut demo = Demo::start(80, 24, &["--scenario", "healthy"]);
+    demo.shows("READY");
+    let is_keeper = |pid: &u32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).nth(1) == Some(b"keeper")
+    };
+    let keepers = || processes_with(&demo.mark).into_iter().filter(is_keeper).collect::<Vec<_>>();
+    let before = keepers();
+    assert_eq!(before.len(), 1, "one keeper");
+    signal(before[0], Signal::KILL);
+    demo.shows("started again 1 of 3");
+    wait_until("another keeper runs", || keepers().iter().any(|pid| *pid != before[0]));
+    assert!(!demo.screen().contains("KEEPER DOWN"), "{}", demo.screen());
+    demo.quit();
+    demo.leaves_nothing();
 }
 
 #[test]

@@ -35,11 +35,13 @@ pub(super) struct Started {
     pub found: Found,
     /// The keeper's process, where it was started from here.
     pub keeper: Option<Child>,
+    /// How it was started: again it is started alike.
+    pub how: KeeperStart<'static>,
 }
 
 impl From<Found> for Started {
     fn from(found: Found) -> Self {
-        Self { found, keeper: None }
+        Self { found, keeper: None, how: KeeperStart::default() }
     }
 }
 
@@ -94,7 +96,8 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started,
             let keeper = start_keeper(places, &found.run, &KeeperStart::default())?;
             // Whether it is shared only the keeper's own plan says.
             let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;
-            return Ok(Started { found: Found { run: found.run, socket }, keeper: Some(keeper) });
+            let found = Found { run: found.run, socket };
+            return Ok(Started { found, keeper: Some(keeper), how: KeeperStart::default() });
         }
     }
     begin(places, plan, path, Mode::Drive, None, &[])
@@ -112,8 +115,9 @@ pub(super) fn begin(
 ) -> Result<Started, Failure> {
     let run = Places::new_run(plan.name.as_str(), clock::wall(), fastrand::u16(..));
     let began = freeze(places, plan, path, mode, &run, entries).and_then(|found| {
-        let keeper = start_keeper(places, &run, &KeeperStart { watch: mode == Mode::Watch, alone, after: None })?;
-        Ok(Started { found, keeper: Some(keeper) })
+        let how = KeeperStart { watch: mode == Mode::Watch, alone, after: None };
+        let keeper = start_keeper(places, &run, &how)?;
+        Ok(Started { found, keeper: Some(keeper), how })
     });
     if began.is_err() {
         let _ = std::fs::remove_dir_all(places.run(&run));
@@ -156,7 +160,7 @@ fn freeze(
 }
 
 /// How a keeper is started.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct KeeperStart<'a> {
     /// Whether it holds no write path.
     pub watch: bool,
@@ -359,17 +363,15 @@ pub(super) fn draws(view: &ViewArgs) -> bool {
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> CommandResult {
-    let Started { found, keeper } = started;
+    let Started { found, keeper, how } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
     if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
         return plain::follow(&found.socket, &introduction).await;
     }
     let config = config::for_console(view)?;
-    let state = match &demo {
-        Some(demo) => demo.state_dir.clone(),
-        None => places::places()?.state().to_owned(),
-    };
+    // The demo's run is in a folder of its own: its keeper is started again there, and its journal is there.
+    let places = demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
@@ -378,26 +380,24 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         theme: view.theme.clone().or_else(|| config.theme.map(str::to_owned)),
         color: view.color.clone(),
         // What the demo leaves behind must not go away with it.
-        reports: if demo.is_some() { std::env::temp_dir() } else { places::places()?.run(&found.run) },
+        reports: if demo.is_some() { std::env::temp_dir() } else { places.run(&found.run) },
         help: demo.as_ref().map(|demo| format!("{}  {} ends the demo", demo.help, config.keymap.key_of(Action::Quit))),
         keymap: config.keymap,
         mouse: config.mouse,
         bell: !config.silent,
         window: config.window,
         private: view.privacy,
-        state,
+        state: places.state().to_owned(),
         state_dir: demo
             .as_ref()
             .map(|demo| demo.state_dir.clone())
             .or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
     };
-    let journal = places::places()?.journal(&found.run);
-    let notices = supervise::start(places::places()?, found.run.clone(), keeper);
+    let journal = places.journal(&found.run);
+    let notices = supervise::start(places.clone(), found.run.clone(), keeper, how);
     match console::run(options, notices).await {
         Ok(exit) => {
             if exit.restart {
-                let places =
-                    demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
                 return Box::pin(restart_in(&places, Some(found.run.as_str()), view, name, demo)).await;
             }
             // The terminal may be gone; then nobody reads this, and there is more to do than to fail.

@@ -21,37 +21,53 @@ const PAUSE: Duration = Duration::from_secs(1);
 const WAITING_MAX: usize = 2 * AGAIN_MAX;
 
 /// Watches over a keeper that this process started. What it says comes out of the receiver.
-pub(super) fn start(places: Places, run: RunId, keeper: Option<Child>) -> mpsc::Receiver<String> {
+pub(super) fn start(
+    places: Places,
+    run: RunId,
+    keeper: Option<Child>,
+    how: KeeperStart<'static>,
+) -> mpsc::Receiver<String> {
     let (tell, told) = mpsc::channel(WAITING_MAX);
     if let Some(keeper) = keeper {
         // A thread and not a task: it waits for processes, and ends with the console's own process.
-        std::thread::spawn(move || watch(&places, &run, keeper, &tell));
+        std::thread::spawn(move || watch(&places, &run, keeper, how, &tell));
     }
     told
 }
 
-fn watch(places: &Places, run: &RunId, mut keeper: Child, tell: &mpsc::Sender<String>) {
+fn watch(places: &Places, run: &RunId, mut keeper: Child, how: KeeperStart<'_>, tell: &mpsc::Sender<String>) {
     let mut again = Again::default();
     // A keeper that ends in order was asked to.
-    while let Some(how) = keeper.wait().ok().filter(|status| !status.success()) {
-        let mut how = how.to_string();
+    while let Some(died) = keeper.wait().ok().filter(|status| !status.success()) {
+        let died = died.to_string();
+        let mut failed = Vec::new();
         keeper = loop {
             let Some(nth) = again.next(clock::mono()) else {
-                let words =
-                    format!("KEEPER DOWN: died again after {AGAIN_MAX} starts, left down; R, y goes directly; {how}");
-                let _ = tell.blocking_send(words);
+                let _ = tell.blocking_send(left_down(&died, &failed));
                 return;
             };
-            let words = format!("keeper died, started again {nth} of {AGAIN_MAX}: {how}");
-            match start_keeper(places, run, &KeeperStart { after: Some(&words), ..KeeperStart::default() }) {
+            let words = format!("keeper died, started again {nth} of {AGAIN_MAX}: {died}");
+            match start_keeper(places, run, &KeeperStart { after: Some(&words), ..how }) {
                 Ok(child) => {
                     let _ = tell.blocking_send(words);
                     break child;
                 }
-                Err(failure) => how = failure.to_string(),
+                Err(failure) => failed.push(failure.to_string()),
             }
             std::thread::sleep(PAUSE);
         };
+    }
+}
+
+/// What happened, and nothing that did not: a keeper that could not be started again has not died again.
+fn left_down(died: &str, failed: &[String]) -> String {
+    match failed {
+        [] => format!("KEEPER DOWN: {died}, after {AGAIN_MAX} starts in 10 min; left down; R, y goes directly"),
+        [.., why] => {
+            let count = failed.len();
+            let restarts = if count == 1 { "restart" } else { "restarts" };
+            format!("KEEPER DOWN: {died}; {count} {restarts} failed: {why}; R, y goes directly")
+        }
     }
 }
 
@@ -74,6 +90,15 @@ impl Again {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_down_says_what_happened() {
+        let died = "signal: 9 (SIGKILL)";
+        let words = left_down(died, &["no such run".to_owned(), "no such folder".to_owned()]);
+        assert_eq!(words, "KEEPER DOWN: signal: 9 (SIGKILL); 2 restarts failed: no such folder; R, y goes directly");
+        let words = left_down(died, &[]);
+        assert!(words.contains("after 3 starts") && !words.contains("failed"), "{words}");
+    }
 
     #[test]
     fn so_often_and_not_more_until_time_has_passed() {

@@ -60,17 +60,24 @@ fn told(every: Duration) -> Freshness {
     Freshness { late: limits.late + TOLD_EVERY, ..limits }
 }
 
+/// Whether what the keeper said is not to be believed any more: its connection is gone, which is known at once, or it
+/// has been silent for too long.
+pub(super) fn is_cut_off(linked: bool, heard_at: Option<Mono>, now: Mono) -> bool {
+    !linked || keeper(heard_at).is_stale(now)
+}
+
 /// Why nothing forward may be decided on this picture; empty when it is of now.
-pub(super) fn too_old(heard_at: Option<Mono>, snapshot: &Snapshot, now: Mono) -> Vec<Clean> {
-    [keeper(heard_at), balancer(snapshot), feed(snapshot)]
-        .iter()
-        .filter(|source| source.is_late(now))
+pub(super) fn too_old(linked: bool, heard_at: Option<Mono>, snapshot: &Snapshot, now: Mono) -> Vec<Clean> {
+    let gone = (!linked).then(|| Clean::new("keeper gone: nothing is decided on an old picture"));
+    let old = [keeper(heard_at), balancer(snapshot), feed(snapshot)]
+        .into_iter()
+        .filter(|source| source.is_late(now) && (linked || source.word != "keeper"))
         .map(|source| match source.age(now) {
             None => Clean::new(format!("{} not heard yet", source.word)),
             Some(age) if source.word == "keeper" => {
                 Clean::new(format!("keeper silent {} s: nothing is decided on an old picture", age.as_secs()))
             }
             Some(age) => Clean::new(format!("{} LATE, {} s old: nothing is decided on it", source.word, age.as_secs())),
-        })
-        .collect()
+        });
+    gone.into_iter().chain(old).collect()
 }

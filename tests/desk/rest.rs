@@ -6,8 +6,8 @@ use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use std::time::Duration;
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input, Panel};
-use warroom::domain::Rights;
-use warroom::engine::{Command, Mode, Phase};
+use warroom::domain::{Clean, Rights};
+use warroom::engine::{Answer, Command, Mode, Phase};
 
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
@@ -370,4 +370,56 @@ fn the_desk_is_deterministic() {
     };
     assert_eq!(run(), run());
     assert_eq!(Sitting::baking().rights, Rights::Full);
+}
+
+/// A message stays its time, but never beside the next key as if it were that key's answer.
+#[test]
+fn the_next_key_wipes_an_old_message_away() {
+    let mut sitting = Sitting::baking();
+    sitting.press(' ');
+    assert!(!sitting.flash().is_empty());
+    sitting.after(1000);
+    sitting.press('j');
+    assert_eq!(sitting.flash(), "");
+}
+
+#[test]
+fn what_a_key_came_to_is_told_for_a_minute_and_not_over_something_critical() {
+    let answered = |sitting: &mut Sitting| {
+        sitting.press('H');
+        sitting.after(200);
+        let Some(Act::Send(id, _)) = sitting.acts.pop() else { panic!("{:?}", sitting.acts) };
+        sitting.input(Input::Answered(id, Answer::Applied(Clean::new("holding at 25%"))));
+        assert!(sitting.desk.last_outcome.is_some());
+    };
+    let mut sitting = Sitting::baking();
+    answered(&mut sitting);
+    sitting.after(59_000);
+    assert!(sitting.desk.last_outcome.is_some());
+    sitting.after(2000);
+    assert_eq!(sitting.desk.last_outcome, None);
+    let mut sitting = Sitting::baking();
+    answered(&mut sitting);
+    sitting.input(Input::Linked(false));
+    for _ in 0..5 {
+        sitting.after(1000);
+    }
+    assert_eq!(sitting.desk.last_outcome, None, "the keeper is gone: that is the news");
+}
+
+#[test]
+fn where_nothing_is_to_roll_back_no_empty_panel_stays_open() {
+    let scene = Scene::ready();
+    let mut sitting = Sitting::at(&scene.status());
+    sitting.press('R');
+    assert!(sitting.is_armed(), "it arms all the same");
+    sitting.after(500);
+    sitting.press('y');
+    let Some(Act::Send(id, command)) = sitting.acts.pop() else { panic!("{:?}", sitting.acts) };
+    assert!(matches!(command, Command::Rollback { .. }));
+    let mut scene = scene;
+    let answer = scene.command(crate::scene::alice(), command);
+    sitting.input(Input::Answered(id, answer));
+    assert!(sitting.desk.dialog.is_none(), "{:?}", sitting.desk.dialog);
+    assert!(sitting.flash().starts_with("nothing to roll back"), "{}", sitting.flash());
 }

@@ -48,7 +48,7 @@ fn the_dwell_counts_from_the_flush_and_not_from_the_key() {
     let millis = std::time::Duration::from_millis;
     sitting.desk.flushed(now + millis(900));
     assert_eq!(sitting.desk.handle(key('y'), now + millis(1000), status.as_ref(), Rights::Full), []);
-    assert_eq!(sitting.flash(), "y again");
+    assert_eq!(sitting.flash(), "too early: press y again");
     assert_eq!(sitting.desk.handle(key('y'), now + millis(1300), status.as_ref(), Rights::Full).len(), 1);
 }
 
@@ -59,7 +59,7 @@ fn early_y_stays_armed_and_says_again() {
     sitting.press('y');
     assert_eq!(sitting.rollbacks(), 0);
     assert!(sitting.is_armed());
-    assert_eq!(sitting.flash(), "y again");
+    assert_eq!(sitting.flash(), "too early: press y again");
     sitting.after(1);
     sitting.press('y');
     assert_eq!(sitting.rollbacks(), 1);
@@ -158,7 +158,7 @@ fn esc_paste_suspend_and_time_disarm_with_their_reason() {
         ("suspended", |s| s.with('z', KeyModifiers::CONTROL)),
         ("suspended", |s| s.input(Input::Continued)),
         ("too small", |s| s.input(Input::Resized(29, 24))),
-        ("time is up", |s| s.after(9500)),
+        ("disarmed after 10 s: nothing was sent", |s| s.after(9500)),
     ];
     for (reason, way) in ways {
         let mut sitting = armed();

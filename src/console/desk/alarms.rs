@@ -110,6 +110,12 @@ impl Alarms {
         raised.into_iter().map(|watched| Raised { condition: &watched.condition, is_bad: watched.good == 0 }).collect()
     }
 
+    /// When the newest critical one was raised.
+    pub fn newest_critical(&self) -> Option<Mono> {
+        let critical = self.watched.iter().filter(|watched| watched.condition.level == Level::Critical);
+        critical.filter_map(|watched| watched.raised_at).max()
+    }
+
     /// Whether a critical one is raised and bad that nobody here has acknowledged.
     pub fn rings(&self) -> bool {
         self.watched.iter().any(|watched| {

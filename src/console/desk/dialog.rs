@@ -166,6 +166,8 @@ pub enum Outcome {
     Override,
     /// The choice of reasons opens.
     Reason,
+    /// The panel stays, and the key means what it means on the main screen.
+    Beside,
     /// The panel closes, and the key means what it means on the main screen.
     MainScreen,
     /// A command goes out.
@@ -452,7 +454,7 @@ impl Dialog {
             return Outcome::Stay;
         }
         if !self.is_seen(now) {
-            return Outcome::Flash("y again");
+            return Outcome::Flash("too early: press y again");
         }
         match &self.kind {
             Kind::RollBack { .. } => Outcome::Send(Command::Rollback { reason: None, typed: None }, "rollback"),
@@ -480,6 +482,8 @@ impl Dialog {
             (Kind::Locked, KeyCode::Char('O')) => Outcome::Override,
             (Kind::Locked, KeyCode::Char('A')) => Outcome::MainScreen,
             (Kind::Progress, KeyCode::Char('r')) => Outcome::Reason,
+            // A rollback that does not land must stay in sight.
+            (Kind::Progress, KeyCode::Char('H')) => Outcome::Beside,
             // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
             (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Outcome::MainScreen,
             (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),

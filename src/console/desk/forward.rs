@@ -1,7 +1,6 @@
 //! What `A` comes to as of now: asked again whenever it is drawn, never remembered.
 
-use crate::console::fresh;
-use crate::domain::{Clean, Mono, Person, Split, Verdict};
+use crate::domain::{Clean, Person, Split, Verdict};
 use crate::engine::{Gate, Phase, Snapshot};
 
 /// What `A` comes to.
@@ -26,8 +25,9 @@ pub struct Lock {
     pub can_override: bool,
 }
 
-/// Advance, resume, or why not. `me` is who sits here, where the keeper has said so.
-pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, heard_at: Option<Mono>, now: Mono) -> Way {
+/// Advance, resume, or why not. `me` is who sits here, where the keeper has said so; `old` is why the picture is not of
+/// now.
+pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> Way {
     let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
     let locked = |reasons, can_override| Way::Locked(Lock { what, reasons, can_override });
     match snapshot.phase {
@@ -42,7 +42,6 @@ pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, heard_at: Option<Mon
             return locked(vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))], false);
         }
     }
-    let old = fresh::too_old(heard_at, snapshot, now);
     if !old.is_empty() {
         return locked(old, false);
     }

@@ -55,6 +55,10 @@ pub const HOLD_BEFORE: Duration = Duration::from_millis(250);
 pub const HOLD_AFTER: Duration = Duration::from_millis(150);
 /// How long a flash stays.
 const FLASH: Duration = Duration::from_secs(4);
+/// Keys within this of each other are one burst: what the first of them came to is not wiped away by the rest.
+const BURST: Duration = Duration::from_millis(200);
+/// How long the log's title tells what a key came to: longer ago nobody takes it for the answer to a key any more.
+const OUTCOME_FOR: Duration = Duration::from_mins(1);
 /// Two Ctrl-C within this quit.
 const QUIT_TWICE: Duration = Duration::from_secs(2);
 /// A draw that took longer than this drops the keys that came meanwhile.
@@ -185,8 +189,12 @@ pub struct Desk {
     pub linked: bool,
     /// Who the keeper takes this console for; `None` before it said so.
     pub me: Option<Person>,
-    /// The newest command's outcome, for the log's title.
+    /// The newest outcome of a key pressed here, for the log's title; dropped after [`OUTCOME_FOR`], or when something
+    /// critical has come since.
     pub last_outcome: Option<Clean>,
+    outcome_at: Option<Mono>,
+    /// What befell the keeper, and when: it stays as long as the keeper is gone.
+    pub notice: Option<(Clean, Mono)>,
     /// What the keeper answered to the newest rollback asked for here.
     pub rollback_outcome: Option<Clean>,
     /// Whether somebody took the driver's seat from here.
@@ -245,6 +253,8 @@ impl Desk {
             linked: false,
             me: None,
             last_outcome: None,
+            outcome_at: None,
+            notice: None,
             rollback_outcome: None,
             lost_seat: false,
             drove: false,
@@ -274,6 +284,10 @@ impl Desk {
         let mut acts = Vec::new();
         self.granted = rights;
         let rights = self.rights(rights);
+        // An older message would read as this key's answer.
+        if matches!(&input, Input::Key(key) if key.kind != KeyEventKind::Release) {
+            self.flash.take_if(|(_, until)| *until + BURST <= now + FLASH);
+        }
         // What time has closed must not take the key that comes after.
         self.expire(now);
         if let Some(status) = status {
@@ -300,7 +314,7 @@ impl Desk {
             Input::Direct(line) => self.heard_directly(&line, now),
             Input::Heard => self.heard_at = Some(now),
             Input::Notice(line) => {
-                self.last_outcome = Some(Clean::new(&line));
+                self.notice = Some((Clean::new(&line), now));
                 self.flash(line, now);
             }
             Input::Copied(words) => self.remark(words, now),
@@ -413,15 +427,19 @@ impl Desk {
         if self.is_occupied() { KeyEvent { code, modifiers: KeyModifiers::NONE, ..key } } else { key }
     }
 
-    /// Any other key just before or after takes `H` for text.
+    /// Any other character, or Enter, just before or after takes `H` for text. Text never has arrows, Esc and the like
+    /// without them: those let `H` be, except that Esc just after it takes it back.
     fn isolate_hold(&mut self, key: &KeyEvent, now: Mono) {
         if key.code == KeyCode::Char('H') {
             return;
         }
-        if self.hold_pressed.take().is_some() {
-            self.flash("H dropped: another key came with it; press H alone", now);
+        let is_text = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter);
+        if (is_text || key.code == KeyCode::Esc) && self.hold_pressed.take().is_some() {
+            self.flash("NOT HELD: press H again; another key came with it", now);
         }
-        self.other_key_at = Some(now);
+        if is_text {
+            self.other_key_at = Some(now);
+        }
     }
 
     fn control(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
@@ -629,6 +647,12 @@ impl Desk {
         }
     }
 
+    /// What a key pressed here came to, for the log's title.
+    fn outcome(&mut self, words: Clean, now: Mono) {
+        self.last_outcome = Some(words);
+        self.outcome_at = Some(now);
+    }
+
     /// Shows a short message.
     pub fn flash(&mut self, words: impl AsRef<str>, now: Mono) {
         self.flash = Some((Clean::new(words), now + FLASH));
@@ -645,8 +669,17 @@ impl Desk {
         if self.flash.as_ref().is_some_and(|(_, until)| now >= *until) {
             self.flash = None;
         }
-        if self.dialog.as_ref().and_then(Dialog::expires_at).is_some_and(|at| now >= at) {
-            self.disarm("time is up", now);
+        let is_overtaken = |at| now.since(at) >= OUTCOME_FOR || self.alarms.newest_critical() > Some(at);
+        if self.outcome_at.is_some_and(is_overtaken) {
+            (self.last_outcome, self.outcome_at) = (None, None);
+        }
+        if self.notice.as_ref().is_some_and(|(_, at)| self.linked && now.since(*at) >= OUTCOME_FOR) {
+            self.notice = None;
+        }
+        if let Some(dialog) = self.dialog.take_if(|dialog| dialog.expires_at().is_some_and(|at| now >= at)) {
+            let how = if matches!(dialog.kind, dialog::Kind::RollBack { .. }) { "disarmed" } else { "closed" };
+            let lasting = dialog.expires_at().map_or(0, |at| at.since(dialog.opened_at).as_secs());
+            self.flash(format!("{how} after {lasting} s: nothing was sent"), now);
         }
     }
 }

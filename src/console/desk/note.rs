@@ -120,7 +120,9 @@ pub(super) fn reason_key(chosen: &mut usize, typed: &mut Option<String>, key: &K
         KeyCode::Down | KeyCode::Char('j') => *chosen = (*chosen + 1).min(last),
         KeyCode::Up | KeyCode::Char('k') => *chosen = chosen.saturating_sub(1),
         KeyCode::Char(c @ '1'..='6') => *chosen = c as usize - '1' as usize,
-        KeyCode::Char('y') if key.modifiers.is_empty() && !may_confirm => return Outcome::Flash("y again"),
+        KeyCode::Char('y') if key.modifiers.is_empty() && !may_confirm => {
+            return Outcome::Flash("too early: press y again");
+        }
         KeyCode::Char('y') if key.modifiers.is_empty() && *chosen == last => *typed = Some(String::new()),
         KeyCode::Char('y') if key.modifiers.is_empty() => return reason(REASONS[*chosen]),
         KeyCode::Enter => return Outcome::Flash("Enter does not confirm: y writes it down"),

@@ -29,8 +29,13 @@ impl Desk {
         });
     }
 
+    /// Whether nothing that the keeper said is believed any more.
+    pub fn is_cut_off(&self, now: Mono) -> bool {
+        fresh::is_cut_off(self.linked, self.heard_at, now)
+    }
+
     fn is_being_done(&self, status: Option<&Status>, now: Mono) -> bool {
-        let keeper_follows = self.linked && !fresh::keeper(self.heard_at).is_stale(now);
+        let keeper_follows = !self.is_cut_off(now);
         let by_keeper = status
             .and_then(|status| status.snapshot.rollback.as_ref())
             .is_some_and(|rollback| keeper_follows || rollback.confirmed.is_some());
@@ -83,7 +88,7 @@ impl Desk {
             return;
         }
         if self.other_key_at.is_some_and(|at| now.since(at) <= HOLD_BEFORE) {
-            self.flash("H dropped: another key came just before; press H again", now);
+            self.flash("NOT HELD: press H again; another key came just before", now);
             return;
         }
         self.hold_pressed = Some(now);
@@ -109,7 +114,7 @@ impl Desk {
 
     /// What `A` comes to as of now.
     pub fn way(&self, snapshot: &Snapshot, now: Mono) -> Way {
-        forward::way(snapshot, self.me.as_ref(), self.heard_at, now)
+        forward::way(snapshot, self.me.as_ref(), fresh::too_old(self.linked, self.heard_at, snapshot, now))
     }
 
     pub(super) fn open_take(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
@@ -163,6 +168,11 @@ impl Desk {
         match outcome {
             Outcome::Stay => {}
             Outcome::Flash(words) => self.flash(words, now),
+            Outcome::Beside => {
+                if let Some(action) = self.keymap.action_of(key) {
+                    self.act(action, key, now, status, rights, acts);
+                }
+            }
             Outcome::MainScreen => {
                 self.dialog = None;
                 if let Some(action) = self.keymap.action_of(key) {
@@ -211,7 +221,7 @@ impl Desk {
 
     /// Why nothing forward may be decided on this picture.
     pub(super) fn too_old(&self, snapshot: &Snapshot, now: Mono) -> Option<crate::domain::Clean> {
-        fresh::too_old(self.heard_at, snapshot, now).into_iter().next()
+        fresh::too_old(self.linked, self.heard_at, snapshot, now).into_iter().next()
     }
 
     pub(super) fn ask(&mut self, does: Deed, what: &'static str, words: &'static str, now: Mono) {

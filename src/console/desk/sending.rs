@@ -1,11 +1,15 @@
 //! Commands on their way out, and what comes back.
 
+use super::dialog::Kind;
 use super::direct::Direct;
 use super::keymap::Action;
 use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
 use crate::domain::{Clean, CommandId, Mono};
 use crate::engine::{Answer, Command};
 use tui_textarea::TextArea;
+
+/// How the engine answers a rollback that has nothing to do.
+const NOTHING_TO_ROLL_BACK: &str = "nothing to roll back";
 
 impl Desk {
     /// Leaves; but not while a command that was just sent is unanswered, unless it is asked for twice.
@@ -57,7 +61,7 @@ impl Desk {
     pub(super) fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
         let mut direct = Direct::new(now);
         direct.lines.push(Clean::new(format!("{why}: rolling back directly from this host")));
-        self.last_outcome = Some(direct.outcome(now));
+        self.outcome(direct.outcome(now), now);
         self.direct_told = Some(direct.standing(now));
         self.direct = Some(direct);
         self.flash(format!("{why}: rolling back DIRECTLY"), now);
@@ -74,7 +78,8 @@ impl Desk {
         let Some(direct) = &self.direct else { return };
         let standing = direct.standing(now);
         if self.direct_told != Some(standing) {
-            self.last_outcome = Some(direct.outcome(now));
+            let outcome = direct.outcome(now);
+            self.outcome(outcome, now);
             self.direct_told = Some(standing);
             self.ring(now, acts);
         }
@@ -94,6 +99,10 @@ impl Desk {
                 if self.note_sent.take_if(|(sent, _)| *sent == id).is_some_and(|(_, lines)| lines == self.note.lines())
                 {
                     self.note = TextArea::default();
+                }
+                // There was nothing to do: its progress would stay empty.
+                if is_rollback && words.as_str().starts_with(NOTHING_TO_ROLL_BACK) {
+                    self.dialog.take_if(|dialog| matches!(dialog.kind, Kind::Progress));
                 }
                 words.to_string()
             }
@@ -117,7 +126,7 @@ impl Desk {
             self.rollback_id = None;
             self.rollback_outcome = Some(Clean::new(&words));
         }
-        self.last_outcome = Some(Clean::new(&words));
+        self.outcome(Clean::new(&words), now);
         self.flash(words, now);
     }
 

@@ -3,7 +3,6 @@
 use super::Desk;
 use super::dialog::Kind;
 use super::direct::Standing;
-use crate::console::fresh;
 use crate::domain::{Clean, Mono};
 use crate::wire::Status;
 
@@ -13,13 +12,14 @@ impl Desk {
         let Some(status) = status else { return Clean::new("warroom") };
         let snapshot = &status.snapshot;
         let armed = self.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
-        let is_silent = fresh::keeper(self.heard_at).is_stale(now);
+        let is_silent = self.is_cut_off(now);
         let direct = self.direct.as_ref().filter(|_| is_silent || snapshot.rollback.is_none());
         let state = match direct.map(|direct| direct.standing(now)) {
             _ if armed => "ARMED",
             Some(Standing::Running | Standing::Unknown) => "ROLLING BACK DIRECTLY",
             Some(Standing::Confirmed) => "ROLLED BACK DIRECTLY",
             Some(Standing::Failed) => "DIRECT ROLLBACK FAILED",
+            Some(Standing::Nothing) | None if !self.linked => "KEEPER GONE",
             Some(Standing::Nothing) | None if is_silent => "KEEPER SILENT",
             Some(Standing::Nothing) | None => snapshot.band.word.as_str(),
         };

@@ -3,7 +3,6 @@
 use super::alarms::{Condition, Level};
 use super::keymap::Action;
 use super::{Act, Desk};
-use crate::console::fresh;
 use crate::domain::{Clean, Mono, Verdict};
 use crate::engine::guardrail;
 use crate::engine::{CheckView, GuardrailView, Phase, RollbackState, Snapshot};
@@ -113,9 +112,13 @@ impl Desk {
         if self.alarms.is_due(now)
             && let Some(status) = status
         {
-            if fresh::keeper(self.heard_at).is_stale(now) {
-                let silent = condition("keeper", Level::Critical, "the keeper is silent", &["KEEPER SILENT"]);
-                self.alarms.sample(&[silent], false, now);
+            if self.is_cut_off(now) {
+                let (words, said) = if self.linked {
+                    ("the keeper is silent", "KEEPER SILENT")
+                } else {
+                    ("the keeper is gone", "KEEPER GONE")
+                };
+                self.alarms.sample(&[condition("keeper", Level::Critical, words, &[said])], false, now);
             } else {
                 self.alarms.sample(&conditions(&status.snapshot), true, now);
             }

@@ -59,7 +59,10 @@ fn alarm(canvas: &Canvas<'_>, view: &View<'_>, parts: &[Words]) -> Option<Words>
     let raised = view.desk.alarms.raised();
     let mut unsaid = raised.iter().filter(|alarm| {
         let condition = alarm.condition;
-        condition.level == Level::Critical && !condition.said.iter().all(|word| said.contains(word.as_str()))
+        // What is good again and only not cleared yet must not read as if it were so now.
+        alarm.is_bad
+            && condition.level == Level::Critical
+            && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
     let newest = unsaid.next()?;
     let more = match unsaid.count() {
@@ -67,10 +70,8 @@ fn alarm(canvas: &Canvas<'_>, view: &View<'_>, parts: &[Words]) -> Option<Words>
         count => format!("  +{count} more"),
     };
     let mark = canvas.look.glyph("✗", "X");
-    // What is good again and only not cleared yet must not read as if it were so now.
-    let was = if newest.is_bad { "" } else { "was: " };
     let short = newest.condition.said.join(" ");
-    Some((format!("{mark} {was}{}{more}", newest.condition.words), Some(format!("{mark} {was}{short}{more}")), 1))
+    Some((format!("{mark} {}{more}", newest.condition.words), Some(format!("{mark} {short}{more}")), 1))
 }
 
 /// The sentence in so many columns.
@@ -119,10 +120,11 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     }
     if view.is_cut_off() {
         let age = view.heard_age().map_or_else(|| "always".to_owned(), age_words);
+        let how = if view.desk.linked { "SILENT" } else { "GONE" };
         let parts = vec![
-            must(format!("KEEPER SILENT {age}:")),
+            must(format!("KEEPER {how} {age}:")),
             (format!("was {}, values OLD;", snapshot.band.word), Some("values OLD;".to_owned()), 1),
-            must("R y rolls back directly from here".to_owned()),
+            must("R then y rolls back from here".to_owned()),
         ];
         return (Severity::Critical, parts);
     }
@@ -180,7 +182,8 @@ fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
     };
     if view.is_cut_off() {
         let age = view.heard_age().map_or_else(String::new, |age| format!(" {}", age_words(age)));
-        parts.push((format!("(keeper silent{age})"), Some("(keeper silent)".to_owned()), 1));
+        let how = if view.desk.linked { "silent" } else { "gone" };
+        parts.push((format!("(keeper {how}{age})"), Some(format!("(keeper {how})")), 1));
     }
     (severity, parts)
 }

@@ -159,6 +159,16 @@ fn ordered<'s>(view: &View<'_>, snapshot: &'s Snapshot, room: usize) -> Vec<(usi
     checks
 }
 
+/// What was answered rather than who was asked: the words from the first on that is neither method nor address.
+fn essence(detail: &str) -> &str {
+    let is_asked = |word: &str| word.contains(['/', ':']) || matches!(word, "GET" | "HEAD" | "POST" | "PUT");
+    let mut rest = detail;
+    while let Some((_, behind)) = rest.split_once(' ').filter(|(first, _)| first.is_empty() || is_asked(first)) {
+        rest = behind;
+    }
+    rest
+}
+
 fn draw_check(
     canvas: &mut Canvas<'_>,
     cell: Rect,
@@ -179,9 +189,30 @@ fn draw_check(
     let used = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);
     canvas.pieces(cell.x + used, cell.y, name_width, &[piece(check.name.to_string(), style)]);
     let rest = cell.width.saturating_sub(used + name_width + 1 + age.len() as u16);
-    let mut line = fit::cut(look, &[piece(check.detail.to_string(), look.verdict(verdict))], rest);
+    let whole = check.detail.as_str();
+    let words = if width_of(whole) > rest { essence(whole) } else { whole };
+    let mut line = fit::cut(look, &[piece(words, look.verdict(verdict))], rest);
     line.push(piece(age, look.ink(Ink::Dim)));
     let right =
         Rect { x: cell.x + used + name_width + 1, width: cell.width.saturating_sub(used + name_width + 1), ..cell };
     canvas.right(right, cell.y, &line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::essence;
+
+    #[test]
+    fn what_was_answered_comes_before_who_was_asked() {
+        for (detail, shown) in [
+            ("127.0.0.1:36993 refuses connections", "refuses connections"),
+            ("/api/agents: 127.0.0.1:1 refuses connections; /api/b: 503", "refuses connections; /api/b: 503"),
+            ("GET http://lb/v3/x: 503 unavailable", "503 unavailable"),
+            ("drift to 15% by somebody", "drift to 15% by somebody"),
+            ("http://only", "http://only"),
+            ("", ""),
+        ] {
+            assert_eq!(essence(detail), shown);
+        }
+    }
 }

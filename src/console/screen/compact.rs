@@ -130,7 +130,7 @@ fn rows(canvas: &Canvas<'_>, view: &View<'_>, status: &Status, area: Rect) -> Ve
     rows.push(Row::Line(traffic::target_pieces(canvas, view, snapshot, width)));
     rows.push(Row::Line(fit(look, &header::who(canvas, view, status), "  ", width)));
     if let Some(outcome) = &view.desk.last_outcome {
-        rows.push(Row::Line(vec![piece(format!("last: {outcome}"), plain)]));
+        rows.push(Row::Line(vec![piece(format!("your last key: {outcome}"), plain)]));
     }
     rows.extend(signals);
     rows.push(Row::Line(checks_line(canvas, view, snapshot, width)));
@@ -186,7 +186,8 @@ fn signal(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, pair: &[Sig
         let (mark, value, style) = signals::value_words(canvas, signal, old);
         // An old value has its mark behind it, as shares have; what is over its limit before it.
         let words = match mark.trim() {
-            "?" if value != "--" => format!("{chip} {value}?"),
+            "?" if value.ends_with('?') || value == "--" => format!("{chip} {value}"),
+            "?" => format!("{chip} {value}?"),
             mark => format!("{chip} {mark}{value}"),
         };
         parts.push(Part::new(0, vec![piece(words, style)]));
@@ -194,7 +195,7 @@ fn signal(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, pair: &[Sig
         parts.push(Part::new(2, vec![piece(requests, look.ink(Ink::Dim))]));
     }
     if let Some((limit, signal)) = pair.last().and_then(|signal| Some((signal.limit?, signal))) {
-        parts.push(Part::new(1, vec![piece(format!("<{}", signal.quantity(limit)), plain)]));
+        parts.push(Part::new(1, vec![piece(format!("max {}", signal.quantity(limit)), plain)]));
     }
     fit(look, &parts, " ", width)
 }

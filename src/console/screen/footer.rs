@@ -81,7 +81,12 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         }
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
         Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
-            Some(Way::Locked(lock)) if lock.can_override => reading("Esc close  O override (typed)"),
+            // What is rarely right is offered last and least.
+            Some(Way::Locked(lock)) if lock.can_override => {
+                let mut pieces = reading("Esc close");
+                pieces.push(piece("  O override (typed)", look.ink(Ink::Dim)));
+                pieces
+            }
             Some(Way::Advance | Way::Resume) => reading("Esc close  A opens the panel"),
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
@@ -97,12 +102,27 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
     }
 }
 
-/// What its key would open now: going forward is also resuming, or locked.
-fn forward_word<'w>(view: &View<'_>, word: &'w str) -> &'w str {
-    match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
-        Some(Way::Resume) => "resume",
-        Some(Way::Locked(_)) => "locked",
-        Some(Way::Advance) | None => word,
+/// Columns of what `A` does, whatever it is now: what stands behind it keeps its place.
+const ADVANCE_WIDTH: usize = "advance".len();
+
+/// What a key comes to now, and whether it does anything; nothing for `A` once the run is over.
+fn word_of_now(view: &View<'_>, action: Action, word: &str) -> (String, bool) {
+    let snapshot = view.status.map(|status| &status.snapshot);
+    match (action, snapshot) {
+        (Action::Hold, Some(snapshot)) if snapshot.phase == Phase::Held && !view.is_cut_off() => {
+            ("held".to_owned(), false)
+        }
+        (Action::Advance, Some(snapshot)) => {
+            let is_over = snapshot.phase.is_back() || matches!(snapshot.phase, Phase::Complete | Phase::Ended);
+            let (word, works) = match view.desk.way(snapshot, view.now) {
+                _ if is_over || view.direct(snapshot).is_some() => return (String::new(), false),
+                Way::Advance => ("advance", true),
+                Way::Resume => ("resume", true),
+                Way::Locked(_) => ("locked", false),
+            };
+            (format!("{word:<ADVANCE_WIDTH$}"), works)
+        }
+        _ => (word.to_owned(), true),
     }
 }
 
@@ -127,13 +147,17 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
             pieces.push(bar.clone());
         }
         let label = binding.first();
-        let word = if binding.action == Action::Advance { forward_word(view, word) } else { word };
-        let word = if is_brief { String::new() } else { format!(" {word} ") };
-        if is_traffic && view.rights == Rights::ReadOnly {
-            pieces.push(piece(format!(" -{label}-{word}"), look.ink(Ink::Dim)));
+        let (word, works) = word_of_now(view, binding.action, word);
+        let spoken = if is_brief { String::new() } else { format!(" {word} ") };
+        if word.is_empty() {
+            let columns = label.chars().count() + 1 + if is_brief { 0 } else { ADVANCE_WIDTH + 2 };
+            pieces.push(piece(" ".repeat(columns), look.ink(Ink::Plain)));
+        } else if is_traffic && view.rights == Rights::ReadOnly {
+            pieces.push(piece(format!(" -{label}-{spoken}"), look.ink(Ink::Dim)));
         } else {
-            pieces.push(piece(format!(" {label}"), look.ink(Ink::Bold)));
-            pieces.push(piece(word, look.ink(Ink::Plain)));
+            let (key, ink) = if works { (Ink::Bold, Ink::Plain) } else { (Ink::Dim, Ink::Dim) };
+            pieces.push(piece(format!(" {label}"), look.ink(key)));
+            pieces.push(piece(spoken, look.ink(ink)));
         }
     }
     if traffic && !pieces.is_empty() {

@@ -122,8 +122,13 @@ fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, source: &Source, brevity: Bre
     let word = source.word;
     let stale = if brevity == Brevity::Full { "STALE " } else { "?" };
     let late = if brevity == Brevity::Full { "LATE " } else { "!" };
+    let is_gone = source.word == "keeper" && !view.desk.linked;
     match source.age(view.now) {
         None => piece(format!("{word} --"), look.ink(Ink::Stale)),
+        Some(age) if is_gone => {
+            let gone = if brevity == Brevity::Full { "GONE " } else { "?" };
+            piece(format!("{word} {gone}{}", whole_words(age)), look.ink(Ink::Stale))
+        }
         Some(age) if source.is_stale(view.now) => {
             piece(format!("{word} {stale}{}", whole_words(age)), look.ink(Ink::Stale))
         }

@@ -1,6 +1,6 @@
 //! What happened, newest at the bottom.
 
-use super::canvas::{Canvas, Piece, wrap};
+use super::canvas::{Canvas, Piece, width_of, wrap};
 use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
@@ -10,6 +10,9 @@ use crate::domain::Clean;
 use crate::engine::{Entry, Phase, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+
+/// Columns of the log's rule beside its heading: number, name, a blank and a dash on each side.
+const AROUND_HEADING: u16 = 13;
 
 /// `! ✗ only  /5xx  12 of 240, 2 ✗ hidden`: what is left out is never a secret.
 fn title(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
@@ -28,12 +31,19 @@ fn title(canvas: &Canvas<'_>, view: &View<'_>) -> Vec<Piece> {
     if words.is_empty() { Vec::new() } else { vec![piece(words.join("  "), look.ink(Ink::Warn))] }
 }
 
-fn heading(canvas: &Canvas<'_>, view: &View<'_>) -> Piece {
+/// What the newest key here came to, whole before it is said whose it was; or what befell the keeper.
+fn heading(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Piece {
     let look = canvas.look;
-    match (view.desk.log.paused(), &view.desk.last_outcome) {
-        (Some(new), _) => piece(format!("PAUSED +{new} new"), look.ink(Ink::Warn)),
-        (None, Some(outcome)) => piece(format!("last: {outcome}"), look.ink(Ink::Plain)),
-        (None, None) => piece("follow", look.ink(Ink::Dim)),
+    let desk = view.desk;
+    match (desk.log.paused(), &desk.notice, &desk.last_outcome) {
+        (Some(new), _, _) => piece(format!("PAUSED +{new} new"), look.ink(Ink::Warn)),
+        (None, Some((notice, _)), _) => piece(notice.to_string(), look.ink(Ink::Warn)),
+        (None, None, Some(outcome)) => {
+            let whole = format!("your last key: {outcome}");
+            let fits = width_of(&whole) + AROUND_HEADING <= width;
+            piece(if fits { whole } else { format!("key: {outcome}") }, look.ink(Ink::Plain))
+        }
+        (None, None, None) => piece("follow", look.ink(Ink::Dim)),
     }
 }
 
@@ -41,13 +51,13 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
     if area.height == 0 {
         return;
     }
-    let (title, tail) = (title(canvas, view), heading(canvas, view));
+    let (title, tail) = (title(canvas, view), heading(canvas, view, area.width));
     canvas.panel_rule(area, view, Panel::Log, &title, &[tail]);
     lines(canvas, Rect { y: area.y + 1, height: area.height - 1, ..area }, view, snapshot);
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
-    let (title, tail) = (title(canvas, view), heading(canvas, view));
+    let (title, tail) = (title(canvas, view), heading(canvas, view, area.width));
     let inside = canvas.panel_frame(area, view, Panel::Log, &title, &[tail]);
     lines(canvas, inside, view, snapshot);
 }
@@ -55,10 +65,11 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let mut area = area;
     area.height -= lever(canvas, area, snapshot);
-    if let Some(help) = view.help.filter(|_| area.height > 1 && snapshot.rollback.is_none()) {
+    // Until the first advance: from then on every line of the log is worth more.
+    let is_first = matches!(snapshot.phase, Phase::Preflight | Phase::Ready);
+    if let Some(help) = view.help.filter(|_| area.height > 1 && is_first) {
         let style = canvas.look.ink(Ink::Bold);
-        let words = help;
-        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(words, style)]);
+        canvas.pieces(area.x + 1, area.bottom() - 1, area.width.saturating_sub(1), &[piece(help, style)]);
         area.height -= 1;
     }
     let log = &view.desk.log;

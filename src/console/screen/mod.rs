@@ -30,6 +30,7 @@ mod traffic;
 pub use layout::panel_at;
 pub use look::{Ink, Look, Theme};
 
+use super::desk::direct::{Direct, Standing};
 use super::desk::{Desk, Panel};
 use super::fresh;
 use crate::domain::{Mono, Rights, Wall};
@@ -76,9 +77,15 @@ impl View<'_> {
         fresh::keeper(self.desk.heard_at).age(self.now)
     }
 
-    /// Whether the keeper itself has been silent for too long to believe anything on screen.
+    /// Whether the keeper is gone, or has been silent for too long to believe anything on screen.
     fn is_cut_off(&self) -> bool {
-        fresh::keeper(self.desk.heard_at).is_stale(self.now)
+        self.desk.is_cut_off(self.now)
+    }
+
+    /// A direct rollback from here, where it is the newest word: the keeper is cut off, or knows of none.
+    fn direct(&self, snapshot: &Snapshot) -> Option<&Direct> {
+        let direct = self.desk.direct.as_ref().filter(|_| self.is_cut_off() || snapshot.rollback.is_none());
+        direct.filter(|direct| direct.standing(self.now) != Standing::Nothing)
     }
 
     /// Whether readings are too old to be of now.

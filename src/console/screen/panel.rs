@@ -253,7 +253,12 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
         lines.push(seen(canvas, view, snapshot, going, width));
     }
     lines.push(vec![traffic::target(canvas, view, snapshot)]);
-    lines.push(confirm_line(canvas, "ROLL BACK NOW", "keep as it is", width));
+    let does = if nothing {
+        format!("does nothing: everything is on {}", snapshot.environments.stable.chip)
+    } else {
+        "ROLL BACK NOW".to_owned()
+    };
+    lines.push(confirm_line(canvas, &does, "keep as it is", width));
     lines
 }
 
@@ -281,7 +286,9 @@ fn seen(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, going: Option
         .filter(|signal| signal.role == Role::Candidate)
         .map(|signal| {
             let (mark, value, _) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));
-            format!("{} {}{value}", signal.signal, mark.trim())
+            // An old value has its mark behind it.
+            let mark = if value.ends_with('?') { "" } else { mark.trim() };
+            format!("{} {mark}{value}", signal.signal)
         })
         .collect();
     let seen = Part::new(0, vec![piece(format!("Seen on candidate: {}", seen.join("  ")), look.ink(Ink::Plain))]);
@@ -335,18 +342,31 @@ fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
 /// As of now: what it said when it was opened may long be over.
 fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
     let look = canvas.look;
-    let reasons = match view.desk.way(snapshot, view.now) {
-        Way::Locked(lock) => lock.reasons,
+    let lock = match view.desk.way(snapshot, view.now) {
+        Way::Locked(lock) => lock,
         Way::Advance | Way::Resume => {
             return vec![vec![piece("unlocked: press A to see what it would do", look.ink(Ink::Bold))]];
         }
     };
+    // What time alone unlocks comes first: it needs nothing typed.
+    let mut lines: Vec<Line> = Vec::new();
+    let only_bake = snapshot.gates.iter().filter(|gate| !gate.is_open()).all(|gate| gate.name.as_str() == "bake");
+    if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| lock.can_override && healthy < need) {
+        let left = need.saturating_sub(healthy).as_secs_f64().ceil();
+        let words = if only_bake {
+            format!("unlocks by itself in {left:.0} s of healthy bake: wait, then press A")
+        } else {
+            format!("the bake unlocks by itself in {left:.0} s; the rest must become good")
+        };
+        lines.push(vec![piece(words, look.ink(Ink::Bold))]);
+    }
     let mark = look.glyph("✗", "X");
-    reasons
-        .iter()
-        .flat_map(|reason| wrap(&format!("{mark} {reason}"), width))
-        .map(|line| vec![piece(line, look.ink(Ink::Plain))])
-        .collect()
+    let reasons = lock.reasons.iter().flat_map(|reason| wrap(&format!("{mark} {reason}"), width));
+    lines.extend(reasons.map(|line| vec![piece(line, look.ink(Ink::Plain))]));
+    if lock.can_override {
+        lines.push(vec![piece("O  override: typed name and reason, written down", look.ink(Ink::Dim))]);
+    }
+    lines
 }
 
 fn override_lines(canvas: &Canvas<'_>, fields: &Fields, snapshot: &Snapshot, width: u16, rows: usize) -> Vec<Line> {

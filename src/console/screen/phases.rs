@@ -5,6 +5,7 @@ use super::fit::{Part, columns, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
+use crate::console::desk::direct::Standing;
 use crate::domain::Wall;
 use crate::engine::{Phase, Snapshot, StepState, StepView};
 use ratatui::layout::Rect;
@@ -23,7 +24,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
         // One row has no heading that could show the focus.
         canvas.text(area.x, area.y, 1, look.glyph("║", "|"), look.ink(Ink::Bold));
     }
-    let pieces = timeline(canvas, snapshot, 1);
+    let pieces = timeline(canvas, view, snapshot, 1);
     let used = canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
     let bake = bake_words(view, snapshot);
     if area.width > used + 4 + bake.len() as u16 {
@@ -38,23 +39,32 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     let inside = canvas.panel_frame(area, view, Panel::Phases, &[], &bake);
     let width = inside.width.saturating_sub(2);
     let within =
-        |room: u16| DASHES.into_iter().find(|dashes| columns(look, &timeline(canvas, snapshot, *dashes)) <= room);
+        |room: u16| DASHES.into_iter().find(|dashes| columns(look, &timeline(canvas, view, snapshot, *dashes)) <= room);
     // Half of the room is for when 100 % can be reached.
     let dashes = within(width / 2).or_else(|| within(width)).unwrap_or(1);
-    canvas.pieces(inside.x + 1, inside.y, width, &timeline(canvas, snapshot, dashes));
+    canvas.pieces(inside.x + 1, inside.y, width, &timeline(canvas, view, snapshot, dashes));
     canvas.pieces(inside.x + 1, inside.y + 1, width, &below(canvas, view, snapshot, dashes, width));
 }
 
 /// `✓ pre ─ ✓ 5% ─ ► 25% ─ ○ 50% ─ ○ 100%`.
-fn timeline(canvas: &Canvas<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piece> {
+fn timeline(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usize) -> Vec<Piece> {
     let look = canvas.look;
     let joint = format!(" {} ", look.glyph("─", "-").repeat(dashes));
     let mut pieces = vec![before(canvas, snapshot)];
     for step in &snapshot.steps {
         pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
-        pieces.push(step_piece(canvas, snapshot, step));
+        pieces.push(step_piece(canvas, view, snapshot, step));
     }
-    if let Some(rollback) = &snapshot.rollback {
+    if let Some(direct) = view.direct(snapshot) {
+        pieces.push(piece(joint, look.ink(Ink::Dim)));
+        let mark = match direct.standing(view.now) {
+            Standing::Confirmed => look.glyph("✓", "+"),
+            Standing::Running => look.glyph("►", ">"),
+            Standing::Unknown | Standing::Nothing => "?",
+            Standing::Failed => look.glyph("✗", "X"),
+        };
+        pieces.push(piece(format!("{mark} back (direct)"), look.ink(Ink::Bold)));
+    } else if let Some(rollback) = &snapshot.rollback {
         pieces.push(piece(joint, look.ink(Ink::Dim)));
         let done = rollback.rolled_back.is_some();
         let mark = if done { look.glyph("✓", "+") } else { look.glyph("►", ">") };
@@ -78,9 +88,9 @@ fn before(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Piece {
 }
 
 /// `► 25%*`.
-fn step_piece(canvas: &Canvas<'_>, snapshot: &Snapshot, step: &StepView) -> Piece {
+fn step_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Piece {
     let look = canvas.look;
-    let halted = matches!(snapshot.phase, Phase::Held) || snapshot.phase.is_back();
+    let halted = matches!(snapshot.phase, Phase::Held) || snapshot.phase.is_back() || view.direct(snapshot).is_some();
     let (mark, ink) = match step.state {
         StepState::Done => (look.glyph("✓", "+"), Ink::Plain),
         StepState::Now if snapshot.phase == Phase::Complete => (look.glyph("✓", "+"), Ink::Bold),
@@ -132,7 +142,7 @@ fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usiz
 fn bake_words(view: &View<'_>, snapshot: &Snapshot) -> String {
     let old = if view.is_cut_off() { "?" } else { "" };
     match snapshot.bake {
-        Some((healthy, need)) if !snapshot.phase.is_back() => {
+        Some((healthy, need)) if !snapshot.phase.is_back() && view.direct(snapshot).is_none() => {
             format!("bake {}{old} of {}", clock(healthy), clock(need))
         }
         Some(_) | None => String::new(),
@@ -282,7 +292,7 @@ fn step_line(
     width: u16,
 ) -> Vec<Piece> {
     let look = canvas.look;
-    let (name, style) = step_piece(canvas, snapshot, step);
+    let (name, style) = step_piece(canvas, view, snapshot, step);
     let plain = look.ink(Ink::Plain);
     let mut parts = vec![
         Part::new(0, vec![piece(format!("{name:<9}"), style)]),

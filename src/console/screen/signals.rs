@@ -2,6 +2,7 @@
 
 use super::canvas::{Canvas, Piece};
 use super::fit::{Part, columns, fit};
+use super::header::age_words;
 use super::look::Ink;
 use super::past::{self, Column};
 use super::spark::{self, Scale};
@@ -13,6 +14,8 @@ use crate::engine::{SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// From this width on a frame says `max` before its limit: in fewer columns the count of requests would go for it.
+const LIMIT_SAID_MIN: u16 = 40;
 /// Columns left of a sparkline: ` 5xx GREEN    `.
 const NAME_WIDTH: u16 = 13;
 /// Columns right of it: value, limit, requests.
@@ -81,7 +84,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
     let dim = look.ink(Ink::Dim);
     let name = format!("{} {}", signal.signal, snapshot.environments[signal.role].chip);
     // The value and its limit are whole; then come the count of requests, the panel's number and the reach.
-    let parts = tight(value_pieces(canvas, view, snapshot, signal));
+    let parts = tight(value_pieces(canvas, view, snapshot, signal), area.width >= LIMIT_SAID_MIN);
     let tail = fit(look, &parts, " ", area.width.saturating_sub(canvas::width_of(&name) + 7));
     let title = [
         Part::new(1, vec![piece("3", look.ink(Ink::Bold))]),
@@ -153,24 +156,34 @@ pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) 
     view.is_cut_off() || view.age(signal.at) > Freshness::of(snapshot.feed_every).stale
 }
 
-/// `✗ 1.42% <1.00%  1.2k`.
+/// `✗ 1.42%  1.00%  1.2k`: a comparison would be false just when it matters.
 fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signal: &SignalView) -> Vec<Piece> {
     let look = canvas.look;
     let old = is_old(view, snapshot, signal);
-    let limit = signal.limit.map_or_else(String::new, |limit| format!("<{}", signal.quantity(limit)));
+    let limit = signal.limit.map_or_else(String::new, |limit| signal.quantity(limit).to_string());
     let (mark, value, style) = value_words(canvas, signal, old);
-    let requests = signal.requests.map_or_else(String::new, count_words);
+    // How many requests an old value is from tells nothing; how old it is does.
+    let requests =
+        if old { age_words(view.age(signal.at)) } else { signal.requests.map_or_else(String::new, count_words) };
     vec![
         piece(format!("{mark:1}{value:>8} "), style),
-        piece(format!("{limit:<7}"), look.ink(Ink::Plain)),
+        piece(format!(" {limit:<6}"), look.ink(if old { Ink::Stale } else { Ink::Plain })),
         piece(format!("{requests:>5}"), look.ink(Ink::Dim)),
     ]
 }
 
-/// Without the blanks that line up rows: a frame has one value. The count of requests is what is left out first.
-fn tight(pieces: Vec<Piece>) -> Vec<Part> {
+/// Without the blanks that line up rows: a frame has one value, and no heading above it that says what a limit is. The
+/// count of requests is what is left out first.
+fn tight(pieces: Vec<Piece>, is_said: bool) -> Vec<Part> {
+    let limit = if is_said { "max " } else { "/" };
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
-    words.enumerate().map(|(index, words)| Part::new(u8::from(index == 2), vec![words])).collect()
+    words
+        .enumerate()
+        .map(|(index, (text, style))| match index {
+            1 if !text.is_empty() => Part::new(0, vec![piece(format!("{limit}{text}"), style)]),
+            index => Part::new(u8::from(index == 2), vec![piece(text, style)]),
+        })
+        .collect()
 }
 
 /// The mark of a value, the value, and its ink.
@@ -180,7 +193,7 @@ pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -
     let stale = look.ink(Ink::Stale);
     let is_over = |value: f64| signal.limit.is_some_and(|limit| value > limit);
     match (&signal.value, &signal.absence) {
-        (Ok(value), _) if old => ("?", signal.quantity(*value).to_string(), stale),
+        (Ok(value), _) if old => ("?", format!("{}?", signal.quantity(*value)), stale),
         (Ok(value), _) if is_over(*value) => (over.0, signal.quantity(*value).to_string(), over.1),
         (Ok(value), _) => (" ", signal.quantity(*value).to_string(), look.ink(Ink::Plain)),
         // Beyond the last bucket: how far nobody knows, but over every limit up to it.
@@ -193,9 +206,11 @@ pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -
             }
         }
         (Err(_), Some(Absence::NoRequests)) if !old => (" ", "idle".to_owned(), look.ink(Ink::Dim)),
-        (Err(_), _) => {
-            ("?", signal.last_known.map_or_else(|| "--".to_owned(), |value| signal.quantity(value).to_string()), stale)
-        }
+        (Err(_), _) => (
+            "?",
+            signal.last_known.map_or_else(|| "--".to_owned(), |value| format!("{}?", signal.quantity(value))),
+            stale,
+        ),
     }
 }
 

@@ -7,7 +7,7 @@ use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
-use crate::domain::{Role, Wall};
+use crate::domain::{Mono, Role, Wall};
 use crate::engine::{MeasuredView, Phase, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Samples come several a second; without one for this long the measured split is not of now.
 const MEASURED_STALE: Duration = Duration::from_secs(5);
+/// With fewer probes their share says nothing: its interval is wider than the step between most splits.
+const PROBES_MIN: u32 = 30;
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(14));
@@ -73,7 +75,9 @@ fn environment_words(
     let label = piece(label, look.ink(Ink::Plain));
     let share = share_piece(canvas, view, snapshot, role);
     let (old, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Dim) };
-    let rate = environment.rate.filter(|_| with_rate).map(|rate| format!("{rate:.0} rps{old}"));
+    // The rate is a window's average: once traffic goes back it still has what was there before.
+    let averaged = if snapshot.phase.is_back() || view.direct(snapshot).is_some() { " avg" } else { "" };
+    let rate = environment.rate.filter(|_| with_rate).map(|rate| format!("{rate:.0} rps{old}{averaged}"));
     match role {
         Role::Stable => {
             let rate = rate.map_or_else(String::new, |rate| format!("  {rate}"));
@@ -90,10 +94,19 @@ fn environment_words(
 
 /// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.
 pub(super) fn configured(view: &View<'_>, snapshot: &Snapshot) -> Option<(f64, bool)> {
+    if let Some(at) = read_directly(view, snapshot) {
+        return Some((0.0, view.age(at) <= fresh::balancer(snapshot).limits.stale));
+    }
     match &snapshot.split.configured {
         Some(configured) => Some((configured.share, !is_old(view, snapshot))),
         None => snapshot.split.last_known.map(|share| (share, false)),
     }
+}
+
+/// When a direct rollback from here read the candidate's share back as nothing, where the keeper has not read it since.
+fn read_directly(view: &View<'_>, snapshot: &Snapshot) -> Option<Mono> {
+    let direct = view.direct(snapshot)?;
+    direct.confirmed.or(direct.observed).filter(|at| snapshot.balancer_at.is_none_or(|keeper| keeper < *at))
 }
 
 /// The configured share of one environment: what the balancer says, and `?` when that is old.
@@ -116,11 +129,13 @@ fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
 /// Stable solid from the left, candidate hatched to the right edge: what is configured, not what is wanted.
 pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let Some(configured) = &snapshot.split.configured else {
+    let directly = read_directly(view, snapshot);
+    let share = directly.map(|_| 0.0).or(snapshot.split.configured.as_ref().map(|configured| configured.share));
+    let Some(share) = share else {
         canvas.text(area.x, y, area.width, &"?".repeat(area.width.into()), look.ink(Ink::Stale));
         return;
     };
-    let share = if configured.share.is_finite() { configured.share.clamp(0.0, 1.0) } else { 1.0 };
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
     let mut candidate = (share * f64::from(area.width)).round() as u16;
     // Anything above nothing is seen, and so is anything below everything.
     if share > 0.0 {
@@ -133,7 +148,10 @@ pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>
     let [stable_view, candidate_view] = Role::BOTH.map(|role| &snapshot.environments[role]);
     let stable_glyph = look.glyph("█", "B");
     let candidate_glyph = look.glyph("▒", "g");
-    let dim = view.is_cut_off();
+    let dim = match directly {
+        Some(_) => configured(view, snapshot).is_none_or(|(_, is_of_now)| !is_of_now),
+        None => view.is_cut_off(),
+    };
     let style = |chip: &str, role| if dim { look.ink(Ink::Dim) } else { look.fill(chip, role) };
     canvas.text(area.x, y, stable, &stable_glyph.repeat(stable.into()), style(stable_view.chip.as_str(), Role::Stable));
     canvas.text(
@@ -151,7 +169,14 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
     let mut parts = Vec::new();
     // A keeper that only watches wants nothing.
     if snapshot.phase != Phase::Observing {
-        parts.push(Part::new(0, vec![piece(format!("wanted {}", snapshot.split.wanted), look.ink(Ink::Plain))]));
+        let (words, ink) = if view.direct(snapshot).is_some() {
+            ("wanted 0% (direct)".to_owned(), Ink::Plain)
+        } else if view.is_cut_off() {
+            (format!("wanted {}?", snapshot.split.wanted), Ink::Stale)
+        } else {
+            (format!("wanted {}", snapshot.split.wanted), Ink::Plain)
+        };
+        parts.push(Part::new(0, vec![piece(words, look.ink(ink))]));
     }
     parts.extend(configured_parts(canvas, view, snapshot));
     if let Some(drift) = &snapshot.drift {
@@ -162,16 +187,21 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
     }
     match &snapshot.split.measured {
-        None => parts.push(Part::new(2, vec![piece("measured -", look.ink(Ink::Dim))])),
+        None => parts.push(Part::new(2, vec![piece("probes: none", look.ink(Ink::Dim))])),
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
     }
     let (failed, above) = snapshot.failed_on_candidate;
     let at_least = snapshot.failed_at_least;
     if failed > 0 || at_least {
         let style = if above > 0 || at_least { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
-        let more = if at_least { "+" } else { "" };
-        parts.push(Part::new(3, vec![piece(format!("candidate failed {failed}{more}"), style)]));
-        parts.push(Part::new(4, vec![piece(format!("{above}{more} above stable"), style)]));
+        if failed == 0 {
+            parts.push(Part::new(3, vec![piece("candidate failed: unknown", style)]));
+        } else {
+            let more = if at_least { "+" } else { "" };
+            let long = vec![piece(format!("candidate failed so far {failed}{more}"), style)];
+            parts.push(Part::new(3, long).or(vec![piece(format!("candidate failed {failed}{more}"), style)]));
+            parts.push(Part::new(4, vec![piece(format!("{above}{more} above stable"), style)]));
+        }
     }
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);
@@ -180,6 +210,12 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
 fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
     let look = canvas.look;
     let mut parts = Vec::new();
+    if let Some(at) = read_directly(view, snapshot) {
+        let words = format!("configured 0.0%, read directly {} ago", whole_words(view.age(at)));
+        let ink =
+            if configured(view, snapshot).is_some_and(|(_, is_of_now)| is_of_now) { Ink::Plain } else { Ink::Stale };
+        return vec![Part::new(0, vec![piece(words, look.ink(ink))])];
+    }
     match configured(view, snapshot) {
         None => parts.push(Part::new(0, vec![piece("configured ?", look.ink(Ink::Stale))])),
         Some((share, true)) => {
@@ -216,9 +252,13 @@ fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView)
     let spread = (measured.high - measured.low) / 2.0 * 100.0;
     let old = is_old_sample(view, measured);
     let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
-    let share = format!("measured {:.1}%{mark}", measured.value * 100.0);
-    let long = vec![piece(format!("{share} ±{spread:.1} ({})", measured.requests), look.ink(ink))];
-    let mut parts = vec![Part::new(2, long).or(vec![piece(format!("{share} ±{spread:.1}"), look.ink(ink))])];
+    let mut parts = if measured.requests < PROBES_MIN {
+        vec![Part::new(2, vec![piece(format!("probes: too few ({})", measured.requests), look.ink(Ink::Dim))])]
+    } else {
+        let share = format!("probes {:.1}%{mark} ±{spread:.1}", measured.value * 100.0);
+        let long = vec![piece(format!("{share} of {}", measured.requests), look.ink(ink))];
+        vec![Part::new(2, long).or(vec![piece(share, look.ink(ink))])]
+    };
     if measured.failed > 0 {
         parts.push(Part::new(2, vec![piece(format!("{} probes failed", measured.failed), look.ink(Ink::Warn))]));
     }
@@ -270,40 +310,37 @@ pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot, rank: u8, style
     rest.into_iter().fold(part, |part, words| part.or(vec![piece(words, style)]))
 }
 
-/// `R now: about 0.4s to the balancer, about 6.1s measured, 5.4s to be confirmed`, and in fewer words. What was measured
-/// is there when requests followed later than the balancer's own word. Marked when the balancer is not heard: nobody
-/// knows then how long it takes.
+/// `R now: ~0.4s to send, ~6.1s measured, ~6s until proven`, and in fewer words. What was measured is there when
+/// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard.
 pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
     if let Some(confirmed) = tempo.confirmed.filter(|_| snapshot.phase.is_back()) {
         let words = format!("last: confirmed in {}", took(confirmed));
         return [words.clone(), words.clone(), words];
     }
-    let doubt = if is_old(view, snapshot) || snapshot.split.configured.is_none() { "?" } else { "" };
+    if is_old(view, snapshot) || snapshot.split.configured.is_none() {
+        let words = "R: lands when the balancer answers".to_owned();
+        return [words.clone(), words.clone(), words];
+    }
     // The read-back tells when it was there; the balancer's yes only that it was asked.
     let there = tempo.read_back.max(tempo.to_balancer);
-    let confirmed = took(there.unwrap_or_default() + snapshot.lateness);
+    let proven = (there.unwrap_or_default() + snapshot.lateness).as_secs_f64().ceil();
     let last = tempo.confirmed.map_or_else(String::new, |last| format!("; last in {}", took(last)));
-    let measured = tempo.follows_later().map(|measured| format!("{}{doubt}", took(measured)));
-    let between = |before: &str, after: &str| {
-        measured.as_ref().map_or_else(String::new, |measured| format!(", {before}{measured}{after}"))
-    };
+    let measured = tempo.follows_later().map(took);
     match there {
         Some(there) => {
             let there = took(there);
+            let followed = measured.map_or_else(String::new, |measured| format!(", ~{measured} measured"));
             [
-                format!(
-                    "R now: about {there}{doubt} to the balancer{}, {confirmed}{doubt} to be confirmed{last}",
-                    between("about ", " measured")
-                ),
-                format!("R now: {there}{doubt}{}, confirmed {confirmed}{doubt}", between("measured ", "")),
-                format!("R now: {there}{doubt}, confirmed {confirmed}{doubt}"),
+                format!("R now: ~{there} to send{followed}, ~{proven:.0}s until proven{last}"),
+                format!("R now: ~{there} to send, ~{proven:.0}s until proven"),
+                format!("R: {there} sent, {proven:.0}s proven"),
             ]
         }
         None => [
-            format!("R now: ? to the balancer, {confirmed}{doubt} to be confirmed{last}"),
-            format!("R now: ?, confirmed {confirmed}{doubt}"),
-            format!("R now: ?, confirmed {confirmed}{doubt}"),
+            format!("R now: ~{proven:.0}s until proven{last}"),
+            format!("R now: ~{proven:.0}s until proven"),
+            format!("R: {proven:.0}s until proven"),
         ],
     }
 }
