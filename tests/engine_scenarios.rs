@@ -29,5 +29,7 @@ mod people;
 mod propagation;
 #[path = "engine/scenarios/recovery.rs"]
 mod recovery;
+#[path = "engine/scenarios/sentence.rs"]
+mod sentence;
 #[path = "engine/scenarios/shown.rs"]
 mod shown;

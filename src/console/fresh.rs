@@ -75,9 +75,9 @@ pub(super) fn too_old(linked: bool, heard_at: Option<Mono>, snapshot: &Snapshot,
         .map(|source| match source.age(now) {
             None => Clean::new(format!("{} not heard yet", source.word)),
             Some(age) if source.word == "keeper" => {
-                Clean::new(format!("keeper silent {} s: nothing is decided on an old picture", age.as_secs()))
+                Clean::new(format!("keeper silent {} s: no decisions while silent", age.as_secs()))
             }
-            Some(age) => Clean::new(format!("{} LATE, {} s old: nothing is decided on it", source.word, age.as_secs())),
+            Some(age) => Clean::new(format!("{} LATE, {} s old: no decisions while stale", source.word, age.as_secs())),
         });
     gone.into_iter().chain(old).collect()
 }

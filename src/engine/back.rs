@@ -236,7 +236,7 @@ impl Engine {
                 let is_new = rollback.last_error.as_ref() != Some(why);
                 rollback.last_error = Some(why.clone());
                 if is_new {
-                    let text = format!("rollback attempt {} failed: {why}; trying on", rollback.attempts);
+                    let text = format!("rollback attempt {} failed: {why}; still trying", rollback.attempts);
                     self.say(Severity::Critical, None, text, Fact::Line, out);
                 }
             }

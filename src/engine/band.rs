@@ -1,13 +1,17 @@
 //! The one sentence: state, why, since when, what next.
 
-use super::gates::Condition;
+mod ahead;
+mod back;
+mod doubts;
+
+use super::gates::{Condition, whole_seconds};
 use super::{Band, BandPart, Engine, Gate, Phase, Severity};
-use crate::domain::{Absence, Clean, Mono, Role, Verdict, duration_words};
+use crate::domain::{Absence, Clean, Role, Verdict, duration_words};
 use crate::plan::Advance;
 use std::time::Duration;
 
-/// An accepted rollback that is not read back after this long is said not to have landed.
-const NOT_LANDED_AFTER: Duration = Duration::from_secs(2);
+/// Characters of a reason that is cut: with who did it, and how far it is, it fits 80 columns.
+const REASON_CHARS: usize = 36;
 
 /// What must be read, however narrow the screen.
 fn must(words: impl AsRef<str>) -> BandPart {
@@ -30,7 +34,7 @@ impl Engine {
     pub(super) fn band(&self, gates: &[Gate]) -> Band {
         let phase = self.phase();
         let (mut severity, rest) = self.band_parts(phase, gates);
-        let mut word = phase.word();
+        let mut word = self.band_word(phase);
         let mut parts = Vec::new();
         if let Some(suspension) = self.suspension.as_ref().filter(|_| !phase.is_back()) {
             severity = severity.max(Severity::Warn);
@@ -39,25 +43,38 @@ impl Engine {
         let goes_on = !phase.is_back() && !matches!(phase, Phase::Ended | Phase::Preflight | Phase::Ready);
         // What makes the rest of the sentence doubtful or dangerous comes first, in every phase.
         if goes_on && self.violation.is_none() && self.drift.is_none() {
-            if self.is_blind() {
-                severity = severity.max(Severity::Warn);
-                if matches!(phase, Phase::Shifting | Phase::Baking) {
-                    word = "BLIND";
-                } else {
-                    parts.push(must(self.blind_words()).or(format!("BLIND {} s", self.blind_for().as_secs())));
-                }
-            } else if self.stable_is_ready() == Some(false) {
-                severity = Severity::Critical;
-                parts.push(must(format!("TARGET NOT READY: {}", self.environment(Role::Stable))));
-            }
-        }
-        if self.drift.is_some() && !phase.is_back() {
-            word = "FROZEN";
+            let doubts = self.doubts(phase);
+            severity = severity.max(doubts.severity);
+            word = doubts.word.map_or(word, ToOwned::to_owned);
+            parts.extend(doubts.parts);
         }
         parts.extend(rest);
         parts.retain(|part| !part.words.as_str().is_empty());
         let text = parts.iter().map(|part| part.words.as_str()).collect::<Vec<_>>().join("  ");
-        Band { severity, word: word.into(), text: text.as_str().into(), parts }
+        Band { severity, word: word.as_str().into(), text: text.as_str().into(), parts }
+    }
+
+    /// The phase's word, and what must be told apart within it.
+    fn band_word(&self, phase: Phase) -> String {
+        match phase {
+            _ if self.drift.is_some() && !phase.is_back() => "FROZEN".to_owned(),
+            Phase::Held if self.held.as_ref().is_some_and(|held| held.automatic) => format!("{} (auto)", phase.word()),
+            Phase::NewTrafficBack => format!("NEW TRAFFIC ON {}", self.chip(Role::Stable)),
+            Phase::Preflight
+            | Phase::Ready
+            | Phase::Shifting
+            | Phase::Baking
+            | Phase::Held
+            | Phase::Complete
+            | Phase::RollingBack
+            | Phase::RolledBack
+            | Phase::Observing
+            | Phase::Ended => phase.word().to_owned(),
+        }
+    }
+
+    fn chip(&self, role: Role) -> String {
+        self.plan.environments[role].chip()
     }
 
     fn band_parts(&self, phase: Phase, gates: &[Gate]) -> (Severity, Vec<BandPart>) {
@@ -75,11 +92,15 @@ impl Engine {
             ),
             Phase::Shifting => {
                 let going = self.shift.as_ref().map_or(self.current, |shift| self.plan.steps[shift.step].split);
-                (Severity::Info, vec![must(format!("{} → {going}: waiting for the read-back", self.current))])
+                let moves = must(format!("SHIFTING {} → {going}", self.current)).or(format!("SHIFTING to {going}"));
+                (Severity::Info, vec![moves, must("waiting for the read-back")])
             }
             Phase::Baking => self.baking_parts(gates),
             Phase::Held => self.held_parts(),
-            Phase::Complete => (Severity::Info, self.complete_parts()),
+            Phase::Complete => {
+                let severity = if self.ahead().is_some() { Severity::Warn } else { Severity::Info };
+                (severity, self.complete_parts())
+            }
             Phase::RollingBack | Phase::NewTrafficBack | Phase::RolledBack => self.back_parts(),
             Phase::Observing => {
                 let split = self.balancer.split().map_or_else(|| "?".to_owned(), |s| s.to_string());
@@ -96,49 +117,102 @@ impl Engine {
     fn drift_parts(&self) -> Vec<BandPart> {
         let Some(drift) = &self.drift else { return Vec::new() };
         let lasting = self.now.since(drift.since).as_secs();
-        let whose = if drift.own {
-            may(2, "an earlier or half-applied write").or("half-applied")
+        let what = if drift.own {
+            format!("DRIFT: an earlier or half-applied write, {} (wanted {})", drift.to, drift.from)
         } else {
-            may(2, "not set by this run").or("not ours")
+            format!("DRIFT: SOMEBODY ELSE set {} (wanted {})", drift.to, drift.from)
         };
-        let next = if drift.is_towards_stable() { ":adopt :complete" } else { ":adopt  R rolls back" };
-        vec![must(format!("DRIFT candidate {} → {} for {lasting} s", drift.from, drift.to)), must(next), whose]
+        let brief = if drift.own { "DRIFT: half-applied," } else { "DRIFT: SOMEBODY ELSE set" };
+        let what = must(what).or(format!("{brief} {} (wanted {})", drift.to, drift.from));
+        let next = if drift.is_towards_stable() {
+            must(":adopt takes it, :complete or R rolls back").or(":adopt :complete R")
+        } else {
+            must(":adopt takes it, R rolls back").or(":adopt  R rolls back")
+        };
+        let silent = format!("BALANCER SILENT {}s", self.silent_for().as_secs());
+        let silent = may(1, if self.balancer_is_known() { String::new() } else { silent });
+        vec![what, may(3, "forward locked"), next, silent, may(2, format!("for {lasting} s"))]
     }
 
     fn next_words(&self) -> String {
         self.next_step().map_or_else(|| "the end".to_owned(), |step| self.plan.steps[step].split.to_string())
     }
 
+    /// Where traffic stands; a split that the plan does not have was taken over from somebody else.
+    fn at_words(&self) -> String {
+        let planned = self.position.is_some_and(|position| self.plan.steps[position].split == self.current);
+        if planned { format!("at {}", self.current) } else { format!("at {} adopted", self.current) }
+    }
+
     fn baking_parts(&self, gates: &[Gate]) -> (Severity, Vec<BandPart>) {
-        let Some(position) = self.position else { return (Severity::Info, Vec::new()) };
+        let Some(position) = self.position else { return (Severity::Info, vec![must(self.at_words())]) };
         let step = &self.plan.steps[position];
         if self.is_blind() {
             let lasting = format!("no candidate metrics for {} s", self.blind_for().as_secs());
-            let parts = vec![must(lasting), may(1, "values OLD"), must("A locked"), must("H R work")];
+            let parts =
+                vec![must(lasting), self.blind_next(), must("A locked"), may(1, "values OLD"), may(2, "H R work")];
             return (Severity::Warn, parts);
         }
-        let at = must(format!("at {}", self.current));
-        let (healthy, need) = (clock_words(self.bake.healthy.min(step.bake)), clock_words(step.bake));
-        let bake = may(1, format!("bake {healthy} of {need}"));
-        let Some(next) = self.next_step() else { return (Severity::Info, vec![at, bake, must("the last step")]) };
-        // What is closed and not merely unfinished says why one cannot go on.
-        if let Some(gate) = gates.iter().find(|gate| !gate.is_open() && gate.name.as_str() != "bake") {
+        // Whoever has not read the balancer knows neither where traffic is nor why one cannot go on.
+        if !self.balancer_is_known() {
+            return (Severity::Critical, vec![may(1, "A locked"), may(2, self.balancer_trouble())]);
+        }
+        let mut parts = vec![must(self.at_words())];
+        let ahead = self.ahead();
+        parts.extend(ahead.iter().flat_map(|ahead| self.ahead_parts(ahead)));
+        let mut severity = if ahead.is_some() { Severity::Warn } else { Severity::Info };
+        // The limit's own words say why, where they stand there already.
+        let is_said = |gate: &Gate| {
+            ahead.as_ref().is_some_and(|ahead| gate.name.as_str() == "limit" && gate.detail.as_str() == ahead.words)
+        };
+        let bake = self.bake_part(position);
+        let Some(next) = self.next_step() else {
+            return (severity, [parts, vec![bake, must("the last step")]].concat());
+        };
+        if let Some(gate) = worst_closed(gates) {
             let name = if gate.name.as_str() == "limit" { String::new() } else { format!("{}: ", gate.name) };
             let first = gate.detail.as_str().split([',', ';']).next().unwrap_or_default();
-            // Where the band has said already that there is no way back, that is why.
-            let said = self.stable_is_ready() == Some(false);
+            // What the band has said already is why.
+            let said = self.stable_is_ready() == Some(false) || ahead.is_some() || self.candidate_trouble().is_some();
             let short = if said { "A locked".to_owned() } else { format!("A locked: {name}{first}") };
-            let why = must(format!("A locked: {name}{}", gate.detail)).or(short);
-            let severity = if self.is_abnormal() { Severity::Warn } else { Severity::Info };
-            return (severity, vec![at, why, bake]);
+            let whole = if is_said(gate) { "A locked".to_owned() } else { format!("A locked: {name}{}", gate.detail) };
+            if self.is_abnormal() {
+                severity = severity.max(Severity::Warn);
+            }
+            parts.extend([must(whole).or(short), bake]);
+            return (severity, parts);
         }
-        let how = match (self.plan.advance, step.hold) {
-            (_, true) => "hold point: A",
-            (Advance::Manual, false) => "A",
-            (Advance::Automatic, false) if self.driver_is_here() => "automatic",
-            (Advance::Automatic, false) => "automatic, waits for the driver",
+        let left = match whole_seconds(self.bake_left()) {
+            0 => String::new(),
+            left => format!(" in {}", duration_words(Duration::from_secs(left))),
         };
-        (Severity::Info, vec![at, must(format!("next: {} ({how})", self.plan.steps[next].split)), bake])
+        let how = match (self.plan.advance, step.hold) {
+            (_, true) => format!("hold point: A{left}"),
+            (Advance::Manual, false) => format!("A{left}"),
+            (Advance::Automatic, false) if self.driver_is_here() => format!("automatic{left}"),
+            (Advance::Automatic, false) => "automatic, waits for the driver".to_owned(),
+        };
+        let next = format!("next: {} ({how})", self.plan.steps[next].split);
+        let next = if ahead.is_some() { may(1, next) } else { must(next) };
+        parts.extend([next, bake]);
+        (severity, parts)
+    }
+
+    /// How far the bake is, and what it waits for.
+    fn bake_part(&self, position: usize) -> BandPart {
+        let step = &self.plan.steps[position];
+        let (healthy, need) = (clock_words(self.bake.healthy.min(step.bake)), clock_words(step.bake));
+        let counted = format!("bake {healthy} of {need}");
+        let missing = self.watches.iter().enumerate().filter_map(|(limit, watch)| match watch.reading.value {
+            Err(Absence::TooFew { have, need }) if !self.is_idle(limit) => Some(need.saturating_sub(have)),
+            Ok(_) | Err(_) => None,
+        });
+        let goes = if self.bake.healthy < Duration::from_secs(1) { "starts" } else { "goes on" };
+        match missing.max() {
+            Some(more) if !self.bake_left().is_zero() => may(1, format!("{counted} {goes} after {more} more requests"))
+                .or(format!("bake {goes} after {more} more")),
+            Some(_) | None => may(1, counted),
+        }
     }
 
     /// Whether something is wrong and not merely unfinished: a bake, an approval and requests take their time.
@@ -170,19 +244,27 @@ impl Engine {
         self.now.since(self.instances[Role::Candidate].read_at().unwrap_or(self.started.0))
     }
 
-    /// The value in it is the one at that time: what is so now stands in the signals.
     fn held_parts(&self) -> (Severity, Vec<BandPart>) {
         let Some(held) = &self.held else { return (Severity::Warn, Vec::new()) };
         let since = held.wall.clock();
         let resumes = must(if self.resume_refused().is_empty() { "A resumes" } else { "A locked" });
-        let back = must("R rolls back");
+        let back = may(2, "R rolls back");
+        let next = self.ahead().filter(|_| !self.is_blind());
         if held.automatic {
-            let why = must(held.why.as_str()).or(brief(held.why.as_str()));
-            let since = must(format!("auto-hold {since}")).or(format!("auto {since}"));
-            (Severity::Critical, vec![why, since, back, resumes])
+            let since = may(1, format!("since {since}")).or(since);
+            // Since it is blind, what it held for is told by that.
+            let is_told = self.is_blind() && held.why.as_str().starts_with("BLIND");
+            let mut parts = if is_told { Vec::new() } else { vec![self.held_why(held.why.as_str())] };
+            parts.extend(next.as_ref().and_then(|ahead| self.next_part(ahead)));
+            parts.extend(self.is_blind().then(|| self.blind_next()));
+            parts.extend([since, resumes, back]);
+            (Severity::Critical, parts)
         } else {
             let who = format!("at {} by {} since {since}", self.current, held.by.name);
-            (Severity::Warn, vec![must(who), resumes, back])
+            let mut parts = vec![must(who).or(format!("by {} {since}", held.by.name))];
+            parts.extend(next.iter().flat_map(|ahead| self.ahead_parts(ahead)));
+            parts.extend([resumes, back]);
+            (Severity::Warn, parts)
         }
     }
 
@@ -194,89 +276,19 @@ impl Engine {
             vec![at, must("watch over"), back, may(1, ":end leaves it so")]
         } else {
             let left = clock_words(left);
-            vec![at, must(format!("watched for {left} more")).or(format!("watch {left}")), back]
+            let mut parts: Vec<_> = self.ahead().iter().flat_map(|ahead| self.ahead_parts(ahead)).collect();
+            parts.extend([at, must(format!("watched for {left} more")).or(format!("watch {left}")), back]);
+            parts
         }
     }
+}
 
-    fn back_parts(&self) -> (Severity, Vec<BandPart>) {
-        let Some(rollback) = &self.rollback else { return (Severity::Critical, Vec::new()) };
-        let stable = self.environment(Role::Stable);
-        let since = |rank| may(rank, format!("since {}", rollback.accepted_wall.clock()));
-        if let Some((_, setting)) = &rollback.foreign {
-            let holds = self.balancer.split().map_or_else(|| "?".to_owned(), |s| s.to_string());
-            let parts = vec![
-                must(format!("FOREIGN candidate {holds}, not sent over")).or(format!("FOREIGN candidate {holds}")),
-                since(1),
-                must(":sendagain or :adopt"),
-                may(2, setting.to_string()),
-            ];
-            return (Severity::Critical, parts);
-        }
-        match rollback.phase() {
-            Phase::RolledBack => {
-                let took = rollback.rolled_back.map_or(Duration::ZERO, |at| at.since(rollback.accepted));
-                let at = rollback.accepted_wall.plus(took).clock();
-                let parts = vec![
-                    must(format!("all traffic on {stable} +{:.1}s", took.as_secs_f64())),
-                    may(1, format!("at {at}")).or(at),
-                    may(2, format!("by {}: {}", rollback.by.name, rollback.reason))
-                        .or(format!("by {}", rollback.by.name)),
-                    must(":restart begins a new run").or(":restart"),
-                ];
-                (Severity::Info, parts)
-            }
-            Phase::NewTrafficBack => {
-                let left = match self.still_on_candidate() {
-                    Some(rate) => format!("{rate:.0} rps still on candidate"),
-                    None => "nobody knows what is still on the candidate".to_owned(),
-                };
-                let lever = self.plan.rollback.lever.as_ref().map_or("", |lever| lever.words.as_str());
-                (Severity::Warn, vec![must(left), since(0), may(1, lever)])
-            }
-            // The phases that a rollback in progress has.
-            Phase::RollingBack
-            | Phase::Preflight
-            | Phase::Ready
-            | Phase::Shifting
-            | Phase::Baking
-            | Phase::Held
-            | Phase::Complete
-            | Phase::Observing
-            | Phase::Ended => {
-                let mut parts = vec![may(1, format!("to {stable}:")).or("")];
-                parts.extend(self.on_its_way());
-                parts.push(since(2));
-                parts.extend(
-                    rollback.last_error.as_ref().map(|why| may(1, format!("{why}; trying on")).or("trying on")),
-                );
-                parts.extend(rollback.ahead_of_journal.then(|| may(1, "(not recorded: disk)")));
-                (Severity::Critical, parts)
-            }
-        }
-    }
-
-    /// How far a rollback under way is.
-    fn on_its_way(&self) -> Vec<BandPart> {
-        let Some(rollback) = &self.rollback else { return Vec::new() };
-        let took = |at: Mono| format!("+{:.1}s", at.since(rollback.accepted).as_secs_f64());
-        match (rollback.sent, rollback.acknowledged, rollback.read_back) {
-            (_, _, Some(at)) => {
-                let window = duration_words(self.plan.traffic.lateness);
-                vec![must(format!("0% read back {}", took(at))), must(format!("confirming over {window}"))]
-            }
-            (Some(sent), Some(_), None) if self.now.since(sent) > NOT_LANDED_AFTER => {
-                let holds = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
-                let lasting = self.now.since(sent).as_secs();
-                vec![
-                    must(format!("NOT LANDED: still {holds} on candidate")),
-                    must(format!("attempt {}, {lasting} s", rollback.attempts)),
-                ]
-            }
-            (_, Some(at), None) => vec![must(format!("accepted by the balancer {}, reading back", took(at)))],
-            (Some(_), None, None) => vec![must(format!("sent, attempt {}", rollback.attempts))],
-            (None, None, None) => vec![must("sending")],
-        }
-    }
+/// What is closed and not merely unfinished says why one cannot go on: what is bad before what is not known, and what
+/// only waits for a person last.
+fn worst_closed(gates: &[Gate]) -> Option<&Gate> {
+    let mut closed = gates.iter().filter(|gate| !gate.is_open() && gate.name.as_str() != "bake");
+    let failed = closed.clone().find(|gate| gate.verdict == Verdict::Fail && gate.name.as_str() != "approval");
+    failed.or_else(|| closed.next())
 }
 
 /// What is waited for, the hardest first.
@@ -292,10 +304,20 @@ fn preflight_parts(gates: &[Gate]) -> (Severity, Vec<BandPart>) {
     (if failed { Severity::Warn } else { Severity::Info }, parts)
 }
 
-/// `5xx GREEN 5.03% > 3.00%` of `5xx CANDIDATE GREEN 5.03% > 3.00% for 2 s`: the colour tells the role.
+/// `5xx GREEN 5.03% > 3.00%` of `5xx CANDIDATE GREEN 5.03% > 3.00% for 2 s`: the colour tells the role, and a time
+/// that stands still tells nothing.
 fn brief(why: &str) -> String {
-    let head = why.rsplit_once(" for ").map_or(why, |(head, _)| head);
+    let is_time = |tail: &str| tail.strip_suffix(" s").is_some_and(|n| n.bytes().all(|digit| digit.is_ascii_digit()));
+    let head = why.rsplit_once(" for ").filter(|(_, tail)| is_time(tail)).map_or(why, |(head, _)| head);
     Role::BOTH.iter().fold(head.to_owned(), |text, role| text.replacen(&format!("{} ", role.word()), "", 1))
+}
+
+/// As many characters as fit beside the rest, with a mark where it is cut.
+fn clipped(words: &str) -> String {
+    match words.char_indices().nth(REASON_CHARS) {
+        Some((end, _)) => format!("{}…", words[..end].trim_end()),
+        None => words.to_owned(),
+    }
 }
 
 /// `03:12`, or `1:02:03`.

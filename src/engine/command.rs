@@ -17,6 +17,9 @@ fn refuse<T>(why: impl AsRef<str>) -> std::result::Result<T, Vec<Clean>> {
     Err(vec![Clean::new(why)])
 }
 
+/// What stands for the reason of whoever gave none.
+pub(super) const NO_REASON: &str = "no reason given yet";
+
 impl Engine {
     /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
     pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
@@ -196,7 +199,7 @@ impl Engine {
                 None => return refuse(format!("{why}; type {:?} to roll back all the same", self.plan.name.as_str())),
             }
         }
-        let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| "no reason given yet".into());
+        let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| NO_REASON.into());
         self.accept_rollback(by, reason, false, out);
         Ok(format!("rolling back to {stable}").as_str().into())
     }

@@ -8,6 +8,7 @@ use super::window::Freshness;
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
 use crate::plan::CheckKind;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One condition for going forward.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,11 @@ impl Gate {
     pub(super) fn words(&self) -> Clean {
         Clean::new(format!("{} {}: {}", verdict_word(self.verdict), self.name, self.detail))
     }
+}
+
+/// What is still to come is rounded up: at zero it is over.
+pub(super) fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
 fn is_open(verdict: Verdict) -> bool {
@@ -311,7 +317,8 @@ impl Engine {
 
     fn bake_words(&self) -> String {
         let Some(position) = self.position else { return String::new() };
-        let (left, whole) = (self.bake_left(), duration_words(self.plan.steps[position].bake));
+        let whole = duration_words(self.plan.steps[position].bake);
+        let left = Duration::from_secs(whole_seconds(self.bake_left()));
         if left.is_zero() { format!("{whole} met") } else { format!("{} of {whole} to go", duration_words(left)) }
     }
 

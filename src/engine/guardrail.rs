@@ -2,7 +2,7 @@
 
 use super::planted::{Bug, planted};
 use super::window::{Compared, Freshness, compare};
-use crate::domain::{Absence, Mono, Reading, Verdict};
+use crate::domain::{Absence, Mono, Reading, Signal, Verdict};
 use crate::plan::{Guardrail, OnAbsent};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,6 +19,17 @@ pub enum Level {
     Hold,
     /// Go back.
     RollBack,
+}
+
+/// What a limit will do by itself if its reading stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ahead {
+    /// [`Level::Hold`] or [`Level::RollBack`].
+    pub act: Level,
+    /// Over which value; `None` where a missing reading asks for it.
+    pub over: Option<f64>,
+    /// When, where it is over it already; `None` while it is still below.
+    pub due: Option<Mono>,
 }
 
 /// One guardrail's memory.
@@ -127,6 +138,34 @@ impl Watch {
         acting.or_else(|| Some((plan.warn.filter(is_over)?, None)))
     }
 
+    /// What it will do by itself from here on, if its reading stays as it is. `stale`: how long a reading must be
+    /// missing to be gone.
+    pub fn ahead(&self, plan: &Guardrail, now: Mono, stale: Duration) -> Vec<Ahead> {
+        let mut ahead = Vec::new();
+        for (slot, limit, act) in [(0, plan.hold, Level::Hold), (1, plan.roll_back, Level::RollBack)] {
+            let Some(limit) = limit.filter(|_| self.level < act) else { continue };
+            let due = match (compare(&self.reading.value, limit), &self.reading.value) {
+                (Compared::Over, _) => self.over[slot].map(|since| since + plan.sustained),
+                // A time that runs reaches its limit by itself.
+                (Compared::Within, Ok(value)) if plan.subject.signal == Signal::UnhealthyFor && *value > 0.0 => {
+                    Some(now + Duration::try_from_secs_f64(limit - value).unwrap_or_default() + plan.sustained)
+                }
+                (Compared::Within | Compared::Unknown, _) => None,
+            };
+            ahead.push(Ahead { act, over: Some(limit), due });
+        }
+        let of_absence = match plan.absent {
+            OnAbsent::Warn => None,
+            OnAbsent::Hold => Some((Level::Hold, stale)),
+            OnAbsent::RollBack => Some((Level::RollBack, stale.max(plan.sustained))),
+        };
+        if let (Some(since), Some((act, after))) = (self.absent_since, of_absence.filter(|(act, _)| self.level < *act))
+        {
+            ahead.push(Ahead { act, over: None, due: Some(since + after) });
+        }
+        ahead
+    }
+
     /// As a gate: may traffic move forward under it?
     pub fn verdict(&self, plan: &Guardrail) -> Verdict {
         let Some(limit) = plan.forward_limit() else {
@@ -183,7 +222,7 @@ fn is_gone(reading: &Reading) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Role, Signal};
+    use crate::domain::Role;
     use crate::plan::Subject;
 
     fn plan(absent: OnAbsent) -> Guardrail {

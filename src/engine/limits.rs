@@ -4,8 +4,8 @@ use super::forward::How;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::{Effect, Engine, Fact, Phase, Severity};
-use crate::domain::{Clean, Person, Role, Split};
-use crate::plan::{CheckKind, OnAbsent};
+use crate::domain::{Clean, Person, Role, Signal, Split};
+use crate::plan::{CheckKind, OnAbsent, Subject};
 use std::time::Duration;
 
 /// Time between two looks at all limits when nothing new came.
@@ -28,7 +28,7 @@ impl Engine {
             let level = self.watches[index].level;
             let words = self.guardrail_words(index);
             if level != before && self.limits_act() {
-                self.tell_level(before, level, &words, out);
+                self.tell_level(index, before, &words, out);
             }
             if worst.as_ref().is_none_or(|(most, _)| level > *most) {
                 worst = Some((level, words));
@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Whether a limit may stop what is going on.
-    fn can_be_held(&self) -> bool {
+    pub(super) fn can_be_held(&self) -> bool {
         matches!(self.phase(), Phase::Shifting | Phase::Baking) && !self.is_overridden()
     }
 
@@ -97,18 +97,38 @@ impl Engine {
     }
 
     /// Limits act once the candidate may have traffic, until the run is over or back.
-    fn limits_act(&self) -> bool {
+    pub(super) fn limits_act(&self) -> bool {
         self.rollback.is_none() && !self.ended && !self.watch_over && self.forward_began
     }
 
-    fn tell_level(&mut self, before: Level, level: Level, words: &str, out: &mut Vec<Effect>) {
+    fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
+        let level = self.watches[index].level;
         let (severity, text) = match level {
-            Level::Quiet => (Severity::Info, format!("clear again: {words}")),
+            Level::Quiet => (Severity::Info, format!("clear again: {}", self.cleared_words(index))),
             Level::Warn if before > Level::Warn => return,
             Level::Warn => (Severity::Warn, words.to_owned()),
             Level::Hold | Level::RollBack => (Severity::Critical, words.to_owned()),
         };
         self.say(severity, None, text, Fact::Line, out);
+    }
+
+    /// `5xx CANDIDATE GREEN 0.96%, under 1.00% again`: the lowest of its limits is the one that was over last.
+    fn cleared_words(&self, index: usize) -> String {
+        let plan = &self.plan.guardrails[index];
+        let signal = &plan.subject.signal;
+        match (&self.watches[index].reading.value, plan.warn.or(plan.hold).or(plan.roll_back)) {
+            (Ok(value), Some(limit)) if *signal != Signal::UnhealthyFor => {
+                let (value, limit) = (self.plan.quantity(signal, *value), self.plan.quantity(signal, limit));
+                format!("{} {value}, under {limit} again", self.limit_name(index))
+            }
+            (Ok(_) | Err(_), _) => self.guardrail_words(index),
+        }
+    }
+
+    /// `5xx CANDIDATE GREEN`.
+    pub(super) fn limit_name(&self, index: usize) -> String {
+        let Subject { signal, role, .. } = &self.plan.guardrails[index].subject;
+        format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip())
     }
 
     fn act(&mut self, level: Level, words: &str, out: &mut Vec<Effect>) {

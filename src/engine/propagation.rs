@@ -50,8 +50,7 @@ impl Engine {
         self.propagation = None;
         self.tempo.measured = Some(took);
         if let Some(took) = self.tempo.follows_later() {
-            let text =
-                format!("requests follow: candidate {to} measured {:.1} s after it was sent", took.as_secs_f64());
+            let text = format!("traffic moved: candidate {to} measured {:.1} s after it was sent", took.as_secs_f64());
             self.say(Severity::Info, None, text, Fact::Line, out);
         }
     }

@@ -4,7 +4,7 @@ use super::gates::Condition;
 use super::guardrail::Watch;
 use super::window::{Compared, Freshness, compare};
 use super::{CheckAnswer, Effect, Engine, Fact, Health, Samples, Scrape, Severity, share};
-use crate::domain::{Absence, Clean, Mono, Reading, Role, Signal, Split, Verdict};
+use crate::domain::{Absence, Clean, Mono, Reading, Role, Signal, Split, Verdict, duration_words};
 use crate::plan::{CheckKind, Guardrail, Plan, Subject};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -144,6 +144,17 @@ impl Engine {
             (Health::Healthy | Health::Failing(_), _) => Ok(0.0),
         };
         Reading { value, at: *at, requests: None }
+    }
+
+    /// Why an environment's own health fails, and for how long; `None` while it does not, or nobody knows.
+    pub(super) fn failing(&self, role: Role) -> Option<(&Clean, Duration)> {
+        let state = &self.health[role];
+        let (at, health) = state.last.as_ref()?;
+        let is_fresh = self.now.since(*at) <= Freshness::of(self.plan.poll.health).stale;
+        match (health, state.failing_since) {
+            (Health::Failing(why), Some(since)) if is_fresh => Some((why, self.now.since(since))),
+            (Health::Failing(_) | Health::Healthy | Health::Unknown(_), _) => None,
+        }
     }
 
     pub(super) fn scraped(&mut self, role: Role, instance: usize, scrape: &Result<Scrape, Absence>) {
@@ -381,9 +392,12 @@ impl Engine {
     pub(super) fn guardrail_words(&self, index: usize) -> String {
         let plan = &self.plan.guardrails[index];
         let watch = &self.watches[index];
-        let Subject { signal, role, .. } = &plan.subject;
-        let who = format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip());
+        let signal = &plan.subject.signal;
+        let who = self.limit_name(index);
         match &watch.reading.value {
+            Ok(value) if *signal == Signal::UnhealthyFor => {
+                unhealthy_words(&who, *value, plan.forward_limit().or(plan.warn))
+            }
             Ok(value) => {
                 let shown = self.plan.quantity(signal, *value);
                 match (watch.exceeded(plan), plan.forward_limit().or(plan.warn)) {
@@ -456,7 +470,7 @@ impl Engine {
                 let when = match (fits, settled) {
                     (true, _) => {
                         let wait = Duration::from_secs(wait.as_secs().max(1));
-                        format!(", about {}", crate::domain::duration_words(wait))
+                        format!(", about {}", duration_words(wait))
                     }
                     (false, true) => ", never at this rate in this window".to_owned(),
                     // The rate is still from before the step.
@@ -490,6 +504,13 @@ impl Engine {
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
         !self.forward_began && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE)
     }
+}
+
+/// `unhealthy CANDIDATE GREEN for 5.0s (limit 5s)`.
+fn unhealthy_words(who: &str, seconds: f64, limit: Option<f64>) -> String {
+    let limit = limit.and_then(|limit| Duration::try_from_secs_f64(limit).ok());
+    let limit = limit.map_or_else(String::new, |limit| format!(" (limit {})", duration_words(limit)));
+    if seconds > 0.0 { format!("{who} for {seconds:.1}s{limit}") } else { format!("{who}: no{limit}") }
 }
 
 /// A reading against a limit that it must stay below.

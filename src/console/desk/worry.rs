@@ -33,7 +33,11 @@ pub(super) fn conditions(snapshot: &Snapshot) -> Vec<Condition> {
             bad.extend(
                 snapshot.guardrails.iter().enumerate().filter_map(|(place, limit)| of_a_limit(place, limit, snapshot)),
             );
-            bad.extend(snapshot.checks.iter().enumerate().filter_map(|(place, check)| of_a_check(place, check)));
+            // A drift is one alarm: the balancer's own check, which says the same, is no second one.
+            let is_said =
+                |check: &CheckView| snapshot.drift.is_some() && check.detail.as_str().starts_with("drift to ");
+            let checks = snapshot.checks.iter().enumerate().filter(|(_, check)| !is_said(check));
+            bad.extend(checks.filter_map(|(place, check)| of_a_check(place, check)));
             if snapshot.blind {
                 bad.push(condition("blind", Level::Warn, "no fresh metrics of the candidate", &["BLIND"]));
             }
@@ -72,7 +76,7 @@ fn of_the_run(snapshot: &Snapshot) -> Vec<Condition> {
             critical("foreign", "somebody else set the balancer; nothing is sent over it".to_owned(), &["FOREIGN"]);
         }
         if let Some(why) = rollback.last_error.as_ref().filter(|_| rollback.confirmed.is_none()) {
-            critical("back", format!("rollback attempt {}: {why}", rollback.attempts), &["NOT LANDED"]);
+            critical("back", format!("rollback attempt {}: {why}", rollback.attempts), &["NOT IN EFFECT"]);
         }
     }
     bad

@@ -8,7 +8,7 @@ use super::{View, piece};
 use crate::console::desk::alarms::Level;
 use crate::console::desk::dialog::Kind;
 use crate::console::desk::direct::{Direct, Standing};
-use crate::engine::{Severity, Snapshot};
+use crate::engine::{Phase, Severity, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
@@ -54,14 +54,17 @@ fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
 }
 
 /// The newest critical alarm that the sentence does not say, and how many more there are.
-fn alarm(canvas: &Canvas<'_>, view: &View<'_>, parts: &[Words]) -> Option<Words> {
+fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Option<Words> {
     let said: String = parts.iter().map(|(words, _, _)| words.as_str()).collect::<Vec<_>>().join(" ");
     let raised = view.desk.alarms.raised();
     let mut unsaid = raised.iter().filter(|alarm| {
         let condition = alarm.condition;
-        // What is good again and only not cleared yet must not read as if it were so now.
+        // What is good again and only not cleared yet must not read as if it were so now; a drift that is over was settled
+        // by somebody, or by its own author: it does not come and go.
+        let is_over = condition.key == "drift" && snapshot.drift.is_none();
         alarm.is_bad
             && condition.level == Level::Critical
+            && !is_over
             && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
     let newest = unsaid.next()?;
@@ -129,10 +132,12 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         return (Severity::Critical, parts);
     }
     let band = &snapshot.band;
-    let mark = match band.severity {
-        Severity::Info => look.glyph("►", ">"),
-        Severity::Warn => "!",
-        Severity::Critical => look.glyph("■", "#"),
+    let mark = match (band.severity, snapshot.phase) {
+        (Severity::Info | Severity::Warn, Phase::Held) => look.glyph("■", "#"),
+        (Severity::Info, Phase::Complete | Phase::RolledBack) => look.glyph("✓", "+"),
+        (Severity::Info, _) => look.glyph("►", ">"),
+        (Severity::Warn, _) => "!",
+        (Severity::Critical, _) => look.glyph("■", "#"),
     };
     let mut parts = vec![must(format!("{mark} {}", band.word))];
 
@@ -142,7 +147,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     parts.extend(
         band.parts.iter().map(|part| (part.words.to_string(), part.short.as_ref().map(ToString::to_string), part.rank)),
     );
-    let alarm = alarm(canvas, view, &parts);
+    let alarm = alarm(canvas, view, snapshot, &parts);
     let severity = if alarm.is_some() { band.severity.max(Severity::Warn) } else { band.severity };
     parts.extend(alarm);
     (severity, parts)

@@ -54,6 +54,11 @@ fn timeline(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: u
     for step in &snapshot.steps {
         pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
         pieces.push(step_piece(canvas, view, snapshot, step));
+        if is_left_behind(snapshot, step) {
+            let mark = if snapshot.phase == Phase::Held { look.glyph("■", "#") } else { look.glyph("►", ">") };
+            pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
+            pieces.push(piece(format!("{mark} {} adopted", snapshot.split.wanted), look.ink(Ink::Bold)));
+        }
     }
     if let Some(direct) = view.direct(snapshot) {
         pieces.push(piece(joint, look.ink(Ink::Dim)));
@@ -87,12 +92,19 @@ fn before(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Piece {
     }
 }
 
+/// Whether traffic stands beyond this step and not yet at the next: at a split that was adopted.
+fn is_left_behind(snapshot: &Snapshot, step: &StepView) -> bool {
+    let is_going = snapshot.steps.iter().any(|step| step.state == StepState::Going);
+    step.state == StepState::Now && !is_going && snapshot.rollback.is_none() && snapshot.split.wanted > step.split
+}
+
 /// `► 25%*`.
 fn step_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Piece {
     let look = canvas.look;
     let halted = matches!(snapshot.phase, Phase::Held) || snapshot.phase.is_back() || view.direct(snapshot).is_some();
     let (mark, ink) = match step.state {
         StepState::Done => (look.glyph("✓", "+"), Ink::Plain),
+        StepState::Now if is_left_behind(snapshot, step) => (look.glyph("✓", "+"), Ink::Plain),
         StepState::Now if snapshot.phase == Phase::Complete => (look.glyph("✓", "+"), Ink::Bold),
         StepState::Now | StepState::Going if halted => (look.glyph("■", "#"), Ink::Bold),
         StepState::Now => (look.glyph("►", ">"), Ink::Bold),

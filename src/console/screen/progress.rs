@@ -36,7 +36,7 @@ pub(super) fn lines(
         let look = canvas.look;
         lines.push(match view.desk.rollback_reason() {
             Some(reason) => vec![piece(format!("reason given: {reason}   r gives another"), look.ink(Ink::Plain))],
-            None => vec![piece("r  say why it was rolled back; nothing waits for it", look.ink(Ink::Bold))],
+            None => vec![piece("r  say why it was rolled back (optional)", look.ink(Ink::Bold))],
         });
     }
     lines.truncate(rows);
@@ -64,7 +64,7 @@ fn by_keeper(canvas: &Canvas<'_>, rollback: &RollbackView, width: u16) -> Vec<Li
     parts.extend(stage(0, "ROLLED BACK", "ROLLED BACK", rollback.rolled_back));
     let mut lines = vec![fit(look, &parts, " ", width)];
     if let Some(why) = &rollback.last_error {
-        let words = format!("attempt {}: {why}; trying on", rollback.attempts);
+        let words = format!("attempt {}: {why}; still trying", rollback.attempts);
         lines.push(vec![piece(words, look.ink(Ink::Critical))]);
     }
     let from = rollback.from.map_or_else(|| "?".to_owned(), |split| split.to_string());

@@ -110,12 +110,16 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
             "Info PREFLIGHT: waiting for feed candidate · last metrics 7 s old (2) · +1 more (1)",
         ),
         (ready, &[], "Info READY: every gate is open · press A, then y, for 10%"),
-        (ready, &[Advance("alice")], "Info RUNNING: 0% → 10%: waiting for the read-back"),
-        (ready, &[Advance("alice"), Wait(4_000)], "Info RUNNING: at 10% · next: 50% (A) · bake 00:02 of 00:05 (1)"),
+        (ready, &[Advance("alice")], "Info RUNNING: SHIFTING 0% → 10% [SHIFTING to 10%] · waiting for the read-back"),
+        (
+            ready,
+            &[Advance("alice"), Wait(4_000)],
+            "Info RUNNING: at 10% · next: 50% (A in 3s) · bake 00:02 of 00:05 (1)",
+        ),
         (
             first,
             &[Advance("alice"), Wait(3_000)],
-            "Info RUNNING: at 50% · next: 100% (hold point: A) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 50% · next: 100% (hold point: A in 3s) · bake 00:02 of 00:05 (1)",
         ),
         (
             needs_approval,
@@ -126,7 +130,7 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             automatic,
             &[Advance("alice"), Wait(4_000)],
-            "Info RUNNING: at 10% · next: 50% (automatic) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 10% · next: 50% (automatic in 3s) · bake 00:02 of 00:05 (1)",
         ),
         (
             automatic,
@@ -151,7 +155,7 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             last,
             &[Wait(8_000), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Warn COMPLETE: BLIND: no candidate metrics for 8 s [BLIND 8 s] · 100% on GREEN v2 · watched for 00:48 more [watch 00:48] · R still rolls back",
+            "Warn COMPLETE: BLIND 8s: no candidate metrics [BLIND 8s] · 100% on GREEN v2 · watched for 00:48 more [watch 00:48] · R still rolls back",
         ),
         (first, &[End("alice")], "Info ENDED: the run has ended · the split stays as it is"),
         (watching, &[], "Info WATCHING: candidate 0% at the balancer · this keeper holds no write path"),
@@ -174,22 +178,22 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(4_500)],
-            "Warn RUNNING: at 10% · A locked: 5xx CANDIDATE GREEN 3.00% > 2.00% for 1 s · bake 00:05 of 00:05 (1)",
+            "Warn RUNNING: at 10% · 5xx GREEN 3.00% > 2.00% · holds in 2s · A locked · bake 00:05 of 00:05 (1)",
         ),
         (
             warns,
             &[Metrics(CANDIDATE, Scraping::Silent), Wait(7_000)],
-            "Warn BLIND: no candidate metrics for 7 s · values OLD (1) · A locked · H R work",
+            "Warn BLIND: no candidate metrics for 7 s · does not roll back by itself [no auto-rollback] · A locked · values OLD (1) · H R work (2)",
         ),
         (
             warns,
             &[Next(&[Fate::Late(9_000)]), Advance("alice"), Metrics(CANDIDATE, Scraping::Silent), Wait(5_900)],
-            "Warn BLIND: 10% → 50%: waiting for the read-back",
+            "Warn BLIND: SHIFTING 10% → 50% [SHIFTING to 50%] · waiting for the read-back",
         ),
         (
             first,
             &[Hold("alice"), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Warn HOLDING: BLIND: no candidate metrics for 8 s [BLIND 8 s] · at 10% by alice since 11:23:34Z · A locked · R rolls back",
+            "Warn HOLDING: BLIND 8s: no candidate metrics [BLIND 8s] · at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · A locked · R rolls back (2)",
         ),
         (
             first,
@@ -199,28 +203,32 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Foreign(300), Wait(4_000)],
-            "Critical FROZEN: DRIFT candidate 10% → 30% for 3 s · :adopt  R rolls back · not set by this run [not ours] (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) · forward locked (3) · :adopt takes it, R rolls back [:adopt  R rolls back] · for 3 s (2)",
         ),
         (
             first,
             &[Foreign(20), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Critical FROZEN: DRIFT candidate 10% → 2% for 7 s · :adopt :complete · not set by this run [not ours] (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · for 7 s (2)",
         ),
         (
             first,
             &[Foreign(0), Wait(4_000)],
-            "Critical FROZEN: DRIFT candidate 10% → 0% for 3 s · :adopt :complete · an earlier or half-applied write [half-applied] (2)",
+            "Critical FROZEN: DRIFT: an earlier or half-applied write, 0% (wanted 10%) [DRIFT: half-applied, 0% (wanted 10%)] · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · for 3 s (2)",
         ),
-        (first, &[Hold("alice")], "Warn HOLDING: at 10% by alice since 11:23:34Z · A resumes · R rolls back"),
+        (
+            first,
+            &[Hold("alice")],
+            "Warn HOLDING: at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · A resumes · R rolls back (2)",
+        ),
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(9_000)],
-            "Critical HOLDING: 5xx CANDIDATE GREEN 3.00% > 2.00% for 2 s [5xx GREEN 3.00% > 2.00%] · auto-hold 11:23:40Z [auto 11:23:40Z] · R rolls back · A locked",
+            "Critical HOLDING (auto): 5xx GREEN was 3.00% > 2.00%, now 3.00% [5xx GREEN was 3.00%, now 3.00% > 2.00%] · since 11:23:40Z [11:23:40Z] (1) · A locked · R rolls back (2)",
         ),
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(9_000), Errors(CANDIDATE, 0.0), Wait(8_000)],
-            "Critical HOLDING: 5xx CANDIDATE GREEN 3.00% > 2.00% for 2 s [5xx GREEN 3.00% > 2.00%] · auto-hold 11:23:40Z [auto 11:23:40Z] · R rolls back · A resumes",
+            "Critical HOLDING (auto): 5xx GREEN was 3.00% > 2.00%, now 0.00% (ok) [5xx GREEN was 3.00%, now 0.00% (ok)] · since 11:23:40Z [11:23:40Z] (1) · A resumes · R rolls back (2)",
         ),
     ]);
 }
@@ -228,57 +236,65 @@ fn what_stops_the_run_comes_first() {
 #[test]
 fn on_the_way_back_it_says_how_far_that_is() {
     check(&[
-        (first, &[Rollback("alice")], "Critical ROLLING BACK: to BLUE v1: [] (1) · sending · since 11:23:34Z (2)"),
+        (
+            first,
+            &[Rollback("alice")],
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sending · since 11:23:34Z (3)",
+        ),
         (
             first,
             &[Rollback("alice"), Wait(10)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · sent, attempt 1 · since 11:23:34Z (2)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (3)",
         ),
         (
             late,
             &[Rollback("alice"), Wait(500)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · accepted by the balancer +0.0s, reading back · since 11:23:34Z (2)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · accepted by the balancer +0.0s, reading back [accepted +0.0s, reading back] · since 11:23:34Z (3)",
         ),
         (
             late,
             &[Rollback("alice"), Wait(5_000)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · NOT LANDED: still 10% on candidate · attempt 7, 4 s · since 11:23:34Z (2)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · NOT IN EFFECT yet: still 10% on candidate [NOT IN EFFECT: still 10%] · attempt 7, 4 s (2) · since 11:23:34Z (3)",
         ),
         (
             first,
             &[Next(&[Fate::Refused]), Rollback("alice"), Wait(50)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · sent, attempt 1 · since 11:23:34Z (2) · 403; trying on [trying on] (1)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (3) · 403; still trying [still trying] (1)",
         ),
         (
             first,
             &[Suspend("alice", 600), Rollback("alice"), Wait(1_000)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · 0% read back +0.0s · confirming over 5s · since 11:23:34Z (2)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.0s · confirming over 5s [confirming] (1) · since 11:23:34Z (3)",
         ),
         (
             first,
             &[OnDisk(Disk::Slow(900)), Rollback("alice"), Wait(500)],
-            "Critical ROLLING BACK: to BLUE v1: [] (1) · 0% read back +0.1s · confirming over 5s · since 11:23:34Z (2) · (not recorded: disk) (1)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.1s · confirming over 5s [confirming] (1) · since 11:23:34Z (3) · (not recorded: disk) (2)",
         ),
         (
             first,
             &[Rollback("alice"), Wait(1_000), Foreign(300), Wait(1_000)],
             "Critical ROLLING BACK: FOREIGN candidate 30%, not sent over [FOREIGN candidate 30%] · since 11:23:34Z (1) · :sendagain or :adopt · blue=70000 green=30000 (2)",
         ),
-        (busy, &[Rollback("alice"), Wait(9_000)], "Warn NEW TRAFFIC BACK: 50 rps still on candidate · since 11:23:34Z"),
+        (
+            busy,
+            &[Rollback("alice"), Wait(9_000)],
+            "Warn NEW TRAFFIC ON BLUE: 50 rps still on GREEN · since 11:23:34Z (1) · by alice (3)",
+        ),
         (
             busy,
             &[Metrics(CANDIDATE, Scraping::Silent), Rollback("alice"), Wait(12_000)],
-            "Warn NEW TRAFFIC BACK: nobody knows what is still on the candidate · since 11:23:34Z",
+            "Warn NEW TRAFFIC ON BLUE: not proven that GREEN is empty: no metrics [GREEN not proven empty: no metrics] · since 11:23:34Z (1) · by alice (3)",
         ),
         (
             first,
             &[Rollback("alice"), Wait(9_000)],
-            "Info ROLLED BACK: all traffic on BLUE v1 +5.2s · at 11:23:39Z [11:23:39Z] (1) · by alice: no reason given yet [by alice] (2) · :restart begins a new run [:restart]",
+            "Info ROLLED BACK: by alice · +5.2s · all traffic on BLUE v1 [on BLUE] (1) · at 11:23:39Z [11:23:39Z] (2) · :restart begins a new run [:restart]",
         ),
         (
             first,
             &[Rollback("alice"), Wait(9_000), Failing(Role::Stable), Wait(4_000)],
-            "Info ROLLED BACK: all traffic on BLUE v1 +5.2s · at 11:23:39Z [11:23:39Z] (1) · by alice: no reason given yet [by alice] (2) · :restart begins a new run [:restart]",
+            "Info ROLLED BACK: by alice · +5.2s · all traffic on BLUE v1 [on BLUE] (1) · at 11:23:39Z [11:23:39Z] (2) · :restart begins a new run [:restart]",
         ),
     ]);
 }

@@ -36,7 +36,7 @@ fn it_is_measured_from_the_write_to_the_first_samples_that_agree() {
     rig.wait(500);
     sample(&mut rig, 3, 5);
     sample(&mut rig, 4, 0);
-    assert!(rig.said("requests follow: candidate 0% measured"));
+    assert!(rig.said("traffic moved: candidate 0% measured"));
 }
 
 #[test]

@@ -1,0 +1,201 @@
+//! The band: one sentence that says what is so, why, and what comes next without anybody's doing.
+
+use crate::engine::balancer::split;
+use crate::engine::plans::{LIMITS, MANUAL, Sections};
+use crate::engine::rig::{Rig, Scraping};
+use warroom::domain::{Absence, Clean, Role};
+use warroom::engine::{Command, Health, Phase, Severity};
+
+const CANDIDATE: Role = Role::Candidate;
+
+/// Memory warns at 85 % and rolls back over 95 %, after three seconds; a candidate unhealthy for five rolls back.
+const MORE: &str = r#"
+    [[guardrails]]
+    reading = "memory"
+    warn = "85 %"
+    roll_back = "95 %"
+    for = "3s"
+    [[guardrails]]
+    reading = "unhealthy_for"
+    roll_back = "5s"
+    for = "0s"
+"#;
+
+/// At the first step, baked.
+fn baked(sections: &Sections) -> Rig {
+    let mut rig = Rig::ready(sections);
+    rig.advance("alice");
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Baking);
+    rig
+}
+
+fn guarded() -> Rig {
+    baked(&Sections { more: MORE, ..MANUAL })
+}
+
+/// `WORD  the rest`.
+fn band(rig: &Rig) -> String {
+    let band = rig.engine.snapshot().band;
+    format!("{}  {}", band.word, band.text)
+}
+
+/// As it is on the narrowest screen: what must be there, in fewest words.
+fn narrow(rig: &Rig) -> String {
+    let band = rig.engine.snapshot().band;
+    let parts = band.parts.iter().filter(|part| part.rank == 0);
+    let words = parts.map(|part| part.short.as_ref().unwrap_or(&part.words).to_string());
+    std::iter::once(band.word.to_string()).chain(words).collect::<Vec<_>>().join("  ")
+}
+
+fn says(rig: &Rig, words: &[&str]) {
+    let (whole, narrow) = (band(rig), narrow(rig));
+    for word in words {
+        assert!(whole.contains(word), "{word:?} is not in {whole:?}");
+    }
+    assert!(narrow.chars().count() <= 77, "{} columns: {narrow:?}", narrow.chars().count());
+}
+
+#[test]
+fn a_warning_that_leads_to_an_act_says_which_and_at_what_value() {
+    let mut rig = guarded();
+    says(&rig, &["RUNNING  at 10%  next: 50% (A)"]);
+    rig.worlds[CANDIDATE].memory = Ok(0.859);
+    rig.wait(1_500);
+    says(&rig, &["at 10%  memory GREEN 85.9% > 85.0% (rolls back over 95.0%)", "next: 50% (A)"]);
+    assert_eq!(rig.engine.snapshot().band.severity, Severity::Warn);
+}
+
+#[test]
+fn a_limit_whose_time_runs_out_says_when_it_acts_and_afterwards_who_did_it_and_why() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].memory = Ok(0.968);
+    rig.wait(1_500);
+    says(&rig, &["memory GREEN 96.8% > 95.0%", "rolls back in "]);
+    rig.wait(3_500);
+    assert!(rig.engine.phase().is_back());
+    says(&rig, &["ROLLING BACK  by warroom: memory", "96.8% > 95.0%"]);
+    assert!(narrow(&rig).starts_with("ROLLING BACK  by warroom: memory GREEN 96.8% > 95.0%  "), "{}", narrow(&rig));
+    rig.wait(20_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    assert!(narrow(&rig).starts_with("ROLLED BACK  by warroom: memory GREEN 96.8% > 95.0%  +"), "{}", narrow(&rig));
+}
+
+#[test]
+fn what_would_not_act_by_itself_does_not_say_that_it_will() {
+    let more = Box::leak(format!("{MORE}\n[rollback]\nautomatic = false\n").into_boxed_str());
+    let mut rig = baked(&Sections { more, ..MANUAL });
+    rig.worlds[CANDIDATE].memory = Ok(0.968);
+    rig.wait(1_500);
+    says(&rig, &["memory GREEN 96.8% > 95.0%", "holds in "]);
+    assert!(!band(&rig).contains("rolls back in"), "{}", band(&rig));
+}
+
+#[test]
+fn a_hold_tells_the_value_of_then_from_the_value_of_now() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].errors = 0.04;
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Held);
+    says(&rig, &["HOLDING (auto)  5xx GREEN was ", " > 2.00%, now 4.", "since ", "A locked"]);
+    assert!(!band(&rig).contains("(ok)"), "{}", band(&rig));
+    rig.worlds[CANDIDATE].errors = 0.0;
+    rig.wait(8_000);
+    says(&rig, &["now 0.00% (ok)", "A resumes"]);
+    rig.worlds[CANDIDATE].scraping = Scraping::Silent;
+    rig.wait(7_000);
+    says(&rig, &["BLIND ", "now unknown", "does not roll back by itself", "A locked"]);
+    assert!(!band(&rig).contains("(ok)"), "no reading is never a good one: {}", band(&rig));
+}
+
+#[test]
+fn blind_says_whether_the_keeper_goes_back_by_itself() {
+    let limits = LIMITS.replace("absent = \"hold\"", "absent = \"roll_back\"");
+    let limits = Box::leak(limits.replace("for = \"3s\"", "for = \"12s\"").into_boxed_str());
+    for (limits, words) in [(&*limits, "rolls back by itself in "), (LIMITS, "does not roll back by itself")] {
+        let mut rig = baked(&Sections { limits, ..MANUAL });
+        rig.worlds[CANDIDATE].scraping = Scraping::Silent;
+        rig.wait(8_000);
+        assert_eq!(rig.engine.phase(), Phase::Held);
+        says(&rig, &["HOLDING (auto)  BLIND ", ": no candidate metrics", words, "A locked"]);
+        assert_eq!(band(&rig).matches("BLIND").count(), 1, "{}", band(&rig));
+    }
+}
+
+#[test]
+fn a_silent_balancer_has_a_word_of_its_own() {
+    let mut rig = guarded();
+    rig.balancer.dark.insert(0);
+    rig.wait(9_000);
+    says(&rig, &["BALANCER SILENT  for ", "last known 10%", "R keeps trying until it answers", "A locked"]);
+    assert_eq!(rig.engine.snapshot().band.severity, Severity::Critical);
+    rig.ask_for("alice", Command::Hold);
+    says(&rig, &["HOLDING  BALANCER SILENT "]);
+}
+
+#[test]
+fn a_candidate_that_is_down_comes_before_what_follows_from_it() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].scraping = Scraping::Fails(Absence::Refused("connection refused".into()));
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("connection refused")));
+    rig.wait(3_200);
+    let whole = band(&rig);
+    assert!(whole.starts_with("RUNNING  GREEN UNHEALTHY "), "{whole}");
+    says(&rig, &[": connection refused", "rolls back in ", "A locked"]);
+}
+
+#[test]
+fn a_foreign_change_names_somebody_else_and_once_adopted_the_split_is_not_the_plans() {
+    let mut rig = guarded();
+    let setting = split(&rig.balancer.layout, 150);
+    rig.balancer.land(&setting);
+    rig.wait(1_500);
+    says(&rig, &["FROZEN  DRIFT: SOMEBODY ELSE set 15% (wanted 10%)", ":adopt takes it, R rolls back"]);
+    rig.ask_for("alice", Command::Adopt);
+    rig.wait(1_500);
+    says(&rig, &["RUNNING  at 15% adopted"]);
+}
+
+#[test]
+fn a_bake_says_when_it_ends_and_what_it_waits_for() {
+    let limits = Box::leak(LIMITS.replace("minimum_requests = 20", "minimum_requests = 90").into_boxed_str());
+    let mut rig = Rig::ready(&Sections { limits, ..MANUAL });
+    rig.advance("alice");
+    says(&rig, &["RUNNING  SHIFTING 0% → 10%"]);
+    rig.wait(4_000);
+    says(&rig, &["RUNNING  at 10%  A locked: 5xx CANDIDATE: too few requests", "starts after ", " more requests"]);
+    rig.wait(5_000);
+    says(&rig, &["next: 50% (A in "]);
+    let bake = rig.engine.gates().into_iter().find(|gate| gate.name.as_str() == "bake").expect("a bake");
+    assert!(!bake.detail.as_str().contains('.') && !bake.detail.as_str().contains("ms"), "{}", bake.detail);
+}
+
+#[test]
+fn new_traffic_back_does_not_read_as_if_it_were_back_on_the_candidate() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].scraping = Scraping::Silent;
+    rig.roll_back("alice", None);
+    rig.wait(12_000);
+    assert_eq!(rig.engine.phase(), Phase::NewTrafficBack);
+    says(&rig, &["NEW TRAFFIC ON BLUE  not proven that GREEN is empty: no metrics"]);
+}
+
+#[test]
+fn what_clears_names_the_limit_that_was_over() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].errors = 0.015;
+    rig.wait(6_000);
+    rig.worlds[CANDIDATE].errors = 0.0;
+    rig.wait(8_000);
+    assert!(rig.said("clear again: 5xx CANDIDATE GREEN 0.") && rig.said("under 1.00% again"));
+}
+
+#[test]
+fn a_limit_on_health_speaks_of_time() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    rig.wait(7_500);
+    assert!(rig.engine.phase().is_back());
+    assert!(rig.said("unhealthy CANDIDATE GREEN for 5."), "{}", band(&rig));
+    assert!(rig.said("s (limit 5s)"));
+}
