@@ -508,7 +508,7 @@ fn scrolled(from: &mut usize, key: &KeyEvent, rows: usize) -> bool {
 fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
     match key.code {
         KeyCode::Char(c) if is_printable(key) && typing.so_far.chars().count() < NAME_CHARS_MAX => {
-            typing.so_far.push(c)
+            typing.so_far.push(c);
         }
         KeyCode::Backspace => {
             typing.so_far.pop();

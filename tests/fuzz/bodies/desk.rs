@@ -165,7 +165,7 @@ impl Sitting {
                 self.input(Input::Linked(self.linked));
             }
             27 => self.input(Input::Direct("half ^[[31m done".repeat(usize::from(arg)))),
-            28 => self.status = statuses()[usize::from(arg) % statuses().len()].clone(),
+            28 => self.status.clone_from(&statuses()[usize::from(arg) % statuses().len()]),
             29 => self.desk.stalled(Duration::from_millis(u64::from(arg) * 20), usize::from(arg), self.now),
             30 => self.is_heard = arg & 1 == 0,
             _ => self.input(Input::Tick),
