@@ -6,7 +6,7 @@ mod scene;
 mod shots;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use shots::{Shot, UNICODE, baked, baking};
+use shots::{Shot, UNICODE, baking};
 use warroom::console::desk::keymap::{Action, KEYS, Key, Keymap};
 use warroom::console::desk::manual;
 

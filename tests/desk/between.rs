@@ -43,10 +43,9 @@ fn an_advance_that_lost_its_race_leaves_an_armed_rollback_alone() {
 
 #[test]
 fn an_advance_that_lost_its_race_opens_under_nothing_that_is_typed_or_read() {
-    let note: &[&str] = &[":note\n"];
-    for keys in [note, &[":note dr"], &["/5x"], &["?"], &["5\n"]] {
+    for keys in [":note\n", ":note dr", "/5x", "?", "5\n"] {
         let mut sitting = racing();
-        keys.iter().for_each(|keys| sitting.type_text(keys));
+        sitting.type_text(keys);
         let before = format!("{:?}", sitting.desk.dialog.as_ref().map(|dialog| std::mem::discriminant(&dialog.kind)));
         lose(&mut sitting);
         let after = format!("{:?}", sitting.desk.dialog.as_ref().map(|dialog| std::mem::discriminant(&dialog.kind)));
