@@ -96,26 +96,6 @@ fn the_footer_is_the_table() {
     }
 }
 
-/// Three words for one key: what it would open as things stand.
-#[test]
-fn the_footer_says_what_a_would_open_now() {
-    for (state, word) in [
-        ("ready", "advance"),
-        ("baking", "locked"),
-        ("held_by_hand", "resume"),
-        ("auto_held", "locked"),
-        ("blind", "locked"),
-        ("keeper_silent", "locked"),
-        ("rolled_back", "locked"),
-    ] {
-        for (width, height) in [(80, 23), (120, 40), (60, 20)] {
-            let text = shots::shot(state).text(width, height, UNICODE);
-            let footer = text.lines().last().expect("a footer");
-            assert!(footer.contains(&format!("H hold  A {word}  ")), "{state} at {width}x{height}: {footer}");
-        }
-    }
-}
-
 /// Help that shows three of its rows is no help: all rows, or a way to scroll to them; each within the width.
 #[test]
 fn the_help_shows_every_row_of_its_tables() {

@@ -25,6 +25,8 @@ const TWINS: &[(&str, &str)] = &[
     ("T takes control", "`warroom take` takes control"),
     ("A resumes", "`warroom resume` resumes"),
     ("(A)", "(`warroom advance`)"),
+    ("(A in ", "(`warroom advance` in "),
+    ("R keeps trying", "`warroom rollback` keeps trying"),
     ("A locked", "advance is locked"),
     ("H R work", "`warroom hold` and `warroom rollback` work"),
     ("R rolls back", "`warroom rollback` rolls back"),
