@@ -189,7 +189,7 @@ pub struct Desk {
     pub linked: bool,
     /// Who the keeper takes this console for; `None` before it said so.
     pub me: Option<Person>,
-    /// The newest outcome of a key pressed here, for the log's title; dropped after [`OUTCOME_FOR`], or when something
+    /// The newest outcome of a key pressed here, for the log's title; dropped after `OUTCOME_FOR`, or when something
     /// critical has come since.
     pub last_outcome: Option<Clean>,
     outcome_at: Option<Mono>,
