@@ -180,8 +180,9 @@ fn a_silent_keeper_leaves_nothing_that_looks_current() {
 fn a_measured_split_without_new_samples_is_old_at_every_size() {
     for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20), (40, 8)]) {
         let text = shot("blind").text(width, height, UNICODE);
-        let marked = text.contains("measured 5.0%?") || text.contains("probes 5.0%?");
-        assert!(marked, "{width}x{height}\n{text}");
+        // The smallest form keeps the shorter sentence.
+        let word = if height < 10 { "measured" } else { "probes" };
+        assert!(text.contains(&format!("{word} 5.0%?")), "{width}x{height}\n{text}");
     }
 }
 
@@ -191,9 +192,9 @@ fn no_rollback_by_itself_says_since_when_and_why() {
     for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20)]) {
         let text = shot("past_no_return").text(width, height, UNICODE);
         let line = text.lines().find(|line| line.contains("NO ROLLBACK")).expect("the line");
-        for words in ["NO ROLLBACK", " since 12:00", "schema v43", "R now: "] {
-            let is_short = words == "R now: " && (width < 79 || line.contains(" R: "));
-            assert!(line.contains(words) || is_short, "{words} at {width}x{height}: {line}");
+        let time = if width < 110 { "R: 0.4s sent, 6s proven" } else { "R now: ~0.4s to send, ~6s until proven" };
+        for words in ["NO ROLLBACK", " since 12:00", "schema v43", time] {
+            assert!(line.contains(words) || words == time && width < 79, "{words} at {width}x{height}: {line}");
         }
     }
     assert!(shot("past_no_return").text(40, 8, UNICODE).contains("NO ROLLBACK since 12:00Z"));
@@ -237,10 +238,10 @@ fn hazard_18_a_gap_is_not_zero_and_nan_is_no_spike() {
     }
     let buffer = Shot::from_status("gaps", status.clone()).buffer(80, 23, UNICODE);
     let line = row(&buffer, 8);
-    assert!(line.contains("▁▁············▁▁") || line.contains("▁▁·············▁▁"), "{line}");
+    assert!(line.contains("▁▁·············▁▁"), "{line}");
     let buffer = Shot::from_status("gaps", status).buffer(80, 23, ASCII);
     let line = row(&buffer, 8);
-    assert!(line.contains("__????????????__") || line.contains("__?????????????__"), "{line}");
+    assert!(line.contains("__?????????????__"), "{line}");
 }
 
 #[test]
@@ -432,7 +433,7 @@ const BAND_WORDS: &[(&str, &[&str])] = &[
     ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60% (wanted 25%)", ":adopt", "R rolls back"]),
     ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
-    ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying"]),
+    ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying", "A locked"]),
     ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
     ("armed", &["ARMED", "BLUE v2.0.5", "y = do it"]),
     ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
@@ -442,7 +443,7 @@ const BAND_WORDS: &[(&str, &[&str])] = &[
     ("blind", &["BLIND", "no candidate metrics for", "A locked"]),
     ("blind_while_held", &["HOLDING", "BLIND"]),
     ("blind_when_complete", &["COMPLETE", "BLIND"]),
-    ("rolled_back", &["ROLLED BACK", "by "]),
+    ("rolled_back", &["ROLLED BACK", "by alice: errors", "on BLUE", ":restart"]),
 ];
 
 #[test]
@@ -533,8 +534,14 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
     for state in ["preflight", "ready", "baking", "auto_held", "held_by_hand"] {
         for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
             let text = shot(state).text(width, height, UNICODE);
-            assert!(text.contains("R now: ~") || text.contains("R: "), "{state} at {width}x{height}\n{text}");
-            assert!(text.contains("proven"), "{state} at {width}x{height}\n{text}");
+            let time = match (state, width) {
+                // Nothing was written yet: how long that takes nobody knows.
+                ("preflight" | "ready", 60) => "R: 5s proven",
+                ("preflight" | "ready", _) => "R now: ~5s until proven",
+                (_, ..110) => "R: 0.4s sent, 6s proven",
+                _ => "R now: ~0.4s to send, ~6s until proven",
+            };
+            assert!(text.contains(time), "{time} in {state} at {width}x{height}\n{text}");
         }
     }
     let text = shot("rolled_back").text(80, 23, UNICODE);

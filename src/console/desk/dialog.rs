@@ -405,7 +405,17 @@ impl Dialog {
                 }
             }
             Kind::Reason { chosen, typed } => return reason_key(chosen, typed, key, may_confirm),
-            _ => {}
+            Kind::RollBack { typed: None }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked
+            | Kind::Take { .. }
+            | Kind::Confirm { .. }
+            | Kind::Progress
+            | Kind::Debug
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note => {}
         }
         if !self.acts() {
             return self.reading_key(key);

@@ -2,7 +2,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
+mod acting;
 pub mod alarms;
+mod arriving;
 mod commands;
 mod completion;
 mod copying;
@@ -41,7 +43,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use direct::{Direct, Standing};
 use figures::Figures;
 use forward::Seen;
-use keymap::{Action, Keymap, is_printable};
+use keymap::Keymap;
 use line::History;
 use log::Log;
 use std::time::Duration;
@@ -383,65 +385,6 @@ impl Desk {
         }
     }
 
-    /// A printable key that is bound in no mode is the mark of text that was meant for somewhere else.
-    fn note_unbound(&mut self, key: &KeyEvent, now: Mono) {
-        if is_printable(key) && !self.keymap.is_bound_anywhere(key) {
-            self.unbound_at = Some(now);
-        }
-    }
-
-    fn text_is_arriving(&self, now: Mono) -> bool {
-        self.unbound_at.is_some_and(|at| now.since(at) < TEXT_ARRIVING)
-    }
-
-    /// `Alt+R`, or `Esc` and `R` in one read, arms from inside any dialog or field; elsewhere it is nothing.
-    fn escape_rollback(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights) -> bool {
-        let alt_r = key.code == KeyCode::Char('R') && key.modifiers.contains(KeyModifiers::ALT);
-        if !alt_r {
-            return false;
-        }
-        if !self.is_occupied() {
-            self.flash("Alt+R, or Esc and R at once, is not R: press R alone", now);
-            return false;
-        }
-        self.command_line = None;
-        self.log.keep_filter();
-        self.dialog = None;
-        self.arm(now, status, rights);
-        true
-    }
-
-    /// Whether keys go to a panel or into a field and not to the main screen.
-    pub(super) fn is_occupied(&self) -> bool {
-        self.dialog.is_some() || self.command_line.is_some() || self.log.is_typing()
-    }
-
-    /// Two keys that arrive as others. `Esc` and `Enter` in one read are Alt+Enter: whoever wanted out of a field must not
-    /// have sent what stood in it. Backspace is `Ctrl-H` on some terminals.
-    fn as_meant(&self, key: KeyEvent) -> KeyEvent {
-        let code = match key.code {
-            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => KeyCode::Esc,
-            KeyCode::Char('h') if key.modifiers == KeyModifiers::CONTROL => KeyCode::Backspace,
-            _ => return key,
-        };
-        if self.is_occupied() { KeyEvent { code, modifiers: KeyModifiers::NONE, ..key } } else { key }
-    }
-
-    /// Any other character, or Enter, just before or after takes `H` for text. Text never has arrows, Esc and the like
-    /// without them: those let `H` be, except that Esc just after it takes it back.
-    fn isolate_hold(&mut self, key: &KeyEvent, now: Mono) {
-        if key.code == KeyCode::Char('H') {
-            return;
-        }
-        let is_text = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter);
-        if (is_text || key.code == KeyCode::Esc) && self.hold_pressed.take().is_some() {
-            self.flash("NOT HELD: press H again; another key came with it", now);
-        }
-        if is_text {
-            self.other_key_at = Some(now);
-        }
-    }
-
     fn control(&mut self, key: &KeyEvent, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         match key.code {
             KeyCode::Char('d') if self.is_writing() => self.send_note(now, status, rights, acts),
@@ -466,147 +409,6 @@ impl Desk {
                 acts.push(Act::Suspend);
             }
             _ => {}
-        }
-    }
-
-    fn act(
-        &mut self,
-        action: Action,
-        key: &KeyEvent,
-        now: Mono,
-        status: Option<&Status>,
-        rights: Rights,
-        acts: &mut Vec<Act>,
-    ) {
-        let repeats = key.kind == KeyEventKind::Repeat;
-        let scrolls = matches!(action, Action::Up | Action::Down | Action::PageUp | Action::PageDown);
-        if repeats && !scrolls && action != Action::Hold {
-            return;
-        }
-        match action {
-            Action::Rollback => self.arm(now, status, rights),
-            Action::Hold => self.press_hold(now, status, rights),
-            Action::Advance => self.open_advance(now, status, rights),
-            Action::Take => self.open_take(now, status, rights),
-            Action::Help => self.open_help(status, now),
-            Action::Quit if self.text_is_arriving(now) => self.flash("text arriving - wait 2 s to quit", now),
-            Action::Quit => self.quit(now, acts),
-            Action::NextPanel => self.next_panel(true),
-            Action::PreviousPanel => self.next_panel(false),
-            Action::ChoosePanel => {
-                if let KeyCode::Char(digit) = key.code {
-                    self.choose(digit);
-                }
-            }
-            Action::Reach => self.next_reach(now),
-            Action::Up => self.scroll(1, status),
-            Action::Down => self.scroll(-1, status),
-            Action::PageUp => self.scroll(10, status),
-            Action::PageDown => self.scroll(-10, status),
-            Action::Top => self.scroll(isize::MAX / 2, status),
-            Action::Bottom => self.scroll(isize::MIN / 2, status),
-            Action::Details => {
-                if let Some(status) = status {
-                    self.dialog = match self.focus {
-                        Panel::Checks => Dialog::check(status, self.check, now),
-                        Panel::Log => Dialog::event(&self.log, now),
-                        Panel::Traffic | Panel::Phases | Panel::Signals | Panel::People => {
-                            self.flash("Enter shows details in 4 CHECKS and 5 LOG", now);
-                            None
-                        }
-                    };
-                }
-            }
-            Action::Space => self.flash("H holds traffic", now),
-            Action::CommandLine | Action::Filter | Action::Silence | Action::Mute | Action::Copy | Action::Privacy
-                if self.text_is_arriving(now) =>
-            {
-                self.flash("text arriving - wait 2 s", now);
-            }
-            Action::CommandLine => self.command_line = Some(Line::default()),
-            Action::Filter
-            | Action::NextMatch
-            | Action::PreviousMatch
-            | Action::OnlyBad
-            | Action::Follow
-            | Action::Silence
-            | Action::Mute
-            | Action::Copy
-            | Action::Privacy => self.look(action, now, status, acts),
-        }
-    }
-
-    /// Keys that change what this console shows, and nothing else: they work over panels that are only read, too.
-    fn look(&mut self, action: Action, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
-        match action {
-            Action::Filter => self.log.type_filter(),
-            Action::NextMatch | Action::PreviousMatch => {
-                if let Some(words) = self.log.next_match(action == Action::NextMatch) {
-                    self.remark(words, now);
-                }
-            }
-            // The log's title says it.
-            Action::OnlyBad => self.log.toggle_only_bad(),
-            Action::Follow => self.log.follow(),
-            Action::Silence => self.silence(now),
-            Action::Mute => self.mute(now),
-            Action::Copy => self.copy(now, status, acts),
-            Action::Privacy => {
-                self.private = !self.private;
-                self.remark(if self.private { "names, hosts, addresses hidden" } else { "nothing is hidden" }, now);
-            }
-            Action::Rollback
-            | Action::Hold
-            | Action::Advance
-            | Action::Take
-            | Action::Help
-            | Action::Quit
-            | Action::ChoosePanel
-            | Action::Reach
-            | Action::NextPanel
-            | Action::PreviousPanel
-            | Action::Up
-            | Action::Down
-            | Action::PageUp
-            | Action::PageDown
-            | Action::Top
-            | Action::Bottom
-            | Action::Details
-            | Action::CommandLine
-            | Action::Space => {}
-        }
-    }
-
-    /// A key of the filter's text: `R` in it is a letter.
-    fn type_filter(&mut self, key: &KeyEvent) {
-        match key.code {
-            KeyCode::Esc => {
-                self.log.clear_filter();
-            }
-            KeyCode::Enter => self.log.keep_filter(),
-            KeyCode::Backspace => self.log.rub_out(),
-            KeyCode::Char(c) if is_printable(key) => self.log.insert(c.encode_utf8(&mut [0; 4])),
-            _ => {}
-        }
-    }
-
-    /// Scrolls what is read. A panel that asks something stays as it is, and so does a line that is being typed.
-    fn wheel(&mut self, by: isize, status: Option<&Status>) {
-        match &mut self.dialog {
-            Some(dialog) => dialog.scroll(-by),
-            None => self.scroll(by, status),
-        }
-    }
-
-    fn scroll(&mut self, by: isize, status: Option<&Status>) {
-        let Some(status) = status else { return };
-        match self.focus {
-            Panel::Traffic | Panel::Phases | Panel::Signals | Panel::People => self.scroll_panel(by, status),
-            Panel::Checks => {
-                let last = status.snapshot.checks.len().saturating_sub(1);
-                self.check = self.check.saturating_add_signed(-by).min(last);
-            }
-            Panel::Log => self.log.scroll(by),
         }
     }
 

@@ -318,6 +318,11 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
         let words = format!("last: confirmed in {}", took(confirmed));
         return [words.clone(), words.clone(), words];
     }
+    // What the balancer does nobody knows then: the rollback goes there from this host.
+    if view.is_cut_off() {
+        let words = "R: directly from here".to_owned();
+        return [words.clone(), words.clone(), words];
+    }
     if is_old(view, snapshot) || snapshot.split.configured.is_none() {
         let words = "R: lands when the balancer answers".to_owned();
         return [words.clone(), words.clone(), words];
