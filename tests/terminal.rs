@@ -10,6 +10,8 @@ use support::{BINARY, Site, Terminal, is_running, plain, vt, wait_until};
 const STALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(60));
 /// Whole frames that are more than a pseudo-terminal holds back, at some 3 KB each.
 const FRAMES_THAT_FILL: usize = 60;
+/// The console takes `y` only after a panel has stood this long.
+const DWELL: Duration = Duration::from_millis(450);
 /// What a stalled terminal holds back (a pseudo-terminal's buffers, in bytes, with room to spare) and one whole frame.
 const CATCH_UP_BYTES_MAX: usize = 64 * 1024;
 
@@ -140,4 +142,27 @@ fn hazard_31_a_paste_that_never_ends_makes_the_console_deaf_and_rollback_goes_on
     let ran = site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
     assert!((site.balancer.green()).abs() < f64::EPSILON, "{}", ran.all());
     terminal.shows("ROLLED BACK");
+}
+
+/// The keeper is stopped under a console that shows it: the rollback goes around it, and the screen says how it stands
+/// by what the process of its own reported.
+#[test]
+fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
+    let (site, mut terminal) = sitting(&[]);
+    terminal.shows("configured 10.0%");
+    let keeper = site.home.keeper_pid();
+    support::signal(keeper, rustix::process::Signal::STOP);
+    terminal.press("R");
+    terminal.shows("ARMED");
+    // Not synchronisation: the console itself asks for this pause.
+    std::thread::sleep(DWELL);
+    terminal.press("y");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!((site.balancer.green()).abs() < f64::EPSILON);
+    terminal.shows("wanted 0% (direct)");
+    terminal.shows("back (direct)");
+    // What wakes up follows, and the picture is its own again.
+    support::signal(keeper, rustix::process::Signal::CONT);
+    terminal.shows("ROLLED BACK  by");
+    assert!((site.balancer.green()).abs() < f64::EPSILON);
 }

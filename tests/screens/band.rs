@@ -1,0 +1,218 @@
+//! The one sentence, at every width.
+
+use crate::shots::{Shot, UNICODE, all, shot};
+use crate::{WHOLE, row};
+use crate::{scene, shots};
+use crossterm::event::KeyCode;
+use ratatui::style::Modifier;
+use warroom::console::desk::Input;
+use warroom::console::desk::dialog::Kind;
+use warroom::domain::Clean;
+
+/// What must be read in the band at 80 columns, whatever else is cut from its end.
+const BAND_WORDS: &[(&str, &[&str])] = &[
+    ("locked", &["RUNNING", "A locked", "too few requests"]),
+    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60% (wanted 25%)", ":adopt", "R rolls back"]),
+    ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
+    ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
+    ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying", "A locked"]),
+    ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
+    ("armed", &["ARMED", "BLUE v2.0.5", "y = do it"]),
+    ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
+    ("armed_past_no_return", &["ARMED", "NO RETURN", "type checkout, Enter"]),
+    ("auto_rollback_off", &["RUNNING", "AUTO-ROLLBACK OFF until"]),
+    ("auto_held", &["HOLDING (auto)", "5xx GREEN was", "now", "> 3.00%", "12:01:21Z", "A locked"]),
+    ("blind", &["BLIND", "no candidate metrics for", "A locked"]),
+    ("blind_while_held", &["HOLDING", "BLIND"]),
+    ("blind_when_complete", &["COMPLETE", "BLIND"]),
+    ("rolled_back", &["ROLLED BACK", "by alice: errors", "on BLUE", ":restart"]),
+];
+
+#[test]
+fn the_band_says_what_matters_within_80_columns() {
+    for (state, words) in BAND_WORDS {
+        let shot = shot(state);
+        let narrow = row(&shot.buffer(80, 23, UNICODE), 1);
+        for word in *words {
+            assert!(narrow.contains(word), "{state}: {word:?} is not in {narrow:?}");
+        }
+    }
+}
+
+/// State, why, since when and what next are whole at 80 columns; the rest is there whole or not at all.
+#[test]
+fn the_whole_sentence_of_the_band_fits_80_columns() {
+    let mut checked = 0;
+    for shot in all() {
+        let armed = shot.desk.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
+        let Some(status) = shot.status.as_ref().filter(|_| !armed && shot.desk.direct.is_none()) else { continue };
+        if shot.name == "keeper_silent" {
+            continue;
+        }
+        for width in [80, 120, 300] {
+            let line = row(&shot.buffer(width, 40, UNICODE), 1);
+            let band = &status.snapshot.band;
+            let mut rest = line.trim_start_matches([' ', '►', '!', '■', '✓']);
+            rest = rest.strip_prefix(band.word.as_str()).unwrap_or_else(|| panic!("{}: no state: {line}", shot.name));
+            for part in &band.parts {
+                let next = rest.trim_start();
+                let forms = [Some(&part.words), part.short.as_ref()];
+                match forms.into_iter().flatten().find(|words| next.starts_with(words.as_str())) {
+                    Some(words) => rest = &next[words.as_str().len()..],
+                    None => {
+                        assert!(part.rank > 0, "{} at {width}: {:?} is not whole in {line:?}", shot.name, part.words);
+                    }
+                }
+            }
+            assert_eq!(rest.trim(), "", "{} at {width}: {line:?}", shot.name);
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "only {checked}");
+}
+
+/// Nothing in a row is cut without a mark: what is longer than its row ends with one, at a blank.
+#[test]
+fn no_row_of_the_traffic_panel_or_the_log_is_cut_without_a_mark() {
+    for shot in all().into_iter().filter(|shot| shot.status.is_some() && shot.desk.dialog.is_none()) {
+        let (narrow, wide) = (shot.text(80, 23, UNICODE), shot.text(300, 23, UNICODE));
+        let wide: String = wide.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (y, line) in narrow.lines().enumerate().filter(|(y, _)| *y == 5 || *y >= 19) {
+            let words: Vec<&str> = line.trim_end_matches('…').split_whitespace().collect();
+            // Parts are left out whole, so each word stands in the wide picture too.
+            let wide_words: Vec<&str> = wide.split(' ').collect();
+            for word in words.iter().filter(|word| word.chars().all(char::is_alphanumeric)) {
+                assert!(wide_words.contains(word), "{} row {y}: {word:?} is a piece of a word: {line}", shot.name);
+            }
+        }
+    }
+}
+
+/// The keeper is frozen and `R` `y` went directly: the band and the panel are about that.
+#[test]
+fn a_direct_rollback_is_in_the_band_and_its_outcome_comes_first() {
+    for (width, height) in WHOLE {
+        let text = shot("going_direct").text(width, height, UNICODE);
+        assert!(text.lines().nth(1).is_some_and(|band| band.contains("ROLLING BACK DIRECTLY")), "{text}");
+        let mut shot = shot("going_direct");
+        shot.desk.last_outcome = Some(Clean::new("root advances 0% → 5%"));
+        for line in ["candidate 0% read back +0.4 s", "a line", "another line", "rollback confirmed +5.1 s", "done"] {
+            shot = shot.input(Input::Direct(line.to_owned()));
+        }
+        let text = shot.text(width, height, UNICODE);
+        let band = text.lines().nth(1).expect("a band");
+        assert!(band.contains("ROLLED BACK DIRECTLY +") && band.contains("keeper silent"), "{band}");
+        for words in ["SENT DIRECTLY", "→ CONFIRMED +"] {
+            assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+        }
+        assert!(!text.contains("root advances"), "{text}");
+        let text = shot.keys("").input(Input::Key(KeyCode::Esc.into())).text(width, height, UNICODE);
+        assert!(text.contains("your last key: rolled back DIRECTLY"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
+    for state in ["preflight", "ready", "baking", "auto_held", "held_by_hand"] {
+        for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
+            let text = shot(state).text(width, height, UNICODE);
+            let time = match (state, width) {
+                // Nothing was written yet: how long that takes nobody knows.
+                ("preflight" | "ready", 60) => "R: 5s until proven",
+                ("preflight" | "ready", _) => "R now: ~5s until proven",
+                (_, ..110) => "R: 0.4s sent, 6s proven",
+                _ => "R now: ~0.4s to send, ~6s until proven",
+            };
+            assert!(text.contains(time), "{time} in {state} at {width}x{height}\n{text}");
+        }
+    }
+    let text = shot("rolled_back").text(80, 23, UNICODE);
+    assert!(text.contains("last: confirmed in 5."), "{text}");
+    let text = shot("balancer_unreadable").text(120, 40, UNICODE);
+    assert!(text.contains("R: lands when the balancer answers") && !text.contains("proven"), "{text}");
+}
+
+#[test]
+fn what_is_still_on_the_candidate_is_shown() {
+    for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
+        let text = shot("new_traffic_back").text(width, height, UNICODE);
+        assert!(text.contains("rps still on GREEN"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn a_failing_check_after_the_rollback_target_is_down_is_in_the_band() {
+    let text = shot("target_not_ready").text(80, 23, UNICODE);
+    let band = text.lines().nth(1).expect("a band");
+    assert!(band.contains("TARGET NOT READY"), "nothing in the band says that there is no way back: {band}");
+}
+
+/// Accepted, and eight seconds later nothing has changed: that is not "reading back".
+#[test]
+fn hazard_13_a_rollback_that_does_not_land_says_so() {
+    let buffer = shot("rollback_not_landing").buffer(80, 23, UNICODE);
+    let band = row(&buffer, 1);
+    let text = shot("rollback_not_landing").text(80, 23, UNICODE);
+    for words in ["OBSERVED", "CONFIRMED", "ROLLED BACK", "configured 0"] {
+        assert!(!text.contains(words), "{words}\n{text}");
+    }
+    let said = ["UNKNOWN", "FAILED", "NOT IN EFFECT", "still"].iter().any(|word| band.contains(word));
+    assert!(said, "8 s after it was accepted the candidate still has 25 %: {band}");
+}
+
+/// The alarm that nobody has acknowledged is the one thing that blinks; acknowledged it is steady and still there.
+#[test]
+fn an_unacknowledged_alarm_blinks_once_a_second_and_an_acknowledged_one_is_steady() {
+    let styles = |shot: Shot, keys: &str| -> Vec<Vec<Modifier>> {
+        let mut shot = shot.keys(keys);
+        (0..6)
+            .map(|_| {
+                shot = std::mem::replace(&mut shot, shots::shot("waiting")).seconds(1);
+                let buffer = shot.buffer(120, 40, UNICODE);
+                assert!(row(&buffer, 1).contains("DRIFT"), "{}", row(&buffer, 1));
+                (1..118).map(|x| buffer[(x, 1)].modifier).collect()
+            })
+            .collect()
+    };
+    let drifting = || {
+        let mut scene = scene::Scene::at_step(2);
+        scene.candidate = 60_000;
+        scene.run(3.0);
+        Shot::of("drift", &scene).seconds(4)
+    };
+    let loud = styles(drifting(), "");
+    assert!(loud.windows(2).all(|pair| pair[0] != pair[1]), "it does not blink");
+    let quiet = styles(drifting(), "s");
+    assert!(quiet.windows(2).all(|pair| pair[0] == pair[1]), "it blinks on");
+}
+
+/// What the sentence does not say is added to it, with how many more there are.
+#[test]
+fn alarms_that_the_band_does_not_say_are_added_to_it() {
+    let mut scene = shots::auto_held_scene();
+    scene.failing = Some(1);
+    scene.run(4.0);
+    let text = Shot::of("two alarms", &scene).seconds(4).text(200, 60, UNICODE);
+    let band = text.lines().nth(1).expect("a band");
+    assert!(band.contains("■ HOLDING") && band.contains("✗ candidate database FAIL"), "{band}");
+    assert!(band.contains("+1 more"), "{band}");
+}
+
+#[test]
+fn a_split_that_was_adopted_is_no_step_and_its_drift_leaves_no_alarm() {
+    let mut scene = scene::Scene::at_step(2);
+    scene.candidate = 35_000;
+    scene.run(3.0);
+    let drifting = Shot::of("drift", &scene).seconds(4);
+    scene.command(scene::alice(), warroom::engine::Command::Adopt);
+    scene.run(1.0);
+    let mut shot = Shot::of("adopted", &scene);
+    shot.desk.alarms = drifting.desk.alarms;
+    let shot = shot.seconds(1);
+    for (width, height) in WHOLE {
+        let text = shot.text(width, height, UNICODE);
+        let band = text.lines().nth(1).expect("a band");
+        assert!(band.contains("at 35% adopted") && !band.contains("✗"), "{width}x{height}\n{text}");
+        assert!(text.contains("► 35% adopted") && !text.contains("► 25%"), "{width}x{height}\n{text}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Panels, header, footer and messages: what must be on them.
+
+use crate::scene;
+use crate::shots::{Shot, UNICODE, all, baked, shot};
+use crate::{WHOLE, row};
+use warroom::console::desk::Input;
+use warroom::domain::Clean;
+use warroom::domain::CommandId;
+use warroom::engine::Answer;
+
+/// What cannot be decided on says why; nothing that does not fit is lost in silence.
+#[test]
+fn a_panel_counts_the_lines_that_have_no_room() {
+    let text = shot("locked").text(80, 22, UNICODE);
+    assert!(text.contains("more"), "{text}");
+    assert!(text.contains("R roll back  H hold"), "{text}");
+    let text = shot("help").text(80, 23, UNICODE);
+    assert!(text.contains("j k more: 1-3 of"), "{text}");
+}
+
+#[test]
+fn a_small_terminal_that_confirms_shows_what_and_how() {
+    for (state, question) in [("armed", "→ 0%"), ("advance", "→ 50%")] {
+        for (width, height) in [(30, 7), (40, 8), (60, 12), (79, 24)] {
+            let text = shot(state).text(width, height, UNICODE);
+            for words in [question, "y  ", "feed", "keeper", "25.0%"] {
+                assert!(text.contains(words), "{state} {width}x{height}: {words}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_compact_form_uses_the_rows_that_are_there() {
+    let text = shot("auto_held").text(79, 24, UNICODE);
+    for words in ["driver alice", "checks 9 of 10 ok", "rps", "(216)", "▒", "LOG", "R now"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert!(text.lines().filter(|line| line.trim().is_empty()).count() < 3, "{text}");
+    assert!(shot("read_only").text(40, 8, UNICODE).contains("READ-ONLY"));
+}
+
+#[test]
+fn nothing_to_roll_back_says_so() {
+    let text = shot("ready").keys("R").text(80, 23, UNICODE);
+    assert!(text.contains("nothing to roll back: everything is on BLUE v2.0.5"), "{text}");
+}
+
+#[test]
+fn a_watching_keeper_wants_nothing_and_stands_nowhere() {
+    let text = shot("watching").text(80, 23, UNICODE);
+    assert!(!text.contains("wanted"), "{text}");
+    assert!(!text.contains("► pre"), "{text}");
+}
+
+#[test]
+fn the_lever_is_whole_while_somebody_is_still_on_the_candidate() {
+    for (width, height) in WHOLE {
+        let text = shot("new_traffic_back").text(width, height, UNICODE);
+        assert!(text.contains("kept-alive connections end within 30 s"), "{width}x{height}\n{text}");
+    }
+}
+
+/// A number cut in its middle is another number: `<20` is not `<200ms`.
+#[test]
+fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
+    let mut cut = Vec::new();
+    for state in ["baking", "auto_held", "preflight", "watching"] {
+        let shot = shot(state);
+        let checks = &shot.status.as_ref().expect("status").snapshot.checks;
+        for (width, height) in WHOLE {
+            let text = shot.text(width, height, UNICODE);
+            for check in checks {
+                let mut rows = text.lines().skip(11);
+                let line = rows.find(|line| line.contains(check.name.as_str())).expect("a row a check");
+                let from = line.find(check.name.as_str()).expect("found") + check.name.as_str().len();
+                let shown = line[from..].split(['✓', '✗', '?', '!', '│']).next().unwrap_or_default().trim();
+                if !line.contains(check.detail.as_str()) && !shown.contains('…') {
+                    cut.push(format!(
+                        "{state} at {width}x{height}: {} shows {shown:?} of {:?}",
+                        check.name,
+                        check.detail.as_str()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(cut.is_empty(), "{}", cut.join("\n"));
+}
+
+#[test]
+fn the_header_names_target_driver_and_three_ages_at_80_columns() {
+    let mut missing = Vec::new();
+    for state in ["baking", "read_only", "keeper_silent", "blind", "watching", "rolled_back", "balancer_unreadable"] {
+        let buffer = shot(state).buffer(80, 23, UNICODE);
+        let header = row(&buffer, 0);
+        let who = if state == "watching" { "no driver" } else { "driver alice" };
+        let readonly = if state == "read_only" { "READ-ONLY" } else { "keeper" };
+        for words in ["checkout @ demo", "keeper", "balancer", "feed", "Z", who, readonly] {
+            if !header.contains(words) {
+                missing.push(format!("{state}: {words:?} is not in {header:?}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn the_last_commands_outcome_stays_on_screen() {
+    let words = "approve REFUSED: the driver cannot approve their own step";
+    let mut shot = Shot::from_status("outcome", baked()).keys(":approve\n");
+    let id = CommandId(2);
+    shot.desk.handle(
+        Input::Answered(id, Answer::Refused(vec![Clean::new("the driver cannot approve their own step")])),
+        shot.now,
+        shot.status.as_ref(),
+        shot.rights,
+    );
+    assert!(shot.text(80, 23, UNICODE).contains(words), "the flash");
+    let shot = shot.later(30_000).heard();
+    for (width, height) in [(80, 23), (120, 40), (60, 20)] {
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("REFUSED"), "{width}x{height}: 30 s later nothing is left of it\n{text}");
+    }
+}
+
+#[test]
+fn a_direct_rollback_shows_the_line_to_run_elsewhere_and_that_it_is_not_confirmed() {
+    for (width, height) in WHOLE {
+        let text = shot("going_direct").text(width, height, UNICODE);
+        assert!(text.contains("UNKNOWN - not confirmed"), "{width}x{height}\n{text}");
+        assert!(text.contains("warroom rollback"), "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn a_watching_console_does_not_offer_keys_that_do_nothing() {
+    let buffer = shot("watching").buffer(80, 23, UNICODE);
+    let footer = row(&buffer, 22);
+    assert!(!footer.contains(" R roll back"), "{footer}");
+}
+
+#[test]
+fn every_armed_panel_names_what_moves_and_how_to_confirm() {
+    for (width, height) in WHOLE.into_iter().chain([(60, 20), (40, 8)]) {
+        let text = shot("armed").text(width, height, UNICODE);
+        assert!(text.contains("y ROLL BACK NOW") || text.contains("y  ROLL BACK NOW"), "{width}x{height}\n{text}");
+        assert!(text.contains("→ 0%"), "{width}x{height}\n{text}");
+        let text = shot("advance").text(width, height, UNICODE);
+        assert!(text.contains("25% → 50%"), "{width}x{height}\n{text}");
+    }
+}
+
+/// What names a person is whole, or is not there.
+#[test]
+fn no_name_in_the_header_is_cut_into_another() {
+    let mut cut = Vec::new();
+    for shot in all().into_iter().filter(|shot| shot.status.is_some()) {
+        let buffer = shot.buffer(80, 23, UNICODE);
+        let header = row(&buffer, 0);
+        let before = header.split(" keeper").next().unwrap_or_default().trim_end_matches([' ', '?']).to_owned();
+        let before = before.trim_end_matches(" STALE").to_owned();
+        let whole = ["checkout @ demo", "driver alice", "driver *****", "no driver", "away", "READ-ONLY"]
+            .iter()
+            .any(|end| before.ends_with(end));
+        let counted = before.chars().last().is_some_and(|c| c.is_ascii_digit() || c == '…');
+        if !whole && !counted {
+            cut.push(format!("{}: {header}", shot.name));
+        }
+    }
+    assert!(cut.is_empty(), "{} headers:\n{}", cut.len(), cut.join("\n"));
+}
+
+#[test]
+fn an_armed_panel_says_what_it_interrupts_and_that_it_is_blind() {
+    let mut shifting = scene::Scene::at_step(1);
+    shifting.writes_land = false;
+    shifting.advance();
+    shifting.run(1.2);
+    for (width, height) in WHOLE {
+        let text = Shot::of("shifting", &shifting).keys("R").text(width, height, UNICODE);
+        // At 22 rows the panel has two, for what moves and how to confirm it.
+        assert!(height == 22 || text.contains("Interrupts shift 5% → 25%"), "{width}x{height}\n{text}");
+        let text = shot("armed_blind").text(width, height, UNICODE);
+        let heading = text.lines().find(|line| line.contains("ROLL BACK checkout @ demo")).expect("a heading");
+        assert!(heading.contains("BLIND: no metrics for 1"), "{width}x{height}: {heading}");
+    }
+}
+
+/// What a key did not do is said at every size that has a row for it.
+#[test]
+fn messages_are_seen_on_small_terminals_too() {
+    for (width, height) in [(40, 8), (30, 7), (60, 20), (80, 23)] {
+        let text = shot("baking").keys("jH").text(width, height, UNICODE);
+        let footer = text.lines().last().expect("a footer");
+        assert!(footer.contains("NOT HELD") && footer.contains(" R"), "{width}x{height}: {footer}");
+    }
+    let text = shot("baking").input(Input::Resized(20, 4)).keys("R").text(20, 4, UNICODE);
+    assert!(text.lines().last().is_some_and(|footer| footer.contains("too small")), "{text}");
+}
+
+#[test]
+fn a_direct_rollback_that_was_read_back_is_in_the_whole_picture() {
+    for (width, height) in WHOLE {
+        let mut shot = shot("going_direct");
+        for line in ["candidate 0% read back +0.4 s; confirming over 5 s", "rollback confirmed +5.1 s", "done"] {
+            shot = shot.input(Input::Direct(line.to_owned()));
+        }
+        let text = shot.text(width, height, UNICODE);
+        for words in ["wanted 0% (direct)", "configured 0.0%, read directly", "✓ back (direct)", "100.0%"] {
+            assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+        }
+        assert!(!text.contains('▒') && !text.contains("► 25%"), "the old split as if it were so\n{text}");
+    }
+}
+
+#[test]
+fn the_footer_offers_what_works_now_at_fixed_places() {
+    for (state, words) in [
+        ("ready", " R roll back  H hold  A advance  │ ?"),
+        ("baking", " R roll back  H hold  A locked   │ ?"),
+        ("held_by_hand", " R roll back  H held  A resume   │ ?"),
+        ("auto_held", " R roll back  H held  A locked   │ ?"),
+        ("blind", " R roll back  H hold  A locked   │ ?"),
+        ("keeper_silent", " R roll back  H hold  A locked   │ ?"),
+        ("rolled_back", " R roll back  H hold             │ ?"),
+        ("complete", " R roll back  H hold             │ ?"),
+    ] {
+        for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
+            let footer = row(&shot(state).buffer(width, height, UNICODE), height - 1);
+            assert!(footer.starts_with(words), "{state} at {width}x{height}: {footer}");
+        }
+    }
+}
+
+#[test]
+fn armed_where_nothing_is_to_roll_back_says_what_y_does() {
+    let text = shot("ready").keys("R").text(80, 23, UNICODE);
+    assert!(text.contains("y  does nothing: everything is on BLUE") && text.contains("ARMED"), "{text}");
+}
