@@ -8,11 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use support::{BINARY, Home, Server, Terminal, vt};
-
-/// The console takes `y` only after a panel has stood this long.
-const DWELL: Duration = Duration::from_millis(450);
 
 /// What a hostile server, plan or person writes: clear the screen, take the clipboard, set the title, C1 forms of the
 /// same, device control, a paste's end, a carriage return over the line, a forged line of the log, bidirectional
@@ -203,15 +199,11 @@ fn hazard_32_and_37_a_console_writes_only_its_own_sequences() {
     }
     terminal.press("g");
     terminal.press("A");
-    terminal.shows("ADVANCE TO");
-    std::thread::sleep(DWELL);
-    terminal.press("y");
+    terminal.confirm("ADVANCE TO");
     terminal.shows("configured 50");
     site.refuses.store(true, Ordering::SeqCst);
     terminal.press("R");
-    terminal.shows("ROLL BACK NOW");
-    std::thread::sleep(DWELL);
-    terminal.press("y");
+    terminal.confirm("ROLL BACK NOW");
     terminal.shows("503");
     site.refuses.store(false, Ordering::SeqCst);
     terminal.shows("ROLLED BACK");

@@ -10,13 +10,11 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use support::{BINARY, Process, SOON, need, processes_with, signal, wait_until};
+use support::{BINARY, Process, SOON, need, processes_with, signal, wait_for, wait_showing, wait_until};
 use tempfile::TempDir;
 
 /// How long a screen may take: two bakes and a rollback's lateness window, on a slow machine.
 const SCREEN_WAIT: Duration = Duration::from_mins(1);
-/// The console takes `y` only after a panel has stood this long (`DWELL`), so that stray text does nothing.
-const DWELL: Duration = Duration::from_millis(500);
 
 /// What the terminal got.
 struct Seen {
@@ -105,22 +103,15 @@ impl Demo {
 
     #[track_caller]
     fn shows(&self, words: &str) {
-        let began = std::time::Instant::now();
-        while !self.screen().contains(words) {
-            assert!(began.elapsed() < SCREEN_WAIT, "{words:?} is not on the screen:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_showing(words, SCREEN_WAIT, || self.screen(), || self.screen().contains(words).then_some(()));
     }
 
     /// Waits until it draws these words again.
     #[track_caller]
     fn sends_after(&self, before: usize, words: &str) {
-        let began = std::time::Instant::now();
-        while !String::from_utf8_lossy(&self.raw()[before..]).contains(words) {
-            let drawn = String::from_utf8_lossy(&self.raw()[before..]).into_owned();
-            assert!(began.elapsed() < SOON, "{words:?} is not drawn again:\n{}\nsent since: {drawn:?}", self.screen());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let sent = || String::from_utf8_lossy(&self.raw()[before..]).into_owned();
+        let shown = || format!("{}\nsent since: {:?}", self.screen(), sent());
+        wait_showing(&format!("drawn again: {words}"), SOON, shown, || sent().contains(words).then_some(()));
     }
 
     fn press(&self, key: &str) {
@@ -132,31 +123,35 @@ impl Demo {
     fn confirm(&self, key: &str, panel: &str) {
         self.press(key);
         self.shows(panel);
-        // Not synchronisation: the console itself asks for this pause.
-        std::thread::sleep(DWELL);
-        self.press("y");
+        // Until then `y` does nothing.
+        wait_showing(
+            "the panel takes y",
+            SOON,
+            || self.screen(),
+            || {
+                self.press("y");
+                (!self.screen().contains(panel)).then_some(())
+            },
+        );
     }
 
     /// Presses `q` until it has left: an open panel takes the first one.
     fn quit(&mut self) {
-        let began = std::time::Instant::now();
-        while self.child.try_wait().expect("a child").is_none() && began.elapsed() < SOON {
-            self.press("q");
-            std::thread::sleep(DWELL);
-        }
+        wait_for("the demo is left", SOON, || {
+            let left = self.child.try_wait().expect("a child");
+            if left.is_none() {
+                self.press("q");
+            }
+            left
+        });
     }
 
     /// Waits for the demo's end and that nothing of it is left.
     #[track_caller]
     fn leaves_nothing(&mut self) -> u32 {
-        let began = std::time::Instant::now();
-        let code = loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                break status.exit_code();
-            }
-            assert!(began.elapsed() < SOON, "the demo does not end; the screen:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let seen = self.seen.clone();
+        let shown = || seen.lock().unwrap_or_else(PoisonError::into_inner).parser.screen().contents();
+        let code = wait_showing("the demo ends", SOON, shown, || self.child.try_wait().expect("a child")).exit_code();
         wait_until("no process is left", || processes_with(&self.mark).is_empty());
         let left: Vec<_> =
             std::fs::read_dir(self.folder.path()).expect("the folder").flatten().map(|e| e.path()).collect();

@@ -10,8 +10,6 @@ use support::{BINARY, Site, Terminal, is_running, plain, vt, wait_until};
 const STALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(60));
 /// Whole frames that are more than a pseudo-terminal holds back, at some 3 KB each.
 const FRAMES_THAT_FILL: usize = 60;
-/// The console takes `y` only after a panel has stood this long.
-const DWELL: Duration = Duration::from_millis(450);
 /// What a stalled terminal holds back (a pseudo-terminal's buffers, in bytes, with room to spare) and one whole frame.
 const CATCH_UP_BYTES_MAX: usize = 64 * 1024;
 
@@ -153,10 +151,7 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
     let keeper = site.home.keeper_pid();
     support::signal(keeper, rustix::process::Signal::STOP);
     terminal.press("R");
-    terminal.shows("ARMED");
-    // Not synchronisation: the console itself asks for this pause.
-    std::thread::sleep(DWELL);
-    terminal.press("y");
+    terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
     assert!((site.balancer.green()).abs() < f64::EPSILON);
     terminal.shows("wanted 0% (direct)");

@@ -64,13 +64,24 @@ pub fn need(server: &str) -> bool {
 
 /// Polls until the condition gives a value.
 #[track_caller]
-pub fn wait_for<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, within: Duration, look: impl FnMut() -> Option<T>) -> T {
+    wait_showing(what, within, String::new, look)
+}
+
+/// The same; a failure shows how things look then.
+#[track_caller]
+pub fn wait_showing<T>(
+    what: &str,
+    within: Duration,
+    shown: impl Fn() -> String,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < within, "not within {within:?}: {what}");
+        assert!(began.elapsed() < within, "not within {within:?}: {what}\n{}", shown());
         std::thread::sleep(LOOK_EVERY);
     }
 }

@@ -1,6 +1,6 @@
 //! The binary on a pseudo-terminal: a real console with real keys.
 
-use super::SOON;
+use super::{SOON, wait_showing};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -79,7 +79,7 @@ impl Terminal {
     }
 
     pub fn screen(&self) -> String {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
+        contents(&self.screen)
     }
 
     /// Whether a cell is drawn in reverse.
@@ -103,14 +103,9 @@ impl Terminal {
     /// Waits for the program's end; its exit code.
     #[track_caller]
     pub fn ends(&mut self) -> u32 {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status.exit_code();
-            }
-            assert!(began.elapsed() < SOON, "it does not end:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let Self { child, screen, .. } = self;
+        let shown = || contents(screen);
+        wait_showing("it ends", SOON, shown, || child.try_wait().expect("a child")).exit_code()
     }
 
     /// Waits until these words are on the screen.
@@ -121,11 +116,7 @@ impl Terminal {
 
     #[track_caller]
     pub fn shows_within(&self, words: &str, within: Duration) {
-        let began = Instant::now();
-        while !self.screen().contains(words) {
-            assert!(began.elapsed() < within, "{words:?} is not on the screen:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_showing(words, within, || self.screen(), || self.screen().contains(words).then_some(()));
     }
 
     /// Presses a key; when it was pressed.
@@ -135,10 +126,31 @@ impl Terminal {
         at
     }
 
+    /// Presses `y` until the panel that asks is gone: the console takes it once the panel has stood long enough to be
+    /// read, and until then it does nothing.
+    #[track_caller]
+    pub fn confirm(&mut self, panel: &str) {
+        self.shows(panel);
+        let Self { keys, screen, .. } = self;
+        wait_showing(
+            "the panel takes y",
+            SOON,
+            || contents(screen),
+            || {
+                keys.write_all(b"y").and_then(|()| keys.flush()).expect("the terminal takes keys");
+                (!contents(screen).contains(panel)).then_some(())
+            },
+        );
+    }
+
     /// Whether nobody reads what the program writes: an ssh whose network hangs.
     pub fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::SeqCst);
     }
+}
+
+fn contents(screen: &Mutex<vt100::Parser>) -> String {
+    screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents()
 }
 
 impl Drop for Terminal {

@@ -1,11 +1,10 @@
 //! A tmux server of a test's own, as a war room uses it: its defaults, no configuration file.
 
-use super::{SOON, find, wait_until};
+use super::{SOON, find, wait_showing, wait_until};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// One session with one window; it ends with everything in it when it is dropped.
@@ -98,15 +97,7 @@ impl Tmux {
     /// Waits until these words are on the screen.
     #[track_caller]
     pub fn shows(&self, words: &str) {
-        let began = Instant::now();
-        loop {
-            let screen = self.screen();
-            if screen.contains(words) {
-                return;
-            }
-            assert!(began.elapsed() < SOON, "{words:?} is not on the screen:\n{screen}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_showing(words, SOON, || self.screen(), || self.screen().contains(words).then_some(()));
     }
 
     /// The server's process.
