@@ -120,7 +120,7 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
                 // Nothing was written yet: how long that takes nobody knows.
                 ("preflight" | "ready", 60) => "R: 5s until proven",
                 ("preflight" | "ready", _) => "R now: ~5s until proven",
-                (_, ..110) => "R: 0.4s sent, 6s proven",
+                (_, ..110) => "R: in 0.4s, proven in 6s",
                 _ => "R now: ~0.4s to send, ~6s until proven",
             };
             assert!(text.contains(time), "{time} in {state} at {width}x{height}\n{text}");
@@ -215,4 +215,20 @@ fn a_split_that_was_adopted_is_no_step_and_its_drift_leaves_no_alarm() {
         assert!(band.contains("at 35% adopted") && !band.contains("✗"), "{width}x{height}\n{text}");
         assert!(text.contains("► 35% adopted") && !text.contains("► 25%"), "{width}x{height}\n{text}");
     }
+}
+
+/// What was wrong with going forward is no news on the way back, not for a second.
+#[test]
+fn an_alarm_of_going_forward_is_gone_with_the_first_picture_of_the_way_back() {
+    let mut scene = shots::auto_held_scene();
+    scene.failing = Some(1);
+    scene.run(4.0);
+    let held = Shot::of("held", &scene).seconds(4);
+    assert!(row(&held.buffer(200, 60, UNICODE), 1).contains('✗'), "there is one before");
+    scene.roll_back();
+    scene.run(0.4);
+    let mut shot = Shot { status: Some(scene.status()), ..held };
+    shot = shot.heard();
+    let band = row(&shot.buffer(200, 60, UNICODE), 1);
+    assert!(band.contains("ROLLING BACK") && !band.contains('✗') && !band.contains("more"), "{band}");
 }

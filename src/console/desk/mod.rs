@@ -223,6 +223,8 @@ pub struct Desk {
     /// The note that was sent and not answered, with its lines: taken, its draft goes.
     note_sent: Option<(CommandId, Vec<String>)>,
     rang_at: Option<Mono>,
+    /// Whether alarms were last asked for on the way back.
+    worries_back: bool,
     rollback_seen: bool,
     final_seen: bool,
 }
@@ -276,6 +278,7 @@ impl Desk {
             next_command: command_base,
             note_sent: None,
             rang_at: None,
+            worries_back: false,
             rollback_seen: false,
             final_seen: false,
         }

@@ -113,7 +113,10 @@ fn of_a_check(place: usize, check: &CheckView) -> Option<Condition> {
 impl Desk {
     /// Takes a sample once a second and rings for what nobody has acknowledged.
     pub(super) fn worry(&mut self, now: Mono, status: Option<&Status>, acts: &mut Vec<Act>) {
-        if self.alarms.is_due(now)
+        // What was wrong with going forward is over the moment the way back begins, and not a second later.
+        let is_back = status.is_some_and(|status| status.snapshot.phase.is_back());
+        let turned_back = is_back && !std::mem::replace(&mut self.worries_back, is_back);
+        if (turned_back || self.alarms.is_due(now))
             && let Some(status) = status
         {
             if self.is_cut_off(now) {

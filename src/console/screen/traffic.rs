@@ -339,7 +339,7 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
             [
                 format!("R now: ~{there} to send{followed}, ~{proven:.0}s until proven{last}"),
                 format!("R now: ~{there} to send, ~{proven:.0}s until proven"),
-                format!("R: {there} sent, {proven:.0}s proven"),
+                format!("R: in {there}, proven in {proven:.0}s"),
             ]
         }
         None => [
