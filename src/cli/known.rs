@@ -1,5 +1,6 @@
 //! What the disk says of a run, whether its keeper lives or not.
 
+use super::out;
 use super::places::Found;
 use crate::domain::RunId;
 use crate::engine::{Entry, Fact};
@@ -12,6 +13,10 @@ use std::time::Duration;
 /// How long a look at the disk may hold up a rollback: ten times the worst seen sync and more, and still nothing
 /// that a person waits for.
 pub(super) const DISK_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long one run among all may take to say what it is: a journal is read in a millisecond, and one whose disk hangs
+/// must not hide the others.
+const LOOK_LIMIT: Duration = Duration::from_millis(250);
 
 /// How far a run came, as its journal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,8 @@ pub(super) struct Known {
     pub info: Option<RunInfo>,
     pub standing: Standing,
     pub last: Option<Entry>,
+    /// Its disk did not answer: it may be anything.
+    pub is_silent: bool,
 }
 
 impl Known {
@@ -84,7 +91,19 @@ impl Known {
         // Where nothing is there nothing ever was, or all of it was lost.
         let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);
         let standing = if is_certain && !is_lost { standing } else { Standing::Unreadable };
-        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back() }
+        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back(), is_silent: false }
+    }
+
+    /// The same of one run among all of them, which holds up no other.
+    pub fn glance(places: &Places, found: &Found) -> Self {
+        let (looked_in, looked_for) = (places.clone(), found.clone());
+        within(LOOK_LIMIT, move || Self::look(&looked_in, &looked_for)).unwrap_or_else(|| Self {
+            found: found.clone(),
+            info: None,
+            standing: Standing::Unreadable,
+            last: None,
+            is_silent: true,
+        })
     }
 
     /// Whether it holds no write path. A run that cannot say is taken for one that drives.
@@ -97,30 +116,34 @@ impl Known {
         self.info.as_ref().is_some_and(|info| names.contains(&info.plan_path))
     }
 
-    /// Whether it changes this balancer. Where the journal cannot say, the frozen plan does.
+    /// Whether it changes this balancer. Where the journal cannot say, the frozen plan does; where neither answers, it
+    /// may.
     pub fn is_on(&self, places: &Places, identity: &str) -> bool {
         match &self.info {
             Some(info) => info.identity == identity,
-            None => {
-                self.standing == Standing::Unreadable
-                    && plan::load_frozen(&places.plan(&self.found.run))
-                        .is_ok_and(|plan| plan.traffic.identity() == identity)
+            None if self.standing == Standing::Unreadable => {
+                let path = places.plan(&self.found.run);
+                let plan = within(LOOK_LIMIT, move || plan::load_frozen(&path).ok());
+                plan.map_or(self.is_silent, |plan| plan.is_some_and(|plan| plan.traffic.identity() == identity))
             }
+            None => false,
         }
     }
 }
 
-/// The run that goes on being meant: the newest that is not over, else the newest that ever began.
+/// The run that goes on being meant: the newest that is not over, else one that cannot say, else the newest that ever
+/// began.
 pub(super) fn newest(runs: impl Iterator<Item = Known>) -> Option<Known> {
-    let (mut unfinished, mut any) = (None, None);
+    let (mut unfinished, mut silent, mut any) = (None, None, None);
     for run in runs.filter(|run| run.standing != Standing::Empty) {
-        let moved = matches!(run.standing, Standing::Unfinished | Standing::Unreadable);
-        if moved && unfinished.is_none() {
-            unfinished = Some(run.clone());
-        }
-        any.get_or_insert(run);
+        let kept = match run.standing {
+            Standing::Unfinished | Standing::Unreadable if !run.is_silent => &mut unfinished,
+            Standing::Unfinished | Standing::Unreadable => &mut silent,
+            Standing::Empty | Standing::Unmoved | Standing::Over | Standing::Ended => &mut any,
+        };
+        kept.get_or_insert(run);
     }
-    unfinished.or(any)
+    unfinished.or(silent).or(any)
 }
 
 /// What a file may be called in a run's record: as it was typed, and without links. The file need not be there any more.
@@ -137,7 +160,12 @@ pub(super) fn names_of(path: &Path) -> Vec<PathBuf> {
 /// Looks at the disk for so long and no longer: a disk that hangs must not hold up a rollback.
 pub(super) fn within<T: Send + 'static>(limit: Duration, look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, seen) = sync_channel(1);
-    std::thread::Builder::new().name("look".into()).spawn(move || sender.send(look())).ok()?;
+    let speaker = out::speaker();
+    let look = move || {
+        out::speak_as(speaker);
+        sender.send(look())
+    };
+    std::thread::Builder::new().name("look".into()).spawn(look).ok()?;
     seen.recv_timeout(limit).ok()
 }
 

@@ -103,7 +103,7 @@ pub(super) fn look_for(places: &Places, wanted: Option<&str>, dead: Dead) -> Res
 fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     let (listening, silent): (Vec<Found>, Vec<Found>) =
         all(places)?.into_iter().partition(|found| is_listening(&found.socket));
-    let known = |found: Vec<Found>| found.into_iter().map(move |found| Known::look(places, &found));
+    let known = |found: Vec<Found>| found.into_iter().map(move |found| Known::glance(places, &found));
     let (watching, driving): (Vec<Known>, Vec<Known>) = known(listening).partition(Known::only_watches);
     let (lingering, driving): (Vec<Known>, Vec<Known>) = driving.into_iter().partition(|run| run.standing.is_over());
     let dead: Vec<Known> = match dead {
@@ -175,7 +175,7 @@ fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
 /// The newest run on the plan's balancer; one that is not finished goes before a newer one that is.
 pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, Failure> {
     let identity = plan.traffic.identity();
-    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
+    let runs = all(places)?.into_iter().map(|found| Known::glance(places, &found));
     let its = runs.filter(|run| !run.only_watches() && run.is_on(places, &identity));
     Ok(known::newest(its).map(|run| run.found))
 }
@@ -183,7 +183,7 @@ pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, F
 /// The newest run that was begun from a file, whatever the file holds now.
 fn newest_from(places: &Places, path: &Path) -> Result<Option<Known>, Failure> {
     let names = known::names_of(path);
-    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
+    let runs = all(places)?.into_iter().map(|found| Known::glance(places, &found));
     Ok(known::newest(runs.filter(|run| !run.only_watches() && run.is_of_file(&names))))
 }
 

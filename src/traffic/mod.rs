@@ -4,6 +4,7 @@
 mod alb;
 mod haproxy;
 mod http;
+mod range;
 
 pub use haproxy::servers_state;
 pub use http::percentages;
@@ -27,6 +28,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// * `write` sets every slot of the setting, on every node, raising before lowering so that no node is
 ///   ever left with nobody to serve. A setting that leaves the candidate nothing is a way back: it goes on after
 ///   what failed, wherever that does no harm. It says what is certain and nothing more: the truth is in the next read.
+/// * What [`connect`] gives refuses a setting out of range (a slot too few or too many, a weight over the balancer's
+///   largest, nobody to serve) before anything is sent.
 pub trait Traffic: Send + Sync {
     /// Reads every node.
     fn read(&self) -> Pending<'_, BalancerState>;
@@ -41,11 +44,12 @@ pub trait Traffic: Send + Sync {
 
 /// The plan's driver. Contacts nothing yet.
 pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
-    Ok(match &plan.traffic.driver {
+    let driver: Arc<dyn Traffic> = match &plan.traffic.driver {
         Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
         Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
         Driver::Alb(alb) => Arc::new(alb::AlbTraffic::new(alb, plan)),
-    })
+    };
+    Ok(Arc::new(range::Ranged::new(plan.traffic.layout(), driver)))
 }
 
 /// What several writes come to together: each node's, or each command's.

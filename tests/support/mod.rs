@@ -19,7 +19,7 @@ pub mod vt;
 pub use balancer::{Balancer, Tags};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
-pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
+pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, has_keys_but, need_moto, weights};
 pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 pub use stage::{Stage, but_weights, oidc, ordered};

@@ -66,12 +66,20 @@ pub fn need_moto() -> bool {
 /// in a process that has them, and each test here stands for its own there. True in that process.
 #[track_caller]
 pub fn has_keys() -> bool {
+    has_keys_but(&[])
+}
+
+/// The same without the tests whose names hold one of these: they need no keys.
+#[track_caller]
+pub fn has_keys_but(skipped: &[&str]) -> bool {
     static THERE: OnceLock<String> = OnceLock::new();
     if std::env::var("AWS_SECRET_ACCESS_KEY").is_ok_and(|secret| secret == KEYS[1].1) {
         return true;
     }
     let words = THERE.get_or_init(|| {
         let args = std::env::args().skip(1).filter(|arg| arg != "--nocapture");
+        let skipped = skipped.iter().flat_map(|name| ["--skip".to_owned(), (*name).to_owned()]);
+        let args = args.chain(skipped);
         let mut again = Command::new(std::env::current_exe().expect("this test"));
         let ran = again.args(args).envs(KEYS).output().expect("it runs again");
         String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)

@@ -1,0 +1,183 @@
+//! `warroom rollback A B …`: several cutovers back side by side, each for itself.
+
+#![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
+
+mod support;
+
+use rustix::fs::{FileType, Mode};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::path::PathBuf;
+use support::{App, Balancer, Home, PlanText, Ran, Running, World, is_open, signal, wait_for, wait_until};
+
+/// Several cutovers of one person: one state folder, the same two apps, a balancer each.
+struct Floor {
+    home: Home,
+    apps: [App; 2],
+}
+
+/// One of them: its plan file and its console.
+struct Cutover {
+    file: &'static str,
+    path: PathBuf,
+    _console: Running,
+}
+
+impl Floor {
+    fn new() -> Self {
+        Self { home: Home::new(), apps: [App::start(), App::start()] }
+    }
+
+    /// A plan of this name on a balancer at this address.
+    fn plan(&self, name: &'static str, file: &str, balancer: &str) -> PathBuf {
+        let mut plan = PlanText::http(&self.apps[0], &self.apps[1], balancer, "1s");
+        plan.name = name;
+        self.home.write(file, &plan.text())
+    }
+
+    /// A run of it, one step forward.
+    #[track_caller]
+    fn at_ten(&self, name: &'static str, file: &'static str, balancer: &str) -> Cutover {
+        let path = self.plan(name, file, balancer);
+        let console = self.home.start(["run", file, "--as", "alice"]);
+        let cutover = Cutover { file, path, _console: console };
+        wait_until("every gate is open", || {
+            self.try_status(&cutover).is_some_and(|status| status["gates"].as_array().expect("gates").iter().all(is_open))
+        });
+        self.home.run(["advance", file, "--as", "alice"]).exits(0);
+        cutover
+    }
+
+    fn try_status(&self, of: &Cutover) -> Option<Value> {
+        let ran = self.home.run(["status", of.file, "--json"]);
+        (ran.code == 0).then(|| serde_json::from_str(&ran.out).expect("JSON"))
+    }
+
+    #[track_caller]
+    fn status(&self, of: &Cutover) -> Value {
+        wait_for("its keeper answers", support::SOON, || self.try_status(of))
+    }
+
+    #[track_caller]
+    fn run_id(&self, of: &Cutover) -> String {
+        self.status(of)["run"].as_str().expect("a run").to_owned()
+    }
+
+    #[track_caller]
+    fn stop_keeper(&self, of: &Cutover) -> u32 {
+        let pid = u32::try_from(self.status(of)["keeper"]["pid"].as_u64().expect("a pid")).expect("a pid");
+        signal(pid, Signal::STOP);
+        pid
+    }
+}
+
+/// The outcome lines, which are the last ones.
+fn outcomes(ran: &Ran, count: usize) -> Vec<String> {
+    let lines: Vec<&str> = ran.out.lines().collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+#[test]
+fn each_is_rolled_back_for_itself_whatever_the_others_do() {
+    let floor = Floor::new();
+    let [healthy, stopped] = [Balancer::start(), Balancer::start()];
+    let world = World::start(&floor.home, "healthy", "1", "0");
+    let _checkout = floor.at_ten("checkout", "checkout.toml", &healthy.address());
+    let payments = floor.at_ten("payments", "payments.toml", &stopped.address());
+    let search = floor.at_ten("search", "search.toml", &world.proxy);
+    floor.stop_keeper(&payments);
+    signal(world.pid(), Signal::STOP);
+    let words = ["rollback", "search.toml", "nope.toml", "payments.toml", "checkout.toml"];
+    let mut rolling = floor.home.start(words.into_iter().chain(["--yes", "--reason", "drill", "--as", "bob"]));
+    rolling.says("checkout.toml: ROLLED BACK");
+    rolling.says("payments.toml: rollback confirmed");
+    assert_eq!((healthy.green(), stopped.green()), (0.0, 0.0));
+    assert_eq!(floor.status(&search)["phase"], "rolling_back", "it was sent, and nobody answers");
+    rolling.signal(Signal::INT);
+    let ran = rolling.finish().exits(5);
+    let ended = outcomes(&ran, 4);
+    for (line, begins) in ended.iter().zip(["NOT CONFIRMED search.toml: ", "NOT FOUND nope.toml: ", "DONE payments.toml: ", "DONE checkout.toml: "]) {
+        assert!(line.starts_with(begins), "{begins:?}: {}", ran.all());
+    }
+    assert!(ended[1].contains("no such file"), "{ended:?}");
+    ran.says("payments.toml: ").says("rolling back directly").says("nope.toml: nope.toml: no such file");
+    // The keeper goes on without the command.
+    signal(world.pid(), Signal::CONT);
+    wait_until("the balancer that hung is rolled back", || world.candidate_percent() == Some(0.0));
+    assert_eq!(floor.status(&search)["rollback"]["reason"], "drill");
+}
+
+#[test]
+fn with_the_others_confirmed_a_name_that_is_wrong_is_the_exit_code() {
+    let floor = Floor::new();
+    let [one, other] = [Balancer::start(), Balancer::start()];
+    floor.at_ten("checkout", "checkout.toml", &one.address());
+    floor.at_ten("payments", "payments.toml", &other.address());
+    let broken = floor.home.write("broken.toml", "nam = 1\n");
+    let broken = broken.to_str().expect("text");
+    let ran = floor.home.run(["rollback", "checkout.toml", broken, "nosuchrun", "payments.toml", "--yes", "--direct"]);
+    let ran = ran.exits(2).says("checkout.toml: rollback confirmed").says("payments.toml: rollback confirmed");
+    ran.says("NOT FOUND nosuchrun: no run begins with").says(&format!("NOT FOUND {broken}: "));
+    assert_eq!((one.green(), other.green()), (0.0, 0.0));
+    // Once more there is nothing to do, and that is done.
+    let ran = floor.home.run(["rollback", "checkout.toml", "payments.toml", "--yes"]).exits(0);
+    assert!(outcomes(&ran, 2).iter().all(|line| line.starts_with("DONE ")), "{}", ran.all());
+}
+
+#[test]
+fn a_run_that_is_named_twice_is_one() {
+    let floor = Floor::new();
+    let balancer = Balancer::start();
+    let cutover = floor.at_ten("checkout", "checkout.toml", &balancer.address());
+    let run = floor.run_id(&cutover);
+    let path = cutover.path.to_str().expect("text").to_owned();
+    let ran = floor.home.run(["rollback", "checkout.toml", &run, &path, "checkout.toml", "--yes", "--direct"]).exits(0);
+    let ended = outcomes(&ran, 3);
+    assert_eq!(ended.iter().filter(|line| line.contains(": the same as ")).count(), 2, "{}", ran.all());
+    assert_eq!(ran.out.matches("rollback confirmed").count(), 2, "said once, and once in the outcome: {}", ran.all());
+    assert_eq!(balancer.green(), 0.0);
+    // The same word twice is no company at all.
+    let ran = floor.home.run(["rollback", "checkout.toml", "checkout.toml", "--yes"]).exits(0);
+    assert!(!ran.all().contains("DONE"), "{}", ran.all());
+}
+
+#[test]
+fn a_run_that_cannot_be_read_hides_no_other() {
+    let floor = Floor::new();
+    let [one, other] = [Balancer::start(), Balancer::start()];
+    let checkout = floor.at_ten("checkout", "checkout.toml", &one.address());
+    let payments = floor.at_ten("payments", "payments.toml", &other.address());
+    let run = floor.run_id(&payments);
+    for cutover in [&checkout, &payments] {
+        floor.stop_keeper(cutover);
+    }
+    // Opening a pipe that nobody writes to hangs as a dead network disk does.
+    let folder = floor.home.state().join("runs").join(&run);
+    for name in ["journal.db", "plan.toml"] {
+        std::fs::remove_file(folder.join(name)).expect("removed");
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, folder.join(name), FileType::Fifo, mode, 0).expect("a pipe");
+    }
+    let ran = floor.home.run(["rollback", &run, "checkout.toml", "--yes"]).exits(3);
+    assert_eq!(one.green(), 0.0, "{}", ran.all());
+    ran.says("DONE checkout.toml: rollback confirmed").says(&format!("UNREACHABLE {run}: ")).says("does not answer");
+    // Its plan file stands in for what cannot be read.
+    floor.home.run(["rollback", "payments.toml", "checkout.toml", "--yes", "--direct", "--to", "v1"]).exits(0);
+    assert_eq!(other.green(), 0.0);
+}
+
+#[test]
+fn several_without_a_terminal_need_yes_and_plans_without_runs_a_label() {
+    let floor = Floor::new();
+    let [one, other] = [Balancer::start(), Balancer::start()];
+    floor.plan("checkout", "checkout.toml", &one.address());
+    floor.plan("payments", "payments.toml", &other.address());
+    one.set(40.0);
+    other.set(40.0);
+    let both = ["rollback", "checkout.toml", "payments.toml"];
+    floor.home.run(both).exits(2).says("needs --yes");
+    floor.home.run(both.into_iter().chain(["--yes"])).exits(2).says("--to v1");
+    assert_eq!((one.posts().len(), other.posts().len()), (0, 0));
+    floor.home.run(both.into_iter().chain(["--yes", "--to", "v0", "--to", "v1"])).exits(0);
+    assert_eq!((one.green(), other.green()), (0.0, 0.0));
+}
