@@ -39,14 +39,14 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => match taken(company, found.run.to_string(), &args) {
+        Ok(found) => match taken(company, found.run.as_str(), &args) {
             Some(exit) => Ok(exit),
             None => of_found(&home_of(places, &found), &found, &args, name, company).await,
         },
         Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
             Some(path) => {
                 let plan = first_sound(&[path])?;
-                match taken(company, plan.traffic.identity(), &args) {
+                match taken(company, &plan.traffic.identity(), &args) {
                     Some(exit) => Ok(exit),
                     None => without_run(plan, "no run of this plan is known here", &args, name, company).await,
                 }
@@ -58,10 +58,10 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
 }
 
 /// The same under another name is one: whoever came first goes on with it, and its outcome is the outcome.
-fn taken(company: &Company, what: String, args: &RollbackArgs) -> Option<Exit> {
-    let holder = company.take(what, args.runs.first()?)?;
+fn taken(company: &Company, what: &str, args: &RollbackArgs) -> Option<Exit> {
+    let (holder, exit) = company.take(what, args.runs.first()?)?;
     say(format!("the same as {}", Clean::new(holder)));
-    Some(Exit::Done)
+    Some(exit)
 }
 
 fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {

@@ -10,7 +10,7 @@ use crate::domain::Clean;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -31,7 +31,15 @@ const WORST_FIRST: [(Exit, &str); 4] = [
 #[derive(Debug, Default)]
 pub(super) struct Company {
     is_several: bool,
-    taken: Mutex<BTreeMap<String, String>>,
+    taken: Mutex<BTreeMap<String, Holder>>,
+    ended: Condvar,
+}
+
+/// The name under which a run is rolled back, and how that ended.
+#[derive(Debug)]
+struct Holder {
+    name: String,
+    exit: Option<Exit>,
 }
 
 impl Company {
@@ -40,11 +48,34 @@ impl Company {
         self.is_several
     }
 
-    /// Takes a run or a balancer for what was named; the name that has it already, where there is one.
-    pub fn take(&self, what: String, named: &str) -> Option<String> {
+    /// Takes a run or a balancer for what was named. Under another name that has it already it is the same one, whose
+    /// end is waited for and given; where that one never got as far as sending, this name goes on with what it knows.
+    pub fn take(&self, what: &str, named: &str) -> Option<(String, Exit)> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let holder = taken.entry(what).or_insert_with(|| named.to_owned());
-        (holder != named).then(|| holder.clone())
+        loop {
+            match taken.get(what) {
+                Some(holder) if holder.name != named => match holder.exit {
+                    None => taken = self.ended.wait(taken).unwrap_or_else(PoisonError::into_inner),
+                    Some(Exit::Usage | Exit::Unreachable) => drop(taken.remove(what)),
+                    Some(exit @ (Exit::Done | Exit::Refused | Exit::RolledBack | Exit::Unconfirmed)) => {
+                        return Some((holder.name.clone(), exit));
+                    }
+                },
+                Some(_) => return None,
+                None => {
+                    taken.insert(what.to_owned(), Holder { name: named.to_owned(), exit: None });
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn note_end(&self, named: &str, exit: Exit) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        for holder in taken.values_mut().filter(|holder| holder.name == named) {
+            holder.exit = Some(exit);
+        }
+        self.ended.notify_all();
     }
 }
 
@@ -94,7 +125,7 @@ pub(super) fn run(args: &RollbackArgs, name: Option<&Clean>) -> CommandResult {
     if !args.yes && !ask(&question)? {
         return Ok(Exit::Refused);
     }
-    let company = Arc::new(Company { is_several: true, taken: Mutex::default() });
+    let company = Arc::new(Company { is_several: true, ..Company::default() });
     let (told, outcomes) = mpsc::channel(names.len());
     let mut left = Vec::new();
     for run in &names {
@@ -159,5 +190,6 @@ fn one(args: RollbackArgs, name: Option<Clean>, company: &Company) -> Outcome {
         }
     };
     out::speak_as(None);
+    company.note_end(&outcome.run, outcome.exit);
     outcome
 }

@@ -30,6 +30,10 @@ impl Manner for Calls {
         http_message(reader)
     }
 
+    fn answer(&self, reader: &mut BufReader<&TcpStream>) -> Option<String> {
+        http_message(reader)
+    }
+
     fn part(&self, _place: usize, message: &str) -> Option<usize> {
         let action = message.split(['&', '\n']).find_map(|part| part.strip_prefix("Action="))?;
         match action {

@@ -15,6 +15,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 pub trait Manner: Send + Sync + 'static {
     /// One whole message; `None` when the other side has gone.
     fn message(&self, reader: &mut BufReader<&TcpStream>) -> Option<String>;
+    /// One whole answer.
+    fn answer(&self, reader: &mut BufReader<&TcpStream>) -> Option<String>;
     /// Which part of the balancer a message writes to; `None` for one that changes nothing.
     fn part(&self, place: usize, message: &str) -> Option<usize>;
     /// What is answered to a part's share of a write that is applied by half; `None` closes without an answer.
@@ -147,7 +149,7 @@ fn serve<M: Manner>(room: &Room<M>, place: usize, stream: &TcpStream, to: &str) 
             book.held += usize::from(part.is_some() && book.fault == Some(Fault::Late));
             book.fault
         };
-        let pass = || pass(to, &message);
+        let pass = || pass(&room.manner, to, &message);
         let answer = match (fault, part) {
             (Some(Fault::Hang), _) => {
                 // Until the other side gives up.
@@ -187,16 +189,14 @@ fn hold<M>(room: &Room<M>) {
 }
 
 /// Passes a message on over a connection of its own, and gives the whole answer.
-fn pass(to: &str, message: &str) -> Option<String> {
+fn pass<M: Manner>(manner: &M, to: &str, message: &str) -> Option<String> {
     let mut stream = TcpStream::connect(to).ok()?;
     stream.set_read_timeout(Some(ANSWER_WAIT)).ok()?;
     stream.write_all(message.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    Some(String::from_utf8_lossy(&answer).into_owned())
+    manner.answer(&mut BufReader::new(&stream))
 }
 
-/// An HTTP request of a known length, as it is passed on: for one answer, and then closed.
+/// An HTTP request or answer of a known length, the way it is passed on: for one answer, and then closed.
 pub fn http_message(reader: &mut BufReader<&TcpStream>) -> Option<String> {
     let mut head = String::new();
     loop {

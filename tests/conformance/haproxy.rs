@@ -4,7 +4,7 @@ use crate::bench::{Bench, Door, lines};
 use crate::door::{Manner, Wire};
 use crate::support::{App, Haproxy as Node, need};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use warroom::domain::{Setting, Slot};
 
@@ -21,6 +21,12 @@ impl Manner for Runtime {
     fn message(&self, reader: &mut BufReader<&TcpStream>) -> Option<String> {
         let mut line = String::new();
         (reader.read_line(&mut line).ok()? > 0).then_some(line)
+    }
+
+    fn answer(&self, reader: &mut BufReader<&TcpStream>) -> Option<String> {
+        let mut answer = String::new();
+        reader.read_to_string(&mut answer).ok()?;
+        Some(answer)
     }
 
     fn part(&self, place: usize, message: &str) -> Option<usize> {

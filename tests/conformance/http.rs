@@ -50,6 +50,10 @@ impl Manner for Page {
         http_message(reader)
     }
 
+    fn answer(&self, reader: &mut BufReader<&TcpStream>) -> Option<String> {
+        http_message(reader)
+    }
+
     fn part(&self, _place: usize, message: &str) -> Option<usize> {
         message.starts_with("POST ").then_some(0)
     }
