@@ -195,38 +195,6 @@ fn without_permission_to_write_nothing_goes_forward() {
 }
 
 #[test]
-fn half_applied_and_another_hand_are_seen_and_rolled_back_whole() {
-    if !need_moto() {
-        return;
-    }
-    let cutover = Cutover::new(Moto::shared());
-    let _console = cutover.run();
-    let home = &cutover.home;
-    home.ready();
-    cutover.stage.moto.proxy.fail("ModifyListener", Fault::Status(503));
-    home.run(["advance", "--as", "alice"]).exits(1);
-    let status = home.status_when("the half is seen", |status| !status["drift"].is_null());
-    let words = status["drift"]["words"].as_str().unwrap_or_default();
-    assert!(words.contains("half-applied"), "{words}");
-    let nodes = status["split"]["nodes"].as_array().expect("nodes");
-    let percent = |index: usize| number(&nodes[index]["percent"]);
-    assert_eq!((percent(0), percent(1)), (50.0, 0.0), "{nodes:?}");
-    assert!(home.history().contains("half applied, 1 of 2 forwards: http: AWS has trouble of its own (HTTP 503)"));
-    cutover.stage.moto.proxy.mend();
-
-    let stage = &cutover.stage;
-    let other = forward(&[(&stage.green, Some(7)), (&stage.blue, Some(3))], None);
-    stage.moto.set_rule(&cutover.rule, vec![other]);
-    let status = home.status_when("the other hand is seen", |status| {
-        status["drift"]["words"].as_str().is_some_and(|words| words.contains("somebody else") && words.contains("=3"))
-    });
-    assert_eq!(number(&status["drift"]["to_percent"]), 30.0);
-    home.run(["advance", "--as", "alice"]).exits(1);
-    home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
-    assert_eq!(cutover.held(), [BEFORE, BEFORE]);
-}
-
-#[test]
 fn a_dead_keeper_is_rolled_back_directly_at_the_endpoint_of_the_environment() {
     if !need_moto() {
         return;

@@ -42,7 +42,8 @@ impl Floor {
         let console = self.home.start(["run", file, "--as", "alice"]);
         let cutover = Cutover { file, path, _console: console };
         wait_until("every gate is open", || {
-            self.try_status(&cutover).is_some_and(|status| status["gates"].as_array().expect("gates").iter().all(is_open))
+            self.try_status(&cutover)
+                .is_some_and(|status| status["gates"].as_array().expect("gates").iter().all(is_open))
         });
         self.home.run(["advance", file, "--as", "alice"]).exits(0);
         cutover
@@ -96,7 +97,12 @@ fn each_is_rolled_back_for_itself_whatever_the_others_do() {
     rolling.signal(Signal::INT);
     let ran = rolling.finish().exits(5);
     let ended = outcomes(&ran, 4);
-    for (line, begins) in ended.iter().zip(["NOT CONFIRMED search.toml: ", "NOT FOUND nope.toml: ", "DONE payments.toml: ", "DONE checkout.toml: "]) {
+    for (line, begins) in ended.iter().zip([
+        "NOT CONFIRMED search.toml: ",
+        "NOT FOUND nope.toml: ",
+        "DONE payments.toml: ",
+        "DONE checkout.toml: ",
+    ]) {
         assert!(line.starts_with(begins), "{begins:?}: {}", ran.all());
     }
     assert!(ended[1].contains("no such file"), "{ended:?}");

@@ -106,8 +106,7 @@ fn after_help() -> String {
 const ABOUT_RUN: &str =
     "RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
 
-const ABOUT_ROLLBACKS: &str =
-    "Of several runs each is rolled back for itself: what is not found, refused or hangs holds up no other. They are \
+const ABOUT_ROLLBACKS: &str = "Of several runs each is rolled back for itself: what is not found, refused or hangs holds up no other. They are \
      asked for once, every line begins with its run, and the outcomes stand at the end. The exit code is the worst: \
      5 sent but not confirmed, else 3 unreachable, else 1 refused, else 2 not found or a wrong plan; 0 only when all \
      are confirmed or had nothing to roll back.";

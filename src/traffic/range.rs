@@ -61,7 +61,8 @@ fn misfit(layout: &Layout, setting: &Setting) -> Option<String> {
     }
     (0..layout.nodes.len()).find_map(|node| {
         // Weights are at most a hundred thousand, and slots fewer than that: no sum overflows.
-        let sum: u64 = setting.0.iter().filter(|(slot, _)| slot.node == node).map(|(_, weight)| u64::from(*weight)).sum();
+        let sum: u64 =
+            setting.0.iter().filter(|(slot, _)| slot.node == node).map(|(_, weight)| u64::from(*weight)).sum();
         let name = &layout.nodes[node];
         match layout.weights {
             _ if sum == 0 => Some(format!("{name}: with all weights at 0 nobody would serve")),

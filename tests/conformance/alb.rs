@@ -2,9 +2,7 @@
 
 use crate::bench::{Bench, Door, lines};
 use crate::door::{Manner, Wire, http_answer, http_message};
-use crate::support::{
-    KEYS, Moto, Stage, but_weights, forward, has_keys_but, need_moto, oidc, ordered, weights,
-};
+use crate::support::{KEYS, Moto, Stage, but_weights, forward, has_keys_but, need_moto, oidc, ordered, weights};
 use aws_sdk_elasticloadbalancingv2::types::Action;
 use std::io::BufReader;
 use std::net::TcpStream;
@@ -113,7 +111,8 @@ impl Bench for Alb {
     }
 
     fn truth(&self) -> Setting {
-        let (rule, listener) = (self.stage.moto.described(&self.rule), self.stage.moto.described_listener(&self.listener));
+        let (rule, listener) =
+            (self.stage.moto.described(&self.rule), self.stage.moto.described_listener(&self.listener));
         let of_node = |(node, actions): (usize, &[Action])| {
             let slots = weights(actions).into_iter();
             let weight = |weight: Option<i32>| u32::try_from(weight.expect("a weight")).expect("no less than 0");

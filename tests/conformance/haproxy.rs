@@ -90,7 +90,8 @@ impl Bench for Haproxy {
                 state.lines().skip(1).map(|line| line.trim_start_matches("# ").split(' ').collect()).collect();
             let kept = ["srv_name", "srv_addr", "srv_admin_state", "srv_iweight", "srv_port"];
             let columns: Vec<usize> = (0..rows[0].len()).filter(|at| kept.contains(&rows[0][*at])).collect();
-            let of_row = |row: &Vec<&str>| columns.iter().filter_map(|at| row.get(*at)).map(|s| format!("{s} ")).collect();
+            let of_row =
+                |row: &Vec<&str>| columns.iter().filter_map(|at| row.get(*at)).map(|s| format!("{s} ")).collect();
             (place.to_string(), rows.iter().map(of_row).collect::<Vec<String>>().join("; "))
         };
         lines(self.nodes.iter().enumerate().map(of_node))

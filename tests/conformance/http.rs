@@ -116,9 +116,7 @@ impl Bench for Http {
     }
 
     fn set(&self, setting: &Setting) {
-        let percent = |name: &str| {
-            f64::from(setting.0[&Slot { node: 0, name: name.to_owned() }]) / WEIGHTS_PER_PERCENT
-        };
+        let percent = |name: &str| f64::from(setting.0[&Slot { node: 0, name: name.to_owned() }]) / WEIGHTS_PER_PERCENT;
         let body = json!({SIDES[0]: percent(SIDES[0]), SIDES[1]: percent(SIDES[1])});
         let answer = post(&self.world.proxy, "/api/traffic", &body.to_string()).expect("the world answers");
         assert_eq!(answer.status, 200, "{answer:?}");
