@@ -7,16 +7,19 @@ use crate::engine::{Entry, Fact};
 use crate::journal::{Places, Reader, RunInfo};
 use crate::plan;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a look at the disk may hold up a rollback: ten times the worst seen sync and more, and still nothing
 /// that a person waits for.
 pub(super) const DISK_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long one run among all may take to say what it is: a journal is read in a millisecond, and one whose disk hangs
-/// must not hide the others.
-const LOOK_LIMIT: Duration = Duration::from_millis(250);
+/// How long the plan of a run without a journal may take, of which there is seldom more than one.
+const PLAN_LIMIT: Duration = Duration::from_millis(250);
+/// Runs that are looked at together: as many disks may hang before one that does not is left out.
+const LOOKERS_MAX: usize = 16;
 
 /// How far a run came, as its journal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,16 +97,9 @@ impl Known {
         Self { found: found.clone(), info, standing, last: entries.into_iter().next_back(), is_silent: false }
     }
 
-    /// The same of one run among all of them, which holds up no other.
-    pub fn glance(places: &Places, found: &Found) -> Self {
-        let (looked_in, looked_for) = (places.clone(), found.clone());
-        within(LOOK_LIMIT, move || Self::look(&looked_in, &looked_for)).unwrap_or_else(|| Self {
-            found: found.clone(),
-            info: None,
-            standing: Standing::Unreadable,
-            last: None,
-            is_silent: true,
-        })
+    /// A run of which nothing is known.
+    fn silent(found: &Found) -> Self {
+        Self { found: found.clone(), info: None, standing: Standing::Unreadable, last: None, is_silent: true }
     }
 
     /// Whether it holds no write path. A run that cannot say is taken for one that drives.
@@ -123,12 +119,43 @@ impl Known {
             Some(info) => info.identity == identity,
             None if self.standing == Standing::Unreadable => {
                 let path = places.plan(&self.found.run);
-                let plan = within(LOOK_LIMIT, move || plan::load_frozen(&path).ok());
+                let plan = within(PLAN_LIMIT, move || plan::load_frozen(&path).ok());
                 plan.map_or(self.is_silent, |plan| plan.is_some_and(|plan| plan.traffic.identity() == identity))
             }
             None => false,
         }
     }
+}
+
+/// Looks at several runs' folders, in their order. One whose disk hangs hides no other, and is one that cannot say.
+pub(super) fn look_at(places: &Places, runs: Vec<Found>) -> Vec<Known> {
+    let (told, seen) = sync_channel(runs.len());
+    let (runs, next) = (Arc::new(runs), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..runs.len().min(LOOKERS_MAX) {
+        let (places, runs, next, told) = (places.clone(), runs.clone(), next.clone(), told.clone());
+        let look = move || {
+            while let Some((at, found)) = taken(&next, &runs) {
+                if told.send((at, Known::look(&places, found))).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without this thread the others look at more.
+        let _ = std::thread::Builder::new().name("look".into()).spawn(look);
+    }
+    drop(told);
+    let until = Instant::now() + DISK_LIMIT;
+    let mut known: Vec<Known> = runs.iter().map(Known::silent).collect();
+    while let Ok((at, run)) = seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        known[at] = run;
+    }
+    known
+}
+
+/// The next run that nobody looks at yet.
+fn taken<'r>(next: &AtomicUsize, runs: &'r [Found]) -> Option<(usize, &'r Found)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    runs.get(at).map(|found| (at, found))
 }
 
 /// The run that goes on being meant: the newest that is not over, else one that cannot say, else the newest that ever
