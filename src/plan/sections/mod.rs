@@ -5,6 +5,7 @@ mod checks;
 mod environments;
 mod limits;
 mod metrics;
+mod script;
 mod traffic;
 
 pub(super) use checks::{check, step};
