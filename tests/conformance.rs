@@ -12,6 +12,8 @@ mod support;
 mod alb_bench;
 #[path = "conformance/bench.rs"]
 mod bench;
+#[path = "conformance/command.rs"]
+mod command_bench;
 #[path = "conformance/contract.rs"]
 mod contract;
 #[path = "conformance/cutover.rs"]
@@ -57,3 +59,4 @@ macro_rules! conforms {
 conforms!(http: crate::http_bench::Http);
 conforms!(haproxy: crate::haproxy_bench::Haproxy);
 conforms!(alb: crate::alb_bench::Alb);
+conforms!(command: crate::command_bench::Command);

@@ -10,9 +10,9 @@ use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
 
 /// The plan's `timeout` here.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// What a call may take beyond what is promised: a machine with other work.
-const MARGIN: Duration = Duration::from_secs(10);
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// A driver and its counterpart, all traffic on stable.
 struct Rig<B> {

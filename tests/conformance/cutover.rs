@@ -8,7 +8,7 @@ use warroom::domain::{Layout, Setting};
 
 /// The time that agreeing reads must span where a test needs no other.
 const LATENESS: &str = "1s";
-const TIMEOUT: &str = "2s";
+const TIMEOUT: &str = "3s";
 
 /// A run on a bench, driven by alice, every gate open. Its processes end first.
 struct Run<B> {
@@ -76,7 +76,7 @@ impl<B: Bench> Run<B> {
 
 /// A step that lands once its rollback was read back is seen and put back before anything is called confirmed.
 pub fn late_write<B: Bench>() {
-    let Some(run) = Run::<B>::start("8s", "2s") else { return };
+    let Some(run) = Run::<B>::start("8s", TIMEOUT) else { return };
     let _advancing = run.holds_a_step();
     let rolling = run.home.start(["rollback", "--yes", "--as", "bob"]);
     let status = run.home.status_when("the rollback is read back", |status| status["rollback"]["read_back"] == true);

@@ -2,9 +2,11 @@
 
 mod alb;
 mod checks;
+mod command;
 mod environments;
 mod limits;
 mod metrics;
+mod script;
 mod traffic;
 
 pub(super) use checks::{check, step};
