@@ -8,7 +8,10 @@ use rustix::fs::{FileType, Mode};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::PathBuf;
-use support::{App, Balancer, Home, PlanText, Ran, Running, World, is_open, signal, wait_for, wait_until};
+use std::sync::atomic::Ordering;
+use support::{
+    App, Balancer, Home, PlanText, Ran, Running, Terminal, World, gate, is_open, signal, wait_for, wait_until,
+};
 
 /// Several cutovers of one person: one state folder, the same two apps, a balancer each.
 struct Floor {
@@ -94,6 +97,9 @@ fn each_is_rolled_back_for_itself_whatever_the_others_do() {
     rolling.says("payments.toml: rollback confirmed");
     assert_eq!((healthy.green(), stopped.green()), (0.0, 0.0));
     assert_eq!(floor.status(&search)["phase"], "rolling_back", "it was sent, and nobody answers");
+    // Its terminal may go away; only Ctrl-C ends it, with all that is known by then.
+    rolling.signal(Signal::HUP);
+    rolling.says("search.toml: ROLLING BACK");
     rolling.signal(Signal::INT);
     let ran = rolling.finish().exits(5);
     let ended = outcomes(&ran, 4);
@@ -198,6 +204,52 @@ fn several_without_a_terminal_need_yes_and_plans_without_runs_a_label() {
     floor.home.run(both).exits(2).says("needs --yes");
     floor.home.run(both.into_iter().chain(["--yes"])).exits(2).says("--to v1");
     assert_eq!((one.posts().len(), other.posts().len()), (0, 0));
-    floor.home.run(both.into_iter().chain(["--yes", "--to", "v0", "--to", "v1"])).exits(0);
+    let again = floor.home.path().join("payments.toml");
+    let named = both.into_iter().chain([again.to_str().expect("text"), "--yes", "--to", "v0", "--to", "v1"]);
+    floor.home.run(named).exits(0).says(": the same as ");
     assert_eq!((one.green(), other.green()), (0.0, 0.0));
+}
+
+#[test]
+fn on_a_terminal_it_is_asked_once_for_all() {
+    let floor = Floor::new();
+    let [one, other] = [Balancer::start(), Balancer::start()];
+    let checkout = floor.at_ten("checkout", "checkout.toml", &one.address());
+    floor.at_ten("payments", "payments.toml", &other.address());
+    let state = floor.home.state();
+    let variables = [("WARROOM_STATE_DIR", state.to_str().expect("text"))];
+    let words = ["rollback", "checkout.toml", "payments.toml", "--as", "bob"];
+    let begin = || Terminal::start(support::BINARY.as_ref(), words, floor.home.path(), &variables);
+    let question = "Roll back checkout.toml, payments.toml: all traffic to stable? [y/N]";
+    let mut refused = begin();
+    refused.shows(question);
+    refused.press("\r");
+    assert_eq!(refused.ends(), 1);
+    assert_eq!(floor.status(&checkout)["rollback"], Value::Null);
+    let mut taken = begin();
+    taken.shows(question);
+    taken.press("y\r");
+    assert_eq!(taken.ends(), 0, "{}", taken.screen());
+    assert_eq!((one.green(), other.green()), (0.0, 0.0));
+}
+
+#[test]
+fn each_service_is_confirmed_by_its_own_name() {
+    let floor = Floor::new();
+    let [one, other] = [Balancer::start(), Balancer::start()];
+    let both = [
+        floor.at_ten("checkout", "checkout.toml", &one.address()),
+        floor.at_ten("payments", "payments.toml", &other.address()),
+    ];
+    floor.apps[0].healthy.store(false, Ordering::SeqCst);
+    for cutover in &both {
+        wait_until("stable is not ready", || gate(&floor.status(cutover), "rollback target")["verdict"] == "fail");
+    }
+    let words = ["rollback", "checkout.toml", "payments.toml", "--yes", "--confirm", "checkout"];
+    let ran = floor.home.run(words).exits(1).says("DONE checkout.toml: ");
+    ran.says("REFUSED payments.toml: the typed name is not \"payments\"");
+    assert_eq!((one.green(), other.green()), (0.0, 10.0));
+    floor.stop_keeper(&both[1]);
+    floor.home.run(words.into_iter().chain(["--confirm", "payments"])).exits(0);
+    assert_eq!(other.green(), 0.0);
 }
