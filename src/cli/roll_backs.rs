@@ -24,7 +24,7 @@ const WORST_FIRST: [(Exit, &str); 4] = [
     (Exit::Unconfirmed, "NOT CONFIRMED"),
     (Exit::Unreachable, "UNREACHABLE"),
     (Exit::Refused, "REFUSED"),
-    (Exit::Usage, "NOT FOUND"),
+    (Exit::Usage, "NOT BEGUN"),
 ];
 
 /// What several rollbacks of one command share: who has taken which run.
