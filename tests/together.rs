@@ -129,7 +129,7 @@ fn with_the_others_confirmed_a_name_that_is_wrong_is_the_exit_code() {
     let broken = broken.to_str().expect("text");
     let ran = floor.home.run(["rollback", "checkout.toml", broken, "nosuchrun", "payments.toml", "--yes", "--direct"]);
     let ran = ran.exits(2).says("checkout.toml: rollback confirmed").says("payments.toml: rollback confirmed");
-    ran.says("NOT BEGUN nosuchrun: no run begins with").says(&format!("NOT FOUND {broken}: "));
+    ran.says("NOT BEGUN nosuchrun: no run begins with").says(&format!("NOT BEGUN {broken}: "));
     assert_eq!((one.green(), other.green()), (0.0, 0.0));
     // Once more there is nothing to do, and that is done.
     let ran = floor.home.run(["rollback", "checkout.toml", "payments.toml", "--yes"]).exits(0);
