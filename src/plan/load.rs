@@ -1,5 +1,6 @@
 //! From a file to a [`Plan`], or to all that is wrong with it.
 
+use super::file::{self, Kind};
 use super::section::{PlanErrors, Report, Section};
 use super::sections::{
     DURATION, LASTING_MAX, access, check, environments, guardrail, metrics, placed, poll, rollback, sampler, step,
@@ -9,7 +10,6 @@ use super::values::{duration, one_of, short_text};
 use super::{Advance, Plan, PlanSource, syntax, validate};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 use toml::de::DeTable;
@@ -30,20 +30,18 @@ pub fn load_frozen(path: &Path) -> Result<Plan, PlanErrors> {
 }
 
 fn read_file(path: &Path, looks_into_files: bool) -> Result<Plan, PlanErrors> {
-    let text = text_of(path)?;
+    let text = text_of(path, Kind::Any)?;
     read(path, &text, looks_into_files)
 }
 
-fn text_of(path: &Path) -> Result<String, PlanErrors> {
+fn text_of(path: &Path, kind: Kind) -> Result<String, PlanErrors> {
     let unreadable = |problem: String| {
         let report = Report::new(path, "");
         report.push(0..0, problem, "a readable TOML file of at most 128 KiB", None);
         report.into_errors()
     };
-    let mut bytes = Vec::new();
     // Counted while reading: a pipe or a device has no length of its own.
-    let reading = std::fs::File::open(path).and_then(|file| file.take(PLAN_BYTES_MAX + 1).read_to_end(&mut bytes));
-    reading.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let bytes = file::bytes(path, kind, PLAN_BYTES_MAX + 1).map_err(unreadable)?;
     if bytes.len() as u64 > PLAN_BYTES_MAX {
         return Err(unreadable("is longer than 128 KiB".to_owned()));
     }
@@ -64,9 +62,10 @@ fn read(path: &Path, text: &str, looks_into_files: bool) -> Result<Plan, PlanErr
     read_text(path, text, looks_into_files, |root| whole_plan(root, path, text))
 }
 
-/// Reads another of the operator's files, table by table, with a plan's errors.
+/// Reads another of the operator's files, table by table, with a plan's errors. It is read unasked, so it is a file and
+/// nothing that one waits for.
 pub(crate) fn read_tables<T>(path: &Path, whole: impl FnOnce(Section<'_>) -> Option<T>) -> Result<T, PlanErrors> {
-    let text = text_of(path)?;
+    let text = text_of(path, Kind::Regular)?;
     read_text(path, &text, false, whole)
 }
 

@@ -3,6 +3,7 @@
 
 mod alb;
 mod alb_rescue;
+mod file;
 mod likely;
 mod load;
 mod rescue;
