@@ -10,6 +10,8 @@ mod hazards;
 mod hold;
 #[path = "desk/looking.rs"]
 mod looking;
+#[path = "desk/once.rs"]
+mod once;
 #[path = "desk/panels.rs"]
 mod panels;
 #[path = "desk/rest.rs"]
