@@ -177,13 +177,14 @@ fn a_run_that_cannot_be_read_hides_no_other() {
     for cutover in [&checkout, &payments] {
         floor.stop_keeper(cutover);
     }
-    // Opening a pipe that nobody writes to hangs as a dead network disk does.
+    // A pipe whose writer says nothing hangs as a dead network disk does.
     let folder = floor.home.state().join("runs").join(&run);
-    for name in ["journal.db", "plan.toml"] {
+    let _silent = ["journal.db", "plan.toml"].map(|name| {
         std::fs::remove_file(folder.join(name)).expect("removed");
         let mode = Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, folder.join(name), FileType::Fifo, mode, 0).expect("a pipe");
-    }
+        std::fs::File::options().read(true).write(true).open(folder.join(name)).expect("both its ends")
+    });
     let ran = floor.home.run(["rollback", &run, "checkout.toml", "--yes"]).exits(3);
     assert_eq!(one.green(), 0.0, "{}", ran.all());
     ran.says("DONE checkout.toml: rollback confirmed").says(&format!("UNREACHABLE {run}: ")).says("does not answer");
