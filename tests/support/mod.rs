@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod balancer;
+mod cutover;
 mod door;
 mod haproxy;
 mod moto;
@@ -17,12 +18,13 @@ pub mod tmux;
 pub mod vt;
 
 pub use balancer::{Balancer, Tags};
+pub use cutover::{BEFORE, Cutover};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
 pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
 pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
-pub use stage::{Stage, but_weights, oidc, ordered};
+pub use stage::{Stage, but_weights, cognito, oidc, ordered};
 pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};

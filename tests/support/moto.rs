@@ -312,6 +312,22 @@ impl Moto {
         answer.listeners()[0].clone()
     }
 
+    /// All rules of a listener, word for word; without the client's secret, which AWS never shows.
+    #[track_caller]
+    pub fn rules_of(&self, listener: &str) -> String {
+        let arn = listener.replace(':', "%3A").replace('/', "%2F");
+        let body = format!("Action=DescribeRules&Version=2015-12-01&ListenerArn={arn}");
+        let answer = raw(self.port, "POST", "/", &as_service("elasticloadbalancing"), &body).expect("an answer");
+        let rules = answer.split_once("<Rules>").and_then(|(_, rest)| rest.split_once("</Rules>")).expect("rules").0;
+        ["ClientSecret", "UseExistingClientSecret"].into_iter().fold(rules.to_owned(), |text, secret| {
+            let (begin, end) = (format!("<{secret}>"), format!("</{secret}>"));
+            match text.split_once(&begin) {
+                Some((head, rest)) => format!("{head}{}", rest.split_once(&end).expect("its end").1),
+                None => text,
+            }
+        })
+    }
+
     /// Somebody else's hand.
     #[track_caller]
     pub fn set_rule(&self, rule: &str, actions: Vec<Action>) {
@@ -362,6 +378,10 @@ pub enum Fault {
     Cut,
     /// Leaves the weights out.
     NoWeights,
+    /// Answers with this in place of that.
+    Replace(&'static str, &'static str),
+    /// Answers one rule or listener a page, as AWS does with many.
+    Pages,
     /// Has moto do it, and never tells.
     Silent,
     /// Never tells anybody.
@@ -372,7 +392,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Book {
     faults: Vec<(&'static str, Option<&'static str>, Fault)>,
-    calls: Vec<String>,
+    /// Names and whole bodies.
+    calls: Vec<(String, String)>,
 }
 
 /// A proxy that knows which call is made.
@@ -423,7 +444,14 @@ impl Proxy {
 
     /// The calls so far whose name begins so.
     pub fn calls(&self, action: &str) -> usize {
-        self.book().calls.iter().filter(|call| call.starts_with(action)).count()
+        self.bodies(action).len()
+    }
+
+    /// The bodies of these calls.
+    pub fn bodies(&self, action: &str) -> Vec<String> {
+        let book = self.book();
+        let calls = book.calls.iter().filter(|(name, _)| name.starts_with(action));
+        calls.map(|(_, body)| body.clone()).collect()
     }
 }
 
@@ -444,7 +472,7 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
         let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
         let fault = {
             let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-            book.calls.push(action.clone());
+            book.calls.push((action.clone(), body.clone()));
             let meant = |(name, names, _): &&(&str, Option<&str>, Fault)| {
                 action.starts_with(name) && names.is_none_or(|names| body.contains(names))
             };
@@ -465,6 +493,12 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
                 let rest = |part: &str| part.split_once("</Weight>").map_or(part, |(_, rest)| rest).to_owned();
                 answer(status, &parts.map(rest).collect::<String>())
             }),
+            Some(Fault::Replace(from, to)) => asks().map(|(status, body)| answer(status, &body.replace(from, to))),
+            Some(Fault::Pages) => {
+                // moto has a meaning of its own for a marker.
+                let whole = raw_message(to, &head, &body.replace("&Marker=", "&Page__="));
+                whole.map(|(status, whole)| answer(status, &page(&whole, &body)))
+            }
             Some(Fault::Silent) => {
                 let _ = asks();
                 None
@@ -483,6 +517,29 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
             return;
         }
     }
+}
+
+/// The page of a whole answer that the body's marker asks for: one rule or listener, and where the next one is.
+fn page(whole: &str, body: &str) -> String {
+    let asked = body.split('&').find_map(|pair| pair.strip_prefix("Marker="));
+    let asked: usize = asked.map_or(0, |marker| marker.parse().expect("a marker of ours"));
+    let list = if whole.contains("<Rules>") { "Rules" } else { "Listeners" };
+    let (begin, end) = (format!("<{list}>"), format!("</{list}>"));
+    let Some((head, rest)) = whole.split_once(&begin) else { return whole.to_owned() };
+    let (inner, tail) = rest.split_once(&end).expect("its end");
+    // Members of members belong to the outer one.
+    let (mut members, mut depth) = (vec![String::new()], 0);
+    for part in inner.split_inclusive('>') {
+        members.last_mut().expect("one").push_str(part);
+        depth += i32::from(part.ends_with("<member>")) - i32::from(part.ends_with("</member>"));
+        if depth == 0 && part.ends_with("</member>") {
+            members.push(String::new());
+        }
+    }
+    members.retain(|member| !member.trim().is_empty());
+    let next = if asked + 1 < members.len() { format!("<NextMarker>{}</NextMarker>", asked + 1) } else { String::new() };
+    let one = members.get(asked).map_or("", String::as_str);
+    format!("{head}{begin}{one}{end}{next}{tail}")
 }
 
 fn error_body(code: &str, message: &str) -> String {

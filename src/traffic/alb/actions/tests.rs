@@ -1,3 +1,4 @@
+use super::super::json::{as_json, from_json};
 use super::*;
 use crate::plan::Arn;
 use aws_sdk_elasticloadbalancingv2::types::AuthenticateOidcActionConfig;
