@@ -182,30 +182,15 @@ fn the_rescue_card_brings_all_traffic_back_and_keeps_the_sign_in() {
     assert_eq!(weights(stage.moto.described(&rule).actions()), stage.weights(999, 0));
 }
 
-#[test]
-fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
-    if !need_moto() {
-        return;
-    }
-    let mut cutover = Cutover::new(Moto::shared());
+/// The keys come from a process that the shared configuration names: a script of ours, which prints what a file says
+/// and hangs while another file is there.
+fn keys_of_a_process(cutover: &mut Cutover) {
     let home = &mut cutover.home;
-    let said = home.path().join("said.json");
-    let script =
-        format!("#!/bin/sh\nif [ -e {0}/hangs ]; then sleep 20; fi\ncat {1}\n", home.path().display(), said.display());
+    let place = home.path().display();
+    let script = format!("#!/bin/sh\nif [ -e {place}/hangs ]; then sleep 20; fi\ncat {place}/said.json\n");
     let script = home.write("keys.sh", &script);
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a mode");
     let config = home.write("aws.ini", &format!("[profile night]\ncredential_process = {}\n", script.display()));
-    let gives = |seconds: u64, key: &str| {
-        let until = std::time::SystemTime::now() + Duration::from_secs(seconds);
-        let until = until.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
-        let until = Wall::from_millis(until as i64);
-        let text = format!(
-            "{{\"Version\": 1, \"AccessKeyId\": \"AKIA{key}\", \"SecretAccessKey\": \"secret-{key}\", \
-             \"SessionToken\": \"token-{key}\", \"Expiration\": \"{until}\"}}"
-        );
-        std::fs::write(&said, text).expect("what it says");
-    };
-    gives(120, "FIRST");
     home.env = vec![
         ("AWS_ACCESS_KEY_ID".into(), String::new()),
         ("AWS_SECRET_ACCESS_KEY".into(), String::new()),
@@ -213,6 +198,52 @@ fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
         ("AWS_CONFIG_FILE".into(), config.display().to_string()),
     ];
     cutover.change(|text| text.replace("# profile = \"prod\"", "profile = \"night\""));
+}
+
+/// What the process says from now on.
+fn gives(cutover: &Cutover, seconds: u64, key: &str) {
+    let until = std::time::SystemTime::now() + Duration::from_secs(seconds);
+    let until = until.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+    let until = Wall::from_millis(until as i64);
+    let text = format!(
+        "{{\"Version\": 1, \"AccessKeyId\": \"AKIA{key}\", \"SecretAccessKey\": \"secret-{key}\", \
+         \"SessionToken\": \"token-{key}\", \"Expiration\": \"{until}\"}}"
+    );
+    cutover.home.write("said.json", &text);
+}
+
+/// AWS takes neither reads nor writes of theirs any more, and the process has others.
+#[test]
+fn keys_that_went_bad_are_tried_then_renewed_and_the_rollback_lands_by_itself() {
+    if !need_moto() {
+        return;
+    }
+    for (fault, words) in [(Fault::Expired, "have expired"), (Fault::Status(403), "refuses the credentials")] {
+        let mut cutover = Cutover::new(Moto::shared());
+        keys_of_a_process(&mut cutover);
+        gives(&cutover, 7200, "FIRST");
+        let _console = cutover.run();
+        cutover.home.advance("alice").exits(0);
+        cutover.stage.moto.proxy.fail_where("", "AKIAFIRST", fault);
+        let sent = cutover.stage.moto.proxy.calls("Modify");
+        let rolling = cutover.home.start(["rollback", "--yes", "--as", "alice"]);
+        wait_until("it was tried with the old ones", || cutover.stage.moto.proxy.calls("Modify") > sent);
+        gives(&cutover, 7200, "SECOND");
+        rolling.finish().exits(0);
+        assert_eq!(cutover.held(), [BEFORE, BEFORE]);
+        let history = cutover.home.history();
+        assert!(history.contains("rollback attempt 1 failed") && history.contains(words), "{history}");
+    }
+}
+
+#[test]
+fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
+    if !need_moto() {
+        return;
+    }
+    let mut cutover = Cutover::new(Moto::shared());
+    keys_of_a_process(&mut cutover);
+    gives(&cutover, 120, "FIRST");
     let _console = cutover.run();
     let home = &cutover.home;
     let credentials = |status: &serde_json::Value| gate(status, "credentials").clone();
@@ -220,7 +251,7 @@ fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
     let words = credentials(&status)["detail"].as_str().unwrap_or_default().to_owned();
     assert!(words.contains("good until") && words.contains("need"), "{words}");
     home.run(["advance", "--as", "alice"]).exits(1).says("credentials");
-    gives(3600, "SECOND");
+    gives(&cutover, 3600, "SECOND");
     home.status_when("they are renewed without a restart", |status| credentials(status)["verdict"] == "pass");
     assert!(home.history().contains("credentials renewed: good until"));
     home.advance("alice").exits(0);

@@ -21,7 +21,7 @@ pub use balancer::{Balancer, Tags};
 pub use cutover::{BEFORE, Cutover};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
-pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
+pub use moto::{Call, Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
 pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 pub use stage::{Stage, but_weights, cognito, oidc, ordered};

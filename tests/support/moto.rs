@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// moto behind gunicorn: only so does it keep connections alive, as AWS does.
@@ -319,12 +319,14 @@ impl Moto {
         let body = format!("Action=DescribeRules&Version=2015-12-01&ListenerArn={arn}");
         let answer = raw(self.port, "POST", "/", &as_service("elasticloadbalancing"), &body).expect("an answer");
         let rules = answer.split_once("<Rules>").and_then(|(_, rest)| rest.split_once("</Rules>")).expect("rules").0;
-        ["ClientSecret", "UseExistingClientSecret"].into_iter().fold(rules.to_owned(), |text, secret| {
-            let (begin, end) = (format!("<{secret}>"), format!("</{secret}>"));
-            match text.split_once(&begin) {
-                Some((head, rest)) => format!("{head}{}", rest.split_once(&end).expect("its end").1),
-                None => text,
-            }
+        let text = each_element(rules, "ClientSecret", |_| String::new()).replace("<ClientSecret></ClientSecret>", "");
+        let text = each_element(&text, "UseExistingClientSecret", |_| String::new());
+        let text = text.replace("<UseExistingClientSecret></UseExistingClientSecret>", "");
+        // A map has no order.
+        each_element(&text, "AuthenticationRequestExtraParams", |inner| {
+            let mut entries: Vec<&str> = inner.split_inclusive("</entry>").collect();
+            entries.sort_unstable();
+            entries.concat()
         })
     }
 
@@ -392,8 +394,18 @@ pub enum Fault {
 #[derive(Default)]
 struct Book {
     faults: Vec<(&'static str, Option<&'static str>, Fault)>,
-    /// Names and whole bodies.
-    calls: Vec<(String, String)>,
+    calls: Vec<Call>,
+}
+
+/// A call that came to the proxy.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its name, such as `ModifyRule`.
+    pub action: String,
+    pub body: String,
+    pub came: Instant,
+    /// When its answer was written, if it was.
+    pub answered: Option<Instant>,
 }
 
 /// A proxy that knows which call is made.
@@ -427,12 +439,17 @@ impl Proxy {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where it listens on loopback.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// From here on calls whose name begins so fail so.
     pub fn fail(&self, action: &'static str, fault: Fault) {
         self.book().faults.push((action, None, fault));
     }
 
-    /// Only those that also name this.
+    /// Only those that also have this in their body or their head.
     pub fn fail_where(&self, action: &'static str, names: &'static str, fault: Fault) {
         self.book().faults.push((action, Some(names), fault));
     }
@@ -444,14 +461,12 @@ impl Proxy {
 
     /// The calls so far whose name begins so.
     pub fn calls(&self, action: &str) -> usize {
-        self.bodies(action).len()
+        self.book().calls.iter().filter(|call| call.action.starts_with(action)).count()
     }
 
-    /// The bodies of these calls.
-    pub fn bodies(&self, action: &str) -> Vec<String> {
-        let book = self.book();
-        let calls = book.calls.iter().filter(|(name, _)| name.starts_with(action));
-        calls.map(|(_, body)| body.clone()).collect()
+    /// All calls so far.
+    pub fn log(&self) -> Vec<Call> {
+        self.book().calls.clone()
     }
 }
 
@@ -470,13 +485,14 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
     let mut reader = BufReader::new(stream);
     while let Some((head, body)) = read_message(&mut reader) {
         let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
-        let fault = {
+        let (number, fault) = {
             let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-            book.calls.push((action.clone(), body.clone()));
             let meant = |(name, names, _): &&(&str, Option<&str>, Fault)| {
-                action.starts_with(name) && names.is_none_or(|names| body.contains(names))
+                action.starts_with(name) && names.is_none_or(|names| body.contains(names) || head.contains(names))
             };
-            book.faults.iter().find(meant).map(|(_, _, fault)| *fault)
+            let fault = book.faults.iter().find(meant).map(|(_, _, fault)| *fault);
+            book.calls.push(Call { action, body: body.clone(), came: Instant::now(), answered: None });
+            (book.calls.len() - 1, fault)
         };
         let asks = || raw_message(to, &head, &body);
         let answer = match fault {
@@ -516,7 +532,19 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
         if out.write_all(answer.as_bytes()).is_err() || stopped.load(Ordering::SeqCst) {
             return;
         }
+        book.lock().unwrap_or_else(PoisonError::into_inner).calls[number].answered = Some(Instant::now());
     }
+}
+
+/// A text with each such element's inside changed.
+fn each_element(text: &str, name: &str, change: impl Fn(&str) -> String) -> String {
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut parts = text.split(&begin);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let (inner, rest) = part.split_once(&end).expect("its end");
+        all + &begin + &change(inner) + &end + rest
+    })
 }
 
 /// The page of a whole answer that the body's marker asks for: one rule or listener, and where the next one is.
