@@ -11,7 +11,7 @@ use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedRespons
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights};
+use support::{Call, Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights};
 use warroom::domain::{BalancerState, Credentials, Role, Setting, Slot, Survey, Verdict, Wall};
 use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
@@ -257,7 +257,10 @@ fn each_failure_has_its_words() {
         assert!(forward.starts_with("not sent: it could not be read just before"), "{fault:?}: {forward}");
         // What cannot be read is rolled back as it was last read.
         let back = words(&driver.write(100, 0));
-        assert!(back.starts_with("accepted: a: written over its actions as last read: they cannot"), "{fault:?}: {back}");
+        assert!(
+            back.starts_with("accepted: a: written over its actions as last read: they cannot"),
+            "{fault:?}: {back}"
+        );
         assert!(back.contains(on_read), "{back}");
         assert!(began.elapsed() < Duration::from_secs(30), "everything has its limit");
         stage.moto.proxy.mend();
@@ -292,6 +295,30 @@ fn throttling_slows_polls_and_never_a_rollback() {
     assert!(driver.write(100, 0).is_accepted(), "a rollback does not rest");
     stage.moto.proxy.mend();
     assert_eq!(driver.seen(), [Ok((100, 0))], "and neither does its read-back");
+}
+
+/// No name is looked up, nothing is connected and nobody shakes hands when it matters.
+#[test]
+fn a_rollback_goes_over_a_connection_of_its_own_that_the_polls_keep_warm() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::new(false);
+    let listener = stage.http(80, vec![stage.both(1, 1)]);
+    let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
+    let driver = on(&stage, &[("a", &rule)]);
+    for _ in 0..4 {
+        assert_eq!(driver.seen(), [Ok((50, 50))]);
+    }
+    let polls = stage.moto.proxy.log();
+    let over = |calls: &[Call]| calls.iter().map(|call| call.connection).collect::<Vec<_>>();
+    let [watch, back, ..] = over(&polls)[..] else { panic!("{polls:?}") };
+    assert_ne!(watch, back);
+    assert_eq!(over(&polls), [watch, back, watch, back], "every other poll keeps the rollback's warm");
+    assert_eq!(driver.write(100, 0), WriteResult::Accepted);
+    let rolled = stage.moto.proxy.log().split_off(polls.len());
+    let names: Vec<&str> = rolled.iter().map(|call| call.action.as_str()).collect();
+    assert_eq!((names, over(&rolled)), (vec!["DescribeRules", "ModifyRule"], vec![back, back]));
 }
 
 #[test]

@@ -244,10 +244,14 @@ fn every_page_is_read() {
     let two = stage.http(8080, vec![stage.both(90, 10)]);
     stage.http(8081, vec![stage.both(80, 20)]);
     let hosts = ["a.example.com", "b.example.com", "c.example.com"];
-    let rules: Vec<String> =
-        hosts.iter().zip(1..).map(|(host, priority)| stage.moto.rule(&one, priority, host, vec![stage.both(priority, 0)])).collect();
+    let rules: Vec<String> = hosts
+        .iter()
+        .zip(1..)
+        .map(|(host, priority)| stage.moto.rule(&one, priority, host, vec![stage.both(priority, 0)]))
+        .collect();
     stage.moto.rule(&two, 7, "beside.example.com", vec![stage.both(1, 1)]);
-    let driver = Driver::on(&stage, &[("a", &rules[0]), ("b", &rules[1]), ("c", &rules[2]), ("one", &one), ("two", &two)]);
+    let driver =
+        Driver::on(&stage, &[("a", &rules[0]), ("b", &rules[1]), ("c", &rules[2]), ("one", &one), ("two", &two)]);
     let whole = driver.read();
     stage.moto.proxy.fail("Describe", Fault::Pages);
     let calls = || (stage.moto.proxy.calls("DescribeRules"), stage.moto.proxy.calls("DescribeListeners"));

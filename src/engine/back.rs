@@ -228,7 +228,8 @@ impl Engine {
                 let is_new = rollback.last_error != remark;
                 rollback.last_error.clone_from(&remark);
                 if let Some(remark) = remark.filter(|_| is_new) {
-                    let text = format!("rollback attempt {} was accepted, and not read back: {remark}", rollback.attempts);
+                    let text =
+                        format!("rollback attempt {} was accepted, and not read back: {remark}", rollback.attempts);
                     self.say(Severity::Critical, None, text, Fact::Line, out);
                 }
             }

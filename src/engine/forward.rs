@@ -171,7 +171,8 @@ impl Engine {
             WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Unknown(_) => {
                 shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
                 if let Some(why) = result.words() {
-                    let what = if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
+                    let what =
+                        if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
                     self.say(Severity::Warn, None, format!("{what}: {why}; reading the balancer"), Fact::Line, out);
                 }
                 self.balancer.read_soon(self.now);

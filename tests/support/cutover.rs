@@ -1,8 +1,6 @@
 //! P2's cutover over an AWS load balancer: the sample plan against moto.
 
-use super::{
-    BINARY, Home, KEYS, Moto, Running, Stage, Terminal, World, forward, oidc, ordered, post, weights,
-};
+use super::{BINARY, Home, KEYS, Moto, Running, Stage, Terminal, World, forward, oidc, ordered, post, weights};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig};
 use std::path::{Path, PathBuf};
 

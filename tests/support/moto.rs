@@ -170,14 +170,20 @@ impl Moto {
 
     fn on(port: u16, own: Option<Server>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = Self::client_at(&format!("http://127.0.0.1:{port}"));
+        Self { own, port, proxy: Proxy::start(port), runtime, client }
+    }
+
+    /// A client with keys of the tests'.
+    pub fn client_at(endpoint: &str) -> Client {
         let keys = Credentials::new("AKIATESTS", "of-the-tests", None, None, "tests");
         let config = aws_sdk_elasticloadbalancingv2::config::Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(keys)
-            .endpoint_url(format!("http://127.0.0.1:{port}"))
+            .endpoint_url(endpoint)
             .build();
-        Self { own, port, proxy: Proxy::start(port), runtime, client: Client::from_conf(config) }
+        Client::from_conf(config)
     }
 
     /// A name that nobody else has.
@@ -403,6 +409,8 @@ pub struct Call {
     /// Its name, such as `ModifyRule`.
     pub action: String,
     pub body: String,
+    /// The number of the connection that it came over.
+    pub connection: usize,
     pub came: Instant,
     /// When its answer was written, if it was.
     pub answered: Option<Instant>,
@@ -424,12 +432,13 @@ impl Proxy {
         let (book, stopped) = (Arc::<Mutex<Book>>::default(), Arc::<AtomicBool>::default());
         let (calls, seen) = (book.clone(), stopped.clone());
         let thread = std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
+            for connection in 0.. {
+                let Ok((stream, _)) = listener.accept() else { return };
                 if seen.load(Ordering::SeqCst) {
                     return;
                 }
                 let (calls, seen) = (calls.clone(), seen.clone());
-                std::thread::spawn(move || pass(&stream, to, &calls, &seen));
+                std::thread::spawn(move || pass((&stream, connection), to, &calls, &seen));
             }
         });
         Self { address, book, stopped, thread: Some(thread) }
@@ -481,7 +490,7 @@ impl Drop for Proxy {
 }
 
 /// Serves one connection for as long as it is kept.
-fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
+fn pass((stream, connection): (&TcpStream, usize), to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
     let mut reader = BufReader::new(stream);
     while let Some((head, body)) = read_message(&mut reader) {
         let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
@@ -491,7 +500,7 @@ fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
                 action.starts_with(name) && names.is_none_or(|names| body.contains(names) || head.contains(names))
             };
             let fault = book.faults.iter().find(meant).map(|(_, _, fault)| *fault);
-            book.calls.push(Call { action, body: body.clone(), came: Instant::now(), answered: None });
+            book.calls.push(Call { action, body: body.clone(), connection, came: Instant::now(), answered: None });
             (book.calls.len() - 1, fault)
         };
         let asks = || raw_message(to, &head, &body);
@@ -565,7 +574,8 @@ fn page(whole: &str, body: &str) -> String {
         }
     }
     members.retain(|member| !member.trim().is_empty());
-    let next = if asked + 1 < members.len() { format!("<NextMarker>{}</NextMarker>", asked + 1) } else { String::new() };
+    let next =
+        if asked + 1 < members.len() { format!("<NextMarker>{}</NextMarker>", asked + 1) } else { String::new() };
     let one = members.get(asked).map_or("", String::as_str);
     format!("{head}{begin}{one}{end}{next}{tail}")
 }

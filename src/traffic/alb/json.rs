@@ -246,3 +246,60 @@ fn parameters_of(fields: &Value) -> HashMap<String, String> {
     let pairs = fields.as_object().into_iter().flatten();
     pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn every_kind() -> Value {
+        json!([
+            {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {
+                "Issuer": "https://id", "AuthorizationEndpoint": "https://id/a", "TokenEndpoint": "https://id/t",
+                "UserInfoEndpoint": "https://id/me", "ClientId": "c", "SessionCookieName": "s", "Scope": "openid",
+                "SessionTimeout": 604_800, "AuthenticationRequestExtraParams": {"display": "page", "prompt": "login"},
+                "OnUnauthenticatedRequest": "authenticate", "UseExistingClientSecret": true}},
+            {"Type": "authenticate-cognito", "Order": 2, "AuthenticateCognitoConfig": {
+                "UserPoolArn": "arn:p", "UserPoolClientId": "c", "UserPoolDomain": "d", "SessionCookieName": "s",
+                "Scope": "openid", "SessionTimeout": 60, "AuthenticationRequestExtraParams": {"a": "b"},
+                "OnUnauthenticatedRequest": "deny"}},
+            {"Type": "jwt-validation", "Order": 3, "JwtValidationConfig": {
+                "JwksEndpoint": "https://id/keys", "Issuer": "https://id",
+                "AdditionalClaims": [{"Format": "string-array", "Name": "groups", "Values": ["ops", "dev"]}]}},
+            {"Type": "redirect", "Order": 4, "RedirectConfig": {
+                "Protocol": "HTTPS", "Port": "443", "Host": "#{host}", "Path": "/#{path}", "Query": "#{query}",
+                "StatusCode": "HTTP_302"}},
+            {"Type": "fixed-response", "Order": 5, "FixedResponseConfig": {
+                "MessageBody": "closed", "StatusCode": "503", "ContentType": "text/plain"}},
+            {"Type": "forward", "Order": 6, "TargetGroupArn": "arn:g"},
+            {"Type": "forward", "Order": 7, "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": "arn:g", "Weight": 0}, {"TargetGroupArn": "arn:b"}],
+                "TargetGroupStickinessConfig": {"Enabled": true, "DurationSeconds": 3600}}},
+        ])
+    }
+
+    #[test]
+    fn every_kind_comes_back_as_it_was() {
+        let list = every_kind();
+        let actions = from_json(&list).expect("it is ours");
+        assert_eq!(as_json(&actions), list);
+        assert_eq!(actions.len(), 7);
+    }
+
+    #[test]
+    fn what_would_lose_anything_is_not_taken() {
+        for (place, value) in [
+            ("/0/Order", json!("first")),
+            ("/0/AuthenticateOidcConfig/SessionTimeout", json!("long")),
+            ("/1/AuthenticateCognitoConfig/AuthenticationRequestExtraParams/a", json!(1)),
+            ("/2/JwtValidationConfig/AdditionalClaims/0/Values/1", json!(7)),
+            ("/6/ForwardConfig/TargetGroups/0/Weight", json!(4_294_967_296_i64)),
+            ("/6/ForwardConfig/TargetGroups/0", json!({"TargetGroupArn": "arn:g", "Weight": 0, "Mirror": 5})),
+        ] {
+            let mut list = every_kind();
+            *list.pointer_mut(place).expect(place) = value;
+            assert_eq!(from_json(&list), None, "{place}");
+        }
+        assert_eq!(from_json(&json!({"Type": "forward"})), None);
+    }
+}
