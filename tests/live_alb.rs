@@ -7,11 +7,15 @@
 
 mod support;
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum, TargetGroupAttribute,
+};
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Call, Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights};
+use support::{
+    Call, Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights,
+};
 use warroom::domain::{BalancerState, Credentials, Role, Setting, Slot, Survey, Verdict, Wall};
 use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
@@ -392,9 +396,9 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![sticky(100, 0)]);
     let keeps = on(&stage, &[("a", &rule)]);
     keeps.seen();
-    let (verdict, words) = finding(&keeps.survey(), "stickiness");
+    let (verdict, said) = finding(&keeps.survey(), "stickiness");
     assert_eq!(verdict, Verdict::Warn);
-    assert!(words.contains("AWSALBTG") && words.contains("1 h") && words.contains("stickiness off"), "{words}");
+    assert!(said.contains("AWSALBTG") && said.contains("1 h") && said.contains("stickiness off"), "{said}");
     assert_eq!(keeps.write(100, 0), WriteResult::Accepted);
     let is_on = || {
         let config = stage.moto.described(&rule).actions()[0].forward_config.clone().expect("a forward");
@@ -409,6 +413,28 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     assert_eq!(is_on(), Some(true), "a step keeps it");
     assert_eq!(unpins.write(100, 0), WriteResult::Accepted);
     assert_eq!(is_on(), Some(false), "a rollback turns it off");
+
+    // A group with stickiness of its own needs the forward's: AWS refuses to turn that off, and moto would not.
+    stage.moto.set_rule(&rule, vec![sticky(1, 1)]);
+    stage.moto.proxy.fail_where("ModifyRule", "Enabled=false", Fault::Refuse);
+    let back = words(&unpins.write(100, 0));
+    assert!(
+        back.starts_with("accepted: a: group stickiness stays on, AWS refuses to turn it off (AWS does not"),
+        "{back}"
+    );
+    assert_eq!((unpins.seen(), is_on()), (vec![Ok((100, 0))], Some(true)), "the traffic goes back all the same");
+    stage.moto.proxy.mend();
+
+    // What AWS would refuse is said before anything is sent.
+    let attribute = TargetGroupAttribute::builder().key("stickiness.enabled").value("true").build();
+    let call = stage.moto.client().modify_target_group_attributes().target_group_arn(&stage.blue).attributes(attribute);
+    stage.moto.wait(call.send()).expect("modified");
+    stage.moto.set_rule(&rule, vec![stage.both(100, 0)]);
+    let loose = on(&stage, &[("a", &rule)]);
+    loose.seen();
+    let (verdict, said) = finding(&loose.survey(), "stickiness");
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(said.contains("has target stickiness, and a no group stickiness: AWS takes no forward to two"), "{said}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn goes_out_directly(fault: Fault, says: &str) {
     wait_until("the weights are back", || cutover.held() == [BEFORE, BEFORE]);
     rolling.says("was accepted, and not read back: https: written over its actions as recorded at");
     rolling.says(says);
+    rolling.says("UNKNOWN - not confirmed after");
     rolling.signal(Signal::INT);
     rolling.finish().exits(5).says("sent, and not confirmed");
     assert_eq!(

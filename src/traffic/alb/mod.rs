@@ -233,17 +233,19 @@ impl AlbTraffic {
     ) -> WriteResult {
         let seen = &basis.seen;
         let unpins = unpin && actions::pinned_for(&seen.actions).is_some();
-        let sent = match self.modify(client, forward, seen, weights, unpins).await {
-            // A group with stickiness of its own needs the forward's; the traffic goes back all the same.
-            Err(why) if unpins && why.reach == Reach::Refused => {
-                self.modify(client, forward, seen, weights, false).await
-            }
-            first => first,
-        };
-        match (sent, &basis.remark) {
-            (Err(why), _) => why.into(),
-            (Ok(()), None) => WriteResult::Accepted,
-            (Ok(()), Some(remark)) => WriteResult::AcceptedBut(Clean::new(remark)),
+        let mut remarks: Vec<String> = basis.remark.iter().cloned().collect();
+        let mut sent = self.modify(client, forward, seen, weights, unpins).await;
+        // A group with stickiness of its own needs the forward's; the traffic goes back all the same.
+        if let (true, Err(why)) = (unpins, &sent)
+            && why.reach == Reach::Refused
+        {
+            remarks.push(format!("group stickiness stays on, AWS refuses to turn it off ({})", why.words));
+            sent = self.modify(client, forward, seen, weights, false).await;
+        }
+        match sent {
+            Err(why) => why.into(),
+            Ok(()) if remarks.is_empty() => WriteResult::Accepted,
+            Ok(()) => WriteResult::AcceptedBut(Clean::new(remarks.join("; "))),
         }
     }
 
