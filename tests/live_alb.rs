@@ -29,6 +29,9 @@ fn with<'a>(stage: &'a Stage, forwards: &[(&str, &str)], more: &str) -> Driver<'
     Driver { traffic: connect(&plan).expect("a driver"), nodes: forwards.len(), moto: &stage.moto }
 }
 
+/// Turns of a runtime that are enough for whatever is ready to be done.
+const POOL_TURNS: usize = 50;
+
 /// The driver under test.
 struct Driver<'a> {
     traffic: Arc<dyn Traffic>,
@@ -313,6 +316,12 @@ fn a_rollback_goes_over_a_connection_of_its_own_that_the_polls_keep_warm() {
     let driver = on(&stage, &[("a", &rule)]);
     for _ in 0..4 {
         assert_eq!(driver.seen(), [Ok((50, 50))]);
+        // The runtime stands still between two waits: a connection that was used needs turns to go back to its pool.
+        stage.moto.wait(async {
+            for _ in 0..POOL_TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
     }
     let polls = stage.moto.proxy.log();
     let over = |calls: &[Call]| calls.iter().map(|call| call.connection).collect::<Vec<_>>();

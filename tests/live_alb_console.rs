@@ -7,6 +7,9 @@ use support::{BEFORE, Cutover, Fault, Moto, need_moto};
 const HALF: [Option<i32>; 2] = [Some(999), Some(999)];
 const ALL: [Option<i32>; 2] = [Some(0), Some(999)];
 
+/// Requests of the sampler that are seconds of it, at five a second.
+const LATE_REQUESTS: u64 = 15;
+
 /// A cutover whose console stands at 50 %, which moto has, too.
 #[track_caller]
 fn at_half(cutover: &Cutover) -> support::Terminal {
@@ -58,6 +61,30 @@ fn half_and_back_by_hotkeys_leaves_every_rule_word_for_word_as_it_was() {
     console.shows("configured 0.0%");
     assert_eq!(cutover.held(), [BEFORE, BEFORE]);
     assert_eq!(cutover.word_for_word(), before);
+}
+
+/// "Rule updates do not take effect immediately": requests follow seconds after the read-back, and from then on the
+/// screen's time for a rollback says how long they take.
+#[test]
+fn how_long_requests_take_to_follow_is_measured_kept_and_shown() {
+    if !need_moto() {
+        return;
+    }
+    let cutover = Cutover::new(Moto::shared());
+    cutover.sample();
+    let mut console = cutover.console();
+    console.shows("READY  every gate is open");
+    console.press("A");
+    console.confirm("ADVANCE TO 50%");
+    console.shows("wanted 50%  configured 50.0%");
+    cutover.home.status_when("requests still go to stable, long after the read-back", |status| {
+        let measured = &status["split"]["measured"];
+        measured["requests"].as_u64().is_some_and(|requests| requests >= LATE_REQUESTS)
+    });
+    assert!(!console.screen().contains("measured,"), "{}", console.screen());
+    cutover.flow(50);
+    console.shows("s measured, ~");
+    assert!(cutover.home.history().contains("traffic moved: candidate 50% measured"));
 }
 
 /// Reads fail for ever and writes work: the rollback goes out over what was last read, says so, and is not called done.

@@ -71,6 +71,15 @@ impl Cutover {
         self.home.write("alb.toml", &changed);
     }
 
+    /// Has requests go through the world's proxy, so that somebody sees where they end.
+    #[track_caller]
+    pub fn sample(&self) {
+        let (_, sampler) = self.world.plan.split_once("[sampler]\n").expect("a sampler");
+        let (sampler, _) = sampler.split_once("[metrics]\n").expect("metrics");
+        let sampler = sampler.replace("rate = \"10/s\"", "rate = \"5/s\"");
+        self.change(|text| text.replace("[metrics]\n", &format!("[sampler]\n{sampler}[metrics]\n")));
+    }
+
     #[track_caller]
     pub fn run(&self) -> Running {
         self.home.run_plan(&self.plan, "alice")
