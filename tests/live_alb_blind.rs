@@ -6,6 +6,7 @@
 mod support;
 
 use rustix::process::Signal;
+use std::time::Instant;
 use support::{BEFORE, Cutover, Fault, Moto, need_moto, wait_until};
 
 /// A cutover at 50 % whose keeper was killed.
@@ -32,9 +33,11 @@ fn goes_out_directly(fault: Fault, says: &str) {
     let proxy = &cutover.stage.moto.proxy;
     proxy.fail("Describe", fault);
     let args = ["rollback", "--yes", "--direct", "--as", "bob"];
+    let began = Instant::now();
     let mut rolling = cutover.home.start(args);
     wait_until("the weights are back", || cutover.held() == [BEFORE, BEFORE]);
-    rolling.says("was accepted, and not read back: https: written over its actions as recorded at");
+    println!("{fault:?} to every read: written {:?} after the command was started", began.elapsed());
+    rolling.says("was accepted, and not read back yet: https: written over its actions as recorded at");
     rolling.says(says);
     rolling.says("UNKNOWN - not confirmed after");
     rolling.signal(Signal::INT);

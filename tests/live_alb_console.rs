@@ -107,5 +107,5 @@ fn a_rollback_that_can_only_write_says_so_on_the_screen_until_a_read_works() {
     cutover.stage.moto.proxy.mend();
     cutover.flow(0);
     console.shows("ROLLED BACK");
-    assert!(cutover.home.history().contains("was accepted, and not read back: https: written over its actions"));
+    assert!(cutover.home.history().contains("was accepted, and not read back yet: https: written over its actions"));
 }

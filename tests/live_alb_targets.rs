@@ -1,7 +1,5 @@
 //! Target health as AWS tells it: counted, on its way out, or unknown; and what a cutover makes of it.
 
-#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
-
 mod support;
 
 use support::{BEFORE, Cutover, Fault, Moto, Stage, gate, has_keys, need_moto};
@@ -9,7 +7,7 @@ use warroom::domain::{Role, Wall};
 use warroom::traffic::connect;
 
 /// What AWS says in place of `healthy`, and what that comes to: how many serve, of how many, or why nobody knows.
-const STATES: [(&str, Result<(usize, usize), &str>); 9] = [
+const STATES: [(&str, Expected); 9] = [
     ("<State>healthy</State>", Ok((3, 3))),
     ("<State>initial</State>", Ok((0, 3))),
     ("<State>unhealthy</State>", Ok((0, 3))),
@@ -20,6 +18,8 @@ const STATES: [(&str, Result<(usize, usize), &str>); 9] = [
     ("<State>resting</State>", Err("AWS says resting of a target, which this version does not know")),
     ("", Err("AWS says nothing of a target")),
 ];
+
+type Expected = Result<(usize, usize), &'static str>;
 
 #[test]
 fn each_state_is_counted_or_unknown_and_never_zero() {

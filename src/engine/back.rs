@@ -229,7 +229,7 @@ impl Engine {
                 rollback.last_error.clone_from(&remark);
                 if let Some(remark) = remark.filter(|_| is_new) {
                     let text =
-                        format!("rollback attempt {} was accepted, and not read back: {remark}", rollback.attempts);
+                        format!("rollback attempt {} was accepted, and not read back yet: {remark}", rollback.attempts);
                     self.say(Severity::Critical, None, text, Fact::Line, out);
                 }
             }

@@ -137,7 +137,7 @@ fn a_rollback_that_was_taken_unread_is_said_once_and_is_not_done_until_it_is_rea
     let rollback = rig.engine.snapshot().rollback.expect("a rollback");
     assert_eq!(rollback.last_error, Some("written blind".into()));
     assert_eq!((rollback.acknowledged.is_some(), rollback.read_back), (true, None));
-    let told = rig.lines().filter(|line| line.text.as_str().contains("accepted, and not read back: written blind"));
+    let told = rig.lines().filter(|line| line.text.as_str().contains("accepted, and not read back yet: written blind"));
     assert_eq!(told.count(), 1, "{}", story(&rig));
     rig.balancer.dark.clear();
     rig.wait(20_000);
