@@ -6,10 +6,10 @@
 mod support;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, FixedResponseActionConfig, RedirectActionConfig, RedirectActionStatusCodeEnum,
+    Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
 };
 use std::sync::Arc;
-use support::{Fault, Moto, Stage, cognito, forward, has_keys, need_moto, oidc, ordered};
+use support::{Fault, Moto, Stage, cognito, forward, has_keys, need_moto, oidc, ordered, weights};
 use warroom::domain::{BalancerState, Setting, Slot, Survey, Wall};
 use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
@@ -113,8 +113,8 @@ fn whatever_a_rule_has_is_word_for_word_as_it_was() {
     assert_eq!(all(), before, "a rehearsal changes nothing");
     assert_eq!(driver.write(1, 999), WriteResult::Accepted);
     assert_eq!(driver.seen(), vec![Ok((1, 999)); 3]);
-    let weights = |text: &String| text.replace("<Weight>100<", "<Weight>1<").replace("<Weight>0<", "<Weight>999<");
-    assert_eq!(all(), before.each_ref().map(weights), "nothing but weights");
+    let moved = |text: &String| text.replace("<Weight>100<", "<Weight>1<").replace("<Weight>0<", "<Weight>999<");
+    assert_eq!(all(), before.each_ref().map(moved), "nothing but weights");
     assert_eq!(driver.write(100, 0), WriteResult::Accepted);
     assert_eq!(all(), before);
 }
@@ -232,6 +232,29 @@ fn what_this_version_cannot_repeat_is_refused_before_the_first_step() {
     stage.moto.proxy.fail("Describe", fault);
     let back = words(&driver.write(100, 0));
     assert!(back.starts_with("true: app: its actions had the setting Mirror, which this version does not"), "{back}");
+}
+
+#[test]
+fn a_third_group_stops_the_way_forward_and_stays_on_the_way_back() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::new(false);
+    let listener = stage.http(80, vec![stage.both(1, 0)]);
+    let old = stage.moto.group(&stage.moto.name("old"), &ProtocolEnum::Http, 1);
+    let three = forward(&[(&stage.green, Some(50)), (&stage.blue, Some(50)), (&old, Some(10))], None);
+    let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![three]);
+    let driver = Driver::on(&stage, &[("a", &rule)]);
+    let said = format!("it forwards to {}, which the plan does not name", stage.moto.name("old"));
+    assert!(driver.seen()[0].as_ref().is_err_and(|why| why.contains(&said)), "{:?}", driver.seen());
+    let sent = stage.moto.proxy.calls("Modify");
+    let forward = driver.write(1, 1);
+    assert_eq!(forward, WriteResult::Refused(said.as_str().into()));
+    assert_eq!(stage.moto.proxy.calls("Modify"), sent, "nothing was sent");
+    let back = words(&driver.write(100, 0));
+    assert_eq!(back, format!("false: a: AWS said yes, and now {said}"));
+    let held = weights(stage.moto.described(&rule).actions());
+    assert_eq!(held.iter().map(|(_, weight)| *weight).collect::<Vec<_>>(), [Some(100), Some(0), Some(10)]);
 }
 
 #[test]

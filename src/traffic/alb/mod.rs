@@ -165,6 +165,11 @@ impl AlbTraffic {
         if tag.is_some() && tag_of(&looked).as_deref() != tag {
             return WriteResult::Refused("somebody changed it since it was last read; nothing was sent".into());
         }
+        if let Some(why) =
+            looked.iter().flatten().find_map(|seen| actions::weights(&self.plan.groups, &seen.actions).err())
+        {
+            return WriteResult::Refused(Clean::new(why));
+        }
         if let Some(what) = looked.iter().flatten().find_map(not_kept) {
             let why = format!("its actions have {what}, which this version does not know how to keep");
             return WriteResult::Refused(Clean::new(why));
@@ -267,8 +272,8 @@ impl AlbTraffic {
         if held.as_ref().is_ok_and(|held| *held == weights) {
             return Ok(());
         }
-        let holds = held.map_or_else(|why| why, |held| format!("{} and {}", held.stable, held.candidate));
-        Err(Trouble::new(Reach::NoAnswer, format!("AWS said yes, and that it now holds {holds}")))
+        let holds = held.map_or_else(|why| why, |held| format!("it holds {} and {}", held.stable, held.candidate));
+        Err(Trouble::new(Reach::NoAnswer, format!("AWS said yes, and now {holds}")))
     }
 }
 
