@@ -100,6 +100,9 @@ impl Work {
         } else {
             Engine::recover(plan, &direct.entries, mono, wall, mono.micros())
         };
+        if let Some((state, at)) = Entry::newest_configuration(&direct.entries) {
+            direct.traffic.recall(state, at);
+        }
         let told = engine.log_length();
         Self { engine, direct, doing: FuturesUnordered::new(), seq: 0, told }
     }

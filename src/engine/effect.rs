@@ -89,6 +89,16 @@ pub enum Severity {
     Critical,
 }
 
+impl Entry {
+    /// The newest whole configuration of the balancer that these entries have, and when it was recorded.
+    pub fn newest_configuration(entries: &[Self]) -> Option<(&str, Wall)> {
+        entries.iter().rev().find_map(|entry| {
+            let Fact::Configuration { state } = &entry.fact else { return None };
+            Some((state.as_str(), entry.wall))
+        })
+    }
+}
+
 /// The part of an entry that a restarted keeper folds back into its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]

@@ -212,12 +212,33 @@ pub enum OutcomeKind {
 pub enum WriteResult {
     /// The balancer said yes. That is not yet *done*: see the read-back.
     Accepted,
+    /// The balancer said yes, and there is something to know of what it said yes to: a list that could not be read just
+    /// before, a setting that was lost.
+    AcceptedBut(Clean),
     /// The balancer said no.
     Refused(Clean),
     /// Sent, and the answer is missing or says that a part was applied.
     Unknown(Clean),
     /// Never sent.
     NotSent(Clean),
+}
+
+impl WriteResult {
+    /// Whether the balancer said yes to all of it.
+    pub fn is_accepted(&self) -> bool {
+        match self {
+            Self::Accepted | Self::AcceptedBut(_) => true,
+            Self::Refused(_) | Self::Unknown(_) | Self::NotSent(_) => false,
+        }
+    }
+
+    /// What there is to say of it.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Accepted => None,
+            Self::AcceptedBut(why) | Self::Refused(why) | Self::Unknown(why) | Self::NotSent(why) => Some(why.as_str()),
+        }
+    }
 }
 
 /// The counters and gauges of one instance at one time.

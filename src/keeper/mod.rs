@@ -139,6 +139,9 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
     let traffic = traffic::connect(&plan)?;
+    if let Some((state, at)) = Entry::newest_configuration(&entries) {
+        traffic.recall(state, at);
+    }
     let hands = Hands::new(
         traffic.clone(),
         places.run(run),

@@ -98,7 +98,7 @@ impl<B: Bench> Rig<B> {
 fn unknown(result: WriteResult) -> Clean {
     match result {
         WriteResult::Unknown(why) => why,
-        WriteResult::Accepted | WriteResult::Refused(_) | WriteResult::NotSent(_) => {
+        WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Refused(_) | WriteResult::NotSent(_) => {
             panic!("it may have been done and may not: {result:?}")
         }
     }
@@ -156,7 +156,10 @@ pub fn out_of_range<B: Bench>() {
         for (why, setting) in wrong {
             match rig.write(&setting) {
                 WriteResult::Refused(words) => assert!(words.as_str().contains(why), "{why:?} is not in {words}"),
-                result @ (WriteResult::Accepted | WriteResult::Unknown(_) | WriteResult::NotSent(_)) => {
+                result @ (WriteResult::Accepted
+                | WriteResult::AcceptedBut(_)
+                | WriteResult::Unknown(_)
+                | WriteResult::NotSent(_)) => {
                     panic!("{setting}: {result:?}")
                 }
             }
