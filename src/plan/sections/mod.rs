@@ -3,12 +3,14 @@
 mod alb;
 mod checks;
 mod environments;
+mod hooks;
 mod limits;
 mod metrics;
 mod traffic;
 
 pub(super) use checks::{check, step};
 pub(super) use environments::environments;
+pub(super) use hooks::hook;
 pub(super) use limits::guardrail;
 pub(super) use metrics::{Known, metrics, poll};
 pub(super) use traffic::{sampler, traffic};
