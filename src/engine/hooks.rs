@@ -66,6 +66,8 @@ pub enum HookEnd {
     Killed(i32),
     /// It took longer than it may; it was ended with everything it had started.
     TimedOut,
+    /// It did not stop writing, and was ended.
+    TooMuch,
     /// Somebody stopped it.
     Stopped,
     /// It was never started, and why.
@@ -79,7 +81,7 @@ impl HookEnd {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Exited(0) => Verdict::Pass,
-            Self::Exited(_) | Self::Killed(_) | Self::TimedOut => Verdict::Fail,
+            Self::Exited(_) | Self::Killed(_) | Self::TimedOut | Self::TooMuch => Verdict::Fail,
             Self::Stopped | Self::NotStarted(_) | Self::Unknown(_) => Verdict::Unknown,
         }
     }
@@ -91,6 +93,7 @@ impl HookEnd {
             Self::Exited(code) => format!("failed (exit {code})"),
             Self::Killed(signal) => format!("failed (ended by signal {signal})"),
             Self::TimedOut => format!("failed (not done within {})", duration_words(limit)),
+            Self::TooMuch => "failed (it did not stop writing)".to_owned(),
             Self::Stopped => "was stopped".to_owned(),
             Self::NotStarted(why) => format!("was not started: {why}"),
             Self::Unknown(why) => format!("ended, nobody knows how: {why}"),
