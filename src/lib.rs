@@ -17,6 +17,7 @@ pub mod keeper;
 pub mod plan;
 pub mod probe;
 pub mod remote;
+pub mod script;
 pub mod traffic;
 pub mod wire;
 pub mod world;

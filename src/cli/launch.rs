@@ -13,7 +13,7 @@ use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
 use crate::journal::{Places, RunInfo, Writer};
 use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::wire::{Client, ClientError, Introduction};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -140,7 +140,8 @@ fn freeze(
     let socket = places.socket_for(run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
     places.create(run).map_err(|error| wrong(&error))?;
     failpoint::pass("folder made");
-    places.freeze(run, &plan.source.text).map_err(|error| wrong(&error))?;
+    let (origin, folder) = (plan::origin(&places.plan(run)), plan::folder_of(path));
+    places.freeze(run, &plan.source.text, &origin, &folder).map_err(|error| wrong(&error))?;
     failpoint::pass("plan frozen");
     let mut writer = Writer::open(&places.journal(run)).map_err(|error| wrong(&error))?;
     failpoint::pass("journal made");

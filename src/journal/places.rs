@@ -139,16 +139,21 @@ impl Places {
         Ok(())
     }
 
-    /// Writes a run's frozen plan, synced: what a recovery after a power cut goes by.
-    pub fn freeze(&self, run: &RunId, plan: &str) -> Result<(), PlaceError> {
+    /// Writes a run's frozen plan, synced: what a recovery after a power cut goes by. Beside it, in the file `origin`,
+    /// stands the folder that it came from: programs that it names by a relative path are there.
+    pub fn freeze(&self, run: &RunId, plan: &str, origin: &Path, folder: &Path) -> Result<(), PlaceError> {
         use std::io::Write;
-        let path = self.plan(run);
-        let written = std::fs::File::create(&path).and_then(|mut file| {
-            file.write_all(plan.as_bytes())?;
-            file.sync_all()?;
-            std::fs::File::open(self.run(run))?.sync_all()
-        });
-        written.map_err(|why| PlaceError::File { path, why })
+        let write = |path: &Path, bytes: &[u8]| {
+            let written = std::fs::File::create(path).and_then(|mut file| {
+                file.write_all(bytes)?;
+                file.sync_all()
+            });
+            written.map_err(|why| PlaceError::File { path: path.to_owned(), why })
+        };
+        write(origin, folder.as_os_str().as_encoded_bytes())?;
+        write(&self.plan(run), plan.as_bytes())?;
+        let path = self.run(run);
+        std::fs::File::open(&path).and_then(|folder| folder.sync_all()).map_err(|why| PlaceError::File { path, why })
     }
 
     /// All runs, the newest first. Of another user's state, those whose socket a group may use.

@@ -11,7 +11,7 @@ use crate::domain::Split;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
 
@@ -21,18 +21,27 @@ pub const PLAN_BYTES_MAX: u64 = 128 * 1024;
 
 /// Reads an operator's plan from its file, and looks whether files that it names can be what it says.
 pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
-    read_file(path, true)
+    let text = text_of(path)?;
+    read(path, &text, &folder_of(path), true)
 }
 
 /// Reads the plan that a run has frozen. Other files are not looked into: that one of them is no longer what
-/// it was must not stand between anybody and a rollback.
+/// it was must not stand between anybody and a rollback. Programs are looked for where the plan came from.
 pub fn load_frozen(path: &Path) -> Result<Plan, PlanErrors> {
-    read_file(path, false)
+    let text = text_of(path)?;
+    let came_from = std::fs::read_to_string(origin(path)).map(PathBuf::from);
+    read(path, &text, &came_from.unwrap_or_else(|_| folder_of(path)), false)
 }
 
-fn read_file(path: &Path, looks_into_files: bool) -> Result<Plan, PlanErrors> {
-    let text = text_of(path)?;
-    read(path, &text, looks_into_files)
+/// The file beside a frozen plan that names the folder of the plan it was made from, as [`folder_of`] has it.
+pub fn origin(frozen: &Path) -> PathBuf {
+    frozen.with_extension("from")
+}
+
+/// The absolute folder of a plan file, links followed: one that is changed in the middle of a run changes nothing.
+pub fn folder_of(path: &Path) -> PathBuf {
+    let path = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
+    path.parent().unwrap_or(&path).to_owned()
 }
 
 fn text_of(path: &Path) -> Result<String, PlanErrors> {
@@ -58,27 +67,27 @@ fn text_of(path: &Path) -> Result<String, PlanErrors> {
 
 /// Reads a plan from its text. Every error is reported, in the file's order.
 pub fn load(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
-    read(path, text, false)
+    read(path, text, &folder_of(path), false)
 }
 
-fn read(path: &Path, text: &str, looks_into_files: bool) -> Result<Plan, PlanErrors> {
-    read_text(path, text, looks_into_files, |root| whole_plan(root, path, text))
+fn read(path: &Path, text: &str, folder: &Path, looks_into_files: bool) -> Result<Plan, PlanErrors> {
+    let mut report = Report::new(path, text);
+    report.looks_into_files = looks_into_files;
+    folder.clone_into(&mut report.folder);
+    read_text(report, text, |root| whole_plan(root, path, text))
 }
 
 /// Reads another of the operator's files, table by table, with a plan's errors.
 pub(crate) fn read_tables<T>(path: &Path, whole: impl FnOnce(Section<'_>) -> Option<T>) -> Result<T, PlanErrors> {
     let text = text_of(path)?;
-    read_text(path, &text, false, whole)
+    read_text(Report::new(path, &text), &text, whole)
 }
 
 fn read_text<T>(
-    path: &Path,
+    mut report: Report<'_>,
     text: &str,
-    looks_into_files: bool,
     whole: impl FnOnce(Section<'_>) -> Option<T>,
 ) -> Result<T, PlanErrors> {
-    let mut report = Report::new(path, text);
-    report.looks_into_files = looks_into_files;
     if let Some(at) = syntax::endless_key(text) {
         // Not parsed at all: the parser goes down a frame of the stack for each part.
         report.push(at..at, "a key of so many parts is none of a plan's".to_owned(), "keys of at most 8 parts", None);

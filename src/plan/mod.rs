@@ -7,6 +7,7 @@ mod likely;
 mod load;
 mod rescue;
 mod schedule;
+mod script;
 mod section;
 mod sections;
 mod syntax;
@@ -14,9 +15,10 @@ mod validate;
 mod values;
 
 pub use alb::{ALB_WEIGHT_MAX, AlbDriver, AlbForward, Arn, ArnKind, HealthCheck, TargetGroup};
-pub use load::{PLAN_BYTES_MAX, load, load_file, load_frozen};
+pub use load::{PLAN_BYTES_MAX, folder_of, load, load_file, load_frozen, origin};
 pub use rescue::rescue_card;
 pub use schedule::{guardrail_words, needed_requests, schedule};
+pub use script::{Argument, Run, Script, Values};
 pub use section::{PlanError, PlanErrors};
 // The console's own configuration is read in the same way, with the same errors.
 pub(crate) use load::read_tables;

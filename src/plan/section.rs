@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -115,6 +115,8 @@ pub(crate) struct Report<'a> {
     headless: Vec<usize>,
     /// Whether files that the plan names are looked into.
     pub looks_into_files: bool,
+    /// The folder that relative paths of programs begin in: the plan file's own.
+    pub folder: PathBuf,
     found: RefCell<Vec<(usize, PlanError)>>,
 }
 
@@ -131,6 +133,7 @@ impl<'a> Report<'a> {
             hopeless: false,
             headless: Vec::new(),
             looks_into_files: false,
+            folder: PathBuf::new(),
             found: RefCell::default(),
         }
     }

@@ -6,6 +6,7 @@ mod environments;
 mod hooks;
 mod limits;
 mod metrics;
+mod script;
 mod traffic;
 
 pub(super) use checks::{check, step};

@@ -1,0 +1,310 @@
+//! Runs the operator's own programs, with limits, and words for every ending.
+//!
+//! * Nobody's environment: `PATH`, `HOME`, `LANG`, `TZ`, `USER`, `TMPDIR`, what the plan names, and the run's values
+//!   as `WARROOM_…`. Standard input is empty. Nothing is pasted into a shell's text.
+//! * A run ends with its own process. What it leaves running is killed then, so that nothing of it acts later.
+//! * At its timeout, when its future is dropped, and when this process dies, however it dies: SIGTERM to the whole
+//!   group, SIGKILL a second later (`group.rs` has how). What leaves its process group by itself (`setsid`, a daemon)
+//!   or becomes another user (`sudo`) is out of reach.
+//! * Output is kept up to a limit, shown line by line as [`Clean`], and secrets are taken out of all of it.
+//! * A run never blocks whoever waits for it: files that hang cost it its own time and a bounded number of threads.
+
+#![expect(clippy::disallowed_methods, reason = "programs are started beside the runtime: a disk may hang")]
+
+mod group;
+mod output;
+
+pub use output::{Line, Stream};
+
+use crate::domain::{Clean, Secrets, duration_words};
+use crate::plan::{self, Run, Secret, Values};
+use bytes::Bytes;
+use group::{Group, Mark};
+use output::{Heard, Output, TooMuch};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Variables that every program gets, where this process has them.
+pub const VARIABLES: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "USER", "TMPDIR"];
+/// How long the files of secrets are waited for before a run goes on with what they last held: a rollback waits no
+/// longer for a disk than a person's eye blinks.
+const FILES_WAIT: Duration = Duration::from_millis(100);
+/// Starts of one script that may hang on a disk at the same time, each on a thread of its own: a step, its way back,
+/// that one's second attempt, and one spare.
+const STARTS: usize = 4;
+/// How long output is still read after everybody who should have it is gone: what is in a pipe is there at once, and
+/// somebody who left the group may hold it open for ever.
+const DRAIN_WAIT: Duration = Duration::from_millis(200);
+
+/// Why a script could not be made ready from the plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("script {name}: {why}")]
+pub struct SetupError {
+    /// Which.
+    pub name: Clean,
+    /// Why.
+    pub why: Clean,
+}
+
+/// A program of the operator's own, ready to be run any number of times, also at the same time.
+#[derive(Debug)]
+pub struct Script {
+    plan: plan::Script,
+    mark: Mark,
+    /// The plan's variables as they were last read.
+    env: RwLock<Arc<Env>>,
+    starts: Arc<Semaphore>,
+    /// Taken while the files of secrets are read: one that hangs is not asked again.
+    files: Arc<Semaphore>,
+}
+
+/// The plan's variables with their values.
+#[derive(Debug, Default)]
+struct Env {
+    variables: Vec<(String, String)>,
+    secrets: Secrets,
+}
+
+/// What became of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it wrote on its standard output, without secrets, up to 64 KiB.
+    pub stdout: Bytes,
+    /// Whether it wrote more than that.
+    pub is_cut: bool,
+    /// The last line it wrote, on its standard error if there was any.
+    pub last: Option<Clean>,
+    /// What of it could not be ended and may still act.
+    pub left: Option<Clean>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was never started, and did nothing.
+    NotStarted(Clean),
+    /// It ended by itself, with this code.
+    Exited(i32),
+    /// A signal ended it.
+    Killed(i32),
+    /// It was ended after so long.
+    TimedOut(Duration),
+    /// It was ended because it did not stop writing.
+    TooMuch,
+    /// Nobody saw how.
+    Unseen(Clean),
+}
+
+impl Ending {
+    /// The ending in words.
+    pub fn words(&self) -> Clean {
+        match self {
+            Self::NotStarted(why) => Clean::new(format!("not started: {why}")),
+            Self::Exited(code) => Clean::new(format!("exit code {code}")),
+            Self::Killed(signal) => Clean::new(format!("ended by signal {signal}")),
+            Self::TimedOut(limit) => Clean::new(format!("timed out after {}, and ended", duration_words(*limit))),
+            Self::TooMuch => Clean::new(format!("ended: it wrote more than {} MiB", output::BYTES_MAX >> 20)),
+            Self::Unseen(why) => Clean::new(format!("how it ended is not known: {why}")),
+        }
+    }
+}
+
+impl Done {
+    fn not_started(why: impl AsRef<str>) -> Self {
+        let ending = Ending::NotStarted(Clean::new(why));
+        Self { ending, stdout: Bytes::new(), is_cut: false, last: None, left: None }
+    }
+
+    /// All of it in words: `exit code 3: connection refused`.
+    pub fn words(&self) -> Clean {
+        let mut words = self.ending.words().to_string();
+        for part in [&self.last, &self.left].into_iter().flatten() {
+            words = format!("{words}: {part}");
+        }
+        Clean::new(words)
+    }
+}
+
+impl Script {
+    /// Makes a script ready: reads the variables and files that the plan names. Starts nothing.
+    ///
+    /// `what` says what it acts on (`set edge-eu1`): runs of the same, by whichever process of this host, are one
+    /// another's older runs for [`Script::end_older`].
+    pub fn new(plan: &plan::Script, what: &str) -> Result<Self, SetupError> {
+        let env = read_env(plan).map_err(|why| SetupError { name: Clean::new(plan.name()), why: Clean::new(why) })?;
+        Ok(Self {
+            plan: plan.clone(),
+            mark: Mark::new(what),
+            env: RwLock::new(Arc::new(env)),
+            starts: Arc::new(Semaphore::new(STARTS)),
+            files: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// Runs it once; dropping the future ends the run.
+    ///
+    /// Returns at the latest three seconds after the script's timeout, and within it where the script ends in time.
+    pub async fn run(&self, values: &Values) -> Done {
+        self.attend(values, None).await
+    }
+
+    /// The same, and tells each line as it comes, up to ten thousand of them.
+    pub async fn run_telling(&self, values: &Values, heard: &mut (dyn FnMut(Line) + Send)) -> Done {
+        self.attend(values, Some(heard)).await
+    }
+
+    async fn attend(&self, values: &Values, heard: Heard<'_>) -> Done {
+        let end = Instant::now() + self.plan.timeout;
+        let env = self.environment().await;
+        let command = match self.command(&env, values) {
+            Ok(command) => command,
+            Err(why) => return Done::not_started(why),
+        };
+        let (mut group, mut child) = match timeout_at(end, self.start(command)).await {
+            Ok(Ok(started)) => started,
+            Ok(Err(why)) => return Done::not_started(why),
+            Err(_) => return Done::not_started("it could not be started in time (a disk that hangs?)"),
+        };
+        let mut output = Output::new(&mut child, env.secrets.clone(), heard);
+        let ending = match timeout_at(end, output.attend(&mut child)).await {
+            Ok(Ok(status)) => status.map_or_else(|why| Ending::Unseen(Clean::new(why.to_string())), ending_of),
+            Ok(Err(TooMuch)) => Ending::TooMuch,
+            Err(_) => Ending::TimedOut(self.plan.timeout),
+        };
+        let left = match ending {
+            Ending::TimedOut(_) | Ending::TooMuch | Ending::Unseen(_) => group.end(&mut child).await,
+            Ending::NotStarted(_) | Ending::Exited(_) | Ending::Killed(_) => {
+                group.kill();
+                None
+            }
+        };
+        // What the group wrote is in the pipes; a limit was passed already, or is of no use any more.
+        let _ = timeout(DRAIN_WAIT, output.drain()).await;
+        let (stdout, is_cut, last) = output.finish();
+        Done { ending, stdout, is_cut, last, left }
+    }
+
+    /// Ends every run of the same that is under way on this host, whoever began it: SIGTERM, a quarter of a second
+    /// later SIGKILL, then waits until they are gone. Takes a second at most; an error says what is still there.
+    pub async fn end_older(&self) -> Result<(), Clean> {
+        group::end_all(&self.mark).await
+    }
+
+    /// The variables, with the files read again where there are any: a token that was renewed is used.
+    async fn environment(&self) -> Arc<Env> {
+        let known = || self.env.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let has_files = self.plan.env.iter().any(|(_, secret)| matches!(secret, Secret::File(_)));
+        let Some(place) = has_files.then(|| self.files.clone().try_acquire_owned().ok()).flatten() else {
+            return known();
+        };
+        let plan = self.plan.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read_env(&plan);
+            drop(place);
+            read
+        });
+        match timeout(FILES_WAIT, reading).await {
+            Ok(Ok(Ok(env))) => *self.env.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(env),
+            Ok(Ok(Err(why))) => tracing::warn!(why, "secrets cannot be read again"),
+            Ok(Err(error)) => tracing::warn!(%error, "secrets cannot be read again"),
+            Err(_) => tracing::warn!("secrets cannot be read again in time"),
+        }
+        known()
+    }
+
+    fn command(&self, env: &Env, values: &Values) -> Result<std::process::Command, String> {
+        let mut command = match &self.plan.run {
+            Run::Program { program, arguments } => {
+                let mut command = std::process::Command::new(program);
+                for argument in arguments {
+                    command.arg(argument.fill(values).map_err(|name| format!("{name} is not known"))?);
+                }
+                command
+            }
+            Run::Shell(text) => {
+                let mut command = std::process::Command::new("/bin/sh");
+                command.arg("-c").arg(text);
+                command
+            }
+        };
+        command.env_clear();
+        command.envs(VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.envs(env.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(values.variables());
+        command.current_dir(&self.plan.directory);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// The group first, so that nobody is in it who does not end with it.
+    async fn start(&self, mut command: std::process::Command) -> Result<(Group, Child), String> {
+        let group = Group::begin(self.mark.clone(), &self.starts).await?;
+        group.take_in(&mut command);
+        let (name, directory) = (self.plan.name(), self.plan.directory.clone());
+        let child = spawn(command, &self.starts).await.map_err(|error| not_started(&error, &name, &directory))?;
+        Ok((group, child))
+    }
+}
+
+/// Starts a program on a thread of its own: `exec` waits for the disk, and everybody would wait with it.
+async fn spawn(command: std::process::Command, places: &Arc<Semaphore>) -> std::io::Result<Child> {
+    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let starting = tokio::task::spawn_blocking(move || {
+        let child = Command::from(command).spawn();
+        drop(place);
+        child
+    });
+    starting.await.map_err(std::io::Error::other)?
+}
+
+/// The system says "No such file" of the folder, of the program and of the interpreter in its first line alike.
+fn not_started(error: &std::io::Error, name: &str, directory: &Path) -> String {
+    if error.kind() == std::io::ErrorKind::NotFound && !directory.is_dir() {
+        return format!("there is no folder {}", directory.display());
+    }
+    format!("{name}: {error}")
+}
+
+fn ending_of(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, signal) => Ending::Killed(signal.unwrap_or(0)),
+    }
+}
+
+fn read_env(plan: &plan::Script) -> Result<Env, String> {
+    let (mut variables, mut secrets) = (Vec::new(), Vec::new());
+    for (name, secret) in &plan.env {
+        let value = match secret {
+            Secret::Plain(value) => value.clone(),
+            Secret::Env(variable) => std::env::var(variable)
+                .map_err(|_| format!("env.{name}: the environment variable {variable} is not set"))?,
+            Secret::File(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|why| format!("env.{name}: the file {} cannot be read: {why}", path.display()))?;
+                text.trim_end_matches(['\r', '\n']).to_owned()
+            }
+        };
+        if value.contains('\0') {
+            return Err(format!("env.{name}: its value cannot be a variable's"));
+        }
+        if !matches!(secret, Secret::Plain(_)) {
+            // Output is looked at line by line.
+            secrets.extend(value.lines().map(|line| line.trim().to_owned()));
+            secrets.push(value.clone());
+        }
+        variables.push((name.clone(), value));
+    }
+    Ok(Env { variables, secrets: Secrets::new(secrets) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+use super::*;
+use std::path::PathBuf;
+
+/// Long enough for a busy machine, where it must not matter.
+const LONG: Duration = Duration::from_secs(30);
+
+fn shell(text: &str, timeout: Duration) -> plan::Script {
+    let directory = std::env::temp_dir();
+    plan::Script { run: Run::Shell(text.to_owned()), env: Vec::new(), timeout, directory }
+}
+
+async fn run(text: &str) -> Done {
+    run_for(text, LONG).await
+}
+
+async fn run_for(text: &str, timeout: Duration) -> Done {
+    let script = Script::new(&shell(text, timeout), &format!("test {text}")).expect("nothing to read");
+    script.run(&Values(vec![("candidate", "12.5".to_owned())])).await
+}
+
+/// Waits until a file has a process id in it.
+async fn process_in(file: &Path) -> i32 {
+    loop {
+        if let Ok(Ok(id)) = std::fs::read_to_string(file).map(|text| text.trim().parse()) {
+            return id;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until a process is no more, or is a corpse that nobody has looked at.
+async fn until_dead(id: i32) {
+    loop {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        if stat.is_empty() || stat.contains(") Z ") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[tokio::test]
+async fn output_ending_and_values() {
+    let done = run("echo to $WARROOM_CANDIDATE; echo no >&2; exit 3").await;
+    assert_eq!(done.ending, Ending::Exited(3));
+    assert_eq!(&done.stdout[..], b"to 12.5\n");
+    assert_eq!(done.words().as_str(), "exit code 3: no");
+    assert_eq!(run("kill -KILL $$").await.ending, Ending::Killed(9));
+    assert_eq!(run("read x || echo nothing to read").await.words().as_str(), "exit code 0: nothing to read");
+}
+
+#[tokio::test]
+async fn the_environment_is_nobodys() {
+    let mut plan = shell("env | cut -d= -f1 | sort | tr '\\n' ' '", LONG);
+    plan.env = vec![("OWN".to_owned(), Secret::Plain("x".to_owned()))];
+    let script = Script::new(&plan, "test environment").expect("nothing to read");
+    let done = script.run(&Values(vec![("stable", "1".to_owned())])).await;
+    let names = String::from_utf8_lossy(&done.stdout).into_owned();
+    let known =
+        |name: &str| VARIABLES.contains(&name) || ["OWN", "WARROOM_STABLE", "PWD", "_", "SHLVL"].contains(&name);
+    assert!(names.contains("OWN") && names.contains("WARROOM_STABLE"), "{names}");
+    assert!(names.split_whitespace().all(known), "{names}");
+    assert!(std::env::vars().any(|(name, _)| !known(&name)), "this test has nothing that could leak");
+}
+
+#[tokio::test]
+async fn what_is_not_started_says_why() {
+    for (program, directory, why) in [
+        ("/nowhere/at/all", "/", "not started: all: No such file"),
+        ("sh", "/nowhere/at/all", "not started: there is no folder /nowhere/at/all"),
+        ("/etc/passwd", "/", "not started: passwd: Permission denied"),
+    ] {
+        let run = Run::Program { program: PathBuf::from(program), arguments: Vec::new() };
+        let plan = plan::Script { run, env: Vec::new(), timeout: LONG, directory: directory.into() };
+        let done = Script::new(&plan, program).expect("nothing to read").run(&Values::default()).await;
+        assert!(done.words().as_str().starts_with(why), "{}", done.words());
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_line_and_files_are_read_again() {
+    let folder = folder();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "first-s3cr3t\n").expect("written");
+    let mut plan = shell("echo out $TOKEN; echo err $TOKEN >&2; printf %s $TOKEN | cut -c1-5", LONG);
+    plan.env = vec![("TOKEN".to_owned(), Secret::File(file.clone()))];
+    let script = Script::new(&plan, "test secrets").expect("readable");
+    for token in ["first-s3cr3t", "second-s3cr3t"] {
+        std::fs::write(&file, token).expect("written");
+        let mut lines = Vec::new();
+        let done = script.run_telling(&Values::default(), &mut |line| lines.push(line.text.to_string())).await;
+        lines.sort();
+        let mut expected = ["err ***", &token[..5], "out ***"];
+        expected.sort_unstable();
+        assert_eq!(lines, expected);
+        assert_eq!(done.stdout, format!("out ***\n{}\n", &token[..5]));
+    }
+    std::fs::remove_file(&file).expect("removed");
+    let done = script.run(&Values::default()).await;
+    assert!(done.stdout.starts_with(b"out ***"), "the last good one is used: {done:?}");
+    let error = Script::new(&plan, "test secrets").expect_err("no file");
+    assert!(error.to_string().contains("env.TOKEN: the file"), "{error}");
+}
+
+#[tokio::test]
+async fn lines_come_as_they_are_written_and_nothing_in_them_is_obeyed() {
+    let mut lines = Vec::new();
+    let script = Script::new(&shell(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2", LONG), "test lines");
+    script
+        .expect("nothing to read")
+        .run_telling(&Values::default(), &mut |line| lines.push((line.stream, line.text.to_string())))
+        .await;
+    lines.sort_by_key(|(stream, _)| *stream as usize);
+    let expected = [(Stream::Out, "a^[[2Jb"), (Stream::Out, "50%"), (Stream::Out, "done"), (Stream::Err, "x")];
+    assert_eq!(lines, expected.map(|(stream, text)| (stream, text.to_owned())));
+}
+
+#[tokio::test]
+async fn long_output_is_cut_and_endless_output_ended() {
+    let done = run("yes | head -c 200000").await;
+    assert_eq!((done.ending, done.stdout.len(), done.is_cut), (Ending::Exited(0), 64 * 1024, true));
+    let done = run("yes").await;
+    assert_eq!((done.ending.clone(), done.is_cut), (Ending::TooMuch, true), "{}", done.words());
+    let one_line = run("yes | tr -d '\\n' | head -c 200000 >&2").await;
+    assert!(one_line.last.expect("a line").as_str().ends_with("...(cut)"));
+}
+
+#[tokio::test]
+async fn at_the_timeout_the_whole_group_ends() {
+    let folder = folder();
+    let (file, late) = (folder.path().join("pid"), folder.path().join("late"));
+    // The grandchild ignores what can be ignored, keeps both streams open, and would write later.
+    let text = format!(
+        "(trap '' TERM HUP INT; sh -c 'echo $PPID' >{}; sleep 3; echo late >{}) & trap '' TERM; wait; sleep 60",
+        file.display(),
+        late.display()
+    );
+    let done = run_for(&text, Duration::from_millis(500)).await;
+    assert_eq!(done.words().as_str(), "timed out after 500ms, and ended");
+    until_dead(process_in(&file).await).await;
+    assert!(!late.exists());
+}
+
+#[tokio::test]
+async fn what_a_script_leaves_running_ends_with_it() {
+    let folder = folder();
+    let file = folder.path().join("pid");
+    let done = run(&format!("sleep 60 & echo $! >{}; echo done", file.display())).await;
+    assert_eq!((done.ending, &done.stdout[..]), (Ending::Exited(0), &b"done\n"[..]));
+    until_dead(process_in(&file).await).await;
+}
+
+#[tokio::test]
+async fn who_leaves_the_group_holds_nobody_up() {
+    let folder = folder();
+    let file = folder.path().join("pid");
+    let done = run(&format!("setsid sh -c 'echo $$ >{}; exec sleep 60' & sleep 0.2; echo done", file.display())).await;
+    assert_eq!((done.ending, &done.stdout[..]), (Ending::Exited(0), &b"done\n"[..]));
+    let id = rustix::process::Pid::from_raw(process_in(&file).await).expect("a process");
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("this test's own");
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_waits_for_any_more_ends() {
+    let folder = folder();
+    let file = folder.path().join("pid");
+    let text = format!("trap '' TERM; echo $$ >{}; sleep 60 & wait; sleep 60", file.display());
+    let script = Script::new(&shell(&text, LONG), "test drop").expect("nothing to read");
+    let values = Values::default();
+    let id = tokio::select! {
+        done = script.run(&values) => panic!("it ends by itself: {done:?}"),
+        id = process_in(&file) => id,
+    };
+    until_dead(id).await;
+}
+
+#[tokio::test]
+async fn older_runs_end_before_a_newer_one_begins() {
+    let folder = folder();
+    let file = folder.path().join("pid");
+    // Whoever it is that began it: here another instance, which holds the future and goes on.
+    let text = format!("trap '' TERM; echo $$ >{}; sleep 60; sleep 60", file.display());
+    let other = Script::new(&shell(&text, LONG), "test older").expect("nothing to read");
+    let newer = Script::new(&shell("true", LONG), "test older").expect("nothing to read");
+    let values = Values::default();
+    let newer = async {
+        let id = process_in(&file).await;
+        assert_eq!(newer.end_older().await, Ok(()));
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+        assert_eq!(newer.end_older().await, Ok(()), "with nobody there it is done at once");
+    };
+    let (older, ()) = tokio::join!(other.run(&values), newer);
+    assert_eq!(older.ending, Ending::Killed(9));
+}
