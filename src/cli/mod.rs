@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod demo;
 mod farewell;
+mod hook;
 mod info;
 mod known;
 mod launch;
@@ -193,6 +194,20 @@ enum Command {
         /// Which run.
         run: Option<String>,
     },
+    /// Run one of the plan's own programs and wait for its end; without a name: what there is.
+    Hook {
+        /// Its name in the plan.
+        name: Option<String>,
+        /// End its run, with everything that it started.
+        #[arg(long, requires = "name")]
+        stop: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Which run.
+        #[arg(long)]
+        run: Option<String>,
+    },
     /// Write something down in the run's history.
     Note {
         /// What.
@@ -319,6 +334,7 @@ impl Command {
             | Self::Adopt { .. }
             | Self::Complete { .. }
             | Self::SendAgain { .. }
+            | Self::Hook { .. }
             | Self::Note { .. }
             | Self::Unsuspend { .. }
             | Self::Suspend { .. }
@@ -506,6 +522,9 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
         Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
+        Command::Hook { name: hook, stop, yes, run } => {
+            block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?
+        }
         Command::Note { text, run } => block_on(act::note(run.as_deref(), &text, name))?,
         Command::Suspend { reason, run, lasting } => block_on(act::suspend(run.as_deref(), &lasting, &reason, name))?,
     }

@@ -28,6 +28,13 @@ pub struct Tail {
 }
 
 impl Tail {
+    /// The newest lines, as far as there is room for them, of so many.
+    pub fn of(lines: &[Clean], printed: u64) -> Self {
+        let mut tail = Self::default();
+        lines.iter().for_each(|line| tail.push(line));
+        Self { printed, ..tail }
+    }
+
     /// Takes one more line in; the oldest go when there is no room.
     pub fn push(&mut self, line: &Clean) {
         self.printed += 1;

@@ -109,7 +109,7 @@ fn attend(
     hook: usize,
     values: &Values,
     stopped: oneshot::Receiver<()>,
-    tell: impl Fn(&Tail) + Send,
+    mut tell: impl FnMut(&Tail) + Send,
 ) -> (HookEnd, Tail) {
     let hook = &plan.hooks[hook];
     let not_started = |why: String| (HookEnd::NotStarted(Clean::new(why)), Tail::default());
@@ -124,9 +124,10 @@ fn attend(
         Err(error) => return not_started(error.why.to_string()),
     };
     let mut tail = Tail::default();
-    let done = runtime.block_on(script.run_until(values, stopped, &mut |recent: Recent| {
-        tail = Tail { lines: Default::default(), printed: recent.printed };
-        tail.refill(&recent.lines);
+    // Dropped, too, it stops the run: then the keeper ends.
+    let stop = async { stopped.await.unwrap_or_default() };
+    let done = runtime.block_on(script.run_until(values, stop, &mut |recent: Recent| {
+        tail = Tail::of(&recent.lines, recent.written);
         tell(&tail);
     }));
     // A disk that hangs may still hold a thread of it.
@@ -145,5 +146,6 @@ fn end_of(ending: Ending) -> HookEnd {
         Ending::TimedOut(_) => HookEnd::TimedOut,
         Ending::TooMuch => HookEnd::TooMuch,
         Ending::Stopped => HookEnd::Stopped,
+        Ending::Unseen(why) => HookEnd::Unknown(why),
     }
 }

@@ -54,6 +54,15 @@ impl Argument {
     }
 }
 
+impl std::fmt::Display for Argument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Place(name) => write!(f, "{{{name}}}"),
+        })
+    }
+}
+
 /// What placeholders stand for in one run. A script also gets each in its environment: `WARROOM_CANDIDATE` is the
 /// value of `{candidate}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +86,21 @@ pub(super) fn variable(placeholder: &str) -> String {
 }
 
 impl Script {
+    /// The program with its arguments as the plan has them: `smoke.sh {candidate_url}`; of a shell's text its first line.
+    pub fn words(&self) -> String {
+        match &self.run {
+            Run::Program { arguments, .. } => {
+                arguments.iter().fold(self.name(), |words, argument| format!("{words} {argument}"))
+            }
+            Run::Shell(text) => {
+                let mut lines = text.trim().lines();
+                let first = lines.next().unwrap_or_default();
+                let more = if lines.next().is_some() { " ..." } else { "" };
+                format!("{} -c {first:?}{more}", self.name())
+            }
+        }
+    }
+
     /// What people call it: the program's own name, or the shell's.
     pub fn name(&self) -> String {
         match &self.run {

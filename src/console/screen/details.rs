@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Piece, tail, wrap};
 use super::fit::{Part, fit};
 use super::header::age_words;
 use super::look::Ink;
-use super::{View, checks, piece};
+use super::{View, checks, hooks, piece};
 use crate::console::desk::note::{NOTE_CHARS_MAX, REASONS};
 use crate::domain::{Clean, Verdict, Wall};
 use crate::engine::{Entry, Severity, Snapshot};
@@ -24,7 +24,7 @@ pub(super) fn scrolled(mut lines: Vec<Line>, from: usize, rows: usize) -> (Vec<L
 }
 
 /// Text broken into lines; what is private is covered before, since a broken name is not known for one.
-fn broken(view: &View<'_>, text: &str, width: u16, style: ratatui::style::Style) -> Vec<Line> {
+pub(super) fn broken(view: &View<'_>, text: &str, width: u16, style: ratatui::style::Style) -> Vec<Line> {
     let covered = view.desk.mask(view.status).map(|mask| mask.cover(text));
     let text = covered.as_deref().unwrap_or(text);
     wrap(text, width).into_iter().map(|line| vec![piece(line, style)]).collect()
@@ -81,6 +81,7 @@ pub(super) fn event(
     };
     let number = format!("line {} of the journal", entry.number);
     lines.extend(broken(view, &format!("{}  {by}  {severity}  {number}", entry.wall), width, plain));
+    lines.extend(hooks::printed(canvas, view, entry, width));
     if times > 1 {
         let words =
             format!("{times} times alike, from {} to {}; this is the newest", since.clock(), entry.wall.clock());
