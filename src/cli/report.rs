@@ -27,7 +27,9 @@ pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Comman
     } else if markdown {
         markdown_row
     } else {
-        |entry: &Entry| format!("{} {} {}{}", entry.wall, mark(entry.severity), typed(&entry.text), tail(entry, "\n    | "))
+        |entry: &Entry| {
+            format!("{} {} {}{}", entry.wall, mark(entry.severity), typed(&entry.text), tail(entry, "\n    | "))
+        }
     };
     for entry in &entries {
         // Into a string: it takes everything.

@@ -230,7 +230,8 @@ impl Engine {
         hooks.iter().position(|hook| hook.name == *name).map_or_else(
             || {
                 let names: Vec<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
-                let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+                let has =
+                    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
                 refuse(format!("the plan has no hook {:?}: {has}", name.as_str()))
             },
             Ok,
@@ -241,7 +242,8 @@ impl Engine {
         let hook = self.hook_named(name)?;
         self.pass_hooks(out);
         if let Some(run) = &self.hooks[hook].run {
-            let text = format!("{name} is running since {}, by {}: :stop {name} ends it", run.wall.clock(), run.by.name);
+            let text =
+                format!("{name} is running since {}, by {}: :stop {name} ends it", run.wall.clock(), run.by.name);
             return refuse(text);
         }
         let plan = &self.plan.hooks[hook];
@@ -282,9 +284,8 @@ impl Engine {
 
     /// A run begins once its record is on disk: what it changes must not be unrecorded.
     pub(super) fn hook_journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
-        let is_its = |stand: &HookStand| {
-            stand.run.as_ref().is_some_and(|run| run.stage == Stage::Intended { journal: id })
-        };
+        let is_its =
+            |stand: &HookStand| stand.run.as_ref().is_some_and(|run| run.stage == Stage::Intended { journal: id });
         let Some(hook) = self.hooks.iter().position(is_its) else { return };
         if let Err(why) = result {
             let why = Clean::new(format!("its record could not be written to the journal: {why}"));
@@ -362,14 +363,8 @@ impl Engine {
 
     pub(super) fn fold_hook_started(&mut self, name: &Clean, entry: &Entry) {
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
-        let run = Run {
-            by,
-            at: self.now,
-            wall: entry.wall,
-            stage: Stage::Lost,
-            tail: Tail::default(),
-            is_stopping: false,
-        };
+        let run =
+            Run { by, at: self.now, wall: entry.wall, stage: Stage::Lost, tail: Tail::default(), is_stopping: false };
         if let Ok(hook) = self.hook_named(name) {
             self.hooks[hook].run = Some(run);
         }
@@ -435,7 +430,9 @@ impl Engine {
                         format!("passed {when}, which counts no longer: {again}")
                     }
                     Verdict::Pass if is_gate && age > plan.fresh => {
-                        format!("passed {when}, longer than {}: {again}", duration_words(plan.fresh))
+                        // In full: in whole minutes it could seem to be within its time.
+                        let age = duration_words(Duration::from_secs(age.as_secs()));
+                        format!("passed {age} ago, longer than {}: {again}", duration_words(plan.fresh))
                     }
                     Verdict::Pass => format!("passed {when}"),
                     Verdict::Warn | Verdict::Unknown | Verdict::Fail => {

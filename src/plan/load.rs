@@ -2,8 +2,8 @@
 
 use super::section::{PlanErrors, Report, Section};
 use super::sections::{
-    DURATION, LASTING_MAX, access, check, environments, guardrail, hook, metrics, placed, poll, rollback, sampler, step,
-    traffic, unplaced,
+    DURATION, LASTING_MAX, access, check, environments, guardrail, hook, metrics, placed, poll, rollback, sampler,
+    step, traffic, unplaced,
 };
 use super::values::{duration, one_of, short_text};
 use super::{Advance, Plan, PlanSource, syntax, validate};
@@ -127,8 +127,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         root.optional("watch", DURATION, duration(Duration::ZERO..=LASTING_MAX)).unwrap_or(Duration::from_secs(3600));
     let checks = placed(root.tables("checks"), "name", |section| check(section, &known));
     let guardrails = placed(root.tables("guardrails"), "window", |section| guardrail(section, &known));
-    let splits: Option<Vec<Split>> =
-        steps.iter().map(|step| step.value.as_ref().map(|step| step.split)).collect();
+    let splits: Option<Vec<Split>> = steps.iter().map(|step| step.value.as_ref().map(|step| step.split)).collect();
     let hooks = placed(root.tables("hooks"), "name", |section| hook(section, splits.as_deref()));
     let rollback = rollback(root.table("rollback"));
     let access = access(root.table("access"));

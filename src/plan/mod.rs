@@ -583,17 +583,8 @@ pub struct Hook {
 }
 
 /// Placeholders of hooks.
-pub const HOOK_PLACES: &[&str] = &[
-    "by",
-    "candidate",
-    "candidate_url",
-    "name",
-    "percent",
-    "run",
-    "stable",
-    "stable_url",
-    "target",
-];
+pub const HOOK_PLACES: &[&str] =
+    &["by", "candidate", "candidate_url", "name", "percent", "run", "stable", "stable_url", "target"];
 /// Hooks in one plan: more than any procedure we know has, and all of them may run at once.
 pub const HOOKS_MAX: usize = 12;
 

@@ -2,8 +2,8 @@
 
 use super::section::Section;
 use super::{
-    Advance, Check, CheckKind, Environment, Guardrail, HOOKS_MAX, Hook, Metrics, PerRole, Poll, Rollback, Sampler, Step, Subject,
-    same_address,
+    Advance, Check, CheckKind, Environment, Guardrail, HOOKS_MAX, Hook, Metrics, PerRole, Poll, Rollback, Sampler,
+    Step, Subject, same_address,
 };
 use crate::domain::{Split, Unit, duration_words};
 use std::ops::Range;

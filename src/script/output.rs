@@ -2,8 +2,8 @@
 
 use crate::domain::{Clean, Secrets};
 use bytes::{Bytes, BytesMut};
-use std::io;
 use std::collections::VecDeque;
+use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};

@@ -59,7 +59,8 @@ impl Desk {
         if let Some(why) = refused {
             return Some(Foreseen::Refused(why));
         }
-        let needs_link = matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Hook(..));
+        let needs_link =
+            matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Hook(..));
         if needs_link && !self.linked {
             return Some(Foreseen::Refused("the keeper is not connected; nothing is queued".to_owned()));
         }
