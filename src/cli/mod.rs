@@ -197,9 +197,9 @@ enum Command {
     /// Run one of the plan's own programs and wait for its end; without a name: what there is.
     Hook {
         /// Its name in the plan.
-        name: Option<String>,
+        hook: Option<String>,
         /// End its run, with everything that it started.
-        #[arg(long, requires = "name")]
+        #[arg(long, requires = "hook")]
         stop: bool,
         /// Do not ask.
         #[arg(long)]
@@ -522,7 +522,7 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
         Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
-        Command::Hook { name: hook, stop, yes, run } => {
+        Command::Hook { hook, stop, yes, run } => {
             block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?
         }
         Command::Note { text, run } => block_on(act::note(run.as_deref(), &text, name))?,

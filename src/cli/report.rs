@@ -27,9 +27,7 @@ pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Comman
     } else if markdown {
         markdown_row
     } else {
-        |entry: &Entry| {
-            format!("{} {} {}{}", entry.wall, mark(entry.severity), typed(&entry.text), tail(entry, "\n    | "))
-        }
+        plain_row
     };
     for entry in &entries {
         // Into a string: it takes everything.
@@ -55,19 +53,25 @@ fn newest(places: &Places) -> Result<RunId, Failure> {
     Ok(newest)
 }
 
+fn plain_row(entry: &Entry) -> String {
+    let line = format!("{} {} {}", entry.wall, mark(entry.severity), typed(&entry.text));
+    tail(entry).into_iter().fold(line, |all, line| all + "\n    | " + &line)
+}
+
 fn markdown_row(entry: &Entry) -> String {
     let who = entry.by.as_ref().map_or_else(String::new, ToString::to_string);
     let bold = if entry.severity == Severity::Critical { "**" } else { "" };
     // Its output stands in the same cell, line by line.
-    let text = format!("{}{}", typed(&entry.text), tail(entry, "<br>")).replace('|', "\\|");
+    let lines = tail(entry).into_iter().map(|line| format!("<br>`{}`", line.replace('`', "'")));
+    let text = (typed(&entry.text) + &lines.collect::<String>()).replace('|', "\\|");
     format!("| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
 }
 
-/// What a hook printed at last, each line behind a mark.
-fn tail(entry: &Entry, mark: &str) -> String {
-    let Fact::HookEnded { tail, .. } = &entry.fact else { return String::new() };
-    let before = (tail.before() > 0).then(|| format!("{mark}({} lines before)", tail.before()));
-    before.into_iter().chain(tail.lines.iter().map(|line| format!("{mark}{line}"))).collect()
+/// What a hook printed at last.
+fn tail(entry: &Entry) -> Vec<String> {
+    let Fact::HookEnded { tail, .. } = &entry.fact else { return Vec::new() };
+    let before = (tail.before() > 0).then(|| format!("({} lines before)", tail.before()));
+    before.into_iter().chain(tail.lines.iter().map(ToString::to_string)).collect()
 }
 
 /// How much a line matters, in one column.
