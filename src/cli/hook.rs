@@ -55,6 +55,9 @@ fn list(snapshot: &Snapshot) -> String {
     for view in &snapshot.hooks {
         // Into a string: it takes everything.
         let _ = writeln!(text, "{:<24} {}\n{:<24} {}", view.name, view.says, "", typed(&view.words));
+        if let Some(why) = &view.locked {
+            let _ = writeln!(text, "{:<24} {why}", "");
+        }
     }
     text
 }

@@ -85,6 +85,7 @@ fn hook_json(snapshot: &Snapshot, hook: &HookView) -> Value {
         "says": hook.says,
         "state": serde_json::to_value(hook.state).unwrap_or_default(),
         "words": hook.words,
+        "locked": hook.locked,
         "by": hook.by,
         "running_seconds": hook.since.map(|since| seconds(snapshot.mono.since(since))),
         "limit_seconds": seconds(hook.limit),

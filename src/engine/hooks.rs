@@ -4,7 +4,9 @@
 //! A hook touches none of the engine's own state but its own: it runs beside whatever moves, and holds up nothing.
 
 use super::forward::INTENT_WAIT;
-use super::{Effect, Engine, Entry, Fact, Mode, Severity};
+use super::gates::whole_seconds;
+use super::planted::{Bug, planted};
+use super::{Effect, Engine, Entry, Fact, Mode, Phase, Severity};
 use crate::domain::{Clean, EffectId, Mono, Person, Verdict, Wall, duration_words};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -139,6 +141,8 @@ pub struct HookView {
     pub state: HookState,
     /// The same in words: `passed 3 min ago`.
     pub words: Clean,
+    /// Why it may not run now, whoever asks.
+    pub locked: Option<Clean>,
     /// Whether it asks before it runs.
     pub asks: bool,
     /// Who had it run, now or the last time.
@@ -246,6 +250,9 @@ impl Engine {
                 format!("{name} is running since {}, by {}: :stop {name} ends it", run.wall.clock(), run.by.name);
             return refuse(text);
         }
+        if let Some(why) = self.hook_locked(hook) {
+            return refuse(why);
+        }
         let plan = &self.plan.hooks[hook];
         let text =
             format!("{by} runs {name}: {} (at most {})", plan.script.words(), duration_words(plan.script.timeout));
@@ -259,6 +266,24 @@ impl Engine {
             is_stopping: false,
         });
         Ok(text.into())
+    }
+
+    /// Why a hook of after the cutover may not run: what switches stable off must not run while stable is what one
+    /// rolls back to, or has rolled back to.
+    fn hook_locked(&self, hook: usize) -> Option<String> {
+        let plan = &self.plan.hooks[hook];
+        let after = plan.only_after_complete?;
+        let Some((_, since)) = self.completed.filter(|_| self.phase() == Phase::Complete && self.drift.is_none())
+        else {
+            let (name, word) = (&plan.name, self.phase().word());
+            return Some(format!("{name} runs only once the cutover is complete; it is {word} at {}", self.current));
+        };
+        // By the wall clock: a restart in between does not begin it anew. One that was set back makes it longer.
+        let passed = u64::try_from(self.wall.millis() - since.millis()).unwrap_or(0);
+        let left = after.saturating_sub(Duration::from_millis(passed));
+        let left = Duration::from_secs(whole_seconds(left));
+        let words = || format!("{} runs only {} after COMPLETE", plan.name, duration_words(after));
+        (!left.is_zero()).then(|| format!("{}: {} to go", words(), duration_words(left)))
     }
 
     /// Stops a run. Whoever may hold may do it: what a program does to production need not wait for its driver.
@@ -287,9 +312,15 @@ impl Engine {
         let is_its =
             |stand: &HookStand| stand.run.as_ref().is_some_and(|run| run.stage == Stage::Intended { journal: id });
         let Some(hook) = self.hooks.iter().position(is_its) else { return };
-        if let Err(why) = result {
+        if let Err(why) = result
+            && !planted(Bug::RunsUnrecorded)
+        {
             let why = Clean::new(format!("its record could not be written to the journal: {why}"));
             return self.hook_over(hook, HookEnd::NotStarted(why), Tail::default(), out);
+        }
+        // Time has passed since the key: a rollback may have been accepted.
+        if let Some(why) = self.hook_locked(hook) {
+            return self.hook_over(hook, HookEnd::NotStarted(Clean::new(why)), Tail::default(), out);
         }
         let id = self.new_effect();
         if let Some(run) = &mut self.hooks[hook].run {
@@ -365,7 +396,7 @@ impl Engine {
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let run =
             Run { by, at: self.now, wall: entry.wall, stage: Stage::Lost, tail: Tail::default(), is_stopping: false };
-        if let Ok(hook) = self.hook_named(name) {
+        if let (Ok(hook), false) = (self.hook_named(name), planted(Bug::RestartForgetsHook)) {
             self.hooks[hook].run = Some(run);
         }
     }
@@ -405,7 +436,8 @@ impl Engine {
     /// The newest run decides: one that has not ended says nothing yet, whatever the one before it said.
     pub(super) fn hook_verdict(&self, hook: usize) -> Verdict {
         let HookStand { run: None, last: Some(last) } = &self.hooks[hook] else { return Verdict::Unknown };
-        let is_fresh = last.void.is_none() && last.age(self.now) <= self.plan.hooks[hook].fresh;
+        let is_young = last.age(self.now) <= self.plan.hooks[hook].fresh || planted(Bug::OldPassCounts);
+        let is_fresh = last.void.is_none() && is_young;
         if is_fresh { last.end.verdict() } else { last.end.verdict().max(Verdict::Unknown) }
     }
 
@@ -424,7 +456,7 @@ impl Engine {
                 let age = last.age(self.now);
                 let is_gate = plan.required_before.is_some();
                 let when = last.void.filter(|_| is_gate).map_or_else(|| ago(age), str::to_owned);
-                let said = last.tail.last().map_or_else(String::new, |line| format!(": {line}"));
+                let said = last.tail.last().map_or_else(String::new, |line| format!("; {line}"));
                 match last.end.verdict() {
                     Verdict::Pass if is_gate && last.void.is_some() => {
                         format!("passed {when}, which counts no longer: {again}")
@@ -432,7 +464,7 @@ impl Engine {
                     Verdict::Pass if is_gate && age > plan.fresh => {
                         // In full: in whole minutes it could seem to be within its time.
                         let age = duration_words(Duration::from_secs(age.as_secs()));
-                        format!("passed {age} ago, longer than {}: {again}", duration_words(plan.fresh))
+                        format!("too old: passed {age} ago, at most {}: {again}", duration_words(plan.fresh))
                     }
                     Verdict::Pass => format!("passed {when}"),
                     Verdict::Warn | Verdict::Unknown | Verdict::Fail => {
@@ -465,6 +497,7 @@ impl Engine {
             runs: Clean::new(plan.script.words()),
             state,
             words: Clean::new(self.hook_words(hook)),
+            locked: self.hook_locked(hook).map(Clean::new),
             asks: plan.asks,
             by: by.map(|by| by.name.clone()),
             since: run.as_ref().map(|run| run.at),

@@ -128,7 +128,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
     let checks = placed(root.tables("checks"), "name", |section| check(section, &known));
     let guardrails = placed(root.tables("guardrails"), "window", |section| guardrail(section, &known));
     let splits: Option<Vec<Split>> = steps.iter().map(|step| step.value.as_ref().map(|step| step.split)).collect();
-    let hooks = placed(root.tables("hooks"), "name", |section| hook(section, splits.as_deref()));
+    let hooks = placed(root.tables("hooks"), "name", |section| hook(section, splits.as_deref(), watch));
     let rollback = rollback(root.table("rollback"));
     let access = access(root.table("access"));
 

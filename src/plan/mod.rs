@@ -578,6 +578,8 @@ pub struct Hook {
     pub required_before: Option<usize>,
     /// How old such a pass may be, 10 s to a day.
     pub fresh: Duration,
+    /// How long the cutover must have been complete before it may run at all, where it must.
+    pub only_after_complete: Option<Duration>,
     /// Whether a person is asked once more before it runs.
     pub asks: bool,
 }

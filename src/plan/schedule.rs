@@ -298,7 +298,17 @@ fn hooks(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "\nHooks: run by the driver with :run NAME, never by themselves")?;
     for hook in &plan.hooks {
         let asks = if hook.asks { "; asks first" } else { "" };
-        writeln!(out, "  {:<24} {}, at most {}{asks}", hook.name, hook.says, duration_words(hook.script.timeout))?;
+        let only = hook.only_after_complete.map_or_else(String::new, |after| match after {
+            Duration::ZERO => "; only once complete".to_owned(),
+            after => format!("; only {} after it is complete", duration_words(after)),
+        });
+        writeln!(
+            out,
+            "  {:<24} {}, at most {}{only}{asks}",
+            hook.name,
+            hook.says,
+            duration_words(hook.script.timeout)
+        )?;
         writeln!(out, "  {:<24} {}", "", hook.script.words())?;
     }
     Ok(())

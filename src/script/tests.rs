@@ -117,8 +117,8 @@ async fn told(text: &str) -> (Done, Vec<Recent>) {
 
 #[tokio::test]
 async fn lines_are_told_and_nothing_in_them_is_obeyed() {
-    let (_, told) = told(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2").await;
-    let last = told.last().expect("something is told");
+    let (_, all) = told(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2").await;
+    let last = all.last().expect("something is told");
     let mut lines: Vec<&str> = last.lines.iter().map(Clean::as_str).collect();
     lines.sort_unstable();
     assert_eq!((lines, last.written), (vec!["50%", "a^[[2Jb", "done", "x"], 4));
@@ -126,9 +126,9 @@ async fn lines_are_told_and_nothing_in_them_is_obeyed() {
 
 #[tokio::test]
 async fn of_a_flood_the_newest_lines_are_told_and_all_are_counted() {
-    let (done, told) = told("seq 100000; echo the end >&2").await;
+    let (done, all) = told("seq 100000; echo the end >&2").await;
     assert_eq!(done.ending, Ending::Exited(0));
-    let last = told.last().expect("something is told");
+    let last = all.last().expect("something is told");
     assert_eq!((last.written, last.lines.len()), (100_001, 40));
     assert!(last.lines.iter().any(|line| line.as_str() == "100000"), "{last:?}");
     assert!(last.lines.iter().any(|line| line.as_str() == "the end"), "{last:?}");

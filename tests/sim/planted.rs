@@ -77,6 +77,9 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::LimitSleeps), 147, Rule::Limits),
     (Wrong::Engine(Bug::CompleteTooSoon), 1, Rule::Complete),
     (Wrong::Engine(Bug::CompleteUnread), 10172, Rule::Complete),
+    (Wrong::Engine(Bug::OldPassCounts), 1, Rule::Readings),
+    (Wrong::Engine(Bug::RunsUnrecorded), 1, Rule::Hooks),
+    (Wrong::Engine(Bug::RestartForgetsHook), 1, Rule::Hooks),
     (Wrong::LooksOnlyAfter, 179, Rule::Tombstone),
     (Wrong::LooksOnlyBefore, 1795, Rule::Tombstone),
 ];

@@ -91,7 +91,7 @@ fn steps(status: Option<&Status>) -> Vec<Candidate> {
 /// Hooks of the plan, with what they are for and how they stand.
 fn hooks(status: Option<&Status>, is_meant: impl Fn(&HookView) -> bool) -> Vec<Candidate> {
     let hooks = status.map_or(&[][..], |status| &status.snapshot.hooks);
-    let help = |hook: &HookView| format!("{}; {}", hook.says, hook.words);
+    let help = |hook: &HookView| format!("{}; {}", hook.says, hook.locked.as_ref().unwrap_or(&hook.words));
     hooks.iter().filter(|hook| is_meant(hook)).map(|hook| candidate(hook.name.as_str(), help(hook))).collect()
 }
 

@@ -65,6 +65,9 @@ impl Desk {
         if is_running(hook) {
             return Err(format!("{name} {}; :stop {name} ends it", hook.words));
         }
+        if let Some(why) = &hook.locked {
+            return Err(why.to_string());
+        }
         match snapshot.people.driver.as_ref().filter(|driver| self.me.as_ref() != Some(driver)) {
             Some(driver) => Err(format!("{} drives: only the driver may run a hook; T takes control", driver.name)),
             None if hook.asks => Ok(format!("asks first. It {}", would_run(hook))),
@@ -82,7 +85,7 @@ impl Desk {
             Err(why) => return self.flash(why, now),
         };
         let command = wish.command(hook.name.clone());
-        if wish == Wish::Run && hook.asks && self.linked && !is_running(hook) {
+        if wish == Wish::Run && hook.asks && self.linked && !is_running(hook) && hook.locked.is_none() {
             let words = format!("{}: {}", hook.name, would_run(hook));
             self.ask(Deed::Send(command), wish.what(), words, now);
         } else {

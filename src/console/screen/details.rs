@@ -73,6 +73,7 @@ pub(super) fn event(
     let plain = look.ink(Ink::Plain);
     let text = format!("{} {}", look.severity_mark(entry.severity), entry.text);
     let mut lines = broken(view, text.trim_start(), width, look.severity(entry.severity));
+    lines.extend(hooks::printed(canvas, view, entry, width));
     let by = entry.by.as_ref().map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
     let severity = match entry.severity {
         Severity::Info => "for the record",
@@ -81,7 +82,6 @@ pub(super) fn event(
     };
     let number = format!("line {} of the journal", entry.number);
     lines.extend(broken(view, &format!("{}  {by}  {severity}  {number}", entry.wall), width, plain));
-    lines.extend(hooks::printed(canvas, view, entry, width));
     if times > 1 {
         let words =
             format!("{times} times alike, from {} to {}; this is the newest", since.clock(), entry.wall.clock());

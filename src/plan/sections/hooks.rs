@@ -1,7 +1,8 @@
 //! The operator's own programs.
 
+use super::LASTING_MAX;
 use super::script::{Limit, Use, script};
-use crate::domain::{Clean, Split, parse_share};
+use crate::domain::{Clean, Split, duration_words, parse_share};
 use crate::plan::section::{Read, Section, Wrong, nearest};
 use crate::plan::values::{boolean, duration, scalar, short_text, text};
 use crate::plan::{HOOK_PLACES, Hook, likely};
@@ -22,8 +23,8 @@ const USE: Use = Use {
     },
 };
 
-/// `splits` are the steps', as far as all of them could be read.
-pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>) -> Option<Hook> {
+/// `splits` are the steps', as far as all of them could be read; `watch` is how long a run lasts after its last step.
+pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>, watch: Duration) -> Option<Hook> {
     let name = section.required("name", "a word of at most 24 letters, digits, - and _: what :run takes", hook_name);
     let says = section.required("says", "what it is for, in a few words", short_text);
     let script = script(&section, &USE);
@@ -37,6 +38,7 @@ pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>) -> O
         let problem = "no step waits for this hook, so none asks how old its pass is";
         section.problem("fresh", problem, "required_before beside it, or no fresh", None);
     }
+    let only_after_complete = only_after_complete(&section, watch);
     let asks = section.optional("asks", "true or false: whether it asks once more before it runs", boolean);
     section.finish();
     Some(Hook {
@@ -45,6 +47,7 @@ pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>) -> O
         script: script?,
         required_before: required_before?,
         fresh: fresh.unwrap_or(FRESH),
+        only_after_complete,
         asks: asks.unwrap_or(false),
     })
 }
@@ -60,6 +63,19 @@ fn hook_name(value: &DeValue<'_>) -> Read<Clean> {
         return Err(Wrong::from(format!("{word:?} is not such a word")).perhaps(meant));
     }
     if word.chars().count() > NAME_CHARS_MAX { Err("is too long".into()) } else { Ok(Clean::new(word)) }
+}
+
+fn only_after_complete(section: &Section<'_>, watch: Duration) -> Option<Duration> {
+    const ALLOWED: &str = "a duration from \"0s\" up to watch: how long the cutover must have been complete";
+    let after = section.optional("only_after_complete", ALLOWED, duration(Duration::ZERO..=LASTING_MAX))?;
+    if section.has("required_before") {
+        let problem = "a step waits for this hook, which may run only after the last step";
+        section.problem("only_after_complete", problem, "one of the two", None);
+    } else if after > watch {
+        let problem = format!("the run is watched for {} only, and is over by then", duration_words(watch));
+        section.problem("only_after_complete", &problem, ALLOWED, Some("a longer watch".to_owned()));
+    }
+    Some(after)
 }
 
 /// The step that waits for it: outer `None` when that is wrong.

@@ -61,10 +61,10 @@ fn a_step_waits_for_its_hook_and_a_pass_opens_it() {
 #[test]
 fn what_did_not_pass_keeps_the_gate_closed_and_says_why() {
     let cases = [
-        (HookEnd::Exited(2), Verdict::Fail, "failed (exit 2) 0s ago: the last line"),
-        (HookEnd::Killed(9), Verdict::Fail, "failed (ended by signal 9) 0s ago: the last line"),
-        (HookEnd::TimedOut, Verdict::Fail, "failed (not done within 1 min) 0s ago: the last line"),
-        (HookEnd::TooMuch, Verdict::Fail, "failed (it did not stop writing) 0s ago: the last line"),
+        (HookEnd::Exited(2), Verdict::Fail, "failed (exit 2) 0s ago; the last line"),
+        (HookEnd::Killed(9), Verdict::Fail, "failed (ended by signal 9) 0s ago; the last line"),
+        (HookEnd::TimedOut, Verdict::Fail, "failed (not done within 1 min) 0s ago; the last line"),
+        (HookEnd::TooMuch, Verdict::Fail, "failed (it did not stop writing) 0s ago; the last line"),
         (HookEnd::NotStarted("no such file".into()), Verdict::Unknown, "was not started: no such file 0s ago"),
         (HookEnd::Unknown("it panicked".into()), Verdict::Unknown, "ended, nobody knows how: it panicked 0s ago"),
     ];
@@ -105,10 +105,13 @@ fn a_pass_counts_for_its_time_and_a_person_may_know_better() {
     rig.wait(9 * 60_000);
     assert_eq!(gate(&rig), (Verdict::Pass, "passed 8 min ago".to_owned()));
     rig.wait(2 * 60_000);
-    assert_eq!(gate(&rig), (Verdict::Unknown, "passed 10 min 59 s ago, longer than 10 min: :run smoke".to_owned()));
+    assert_eq!(
+        gate(&rig),
+        (Verdict::Unknown, "too old: passed 10 min 59 s ago, at most 10 min: :run smoke".to_owned())
+    );
     assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
     assert!(matches!(rig.override_with("alice", "checkout", "smoke is broken, asked by hand"), Answer::Applied(_)));
-    assert!(rig.said("smoke: passed 10 min 59 s ago, longer than 10 min: :run smoke)"));
+    assert!(rig.said("smoke: too old: passed 10 min 59 s ago, at most 10 min: :run smoke)"));
 }
 
 #[test]
@@ -310,4 +313,37 @@ fn what_it_prints_is_seen_while_it_runs_and_of_no_other_run() {
     assert_eq!(view(&rig, "smoke").tail, tail);
     let by = Person::verified("alice");
     assert_eq!(view(&rig, "smoke").by, Some(by.name));
+}
+
+/// Ten seconds after it is complete, and at no other time: not under way, and not after a rollback.
+#[test]
+fn what_is_for_after_the_cutover_runs_at_no_other_time() {
+    let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
+    let more = more.replace("fresh = \"10m\"", "");
+    let sections = Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL };
+    let mut rig = Rig::ready(&sections);
+    let why = refusal(&rig.run_hook("alice", "scale-up"));
+    assert_eq!(why, "scale-up runs only once the cutover is complete; it is READY at 0%");
+    rig.advance("alice");
+    rig.wait(4_000);
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).contains("it is RUNNING at 100%"));
+    rig.wait(4_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    let why = refusal(&rig.run_hook("alice", "scale-up"));
+    assert!(why.starts_with("scale-up runs only 10s after COMPLETE: ") && why.ends_with("s to go"), "{why}");
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    rig.wait(10_000);
+    assert_eq!(view(&rig, "scale-up").locked, None, "{:?}", rig.engine.phase());
+    rig.disk = Disk::Slow(3_000);
+    assert!(matches!(rig.run_hook("alice", "scale-up"), Answer::Applied(_)));
+    // Somebody rolls back while its record is on its way to the disk.
+    rig.roll_back("bob", None);
+    rig.wait(20_000);
+    assert_eq!((rig.ran.len(), rig.engine.phase()), (0, Phase::RolledBack));
+    assert!(rig.said("scale-up was not started: scale-up runs only once the cutover is complete; it is ROLLING BACK"));
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).contains("it is ROLLED BACK at"));
+    assert!(matches!(rig.run_hook("alice", "smoke"), Answer::Applied(_)), "any other may run");
 }
