@@ -33,8 +33,12 @@ fn every_file_in_config_is_loaded_by_a_test() {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["alb.toml", "console.toml", "demo.toml", "progressive.toml", "two-step.toml"]);
-    for name in names.into_iter().filter(|name| name != "console.toml") {
+    assert_eq!(
+        names,
+        ["alb.toml", "command", "command.toml", "console.toml", "demo.toml", "progressive.toml", "two-step.toml"]
+    );
+    let is_plan = |name: &String| !["command", "console.toml"].contains(&name.as_str());
+    for name in names.into_iter().filter(is_plan) {
         let plan = sample(&name);
         assert!(!warroom::plan::schedule(&plan, Some(100.0)).is_empty());
     }

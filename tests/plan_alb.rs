@@ -77,7 +77,11 @@ fn every_wrong_value_is_said_at_its_place() {
         &["health_check.healthy: 1 is out of range", "2 to 10"],
     );
     one(("interval = \"10s\"", "interval = 10"), "10\ntimeout", &["health_check.interval", "in quotes"]);
-    one(("driver = \"alb\"", "driver = \"elb\""), "\"elb\"", &["\"http\", \"haproxy\" or \"alb\"", "perhaps: \"alb\""]);
+    one(
+        ("driver = \"alb\"", "driver = \"elb\""),
+        "\"elb\"",
+        &["\"http\", \"haproxy\", \"alb\" or \"command\"", "perhaps: \"alb\""],
+    );
     one(
         ("# endpoint = \"http://127.0.0.1:5000\" ", "endpoint = \"127.0.0.1:5000\" "),
         "\"127.0.0.1:5000\"",

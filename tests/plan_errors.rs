@@ -155,7 +155,7 @@ fn missing_keys_point_at_their_table() {
         (
             HTTP,
             &[Before("[traffic]", "▶"), Put("driver = \"http\"\n", "")],
-            &[("traffic.driver: is missing", "\"http\", \"haproxy\" or \"alb\"", "")],
+            &[("traffic.driver: is missing", "\"http\", \"haproxy\", \"alb\" or \"command\"", "")],
         ),
         (
             HTTP,
@@ -243,7 +243,7 @@ fn wrong_types_say_what_cannot_stand_there() {
         row!(HTTP, "{ env = \"CANDIDATE_TOKEN\" }" => "▶{ env = \"A\", file = \"/b\" }", "needs exactly one source", "{ file = \"/path\" }"),
         row!(HTTP, "X-Team = \"platform\"" => "\"X Team\" = ▶\"platform\"", "is not a header name", "plain text"),
         row!(HTTP, "X-Team = \"platform\"" => "X-Team = ▶\"a\\r\\nb\"", "headers.X-Team: \"a\\r\\nb\" has characters that cannot be shown", "plain text"),
-        row!(HTTP, "driver = \"http\"" => "driver = ▶\"nginx\"", "traffic.driver: \"nginx\" is not one of them", "\"http\", \"haproxy\" or \"alb\""),
+        row!(HTTP, "driver = \"http\"" => "driver = ▶\"nginx\"", "traffic.driver: \"nginx\" is not one of them", "\"http\", \"haproxy\", \"alb\" or \"command\""),
         row!(HTTP, "extra = { strategy = \"percentage\" }" => "extra = { strategy = ▶[1] }", "traffic.extra.strategy: an array cannot stand here", "text, a number or a boolean"),
         row!(HTTP, "rate = \"5/s\"" => "rate = ▶\"5\"", "\"5\" is not a rate", "\"0.1/s\" to \"50/s\"", "\"5/s\""),
         row!(HTTP, "metric = \"http_requests_total\"" => "metric = ▶\"http-requests\"", "\"http-requests\" is not a metric name", "the request counter's name"),

@@ -228,7 +228,7 @@ fn plan_keeps_its_promises(plan: &Plan, text: &str) -> Result<(), TestCaseError>
     }
     let all_stable = plan.traffic.all_stable();
     let whole = match &plan.traffic.driver {
-        Driver::Http(_) => PERCENT_WHOLE,
+        Driver::Http(_) | Driver::Command(_) => PERCENT_WHOLE,
         Driver::Haproxy(haproxy) => {
             prop_assert!(!haproxy.nodes.is_empty());
             HAPROXY_WEIGHT_MAX

@@ -258,7 +258,10 @@ impl Engine {
         match (&self.balancer.failure, self.balancer.at()) {
             (Some(why), _) => why.to_string(),
             (None, Some(_)) if self.verdict(Condition::Balancer) == Verdict::Pass => "ok".to_owned(),
-            (None, Some(at)) => format!("read {} s ago", self.now.since(at).as_secs()),
+            (None, Some(at)) => {
+                let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
+                format!("read {} s ago, over {late}", self.now.since(at).as_secs())
+            }
             (None, None) => "not read yet".to_owned(),
         }
     }

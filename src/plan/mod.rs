@@ -3,6 +3,7 @@
 
 mod alb;
 mod alb_rescue;
+mod command;
 mod likely;
 mod load;
 mod rescue;
@@ -15,6 +16,7 @@ mod validate;
 mod values;
 
 pub use alb::{ALB_WEIGHT_MAX, AlbDriver, AlbForward, Arn, ArnKind, HealthCheck, TargetGroup};
+pub use command::{CommandDriver, Reading};
 pub use load::{PLAN_BYTES_MAX, folder_of, load, load_file, load_frozen, origin};
 pub use rescue::rescue_card;
 pub use schedule::{guardrail_words, needed_requests, schedule};
@@ -148,6 +150,8 @@ pub enum Driver {
     Haproxy(HaproxyDriver),
     /// Rules and listeners of an AWS load balancer by its API.
     Alb(Box<AlbDriver>),
+    /// Any balancer by the operator's own programs.
+    Command(Box<CommandDriver>),
 }
 
 /// A balancer with a percentage API over HTTP.
@@ -231,6 +235,7 @@ impl Traffic {
                 weights: Weights::Relative { max: HAPROXY_WEIGHT_MAX },
             },
             Driver::Alb(alb) => alb.layout(),
+            Driver::Command(command) => command.layout(),
         }
     }
 
@@ -238,7 +243,7 @@ impl Traffic {
     /// present weights proves beforehand that it may write.
     pub fn is_surveyed(&self) -> bool {
         match &self.driver {
-            Driver::Http(_) | Driver::Haproxy(_) => false,
+            Driver::Http(_) | Driver::Haproxy(_) | Driver::Command(_) => false,
             Driver::Alb(_) => true,
         }
     }
@@ -257,6 +262,7 @@ impl Traffic {
                 parts.sort();
                 parts.join(" ")
             }
+            Driver::Command(command) => command.identity(),
         }
     }
 
@@ -276,6 +282,7 @@ impl Traffic {
                 })
                 .collect(),
             Driver::Alb(alb) => alb.identities(),
+            Driver::Command(command) => vec![command.identity()],
         };
         identities.sort();
         identities.dedup();

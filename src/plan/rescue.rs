@@ -1,6 +1,7 @@
 //! The rescue card: the balancer's own commands that bring all traffic back when warroom is not there.
 
 use super::alb_rescue::alb_card;
+use super::command::command_card;
 use super::{Driver, HaproxyAddress, HaproxyDriver, HttpDriver, Plan, Secret};
 use crate::domain::Role;
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ pub fn rescue_card(plan: &Plan) -> String {
         Driver::Http(http) => http_card(http),
         Driver::Haproxy(haproxy) => haproxy_card(plan, haproxy),
         Driver::Alb(alb) => alb_card(alb),
+        Driver::Command(command) => command_card(command),
     };
     if let Some(lever) = &plan.rollback.lever {
         let _ = writeln!(card, "  # clients that stay pinned: {}", lever.words);

@@ -339,6 +339,10 @@ fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
                 .unwrap_or_else(|| format!("the endpoint of {}, unless AWS_ENDPOINT_URL names another", alb.region()));
             lines.push(format!("  read   AWS credentials as the AWS tools find them, for {place}"));
         }
+        Driver::Command(command) => {
+            lines.push(format!("  write  {} by {}", command.balancer, command.set.words()));
+            lines.push(format!("  read   {} by {}", command.balancer, command.get.words()));
+        }
     }
     for role in Role::BOTH {
         let environment = &plan.environments[role];
@@ -375,11 +379,17 @@ fn needed(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let mut lines = Vec::new();
     for (section, http) in spoken {
         lines.extend(http.ca.iter().map(|path| format!("  file      {}  for {section}.ca", path.display())));
-        lines.extend(http.headers.iter().filter_map(|(name, secret)| match secret {
-            Secret::Plain(_) => None,
-            Secret::Env(variable) => Some(format!("  variable  {variable}  for {section}.headers.{name}")),
-            Secret::File(path) => Some(format!("  file      {}  for {section}.headers.{name}", path.display())),
-        }));
+        lines.extend(
+            http.headers.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.headers.{name}"))),
+        );
+    }
+    if let Driver::Command(command) = &plan.traffic.driver {
+        for (section, script) in [("traffic.set", &command.set), ("traffic.get", &command.get)] {
+            lines.extend(script.file().map(|path| format!("  program   {}  for {section}", path.display())));
+            lines.extend(
+                script.env.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.env.{name}"))),
+            );
+        }
     }
     for hook in &plan.hooks {
         let section = format!("hooks.{}", hook.name);
@@ -394,4 +404,13 @@ fn needed(out: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(out, "\nNeeded where it runs\n{}", lines.join("\n"))?;
     }
     Ok(())
+}
+
+/// Where a value comes from that is not in the plan.
+fn source(secret: &Secret, what: &str) -> Option<String> {
+    match secret {
+        Secret::Plain(_) => None,
+        Secret::Env(variable) => Some(format!("  variable  {variable}  for {what}")),
+        Secret::File(path) => Some(format!("  file      {}  for {what}", path.display())),
+    }
 }

@@ -45,6 +45,14 @@ pub(super) enum Part {
 }
 
 impl Argument {
+    /// As it stands in the plan, but for doubled braces.
+    fn written(&self) -> String {
+        self.0.iter().fold(String::new(), |written, part| match part {
+            Part::Text(text) => written + text,
+            Part::Place(name) => format!("{written}{{{name}}}"),
+        })
+    }
+
     /// The argument with its values, or the placeholder for which there is none.
     pub fn fill(&self, values: &Values) -> Result<String, &'static str> {
         self.0.iter().try_fold(String::new(), |filled, part| match part {
@@ -108,6 +116,17 @@ impl Script {
                 program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
             }
             Run::Shell(_) => "/bin/sh".to_owned(),
+        }
+    }
+
+    /// How it was written, for people: the program and its arguments, or the shell's text.
+    pub fn words(&self) -> String {
+        match &self.run {
+            Run::Program { program, arguments } => std::iter::once(program.display().to_string())
+                .chain(arguments.iter().map(Argument::written))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Run::Shell(text) => format!("/bin/sh -c {}", text.trim()),
         }
     }
 

@@ -56,6 +56,9 @@ pub enum SetupTrouble {
     /// A header's value cannot be sent.
     #[error("header {0}: its value cannot be sent in a header")]
     Header(String),
+    /// A script's variable or file is not there.
+    #[error("{0}")]
+    Script(Clean),
     /// TLS could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Setup(String),

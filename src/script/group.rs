@@ -35,6 +35,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const GRACE_OLDER: Duration = Duration::from_millis(250);
 /// How long the dead are waited for after SIGKILL: only a call to a disk or a device that hangs takes longer.
 const GONE_WAIT: Duration = Duration::from_millis(500);
+/// How long a dead guard is waited for until whoever began it has seen its end: a moment, unless that one is stopped.
+const SEEN_WAIT: Duration = Duration::from_millis(100);
 /// Time between two looks whether they are.
 const GONE_PAUSE: Duration = Duration::from_millis(5);
 /// How long the list of processes is waited for; ten thousand of them are read in 0.1 s.
@@ -97,7 +99,7 @@ impl Group {
         let _ = timeout(GRACE, script.wait()).await;
         self.kill();
         let _ = timeout(GONE_WAIT, async { tokio::join!(script.wait(), self.guard.wait()) }).await;
-        gone(&[self.id.as_raw_pid()], Instant::now() + GONE_WAIT, |_| false).await.err()
+        gone(&[self.id.as_raw_pid()], GONE_WAIT, Process::is_alive).await.err()
     }
 }
 
@@ -114,10 +116,13 @@ pub(super) async fn end_all(mark: &Mark) -> Result<(), Clean> {
     signal(&guards, Signal::TERM);
     signal(&guards, Signal::CONT);
     let is_guard = |process: &Process| process.id == process.group;
-    let _ = gone(&guards, Instant::now() + GRACE_OLDER, is_guard).await;
+    let _ = gone(&guards, GRACE_OLDER, |process| process.is_alive() && !is_guard(process)).await;
     signal(&guards, Signal::KILL);
-    // A guard that is not yet seen to be dead by whoever began it keeps its group open for one more.
-    gone(&guards, Instant::now() + GONE_WAIT, |_| false).await
+    gone(&guards, GONE_WAIT, Process::is_alive).await?;
+    // A dead guard keeps its group open for one more until whoever began it has seen its end. A keeper that is stopped
+    // does not; what it would start when it wakes up it takes back by itself, as it finds the tombstone.
+    let _ = gone(&guards, SEEN_WAIT, is_guard).await;
+    Ok(())
 }
 
 fn signal(groups: &[i32], signal: Signal) {
@@ -127,11 +132,12 @@ fn signal(groups: &[i32], signal: Signal) {
     }
 }
 
-/// Waits until nobody is in these groups but the excepted, or says who is.
-async fn gone(groups: &[i32], until: Instant, but: impl Fn(&Process) -> bool) -> Result<(), Clean> {
+/// Waits until nobody of a kind is in these groups, or says who is.
+async fn gone(groups: &[i32], within: Duration, counts: impl Fn(&Process) -> bool) -> Result<(), Clean> {
+    let until = Instant::now() + within;
     loop {
         let Some(all) = list().await else { return Err("whether it has ended is unknown".into()) };
-        let left = all.iter().find(|p| groups.contains(&p.group) && (p.is_alive() || p.id == p.group) && !but(p));
+        let left = all.iter().find(|p| groups.contains(&p.group) && counts(p));
         let Some(left) = left else { return Ok(()) };
         if Instant::now() >= until {
             return Err(Clean::new(format!("process {} ({}, state {}) does not end", left.id, left.name, left.state)));

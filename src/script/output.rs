@@ -52,6 +52,8 @@ pub(super) struct TooMuch;
 pub(super) struct Output<'h> {
     out: Option<ChildStdout>,
     err: Option<ChildStderr>,
+    /// Where each is read into.
+    chunks: [Vec<u8>; 2],
     taken: Taken<'h>,
 }
 
@@ -91,7 +93,8 @@ impl<'h> Output<'h> {
             told: 0,
             lines: Default::default(),
         };
-        Self { out: child.stdout.take(), err: child.stderr.take(), taken }
+        let chunks = [vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]];
+        Self { out: child.stdout.take(), err: child.stderr.take(), chunks, taken }
     }
 
     /// Reads until the script itself ends; others may still hold its streams open.
@@ -117,10 +120,10 @@ impl<'h> Output<'h> {
 
     /// Takes what comes next of either stream; `false` once both have ended.
     async fn more(&mut self) -> Result<bool, TooMuch> {
-        let (mut out, mut err) = ([0; CHUNK_BYTES], [0; CHUNK_BYTES]);
+        let [out, err] = &mut self.chunks;
         let (stream, count) = tokio::select! {
-            Some(count) = next(&mut self.out, &mut out) => (Stream::Out, count),
-            Some(count) = next(&mut self.err, &mut err) => (Stream::Err, count),
+            Some(count) = next(&mut self.out, out) => (Stream::Out, count),
+            Some(count) = next(&mut self.err, err) => (Stream::Err, count),
             else => return Ok(false),
         };
         match (stream, count) {

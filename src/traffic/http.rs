@@ -19,9 +19,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Weights are thousandths of a percent.
-const WEIGHTS_PER_PERCENT: f64 = 1000.0;
+pub(super) const WEIGHTS_PER_PERCENT: f64 = 1000.0;
 /// How far the two percentages may be from 100 together: the rounding of one decimal on each side.
-const SUM_TOLERANCE: f64 = 0.11;
+pub(super) const SUM_TOLERANCE: f64 = 0.11;
 /// Connections kept warm: one that a read may be hanging on, and the other for the way back.
 const WARM: usize = 2;
 /// Longest wait for the answer to a way back before it is sent a second time over a new connection: a connection that
@@ -280,7 +280,7 @@ fn is_strong(tag: &str) -> bool {
 }
 
 /// `: the first words of an answer`, or nothing.
-fn tail(body: &[u8]) -> String {
+pub(super) fn tail(body: &[u8]) -> String {
     let words: String = Clean::from_bytes(body).as_str().trim().chars().take(120).collect();
     if words.is_empty() { words } else { format!(": {words}") }
 }

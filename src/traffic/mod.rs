@@ -2,9 +2,11 @@
 //! engine's business.
 
 mod alb;
+mod command;
 mod haproxy;
 mod http;
 
+pub use command::shares;
 pub use haproxy::servers_state;
 pub use http::percentages;
 
@@ -45,6 +47,7 @@ pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
         Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
         Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
         Driver::Alb(alb) => Arc::new(alb::AlbTraffic::new(alb, plan)),
+        Driver::Command(command) => Arc::new(command::CommandTraffic::new(command, plan.traffic.timeout)?),
     })
 }
 

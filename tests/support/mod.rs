@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
 mod balancer;
+mod command;
 mod door;
 mod haproxy;
 mod moto;
@@ -17,6 +18,7 @@ pub mod tmux;
 pub mod vt;
 
 pub use balancer::{Balancer, Tags};
+pub use command::Scripted;
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
 pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};

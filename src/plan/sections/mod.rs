@@ -2,6 +2,7 @@
 
 mod alb;
 mod checks;
+mod command;
 mod environments;
 mod hooks;
 mod limits;

@@ -24,9 +24,10 @@ pub(in crate::plan) struct Use {
 /// How long a script may take.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) enum Limit {
-    /// As long as another key says; `timeout` is then no key of the script's own.
-    Given(Duration),
+    /// As long as `traffic.timeout` says; the script has none of its own.
+    Traffic(Duration),
     /// As its own `timeout` says.
+    #[cfg_attr(not(test), expect(dead_code, reason = "hooks have their own; nothing else here has yet"))]
     Own {
         /// Where it says nothing.
         default: Duration,
@@ -59,7 +60,17 @@ pub(in crate::plan) fn script(section: &Section<'_>, uses: &Use) -> Option<Scrip
     }
     let env = environment(section);
     let timeout = match uses.limit {
-        Limit::Given(given) => given,
+        Limit::Traffic(limit) => {
+            if section.has("timeout") {
+                section.problem(
+                    "timeout",
+                    "is not a script's own here",
+                    "timeout in [traffic], for each attempt",
+                    None,
+                );
+            }
+            limit
+        }
         Limit::Own { default, most, words } => {
             section.optional("timeout", words, duration(TIMEOUT_LEAST..=most)).unwrap_or(default)
         }
@@ -89,7 +100,8 @@ fn program(section: &Section<'_>, uses: &Use, directory: &Path) -> Option<Run> {
         return None;
     };
     // A name with a slash is a path, as a shell has it; any other is looked for in PATH.
-    let program = if name.contains('/') { directory.join(name) } else { PathBuf::from(name) };
+    let here = name.strip_prefix("./").unwrap_or(name);
+    let program = if name.contains('/') { directory.join(here) } else { PathBuf::from(name) };
     if section.report().looks_into_files
         && let Err(problem) = may_run(&program)
     {
@@ -99,10 +111,13 @@ fn program(section: &Section<'_>, uses: &Use, directory: &Path) -> Option<Run> {
     Some(Run::Program { program, arguments: arguments.to_vec() })
 }
 
-/// Whether a file that is there can be a program; one that is not may be there when the run begins.
+/// Whether a file can be a program. What is looked for in `PATH` is not looked for here: the keeper's may be another.
 fn may_run(program: &Path) -> Result<(), String> {
-    let Some(found) = program.is_absolute().then(|| std::fs::metadata(program).ok()).flatten() else { return Ok(()) };
+    if !program.is_absolute() {
+        return Ok(());
+    }
     let shown = program.display();
+    let found = std::fs::metadata(program).map_err(|error| format!("{shown}: {error}"))?;
     if !found.is_file() {
         Err(format!("{shown} is no file"))
     } else if found.permissions().mode() & 0o111 == 0 {
@@ -173,8 +188,8 @@ fn shell_text(value: &DeValue<'_>, uses: &Use) -> Read<String> {
     }
 }
 
-/// Variables of the plan. `None` when one of them is wrong.
-fn environment(section: &Section<'_>) -> Option<Vec<(String, Secret)>> {
+/// The variables of `env`; none where there is no such table. `None` when one of them is wrong.
+pub(super) fn environment(section: &Section<'_>) -> Option<Vec<(String, Secret)>> {
     const ALLOWED: &str = "{ env = \"NAME\" }, { file = \"/path\" }, or plain text when it is not secret";
     let Some(table) = section.table("env") else { return (!section.has("env")).then(Vec::new) };
     let mut env = Vec::new();
@@ -222,7 +237,7 @@ mod tests {
     fn read(text: &str) -> Result<Script, String> {
         let mut report = Report::new(Path::new("plan.toml"), text);
         report.folder = "/etc/warroom".into();
-        report.looks_into_files = true;
+        report.looks_into_files = !text.contains("lb.sh") && !text.contains("nobody");
         let document = DeTable::parse(text).expect("TOML");
         let section = Section::new(&report, "hook".to_owned(), 0..0, document.get_ref());
         let read = script(&section, &USE);
@@ -259,7 +274,7 @@ mod tests {
     fn relative_paths_begin_at_the_plan() {
         let program = |text: &str| read(text).expect(text).run;
         let named = |path: &str| Run::Program { program: path.into(), arguments: Vec::new() };
-        assert_eq!(program(r#"run = ["./lb.sh"]"#), named("/etc/warroom/./lb.sh"));
+        assert_eq!(program(r#"run = ["./lb.sh"]"#), named("/etc/warroom/lb.sh"));
         assert_eq!(program(r#"run = ["/opt/nobody/lb"]"#), named("/opt/nobody/lb"));
         assert_eq!(program(r#"run = ["lb"]"#), named("lb"), "looked for in PATH");
         let script = read("shell = 'echo'\ndirectory = 'ops'\ntimeout = '5s'\nenv = { A_TOKEN = { file = 'token' } }");
@@ -286,6 +301,7 @@ mod tests {
             ("run = ['lb', 'a}']", "has a single }"),
             ("run = ['lb', 'a{b']", "has a single {"),
             ("run = ['lb', \"a\\u001b[2J\"]", "characters that cannot be shown"),
+            ("run = ['/nowhere/lb']", "hook.run: /nowhere/lb: No such file"),
             ("run = ['/etc']", "/etc is no file"),
             ("run = ['/etc/passwd']", "/etc/passwd is not executable: chmod +x"),
             ("shell = ' '", "hook.shell: is empty"),

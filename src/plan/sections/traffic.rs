@@ -1,6 +1,7 @@
 //! The balancer, and the sampler that looks through it.
 
 use super::alb::alb_driver;
+use super::command::{COMMAND_TIMEOUT, command_driver};
 use super::environments::http_options;
 use super::{placed, required_list, unplaced};
 use crate::domain::PerRole;
@@ -20,10 +21,11 @@ enum Kind {
     Http,
     Haproxy,
     Alb,
+    Command,
 }
 
 /// Every key that some driver knows.
-const KEYS_OF_DRIVERS: [&str; 17] = [
+const KEYS_OF_DRIVERS: [&str; 21] = [
     "url",
     "write_path",
     "read_path",
@@ -41,13 +43,19 @@ const KEYS_OF_DRIVERS: [&str; 17] = [
     "region",
     "unpin_on_rollback",
     "health_check",
+    "balancer",
+    "set",
+    "get",
+    "env",
 ];
 
 pub(in crate::plan) fn traffic(root: &Section<'_>) -> Option<Traffic> {
-    let section = root.required_table("traffic", "driver = \"http\", \"haproxy\" or \"alb\" with what it drives")?;
-    let kind = section.required("driver", "\"http\", \"haproxy\" or \"alb\"", |value| {
-        one_of(value, &[("http", Kind::Http), ("haproxy", Kind::Haproxy), ("alb", Kind::Alb)])
-    });
+    const KINDS: [(&str, Kind); 4] =
+        [("http", Kind::Http), ("haproxy", Kind::Haproxy), ("alb", Kind::Alb), ("command", Kind::Command)];
+    let section =
+        root.required_table("traffic", "driver = \"http\", \"haproxy\", \"alb\" or \"command\" with what it drives")?;
+    let kind =
+        section.required("driver", "\"http\", \"haproxy\", \"alb\" or \"command\"", |value| one_of(value, &KINDS));
     let lateness = section
         .optional("lateness", "a duration from \"0s\" to \"10m\"", duration(Duration::ZERO..=Duration::from_secs(600)))
         .unwrap_or(Duration::from_secs(5));
@@ -57,11 +65,12 @@ pub(in crate::plan) fn traffic(root: &Section<'_>) -> Option<Traffic> {
             "a duration from \"100ms\" to \"60s\"",
             duration(Duration::from_millis(100)..=Duration::from_secs(60)),
         )
-        .unwrap_or(Duration::from_secs(2));
+        .unwrap_or(if matches!(kind, Some(Kind::Command)) { COMMAND_TIMEOUT } else { Duration::from_secs(2) });
     let driver = match kind {
         Some(Kind::Http) => http_driver(&section).map(Driver::Http),
         Some(Kind::Haproxy) => haproxy_driver(&section).map(Driver::Haproxy),
         Some(Kind::Alb) => alb_driver(&section).map(Box::new).map(Driver::Alb),
+        Some(Kind::Command) => command_driver(&section, timeout).map(Box::new).map(Driver::Command),
         None => {
             // The rest cannot be judged without the kind; known keys are not "no such key".
             for key in KEYS_OF_DRIVERS {

@@ -1,0 +1,238 @@
+//! Any balancer by the operator's own programs. They are not trusted with more than their exit code and one number:
+//! what `set` says it did is read back by `get`, and what `get` prints must be exactly what the plan expects.
+
+use super::http::{SUM_TOLERANCE, WEIGHTS_PER_PERCENT, tail};
+use super::{Pending, Traffic, words_of};
+use crate::domain::{
+    BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState, duration_words,
+};
+use crate::engine::WriteResult;
+use crate::failpoint;
+use crate::plan::{CommandDriver, Reading, Values};
+use crate::remote::{self, SetupError, SetupTrouble};
+use crate::script::{self, Done, Ending, Script};
+use regex::Regex;
+use std::time::Duration;
+use tokio::time::timeout;
+
+pub(super) struct CommandTraffic {
+    set: Script,
+    refused: Vec<i32>,
+    get: Script,
+    reading: Reading,
+    timeout: Duration,
+}
+
+impl From<script::SetupError> for SetupError {
+    fn from(error: script::SetupError) -> Self {
+        Self { place: error.name, why: SetupTrouble::Script(error.why) }
+    }
+}
+
+impl CommandTraffic {
+    pub fn new(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
+        Ok(Self {
+            set: Script::new(&plan.set, &format!("set {}", plan.balancer))?,
+            refused: plan.refused.clone(),
+            get: Script::new(&plan.get, &format!("get {}", plan.balancer))?,
+            reading: plan.reading.clone(),
+            timeout,
+        })
+    }
+
+    async fn read_slots(&self) -> Result<Vec<SlotState>, Clean> {
+        failpoint::pass("command get due");
+        // Whoever reads waits no longer than this; what hangs is ended behind its back.
+        let done = timeout(self.timeout, self.get.run(&Values::default())).await;
+        let done = done.map_err(|_| Clean::new(format!("get timed out after {}", duration_words(self.timeout))))?;
+        failpoint::pass("command get ended");
+        match done.ending {
+            Ending::Exited(0) if done.is_cut => Err(Clean::new("get wrote more than can be an answer")),
+            Ending::Exited(0) => Ok(slots(&shares(&self.reading, &done.stdout)?)),
+            Ending::NotStarted(_)
+            | Ending::Exited(_)
+            | Ending::Killed(_)
+            | Ending::TimedOut(_)
+            | Ending::TooMuch
+            | Ending::Unseen(_) => Err(Clean::new(format!("get: {}", done.words()))),
+        }
+    }
+
+    /// What still sets something is ended first: it would land on what is set now.
+    async fn bring_back(&self, values: &Values) -> WriteResult {
+        let older = self.set.end_older().await;
+        let result = self.run(values).await;
+        match older {
+            Ok(()) => result,
+            Err(why) => WriteResult::Unknown(Clean::new(format!(
+                "an older set may still act: {why}; this one: {}",
+                words_of(&result)
+            ))),
+        }
+    }
+
+    async fn run(&self, values: &Values) -> WriteResult {
+        failpoint::pass("command set due");
+        let done = self.set.run(values).await;
+        failpoint::pass("command set ended");
+        self.judge(&done)
+    }
+
+    fn judge(&self, done: &Done) -> WriteResult {
+        let words = Clean::new(format!("set: {}", done.words()));
+        match &done.ending {
+            Ending::Exited(0) => WriteResult::Accepted,
+            Ending::Exited(code) if self.refused.contains(code) => WriteResult::Refused(words),
+            Ending::NotStarted(_) => WriteResult::NotSent(words),
+            Ending::Exited(_) | Ending::Killed(_) | Ending::TimedOut(_) | Ending::TooMuch | Ending::Unseen(_) => {
+                WriteResult::Unknown(words)
+            }
+        }
+    }
+}
+
+impl Traffic for CommandTraffic {
+    fn read(&self) -> Pending<'_, BalancerState> {
+        Box::pin(async {
+            match self.read_slots().await {
+                Ok(slots) => BalancerState { nodes: vec![NodeState { slots: Ok(slots) }], tag: None },
+                Err(why) => BalancerState::unreadable(1, &why),
+            }
+        })
+    }
+
+    fn write(&self, setting: Setting, _tag: Option<String>) -> Pending<'_, WriteResult> {
+        Box::pin(async move {
+            let weight = |role: Role| setting.0.get(&Slot { node: 0, name: role.key().to_owned() }).copied();
+            let (Some(stable), Some(candidate)) = (weight(Role::Stable), weight(Role::Candidate)) else {
+                return WriteResult::NotSent("the setting has not both shares".into());
+            };
+            let values = Values(vec![("stable", percent(stable)), ("candidate", percent(candidate))]);
+            if candidate == 0 { self.bring_back(&values).await } else { self.run(&values).await }
+        })
+    }
+}
+
+/// A weight in percent, as short as it is exact: `12.5`.
+fn percent(weight: u32) -> String {
+    (f64::from(weight) / WEIGHTS_PER_PERCENT).to_string()
+}
+
+fn slots(shares: &PerRole<f64>) -> Vec<SlotState> {
+    let slot = |role: Role| SlotState {
+        name: role.key().to_owned(),
+        weight: (shares[role] * WEIGHTS_PER_PERCENT).round() as u32,
+        configured: None,
+        readiness: Readiness::Up,
+    };
+    Role::BOTH.map(slot).to_vec()
+}
+
+/// Both shares in percent as `get` printed them; numbers from 0 to 100 that make 100, each found exactly once.
+pub fn shares(reading: &Reading, printed: &[u8]) -> Result<PerRole<f64>, Clean> {
+    let side = |role: Role| -> Result<Option<f64>, Clean> {
+        let found = match reading {
+            Reading::Json(places) => places[role].as_ref().map(|place| number_at(place, printed)),
+            Reading::Pattern(patterns) => patterns[role].as_ref().map(|pattern| number_in(pattern, printed)),
+        };
+        let found =
+            found.transpose().map_err(|why| Clean::new(format!("{} share: {why}{}", role.key(), tail(printed))))?;
+        match found {
+            Some(number) if !(0.0..=100.0).contains(&number) => {
+                Err(Clean::new(format!("{} share: {number} is not a percentage", role.key())))
+            }
+            found => Ok(found),
+        }
+    };
+    match (side(Role::Stable)?, side(Role::Candidate)?) {
+        (Some(stable), Some(candidate)) if (stable + candidate - 100.0).abs() > SUM_TOLERANCE => {
+            Err(Clean::new(format!("stable {stable} and candidate {candidate} do not make 100")))
+        }
+        (Some(stable), Some(candidate)) => Ok(PerRole { stable, candidate }),
+        (Some(stable), None) => Ok(PerRole { stable, candidate: 100.0 - stable }),
+        (None, Some(candidate)) => Ok(PerRole { stable: 100.0 - candidate, candidate }),
+        (None, None) => Err("the plan names no place of a share".into()),
+    }
+}
+
+fn number_at(place: &str, printed: &[u8]) -> Result<f64, String> {
+    let found =
+        remote::look_at(printed, place).map_err(|error| format!("get printed no JSON that can be read: {error}"))?;
+    found.as_f64().ok_or_else(|| format!("there is no number at {place:?}"))
+}
+
+fn number_in(pattern: &Regex, printed: &[u8]) -> Result<f64, String> {
+    let text = std::str::from_utf8(printed).map_err(|_| "get printed what is no text".to_owned())?;
+    let mut matches = pattern.captures_iter(text);
+    let first = matches.next().ok_or_else(|| format!("nothing matches {pattern}"))?;
+    if matches.next().is_some() {
+        return Err(format!("more than one place matches {pattern}"));
+    }
+    let number = first.get(1).ok_or_else(|| format!("{pattern} matches without its number"))?.as_str();
+    // Rust's own reader takes "inf", "NaN" and "1e2", which are no shares that anybody writes.
+    let is_plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    number.parse().ok().filter(|_| is_plain).ok_or_else(|| format!("{number:?} is no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(reading: &Reading, printed: &str) -> Result<(f64, f64), String> {
+        shares(reading, printed.as_bytes()).map(|both| (both.stable, both.candidate)).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn json_is_read_strictly() {
+        let side = |place: &str| Some(place.to_owned());
+        let both = Reading::Json(PerRole { stable: side("/lb/blue"), candidate: side("/lb/green") });
+        assert_eq!(read(&both, r#"{"lb":{"blue":87.5,"green":12.5}}"#), Ok((87.5, 12.5)));
+        let one = Reading::Json(PerRole { stable: None, candidate: side("green") });
+        assert_eq!(read(&one, r#"{"green":12.5}"#), Ok((87.5, 12.5)));
+        for (bad, why) in [
+            ("", "candidate share: get printed no JSON"),
+            (r#"{"green":12.5"#, "get printed no JSON"),
+            (r#"{"green":12.5,"green":1}"#, "is there twice"),
+            (r#"{"green":"12.5"}"#, "there is no number at \"green\""),
+            (r#"{"green":null}"#, "there is no number"),
+            (r#"{"blue":1}"#, "there is no number"),
+            (r#"{"green":-1}"#, "-1 is not a percentage"),
+            (r#"{"green":100.1}"#, "100.1 is not a percentage"),
+            (r#"{"green":1e999}"#, "get printed no JSON"),
+        ] {
+            assert!(read(&one, bad).expect_err(bad).contains(why), "{bad}: {:?}", read(&one, bad));
+        }
+        assert!(read(&both, r#"{"lb":{"blue":60,"green":60}}"#).expect_err("too much").contains("do not make 100"));
+    }
+
+    #[test]
+    fn a_pattern_must_match_exactly_once() {
+        let pattern = |text: &str| Some(Regex::new(text).expect("a pattern"));
+        let one = Reading::Pattern(PerRole { stable: None, candidate: pattern(r"green\s+(\S*)%") });
+        assert_eq!(read(&one, "blue 90%\ngreen 10%\n"), Ok((90.0, 10.0)));
+        for (bad, why) in [
+            ("", "nothing matches"),
+            ("blue 90%", "nothing matches"),
+            ("green 10%\ngreen 20%", "more than one place matches"),
+            ("green ten%", "\"ten\" is no number"),
+            ("green %", "\"\" is no number"),
+            ("green NaN%", "\"NaN\" is no number"),
+            ("green inf%", "\"inf\" is no number"),
+            ("green 1e1%", "\"1e1\" is no number"),
+            ("green -1%", "\"-1\" is no number"),
+            ("green 101%", "101 is not a percentage"),
+            ("green 1.2.3%", "\"1.2.3\" is no number"),
+        ] {
+            assert!(read(&one, bad).expect_err(bad).contains(why), "{bad}: {:?}", read(&one, bad));
+        }
+        assert!(shares(&one, b"green 10%\xff").expect_err("no text").as_str().contains("no text"));
+        let maybe = Reading::Pattern(PerRole { stable: None, candidate: pattern("green(?: ([0-9]+)%)?") });
+        assert!(read(&maybe, "green").expect_err("no number").contains("without its number"));
+    }
+
+    #[test]
+    fn shares_are_written_short_and_exact() {
+        let written: Vec<String> = [0, 100_000, 12_500, 99_900, 100, 33_300].map(percent).to_vec();
+        assert_eq!(written, ["0", "100", "12.5", "99.9", "0.1", "33.3"]);
+    }
+}
