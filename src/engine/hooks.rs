@@ -33,7 +33,9 @@ impl Tail {
     /// The newest lines, as far as there is room for them, of so many.
     pub fn of(lines: &[Clean], printed: u64) -> Self {
         let mut tail = Self::default();
-        lines.iter().for_each(|line| tail.push(line));
+        for line in lines {
+            tail.push(line);
+        }
         Self { printed, ..tail }
     }
 
@@ -533,7 +535,9 @@ mod tests {
     fn the_last_line_is_one_that_says_something() {
         let mut tail = Tail::default();
         assert_eq!(tail.last(), None);
-        ["2 failed", "", "  "].iter().for_each(|line| tail.push(&Clean::new(line)));
+        for line in ["2 failed", "", "  "] {
+            tail.push(&Clean::new(line));
+        }
         assert_eq!(tail.last().map(Clean::as_str), Some("2 failed"));
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>, watc
         name: name?,
         says: says?,
         script: script?,
-        required_before: required_before?,
+        required_before: required_before.ok()?,
         fresh: fresh.unwrap_or(FRESH),
         only_after_complete,
         asks: asks.unwrap_or(false),
@@ -78,10 +78,10 @@ fn only_after_complete(section: &Section<'_>, watch: Duration) -> Option<Duratio
     Some(after)
 }
 
-/// The step that waits for it: outer `None` when that is wrong.
-fn required_before(section: &Section<'_>, splits: Option<&[Split]>) -> Option<Option<usize>> {
+/// The step that waits for it, if one does; an error was told.
+fn required_before(section: &Section<'_>, splits: Option<&[Split]>) -> Result<Option<usize>, ()> {
     if !section.has("required_before") {
-        return Some(None);
+        return Ok(None);
     }
     let steps = splits.unwrap_or_default().iter().map(|split| format!("\"{split}\"")).collect::<Vec<_>>().join(", ");
     let allowed = match splits {
@@ -102,5 +102,5 @@ fn required_before(section: &Section<'_>, splits: Option<&[Split]>) -> Option<Op
         let Some(splits) = splits else { return Ok(0) };
         Ok(splits.iter().position(|step| *step == split).ok_or_else(|| format!("no step goes to {split}"))?)
     });
-    step.map(Some)
+    step.map(Some).ok_or(())
 }
