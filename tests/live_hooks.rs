@@ -1,7 +1,5 @@
 //! The operator's own programs under the real keeper and the real console: real scripts, good and bad.
 
-#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
-
 mod support;
 
 use rustix::process::Signal;

@@ -39,7 +39,7 @@ fn a_hook_says_as_little_as_its_name_its_purpose_and_its_program() {
     let plan = sound(&with(""));
     let hook = &plan.hooks[0];
     assert_eq!((hook.name.as_str(), hook.says.as_str()), ("smoke", "smoke tests"));
-    assert_eq!(hook.script.words(), "smoke.sh --url={candidate_url}");
+    assert_eq!(hook.script.brief(), "smoke.sh --url={candidate_url}");
     assert_eq!((hook.required_before, hook.asks, hook.only_after_complete), (None, false, None));
     assert_eq!(hook.script.timeout, Duration::from_secs(120));
     assert!(sound(HTTP).hooks.is_empty());

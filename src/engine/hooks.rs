@@ -257,7 +257,7 @@ impl Engine {
         }
         let plan = &self.plan.hooks[hook];
         let text =
-            format!("{by} runs {name}: {} (at most {})", plan.script.words(), duration_words(plan.script.timeout));
+            format!("{by} runs {name}: {} (at most {})", plan.script.brief(), duration_words(plan.script.timeout));
         let journal = self.say(Severity::Info, Some(by), &text, Fact::HookStarted { hook: name.clone() }, out);
         self.hooks[hook].run = Some(Run {
             by: by.clone(),
@@ -496,7 +496,7 @@ impl Engine {
         HookView {
             name: plan.name.clone(),
             says: plan.says.clone(),
-            runs: Clean::new(plan.script.words()),
+            runs: Clean::new(plan.script.brief()),
             state,
             words: Clean::new(self.hook_words(hook)),
             locked: self.hook_locked(hook).map(Clean::new),

@@ -62,15 +62,6 @@ impl Argument {
     }
 }
 
-impl std::fmt::Display for Argument {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Place(name) => write!(f, "{{{name}}}"),
-        })
-    }
-}
-
 /// What placeholders stand for in one run. A script also gets each in its environment: `WARROOM_CANDIDATE` is the
 /// value of `{candidate}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,21 +85,6 @@ pub(super) fn variable(placeholder: &str) -> String {
 }
 
 impl Script {
-    /// The program with its arguments as the plan has them: `smoke.sh {candidate_url}`; of a shell's text its first line.
-    pub fn words(&self) -> String {
-        match &self.run {
-            Run::Program { arguments, .. } => {
-                arguments.iter().fold(self.name(), |words, argument| format!("{words} {argument}"))
-            }
-            Run::Shell(text) => {
-                let mut lines = text.trim().lines();
-                let first = lines.next().unwrap_or_default();
-                let more = if lines.next().is_some() { " ..." } else { "" };
-                format!("{} -c {first:?}{more}", self.name())
-            }
-        }
-    }
-
     /// What people call it: the program's own name, or the shell's.
     pub fn name(&self) -> String {
         match &self.run {
@@ -127,6 +103,22 @@ impl Script {
                 .collect::<Vec<_>>()
                 .join(" "),
             Run::Shell(text) => format!("/bin/sh -c {}", text.trim()),
+        }
+    }
+
+    /// The same in one line of a log: without the program's folder, `smoke.sh {candidate_url}`; of a shell's text its
+    /// first line.
+    pub fn brief(&self) -> String {
+        match &self.run {
+            Run::Program { arguments, .. } => {
+                arguments.iter().fold(self.name(), |words, argument| format!("{words} {}", argument.written()))
+            }
+            Run::Shell(text) => {
+                let mut lines = text.trim().lines();
+                let first = lines.next().unwrap_or_default();
+                let more = if lines.next().is_some() { " ..." } else { "" };
+                format!("{} -c {first:?}{more}", self.name())
+            }
         }
     }
 

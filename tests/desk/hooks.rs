@@ -47,8 +47,8 @@ fn foreseen(sitting: &Sitting) -> Foreseen {
     sitting.desk.foresee(sitting.status.as_ref(), sitting.rights, sitting.now).expect("a line is open")
 }
 
-fn sent(sitting: &Sitting) -> Vec<&Command> {
-    let command = |act| if let &Act::Send(_, ref command) = act { Some(command) } else { None };
+fn sent(sitting: &Sitting) -> Vec<Command> {
+    let command = |act: &Act| if let Act::Send(_, command) = act { Some(command.clone()) } else { None };
     sitting.acts.iter().filter_map(command).collect()
 }
 
@@ -88,7 +88,7 @@ fn it_is_sent_once_and_only_where_there_is_somebody_to_take_it() {
     let scene = scene();
     let mut sitting = at(&scene);
     sitting.type_text(":run smoke\n");
-    assert_eq!(sent(&sitting), [&Command::RunHook { hook: "smoke".into() }]);
+    assert_eq!(sent(&sitting), [Command::RunHook { hook: "smoke".into() }]);
     let mut sitting = at(&scene);
     sitting.type_text(":run nothing\n:run decommission x\n");
     assert!(sent(&sitting).is_empty());

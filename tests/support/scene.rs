@@ -148,7 +148,9 @@ impl Scene {
     /// The hook that was begun last prints.
     pub fn print(&mut self, lines: &[&str]) {
         let (id, tail) = self.running.last_mut().expect("one runs");
-        lines.iter().for_each(|line| tail.push(&Clean::new(line)));
+        for line in lines {
+            tail.push(&Clean::new(line));
+        }
         let (id, tail) = (*id, tail.clone());
         self.event(Event::HookPrinted { id, tail });
     }
@@ -299,7 +301,7 @@ impl Scene {
         }
     }
 
-    fn ended(&mut self, id: warroom::domain::EffectId, result: OutcomeKind) {
+    fn ended(&mut self, id: EffectId, result: OutcomeKind) {
         self.event(Event::Ended(Outcome { id, epoch: warroom::domain::Epoch(0), result }));
     }
 

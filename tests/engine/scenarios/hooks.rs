@@ -247,7 +247,7 @@ fn one_that_ran_when_the_keeper_died_is_recorded_as_unknown_once() {
     rig.wait(1_000);
     rig.crash();
     let lost = HookEnd::Unknown("the keeper ended while it ran".into());
-    assert_eq!(ends(&rig), [lost.clone()]);
+    assert_eq!(ends(&rig), std::slice::from_ref(&lost));
     rig.come("alice");
     rig.wait(70_000);
     assert_eq!((gate(&rig).0, rig.ran.len(), ends(&rig)), (Verdict::Unknown, 1, vec![lost.clone()]));
@@ -301,10 +301,8 @@ fn what_it_prints_is_seen_while_it_runs_and_of_no_other_run() {
     rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
     rig.run_hook("alice", "smoke");
     rig.wait(100);
-    let id = rig.turns.iter().flat_map(|turn| &turn.effects).find_map(|effect| match effect {
-        Effect::RunHook { id, .. } => Some(*id),
-        _ => None,
-    });
+    let of_run = |effect: &Effect| if let Effect::RunHook { id, .. } = effect { Some(*id) } else { None };
+    let id = rig.turns.iter().flat_map(|turn| &turn.effects).find_map(of_run);
     let id = id.expect("it is started");
     let mut tail = Tail::default();
     tail.push(&"3 of 40 good".into());
