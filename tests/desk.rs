@@ -12,6 +12,8 @@ mod hold;
 mod hooks;
 #[path = "desk/looking.rs"]
 mod looking;
+#[path = "desk/once.rs"]
+mod once;
 #[path = "desk/panels.rs"]
 mod panels;
 #[path = "desk/rest.rs"]

@@ -427,8 +427,8 @@ fn main() {
         ("hanging metrics", Duress { metrics: true, ..calm }),
         ("1000 events/s", Duress { events: true, ..calm }),
         ("stalled terminal", Duress { terminal: true, ..calm }),
-        ("all but the terminal", Duress { terminal: false, ..all }),
-        ("all", all),
+        ("everything but the terminal", Duress { terminal: false, ..all }),
+        ("everything at once", all),
     ];
     let mut pressed = Vec::new();
     for (name, duress) in cases {

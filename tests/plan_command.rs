@@ -18,10 +18,8 @@ fn edited(old: &str, new: &str) -> String {
 }
 
 fn driver(plan: &Plan) -> &CommandDriver {
-    match &plan.traffic.driver {
-        Driver::Command(command) => command,
-        other => panic!("{other:?}"),
-    }
+    let Driver::Command(command) = &plan.traffic.driver else { panic!("{:?}", plan.traffic.driver) };
+    command
 }
 
 /// The one error that this edit makes: where it is, what it says, what is allowed, what was meant.

@@ -153,7 +153,7 @@ proptest! {
         snapshot.band.word = clean(3);
         snapshot.environments.stable.chip = clean(4);
         snapshot.environments.candidate.label = clean(5);
-        snapshot.target.words = clean(6);
+        snapshot.rollback_target.words = clean(6);
         snapshot.no_return = (texts[0].len() > 20).then(|| clean(7));
         for check in &mut snapshot.checks {
             check.name = clean(8);

@@ -163,15 +163,17 @@ fn hazard_24_nothing_of_the_shell_shows_through_without_an_alternate_screen() {
         assert!(!screen.contains("GARBAGE"), "{when}:\n{screen}");
     };
     is_clean("at the start");
+    let has_footer = |screen: &str| screen.lines().last().is_some_and(|line| line.contains("R roll back"));
     for (columns, rows) in [("120", "40"), ("80", "23"), ("100", "30")] {
         room.tmux.run(["resize-window", "-t", "war", "-x", columns, "-y", rows]);
-        let footer = |screen: &str| screen.lines().last().is_some_and(|line| line.contains("R roll back"));
-        wait_until("the new size is drawn", || footer(&room.tmux.screen()));
+        wait_until("the new size is drawn", || has_footer(&room.tmux.screen()));
         is_clean(columns);
     }
     room.tmux.press("C-z");
     room.tmux.shows("Stopped");
     room.tmux.line("clear; seq -f GARBAGE%g 30; fg");
+    // What is on the screen until the shell has taken the line is the picture from before.
+    wait_until("it is drawn again", || has_footer(&room.tmux.screen()));
     is_clean("after it went on");
 }
 

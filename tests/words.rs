@@ -39,6 +39,75 @@ fn info_says_where_things_are_and_what_was_decided_from_the_terminal() {
     assert_eq!(mono["terminal"]["unicode_why"], "no locale is set");
 }
 
+/// It is what one asks when everything else ends at once: it says what is missing, and the rest.
+#[test]
+fn info_says_what_is_missing_where_there_is_no_home() {
+    let home = Home::new();
+    let homeless = |arguments: &[&str], code: i32| {
+        let mut command = home.command(arguments);
+        for name in ["HOME", "WARROOM_STATE_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"] {
+            command.env_remove(name);
+        }
+        support::Running::start(command.env("TERM", "xterm")).finish().exits(code)
+    };
+    let ran = homeless(&["info"], 0);
+    for words in
+        ["no folder for state: set HOME", "set HOME or XDG_CONFIG_HOME", "warroom ", "theme ", "runs      none"]
+    {
+        assert!(ran.out.contains(words), "{words}\n{}", ran.all());
+    }
+    let ran = homeless(&["info", "--json"], 0);
+    let seen: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.all()));
+    assert_eq!(seen["paths"]["state"]["path"], "-");
+    assert_eq!(seen["versions"]["warroom"], env!("CARGO_PKG_VERSION"));
+    assert!(homeless(&["status"], 2).all().contains("set HOME"), "what needs the folder still ends");
+}
+
+fn make_pipe(path: &Path) {
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+}
+
+/// Nobody named it, so nobody knows why nothing opens: what is no file is said, and not waited for.
+#[test]
+fn a_configuration_that_is_a_pipe_is_an_error_and_no_wait() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let config = configured(&site.home, "");
+    let file = Path::new(&config).join("warroom/config.toml");
+    std::fs::remove_file(&file).expect("gone");
+    make_pipe(&file);
+    let mut command = site.home.command(["info"]);
+    let ran = support::Running::start(command.env("XDG_CONFIG_HOME", &config)).finish().exits(0);
+    assert!(ran.out.contains("is a pipe, not a regular file"), "{}", ran.all());
+    open(&site, &["run", "PLAN"], &plan, &config).shows("is a pipe, not a regular file");
+    assert_eq!(site.home.runs(), Vec::<String>::new(), "no keeper was started");
+}
+
+/// A shell's `<(command)` is a plan like any other; a pipe without a writer is none.
+#[test]
+fn a_plan_may_come_from_a_pipe() {
+    let home = Home::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo.toml");
+    let script = "exec \"$0\" plan <(sleep 0.1; cat \"$1\")";
+    let mut command = home.command(["info"]);
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", script, BINARY]).arg(&sample);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let ran = support::Running::start(&mut shell).finish().exits(0);
+    assert!(ran.out.contains("sha256"), "{}", ran.all());
+    let pipe = home.path().join("plan.toml");
+    make_pipe(&pipe);
+    command = home.command(["plan"]);
+    let ran = support::Running::start(command.arg(&pipe)).finish().exits(2);
+    assert!(ran.all().contains("is a pipe into which nobody writes"), "{}", ran.all());
+}
+
 #[test]
 fn info_lists_runs_and_takes_text_from_elsewhere_for_text() {
     let (site, _plan, _console) = Site::running(plain);

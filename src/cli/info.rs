@@ -2,11 +2,11 @@
 //! that is not well is shown as such, because that is when somebody asks.
 
 use super::known::Known;
-use super::places::{self, Found};
+use super::places::Found;
 use super::{CommandResult, Exit, Failure, config, out};
 use crate::console;
 use crate::domain::Clean;
-use crate::journal::{self, Places};
+use crate::journal::{self, PlaceError, Places};
 use crate::wire;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -43,24 +43,26 @@ struct Info {
 
 impl Info {
     fn look() -> Result<Self, Failure> {
-        let places = places::places()?;
+        // Whoever asks wants to know what is wrong: no folder for state is an answer, and the rest is shown all the same.
+        let places = Places::from_env();
         let (config, config_state) = look_at_config();
         let loaded =
             config.as_deref().filter(|path| config::is_there(path)).and_then(|path| config::load_config(path).ok());
         let loaded = loaded.unwrap_or_default();
-        let all = places.runs().unwrap_or_default();
+        let all = places.as_ref().map(|places| places.runs().unwrap_or_default()).unwrap_or_default();
         let shown: Vec<Run> = all
             .iter()
             .take(RUNS_MAX)
             .filter_map(|run| {
+                let places = places.as_ref().ok()?;
                 let found = Found { run: run.clone(), socket: places.socket(run).ok()? };
                 let alive = std::os::unix::net::UnixStream::connect(&found.socket).is_ok();
-                Some(Run { known: Known::look(&places, &found), alive })
+                Some(Run { known: Known::look(places, &found), alive })
             })
             .collect();
         let shown_path = config.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
         Ok(Self {
-            paths: paths(&places, (shown_path, config_state), &shown),
+            paths: paths(places.as_ref(), (shown_path, config_state), &shown),
             versions: vec![
                 ("warroom", env!("CARGO_PKG_VERSION").to_owned()),
                 ("protocol", wire::PROTOCOL.to_string()),
@@ -143,7 +145,9 @@ impl Info {
 
 /// Where the configuration is looked for, and whether it can be used.
 fn look_at_config() -> (Option<std::path::PathBuf>, String) {
-    let Some(path) = config::path() else { return (None, "HOME is not set".to_owned()) };
+    let Some(path) = config::path() else {
+        return (None, "NOWHERE, set HOME or XDG_CONFIG_HOME; consoles open without one".to_owned());
+    };
     let state = if config::is_there(&path) {
         config::load_config(&path).map_or_else(
             |errors| {
@@ -159,7 +163,17 @@ fn look_at_config() -> (Option<std::path::PathBuf>, String) {
     (Some(path), state)
 }
 
-fn paths(places: &Places, config: (String, String), runs: &[Run]) -> Vec<(&'static str, String, String)> {
+fn paths(
+    places: Result<&Places, &PlaceError>,
+    config: (String, String),
+    runs: &[Run],
+) -> Vec<(&'static str, String, String)> {
+    let config = ("config", config.0, config.1);
+    let places = match places {
+        Ok(places) => places,
+        // Nothing else would tell why every other command ends at once.
+        Err(why) => return vec![config, ("state", "-".to_owned(), format!("NOWHERE, {why}; no run can begin"))],
+    };
     let folder = |path: &Path| {
         let state = match std::fs::metadata(path) {
             Ok(there) if there.is_dir() => "there".to_owned(),
@@ -171,7 +185,7 @@ fn paths(places: &Places, config: (String, String), runs: &[Run]) -> Vec<(&'stat
     };
     let (state, state_is) = folder(places.state());
     let (sockets, sockets_are) = folder(places.sockets());
-    let mut paths = vec![("config", config.0, config.1), ("state", state, state_is), ("sockets", sockets, sockets_are)];
+    let mut paths = vec![config, ("state", state, state_is), ("sockets", sockets, sockets_are)];
     if let Some(newest) = runs.first() {
         let (log, log_is) = folder(&places.logs(&newest.known.found.run));
         paths.push(("log", log, log_is));

@@ -55,7 +55,7 @@ pub(super) fn feed(snapshot: &Snapshot) -> Source {
 }
 
 /// The keeper itself holds to two intervals; here what it reads every second is two seconds old by rights.
-fn told(every: Duration) -> Freshness {
+pub(super) fn told(every: Duration) -> Freshness {
     let limits = Freshness::of(every);
     Freshness { late: limits.late + TOLD_EVERY, ..limits }
 }

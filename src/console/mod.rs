@@ -15,6 +15,7 @@ mod terminal;
 
 pub use seen::{Seen, seen};
 pub use shell::{ConsoleError, run};
+pub use terminal::lean;
 
 use crate::domain::RunId;
 use crate::wire::{Introduction, Status};

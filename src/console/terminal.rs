@@ -58,6 +58,7 @@ impl Write for OneWrite {
         if self.frame.is_empty() {
             return Ok(());
         }
+        lean(&mut self.frame);
         WRITTEN.fetch_add(self.frame.len() as u64, Ordering::Relaxed);
         let mut out = io::stdout().lock();
         let written = out.write_all(&self.frame).and_then(|()| out.flush());
@@ -66,6 +67,22 @@ impl Write for OneWrite {
             BROKEN.store(true, Ordering::SeqCst);
         }
         Ok(())
+    }
+}
+
+/// What ratatui ends every frame with: each colour reset, then all of them at once, and the cursor hidden once more.
+const FRAME_END: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?25l";
+/// Resets all of them.
+const RESET: &[u8] = b"\x1b[0m";
+/// How a frame begins that empties the terminal.
+const EMPTIES: &[u8] = b"\x1b[2J";
+
+/// Leaves out of a frame's bytes what changes nothing: more than a clock's tick itself. What empties the terminal hides
+/// the cursor again, whoever has shown it meanwhile.
+pub fn lean(frame: &mut Vec<u8>) {
+    if frame.ends_with(FRAME_END) && !frame.starts_with(EMPTIES) {
+        frame.truncate(frame.len() - FRAME_END.len());
+        frame.extend_from_slice(RESET);
     }
 }
 

@@ -71,8 +71,9 @@ pub struct Snapshot {
     pub no_return: Option<Clean>,
     /// Who is here.
     pub people: PeopleView,
-    /// Whether stable could take the traffic back.
-    pub target: ReadinessView,
+    /// Whether stable could take the traffic back; `target` on the wire, where names never change.
+    #[serde(rename = "target")]
+    pub rollback_target: ReadinessView,
     /// How long a rollback takes, as measured.
     pub tempo: Tempo,
     /// How long reads must agree before a rollback counts as confirmed, from the plan.
@@ -139,8 +140,11 @@ pub struct EnvironmentView {
     pub health: Option<(Verdict, Clean)>,
     /// Servers up, of how many, where the balancer tells.
     pub up: Option<(usize, usize)>,
-    /// Its own request rate.
+    /// Its own request rate, over five scrapes.
     pub rate: Option<f64>,
+    /// The same between the newest two: what it is asked for now. `None` from an older keeper too.
+    #[serde(default)]
+    pub newest_rate: Option<f64>,
 }
 
 /// The three splits.
@@ -155,7 +159,8 @@ pub struct SplitView {
     pub last_known: Option<f64>,
     /// What sampling shows.
     pub measured: Option<MeasuredView>,
-    /// Requests a second still on the candidate after new ones went back.
+    /// Requests a second still on the candidate beyond its floor after new ones went back, between the newest two
+    /// scrapes; 0 when it has no more than its floor.
     pub still_on_candidate: Option<f64>,
 }
 
@@ -271,6 +276,9 @@ pub struct CheckView {
     pub detail: Clean,
     /// When it was answered; `None` when never.
     pub at: Option<Mono>,
+    /// How often it is asked; zero from an older keeper.
+    #[serde(default)]
+    pub every: Duration,
     /// Whether it is unknown only because too few requests came.
     #[serde(default)]
     pub few: bool,

@@ -260,7 +260,7 @@ impl Engine {
                             Ordering::Greater => ">",
                         };
                         let quantity = |value| self.plan.quantity(&subject.signal, value);
-                        format!("{}{sign}{}", quantity(*value), quantity(*below))
+                        format!("{} {sign} {}", quantity(*value), quantity(*below))
                     }
                     Some(Ok(_)) => Absence::NotANumber.to_string(),
                     Some(Err(Absence::TooFew { have, need })) => self.too_few_words(subject, *have, *need),
@@ -323,6 +323,11 @@ impl Engine {
         self.read(&subject).value.ok()
     }
 
+    /// The same between the newest two scrapes: what it is asked for now, where an average still has what went back.
+    pub(super) fn newest_rate(&self, role: Role) -> Option<f64> {
+        self.own_rate(role).and_then(|_| self.instances[role].newest_rate())
+    }
+
     /// The rate that counts as none.
     pub(super) fn candidate_floor(&self) -> f64 {
         self.plan.rollback.floor.unwrap_or_else(|| self.idle_rate.unwrap_or(0.0) * 1.25 + FLOOR_LEAST)
@@ -346,12 +351,14 @@ impl Engine {
         }
     }
 
-    /// Requests a second still on the candidate beyond its floor; `None` when nobody knows.
+    /// Requests a second still on the candidate beyond its floor, as of the newest scrape; `None` when nobody knows. That
+    /// it is empty is proven by the average, which takes longer.
     pub(super) fn still_on_candidate(&self) -> Option<f64> {
         if self.instances[Role::Candidate].all_refuse() {
             return Some(0.0);
         }
-        let rate = self.candidate_rate()?;
+        let average = self.candidate_rate()?;
+        let rate = self.newest_rate(Role::Candidate).unwrap_or(average);
         Some(if rate <= self.candidate_floor() { 0.0 } else { rate })
     }
 

@@ -76,7 +76,8 @@ impl Instance {
         };
         self.failure = None;
         if let Some((from, before)) = &self.last {
-            let expected = self.increases.back().map_or(0.0, Increase::rate) * at.since(*from).as_secs_f64();
+            let expected =
+                self.increases.back().and_then(Increase::known_rate).unwrap_or(0.0) * at.since(*from).as_secs_f64();
             let mut increase = increase(*from, before, at, &scrape, expected);
             if increase.went_down {
                 self.peak = before.requests;
@@ -133,12 +134,12 @@ impl Instance {
 }
 
 impl Increase {
-    /// Requests a second; 0 where that is not known.
-    fn rate(&self) -> f64 {
+    /// Requests a second, where that is known.
+    fn known_rate(&self) -> Option<f64> {
         let seconds = self.to.since(self.from).as_secs_f64();
         match &self.counted {
-            Counted::Grown { requests, .. } if seconds > 0.0 => requests / seconds,
-            Counted::Grown { .. } | Counted::Unknown => 0.0,
+            Counted::Grown { requests, .. } if seconds > 0.0 => Some(requests / seconds),
+            Counted::Grown { .. } | Counted::Unknown => None,
         }
     }
 }
@@ -233,6 +234,11 @@ impl Instances {
     /// When the instance that was read longest ago was read; `None` before all of them were.
     pub fn read_at(&self) -> Option<Mono> {
         self.each.iter().map(Instance::read_at).min().flatten()
+    }
+
+    /// Requests a second between the newest two scrapes of each; `None` where one of them does not tell.
+    pub fn newest_rate(&self) -> Option<f64> {
+        self.each.iter().map(|instance| instance.increases.back()?.known_rate()).sum()
     }
 
     /// Whether every instance refuses connections: nothing listens, so nothing is served.

@@ -1,5 +1,6 @@
 //! From a file to a [`Plan`], or to all that is wrong with it.
 
+use super::file::{self, Kind};
 use super::section::{PlanErrors, Report, Section};
 use super::sections::{
     DURATION, LASTING_MAX, access, check, environments, guardrail, hook, metrics, placed, poll, rollback, sampler,
@@ -9,8 +10,9 @@ use super::values::{duration, one_of, short_text};
 use super::{Advance, Plan, PlanSource, syntax, validate};
 use crate::domain::Split;
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
@@ -19,18 +21,22 @@ use toml::de::DeTable;
 /// takes four hundred times the text when every line is wrong, and looking for what is there twice is quadratic.
 pub const PLAN_BYTES_MAX: u64 = 128 * 1024;
 
+/// Longest path that Linux takes, in bytes (`PATH_MAX`).
+const FOLDER_BYTES_MAX: u64 = 4096;
+
 /// Reads an operator's plan from its file, and looks whether files that it names can be what it says.
 pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
-    let text = text_of(path)?;
+    let text = text_of(path, Kind::Any)?;
     read(path, &text, &folder_of(path), true)
 }
 
 /// Reads the plan that a run has frozen. Other files are not looked into: that one of them is no longer what
 /// it was must not stand between anybody and a rollback. Programs are looked for where the plan came from.
 pub fn load_frozen(path: &Path) -> Result<Plan, PlanErrors> {
-    let text = text_of(path)?;
-    let came_from = std::fs::read_to_string(origin(path)).map(PathBuf::from);
-    read(path, &text, &came_from.unwrap_or_else(|_| folder_of(path)), false)
+    let text = text_of(path, Kind::Any)?;
+    let came_from = file::bytes(&origin(path), Kind::Regular, FOLDER_BYTES_MAX);
+    let folder = came_from.map_or_else(|_| folder_of(path), |bytes| OsString::from_vec(bytes).into());
+    read(path, &text, &folder, false)
 }
 
 /// The file beside a frozen plan that names the folder of the plan it was made from, as [`folder_of`] has it.
@@ -44,16 +50,14 @@ pub fn folder_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(&path).to_owned()
 }
 
-fn text_of(path: &Path) -> Result<String, PlanErrors> {
+fn text_of(path: &Path, kind: Kind) -> Result<String, PlanErrors> {
     let unreadable = |problem: String| {
         let report = Report::new(path, "");
         report.push(0..0, problem, "a readable TOML file of at most 128 KiB", None);
         report.into_errors()
     };
-    let mut bytes = Vec::new();
     // Counted while reading: a pipe or a device has no length of its own.
-    let reading = std::fs::File::open(path).and_then(|file| file.take(PLAN_BYTES_MAX + 1).read_to_end(&mut bytes));
-    reading.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    let bytes = file::bytes(path, kind, PLAN_BYTES_MAX + 1).map_err(unreadable)?;
     if bytes.len() as u64 > PLAN_BYTES_MAX {
         return Err(unreadable("is longer than 128 KiB".to_owned()));
     }
@@ -77,9 +81,10 @@ fn read(path: &Path, text: &str, folder: &Path, looks_into_files: bool) -> Resul
     read_text(report, text, |root| whole_plan(root, path, text))
 }
 
-/// Reads another of the operator's files, table by table, with a plan's errors.
+/// Reads another of the operator's files, table by table, with a plan's errors. It is read unasked, so it is a file and
+/// nothing that one waits for.
 pub(crate) fn read_tables<T>(path: &Path, whole: impl FnOnce(Section<'_>) -> Option<T>) -> Result<T, PlanErrors> {
-    let text = text_of(path)?;
+    let text = text_of(path, Kind::Regular)?;
     read_text(Report::new(path, &text), &text, whole)
 }
 

@@ -4,6 +4,7 @@
 mod alb;
 mod alb_rescue;
 mod command;
+mod file;
 mod likely;
 mod load;
 mod rescue;

@@ -95,14 +95,16 @@ impl Script {
         }
     }
 
-    /// How it was written, for people: the program and its arguments, or the shell's text.
+    /// How it was written, for people, on one line: the program and its arguments, or the shell's text.
     pub fn words(&self) -> String {
         match &self.run {
             Run::Program { program, arguments } => std::iter::once(program.display().to_string())
                 .chain(arguments.iter().map(Argument::written))
                 .collect::<Vec<_>>()
                 .join(" "),
-            Run::Shell(text) => format!("/bin/sh -c {}", text.trim()),
+            Run::Shell(text) => {
+                format!("/bin/sh: {}", text.trim().lines().map(str::trim).collect::<Vec<_>>().join("; "))
+            }
         }
     }
 

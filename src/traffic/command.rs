@@ -234,6 +234,18 @@ mod tests {
         assert!(read(&maybe, "green").expect_err("no number").contains("without its number"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_printed_is_two_shares_or_words(printed in r"(green|blue|[0-9.%\n -]){0,12}|\PC*") {
+            let pattern = |text: &str| Some(Regex::new(text).expect("a pattern"));
+            let both = Reading::Pattern(PerRole { stable: pattern("blue ?([^%]*)"), candidate: pattern("green ?([^%]*)") });
+            match shares(&both, printed.as_bytes()) {
+                Ok(both) => proptest::prop_assert!((both.stable + both.candidate - 100.0).abs() <= SUM_TOLERANCE),
+                Err(why) => proptest::prop_assert!(!why.as_str().is_empty()),
+            }
+        }
+    }
+
     #[test]
     fn shares_are_written_short_and_exact() {
         let written: Vec<String> = [0, 100_000, 12_500, 99_900, 100, 33_300].map(percent).to_vec();

@@ -23,8 +23,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A balancer.
 ///
-/// * Every call ends within twice the plan's `traffic.timeout` for each slot and one more, whatever the balancer
-///   does; a read ends within one timeout, all nodes at once.
+/// * Every call ends within twice the plan's `traffic.timeout` for each slot and one more, and a script's three seconds
+///   later, whatever the balancer does; a read ends within one timeout, all nodes at once.
 /// * `read` reports each node on its own: one that cannot be read says why.
 /// * `write` sets every slot of the setting, on every node, raising before lowering so that no node is
 ///   ever left with nobody to serve. A setting that leaves the candidate nothing is a way back: it goes on after

@@ -238,7 +238,7 @@ fn readonly_off_promises_nothing_where_the_keeper_only_watches() {
     assert!(sitting.flash().contains("act"), "{}", sitting.flash());
 }
 
-/// What opened the help closes it, and what quits closes what is read.
+/// What opened the help zooms it and then closes it, and what quits closes what is read.
 #[test]
 fn help_and_quit_with_other_keys_close_what_is_read() {
     for key in [KeyCode::F(1), KeyCode::Char('Q')] {
@@ -247,6 +247,10 @@ fn help_and_quit_with_other_keys_close_what_is_read() {
         sitting.desk.keymap.rebind(Action::Quit, vec![Key::Char('Q')]).expect("may");
         sitting.code(KeyCode::F(1));
         assert!(matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Help { .. })));
+        if key == KeyCode::F(1) {
+            sitting.code(key);
+            assert!(sitting.desk.dialog.as_ref().is_some_and(|dialog| dialog.is_zoomed()));
+        }
         sitting.code(key);
         assert!(sitting.desk.dialog.is_none() && sitting.quits() == 0, "{key:?}");
     }

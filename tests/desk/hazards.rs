@@ -397,7 +397,7 @@ fn the_wheel_scrolls_the_log_and_the_help() {
     sitting.press('?');
     sitting.input(Input::Wheel(-3));
     let dialog = sitting.desk.dialog.as_ref().expect("open");
-    assert!(matches!(dialog.kind, warroom::console::desk::dialog::Kind::Help { from: 3, .. }), "{:?}", dialog.kind);
+    assert!(matches!(dialog.kind, warroom::console::desk::dialog::Kind::Help { from: 4, .. }), "{:?}", dialog.kind);
 }
 
 /// A letter that no mode binds counts wherever it is typed, except into a field.

@@ -52,7 +52,7 @@ fn the_whole_sentence_of_the_band_fits_80_columns() {
         for width in [80, 120, 300] {
             let line = row(&shot.buffer(width, 40, UNICODE), 1);
             let band = &status.snapshot.band;
-            let mut rest = line.trim_start_matches([' ', '►', '!', '■', '✓']);
+            let mut rest = line.trim_start_matches([' ', '○', '►', '!', '■', '✓']);
             rest = rest.strip_prefix(band.word.as_str()).unwrap_or_else(|| panic!("{}: no state: {line}", shot.name));
             for part in &band.parts {
                 let next = rest.trim_start();

@@ -65,7 +65,7 @@ fn a_percentile_above_the_last_bucket_is_over_its_limit_and_no_older_value() {
     status.snapshot.signals[3].absence = Some(Absence::AboveBuckets(0.3));
     let text = Shot::from_status("above", status).text(80, 23, UNICODE);
     let line = text.lines().find(|line| line.contains("P99  GREEN")).expect("the row");
-    assert!(line.contains("✗") && line.contains(">300ms"), "{line}");
+    assert!(line.contains("✗") && line.contains("> 300ms"), "{line}");
 }
 
 /// A console that was stopped catches up: the newest point is where its time is, not at the right edge.

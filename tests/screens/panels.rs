@@ -15,7 +15,7 @@ fn a_panel_counts_the_lines_that_have_no_room() {
     assert!(text.contains("more"), "{text}");
     assert!(text.contains("R roll back  H hold"), "{text}");
     let text = shot("help").text(80, 23, UNICODE);
-    assert!(text.contains("j k more: 1-3 of"), "{text}");
+    assert!(text.contains("j k more: 2-4 of"), "{text}");
 }
 
 #[test]
@@ -75,7 +75,9 @@ fn a_checks_detail_is_whole_or_says_that_it_is_cut() {
                 let line = rows.find(|line| line.contains(check.name.as_str())).expect("a row a check");
                 let from = line.find(check.name.as_str()).expect("found") + check.name.as_str().len();
                 let shown = line[from..].split(['✓', '✗', '?', '!', '│']).next().unwrap_or_default().trim();
-                if !line.contains(check.detail.as_str()) && !shown.contains('…') {
+                // Where there is room it is whole below.
+                let below = rows.next().is_some_and(|row| row.contains(check.detail.as_str()));
+                if !line.contains(check.detail.as_str()) && !shown.contains('…') && !below {
                     cut.push(format!(
                         "{state} at {width}x{height}: {} shows {shown:?} of {:?}",
                         check.name,
@@ -219,12 +221,14 @@ fn the_footer_offers_what_works_now_at_fixed_places() {
     for (state, words) in [
         ("ready", " R roll back  H hold  A advance  │ ?"),
         ("baking", " R roll back  H hold  A locked   │ ?"),
+        ("shifting", " R roll back  H hold  A locked   │ ?"),
         ("held_by_hand", " R roll back  H held  A resume   │ ?"),
         ("auto_held", " R roll back  H held  A locked   │ ?"),
         ("blind", " R roll back  H hold  A locked   │ ?"),
         ("keeper_silent", " R roll back  H hold  A locked   │ ?"),
-        ("rolled_back", " R roll back  H hold             │ ?"),
-        ("complete", " R roll back  H hold             │ ?"),
+        ("rolling_back", " R progress                      │ ?"),
+        ("rolled_back", " R progress                      │ ?"),
+        ("complete", " R roll back                     │ ?"),
     ] {
         for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
             let footer = row(&shot(state).buffer(width, height, UNICODE), height - 1);

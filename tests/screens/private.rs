@@ -17,7 +17,7 @@ fn seeded() -> warroom::wire::Status {
     snapshot.people.consoles.push((mallory.clone(), warroom::domain::Rights::Full));
     snapshot.band.text = Clean::new(words);
     snapshot.band.parts.clear();
-    snapshot.target.words = Clean::new(words);
+    snapshot.rollback_target.words = Clean::new(words);
     snapshot.journal_trouble = Some(Clean::new(words));
     for check in &mut snapshot.checks {
         check.detail = Clean::new(words);

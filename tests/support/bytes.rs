@@ -6,13 +6,20 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts what is written.
+/// Keeps what is written.
 #[derive(Clone, Default)]
-struct Line(Arc<Mutex<usize>>);
+struct Line(Arc<Mutex<Vec<u8>>>);
+
+impl Line {
+    /// What was written since it was last asked.
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += bytes.len();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -27,13 +34,13 @@ pub fn of_frames(frames: &[Buffer]) -> Vec<usize> {
     let Some(first) = frames.first() else { return Vec::new() };
     let options = TerminalOptions { viewport: Viewport::Fixed(first.area) };
     let mut terminal = Terminal::with_options(CrosstermBackend::new(line.clone()), options).expect("a terminal");
-    let written = |line: &Line| *line.0.lock().unwrap_or_else(PoisonError::into_inner);
     frames
         .iter()
         .map(|frame| {
-            let before = written(&line);
             terminal.draw(|drawn| drawn.buffer_mut().clone_from(frame)).expect("it draws");
-            written(&line) - before
+            let mut bytes = line.take();
+            warroom::console::lean(&mut bytes);
+            bytes.len()
         })
         .collect()
 }

@@ -97,6 +97,11 @@ impl Shot {
         self.input(Input::Heard)
     }
 
+    /// The keeper has just spoken, and had nothing new.
+    pub fn heard_only(self) -> Self {
+        self.input(Input::Heard)
+    }
+
     pub fn input(mut self, input: Input) -> Self {
         self.desk.handle(input, self.now, self.status.as_ref(), self.rights);
         self

@@ -20,6 +20,9 @@ pub const DWELL: Duration = Duration::from_millis(400);
 pub const ARMED_FOR: Duration = Duration::from_secs(10);
 /// An advance panel closes by itself.
 pub const ADVANCE_FOR: Duration = Duration::from_secs(20);
+/// A panel in which a name is typed closes by itself when no key has come for so long: whoever began it went away, and
+/// the next one at the keyboard must not finish it with an Enter.
+pub const TYPED_FOR: Duration = Duration::from_mins(1);
 /// Below this many columns a panel cannot show its question, and nothing can be confirmed.
 pub const WIDTH_MIN: u16 = 30;
 /// The rows of the band, the split, the ages, a panel's title, question and `y`, and the footer: with fewer
@@ -42,6 +45,8 @@ pub struct Dialog {
     pub opened_at: Mono,
     /// When it was first on the terminal.
     pub shown_at: Option<Mono>,
+    /// When it last took a key or a paste; when it was opened before that.
+    touched_at: Mono,
 }
 
 /// Which panel.
@@ -90,6 +95,8 @@ pub enum Kind {
         starts: Vec<usize>,
         /// How many rows there are.
         rows: usize,
+        /// Whether it has all the room below the gauge.
+        zoomed: bool,
     },
     /// How the console itself fares.
     Debug,
@@ -154,9 +161,9 @@ pub struct Fields {
     generation: u64,
 }
 
-/// What a key in a panel comes to.
+/// What a panel answers to a key.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Reply {
     /// Nothing.
     Stay,
     /// Nothing, with a word.
@@ -179,12 +186,12 @@ pub enum Outcome {
 
 impl Dialog {
     fn new(kind: Kind, now: Mono) -> Self {
-        Self { kind, opened_at: now, shown_at: None }
+        Self { kind, opened_at: now, shown_at: None, touched_at: now }
     }
 
     pub(super) fn roll_back(status: &Status, now: Mono) -> Self {
         let name = status.snapshot.name.clone();
-        let typed = status.snapshot.target.needs_typing.then(|| Typing { name, so_far: String::new() });
+        let typed = status.snapshot.rollback_target.needs_typing.then(|| Typing { name, so_far: String::new() });
         Self::new(Kind::RollBack { typed }, now)
     }
 
@@ -218,8 +225,9 @@ impl Dialog {
         Self::new(Kind::Progress, now)
     }
 
+    /// From its first key on: what the first heading says its title says too.
     pub(super) fn help(starts: Vec<usize>, rows: usize, now: Mono) -> Self {
-        Self::new(Kind::Help { from: 0, starts, rows }, now)
+        Self::new(Kind::Help { from: 1, starts, rows, zoomed: false }, now)
     }
 
     pub(super) fn debug(now: Mono) -> Self {
@@ -262,7 +270,7 @@ impl Dialog {
     }
 
     /// Takes pasted text into a field of free words; whether it has one. The name that rolls back is typed by hand.
-    pub(super) fn insert(&mut self, text: &str) -> bool {
+    pub(super) fn insert(&mut self, text: &str, now: Mono) -> bool {
         match &mut self.kind {
             Kind::Override(fields) => fields.insert(text),
             Kind::Reason { typed: Some(typed), .. } => {
@@ -283,6 +291,7 @@ impl Dialog {
             | Kind::Note
             | Kind::Reason { typed: None, .. } => return false,
         }
+        self.touch(now);
         true
     }
 
@@ -310,6 +319,31 @@ impl Dialog {
     pub(super) fn scroll(&mut self, by: isize) {
         if let Some((from, rows)) = self.scrolls() {
             *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
+        }
+    }
+
+    /// Whether it has all the room below the gauge.
+    pub fn is_zoomed(&self) -> bool {
+        matches!(self.kind, Kind::Help { zoomed: true, .. })
+    }
+
+    /// Gives the help all the room below the gauge; whether it had not.
+    pub(super) fn zoom(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Help { zoomed, .. } => !std::mem::replace(zoomed, true),
+            Kind::RollBack { .. }
+            | Kind::Advance { .. }
+            | Kind::Resume { .. }
+            | Kind::Locked
+            | Kind::Override(_)
+            | Kind::Take { .. }
+            | Kind::Confirm { .. }
+            | Kind::Progress
+            | Kind::Debug
+            | Kind::Check { .. }
+            | Kind::Event { .. }
+            | Kind::Note
+            | Kind::Reason { .. } => false,
         }
     }
 
@@ -343,11 +377,27 @@ impl Dialog {
         is_printable(key) && own.contains(c)
     }
 
-    /// When it closes by itself.
+    /// When it closes by itself: so long after it was opened, or after the last key where something is typed.
     pub fn expires_at(&self) -> Option<Mono> {
-        let armed = matches!(self.kind, Kind::RollBack { .. });
-        let lasting = if armed { ARMED_FOR } else { ADVANCE_FOR };
-        (self.acts() && !self.is_field()).then(|| self.opened_at + lasting)
+        let from = if self.is_field() { self.touched_at } else { self.opened_at };
+        self.lasts().map(|lasting| from + lasting)
+    }
+
+    /// How long it stays open; `None` for what cannot act, which stays until it is closed.
+    pub fn lasts(&self) -> Option<Duration> {
+        let lasting = if self.is_field() {
+            TYPED_FOR
+        } else if matches!(self.kind, Kind::RollBack { .. }) {
+            ARMED_FOR
+        } else {
+            ADVANCE_FOR
+        };
+        self.acts().then_some(lasting)
+    }
+
+    /// A key or a paste came: whoever types is here.
+    pub(super) fn touch(&mut self, now: Mono) {
+        self.touched_at = now;
     }
 
     /// Whole seconds until it closes by itself, begun ones included.
@@ -379,14 +429,14 @@ impl Dialog {
         self.seen().is_some() || matches!(self.kind, Kind::Override(_))
     }
 
-    pub(super) fn key(&mut self, key: &KeyEvent, now: Mono) -> Outcome {
+    pub(super) fn key(&mut self, key: &KeyEvent, now: Mono) -> Reply {
         if key.code == KeyCode::Esc {
-            return Outcome::Close(self.acts().then(|| "cancelled".to_owned()));
+            return Reply::Close(self.acts().then(|| "cancelled".to_owned()));
         }
         if let Some((from, rows)) = self.scrolls()
             && scrolled(from, key, rows)
         {
-            return Outcome::Stay;
+            return Reply::Stay;
         }
         let may_confirm = key.kind != KeyEventKind::Repeat && self.is_seen(now);
         match &mut self.kind {
@@ -402,7 +452,7 @@ impl Dialog {
                 };
                 if let Some(start) = section {
                     *from = *start;
-                    return Outcome::Stay;
+                    return Reply::Stay;
                 }
             }
             Kind::Reason { chosen, typed } => return reason_key(chosen, typed, key, may_confirm),
@@ -423,16 +473,19 @@ impl Dialog {
         }
         match key.code {
             KeyCode::Char('y') if key.modifiers.is_empty() => self.confirm(key, now),
-            KeyCode::Char('Y') => Outcome::Flash("Caps Lock? press y"),
-            KeyCode::Char('R') if matches!(self.kind, Kind::RollBack { .. }) => Outcome::Flash("armed: y confirms"),
-            KeyCode::Char('n') => Outcome::Close(Some("cancelled".to_owned())),
-            KeyCode::Enter => Outcome::Close(Some("Enter does not confirm".to_owned())),
+            KeyCode::Char('Y') => Reply::Flash("Caps Lock? press y"),
+            KeyCode::Char('R') if matches!(self.kind, Kind::RollBack { .. }) => Reply::Flash("armed: y confirms"),
+            // Whoever reads the gates and sees it go wrong presses R once. The armed panel is another one, with a dwell of
+            // its own: a y that was meant for this one comes too early for it.
+            KeyCode::Char('R') if is_printable(key) && key.kind != KeyEventKind::Repeat => Reply::MainScreen,
+            KeyCode::Char('n') => Reply::Close(Some("cancelled".to_owned())),
+            KeyCode::Enter => Reply::Close(Some("Enter does not confirm".to_owned())),
             KeyCode::Char(c) => {
                 let how = if matches!(self.kind, Kind::RollBack { .. }) { "disarmed" } else { "closed" };
-                Outcome::Close(Some(format!("{how} by {:?}; nothing was sent", Clean::new(c.to_string()).as_str())))
+                Reply::Close(Some(format!("{how} by {:?}; nothing was sent", Clean::new(c.to_string()).as_str())))
             }
             // Arrows, Tab and the like: in a shared tmux a colleague's scroll must not veto a rollback.
-            _ => Outcome::Stay,
+            _ => Reply::Stay,
         }
     }
 
@@ -460,22 +513,22 @@ impl Dialog {
         self.shown_at.is_some_and(|shown| now.since(shown) >= DWELL)
     }
 
-    fn confirm(&self, key: &KeyEvent, now: Mono) -> Outcome {
+    fn confirm(&self, key: &KeyEvent, now: Mono) -> Reply {
         if key.kind == KeyEventKind::Repeat {
-            return Outcome::Stay;
+            return Reply::Stay;
         }
         if !self.is_seen(now) {
-            return Outcome::Flash("too early: press y again");
+            return Reply::Flash("too early: press y again");
         }
         match &self.kind {
-            Kind::RollBack { .. } => Outcome::Send(Command::Rollback { reason: None, typed: None }, "rollback"),
+            Kind::RollBack { .. } => Reply::Send(Command::Rollback { reason: None, typed: None }, "rollback"),
             Kind::Advance { seen } => {
-                Outcome::Send(Command::Advance { generation: seen.generation, over: None }, "advance")
+                Reply::Send(Command::Advance { generation: seen.generation, over: None }, "advance")
             }
-            Kind::Resume { seen } => Outcome::Send(Command::Resume { generation: seen.generation }, "resume"),
-            Kind::Take { .. } => Outcome::Send(Command::Take, "take control"),
-            Kind::Confirm { does: Deed::Send(command), what, .. } => Outcome::Send(command.clone(), what),
-            Kind::Confirm { does: Deed::Restart, .. } => Outcome::Restart,
+            Kind::Resume { seen } => Reply::Send(Command::Resume { generation: seen.generation }, "resume"),
+            Kind::Take { .. } => Reply::Send(Command::Take, "take control"),
+            Kind::Confirm { does: Deed::Send(command), what, .. } => Reply::Send(command.clone(), what),
+            Kind::Confirm { does: Deed::Restart, .. } => Reply::Restart,
             Kind::Locked
             | Kind::Override(_)
             | Kind::Progress
@@ -484,21 +537,21 @@ impl Dialog {
             | Kind::Check { .. }
             | Kind::Event { .. }
             | Kind::Note
-            | Kind::Reason { .. } => Outcome::Stay,
+            | Kind::Reason { .. } => Reply::Stay,
         }
     }
 
-    fn reading_key(&self, key: &KeyEvent) -> Outcome {
+    fn reading_key(&self, key: &KeyEvent) -> Reply {
         match (&self.kind, key.code) {
-            (Kind::Locked, KeyCode::Char('O')) => Outcome::Override,
-            (Kind::Locked, KeyCode::Char('A')) => Outcome::MainScreen,
-            (Kind::Progress, KeyCode::Char('r')) => Outcome::Reason,
+            (Kind::Locked, KeyCode::Char('O')) => Reply::Override,
+            (Kind::Locked, KeyCode::Char('A')) => Reply::MainScreen,
+            (Kind::Progress, KeyCode::Char('r')) => Reply::Reason,
             // A rollback that does not land must stay in sight.
-            (Kind::Progress, KeyCode::Char('H')) => Outcome::Beside,
+            (Kind::Progress, KeyCode::Char('H')) => Reply::Beside,
             // Nothing here takes a decision, so the decisions of the main screen are taken from here too.
-            (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Outcome::MainScreen,
-            (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Outcome::Close(None),
-            _ => Outcome::Stay,
+            (_, KeyCode::Char('R' | 'H')) | (Kind::Progress, KeyCode::Char('q')) => Reply::MainScreen,
+            (_, KeyCode::Char('q' | 'n' | '?') | KeyCode::Enter) => Reply::Close(None),
+            _ => Reply::Stay,
         }
     }
 }
@@ -516,7 +569,7 @@ fn scrolled(from: &mut usize, key: &KeyEvent, rows: usize) -> bool {
     by != 0
 }
 
-fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
+fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Reply {
     match key.code {
         KeyCode::Char(c) if is_printable(key) && typing.so_far.chars().count() < NAME_CHARS_MAX => {
             typing.so_far.push(c);
@@ -526,12 +579,12 @@ fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Outcome {
         }
         KeyCode::Enter if typing.so_far.trim() == typing.name.as_str() => {
             let typed = Some(typing.so_far.trim().to_owned());
-            return Outcome::Send(Command::Rollback { reason: None, typed }, "rollback");
+            return Reply::Send(Command::Rollback { reason: None, typed }, "rollback");
         }
-        KeyCode::Enter => return Outcome::Flash("that is not the name"),
+        KeyCode::Enter => return Reply::Flash("that is not the name"),
         _ => {}
     }
-    Outcome::Stay
+    Reply::Stay
 }
 
 impl Fields {
@@ -545,22 +598,22 @@ impl Fields {
         }
     }
 
-    fn key(&mut self, key: &KeyEvent) -> Outcome {
+    fn key(&mut self, key: &KeyEvent) -> Reply {
         match key.code {
             KeyCode::Tab | KeyCode::BackTab => self.in_reason = !self.in_reason,
             // A wrong name is said at once: later it would take the reason away with it.
             KeyCode::Enter if self.name.trim() != self.wanted.as_str() => {
                 self.in_reason = false;
-                return Outcome::Flash("that is not the name");
+                return Reply::Flash("that is not the name");
             }
             KeyCode::Enter if !self.in_reason => self.in_reason = true,
             KeyCode::Enter => {
                 let reason = Clean::new(self.reason.lines().join(" "));
                 if reason.as_str().trim().is_empty() {
-                    return Outcome::Flash("an override needs a reason");
+                    return Reply::Flash("an override needs a reason");
                 }
                 let over = Override { typed: self.name.trim().to_owned(), reason };
-                return Outcome::Send(Command::Advance { generation: self.generation, over: Some(over) }, "override");
+                return Reply::Send(Command::Advance { generation: self.generation, over: Some(over) }, "override");
             }
             KeyCode::Backspace if !self.in_reason => {
                 self.name.pop();
@@ -573,6 +626,6 @@ impl Fields {
             }
             _ => {}
         }
-        Outcome::Stay
+        Reply::Stay
     }
 }

@@ -174,7 +174,7 @@ pub const KEYS: &[Binding] = &[
         footer: Some("advance"),
     },
     Binding { keys: &[Key::Char('T')], action: Action::Take, help: "take control from the driver", footer: None },
-    Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys", footer: Some("help") },
+    Binding { keys: &[Key::Char('?')], action: Action::Help, help: "all keys; again: larger", footer: Some("help") },
     Binding {
         keys: &[Key::Char('/')],
         action: Action::Filter,
@@ -267,6 +267,9 @@ pub const PANEL_KEYS: &[(&str, &str)] = &[
     ("Ctrl-Z", "suspend"),
 ];
 
+/// How many of [`PANEL_KEYS`], from the first on, answer a panel's question.
+pub(super) const ANSWERS: usize = 3;
+
 /// What marks, colours and limits mean, for the help: in Unicode, in ASCII, in words.
 pub const LEGEND: &[(&str, &str, &str)] = &[
     ("✓ ok", "+ ok", "good, and known to be so now: no colour"),
@@ -275,6 +278,7 @@ pub const LEGEND: &[(&str, &str, &str)] = &[
     ("? OLD", "? OLD", "was known and is too old (purple), as value?"),
     ("? few --", "? few --", "too few requests to tell; never measured"),
     ("► ■ ▲ ○", "> # ^ o", "a step: here, halted, on its way, to come"),
+    ("○ ► ■ ✓", "o > # +", "the state: not begun, running, held, over; ! and red: look"),
     ("25%*", "25%*", "a hold point: a person moves on from it"),
     ("█ ▒", "B g", "stable's part, the candidate's"),
     ("▁ ·", "_ ?", "zero; a gap, where nobody knows"),

@@ -3,8 +3,8 @@
 
 use super::alarms::{CLEAR_AFTER, RAISE_AFTER};
 use super::commands::COMMANDS;
-use super::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL};
-use super::keymap::{Keymap, LEGEND, PANEL_KEYS};
+use super::dialog::{ADVANCE_FOR, ARMED_FOR, DWELL, TYPED_FOR};
+use super::keymap::{ANSWERS, Keymap, LEGEND, PANEL_KEYS};
 use super::{BELL_EVERY, HOLD_AFTER, HOLD_BEFORE, STALL, TEXT_ARRIVING};
 use crate::console::fresh::KEEPER;
 use crate::domain::duration_words;
@@ -85,11 +85,16 @@ pub(super) fn starts(keymap: &Keymap, status: Option<&Status>) -> (Vec<usize>, u
     (starts, rows)
 }
 
-/// The keys of the main screen, then those of panels.
+/// What moves traffic and what answers its questions, then the other keys of the main screen and of panels.
 pub fn keys(keymap: &Keymap, with_traffic: bool) -> Vec<Row> {
-    let bound = keymap.rows().iter().filter(|row| with_traffic || !row.action.is_traffic());
-    let bound = bound.map(|row| Row::new(row.label(), row.help));
-    bound.chain(PANEL_KEYS.iter().map(|(keys, help)| Row::new(*keys, *help))).collect()
+    let bound = |is_traffic: bool| {
+        let rows = keymap.rows().iter().filter(move |row| row.action.is_traffic() == is_traffic);
+        rows.map(|row| Row::new(row.label(), row.help))
+    };
+    let (answers, others) = PANEL_KEYS.split_at(ANSWERS);
+    let in_panels = |keys: &'static [(&str, &str)]| keys.iter().map(|(keys, help)| Row::new(*keys, *help));
+    let traffic = bound(true).filter(|_| with_traffic);
+    traffic.chain(in_panels(answers)).chain(bound(false)).chain(in_panels(others)).collect()
 }
 
 /// The words of the command line.
@@ -143,6 +148,8 @@ fn times() -> Vec<Row> {
     [
         ("y", format!("counts {} after its panel is on the terminal, not before", words(DWELL))),
         ("R", format!("armed for {}; a panel of A is open for {}", words(ARMED_FOR), words(ADVANCE_FOR))),
+        ("R", "in a panel of A or T: closes it and arms".to_owned()),
+        ("type", format!("a panel with a name to type closes after {} without a key", words(TYPED_FOR))),
         ("R", format!("not within {} after stray text", words(TEXT_ARRIVING))),
         ("H", format!("no other key {} before or {} after it", words(HOLD_BEFORE), words(HOLD_AFTER))),
         ("R y", format!("goes directly when the keeper is silent for {}", words(ACKNOWLEDGE_WAIT))),

@@ -428,7 +428,7 @@ impl Desk {
             self.log.insert(&flat);
         } else if self.is_writing() {
             self.write(text);
-        } else if self.dialog.as_mut().is_some_and(|dialog| dialog.insert(&flat)) {
+        } else if self.dialog.as_mut().is_some_and(|dialog| dialog.insert(&flat, now)) {
             // A field of the panel took it.
         } else {
             self.flash("pasted text is ignored", now);
@@ -484,8 +484,9 @@ impl Desk {
         }
         if let Some(dialog) = self.dialog.take_if(|dialog| dialog.expires_at().is_some_and(|at| now >= at)) {
             let how = if matches!(dialog.kind, dialog::Kind::RollBack { .. }) { "disarmed" } else { "closed" };
-            let lasting = dialog.expires_at().map_or(0, |at| at.since(dialog.opened_at).as_secs());
-            self.flash(format!("{how} after {lasting} s: nothing was sent"), now);
+            let lasting = dialog.lasts().map_or(0, |lasting| lasting.as_secs());
+            let unless = if dialog.is_field() { " without a key" } else { "" };
+            self.flash(format!("{how} after {lasting} s{unless}: nothing was sent"), now);
         }
     }
 }

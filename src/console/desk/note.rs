@@ -3,7 +3,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use super::dialog::{Kind, Outcome, REASON_CHARS_MAX};
+use super::dialog::{Kind, REASON_CHARS_MAX, Reply};
 use super::keymap::is_printable;
 use super::{Act, Desk, Dialog};
 use crate::domain::{Clean, Mono, Rights};
@@ -111,7 +111,7 @@ impl Desk {
 }
 
 /// A key in the choice of reasons. `typed` is what is typed where none of the list fits.
-pub(super) fn reason_key(chosen: &mut usize, typed: &mut Option<String>, key: &KeyEvent, may_confirm: bool) -> Outcome {
+pub(super) fn reason_key(chosen: &mut usize, typed: &mut Option<String>, key: &KeyEvent, may_confirm: bool) -> Reply {
     if let Some(text) = typed {
         return typed_reason(text, key);
     }
@@ -121,21 +121,21 @@ pub(super) fn reason_key(chosen: &mut usize, typed: &mut Option<String>, key: &K
         KeyCode::Up | KeyCode::Char('k') => *chosen = chosen.saturating_sub(1),
         KeyCode::Char(c @ '1'..='6') => *chosen = c as usize - '1' as usize,
         KeyCode::Char('y') if key.modifiers.is_empty() && !may_confirm => {
-            return Outcome::Flash("too early: press y again");
+            return Reply::Flash("too early: press y again");
         }
         KeyCode::Char('y') if key.modifiers.is_empty() && *chosen == last => *typed = Some(String::new()),
         KeyCode::Char('y') if key.modifiers.is_empty() => return reason(REASONS[*chosen]),
-        KeyCode::Enter => return Outcome::Flash("Enter does not confirm: y writes it down"),
-        KeyCode::Char('q' | 'n') => return Outcome::Close(None),
-        KeyCode::Char('R' | 'H') => return Outcome::MainScreen,
+        KeyCode::Enter => return Reply::Flash("Enter does not confirm: y writes it down"),
+        KeyCode::Char('q' | 'n') => return Reply::Close(None),
+        KeyCode::Char('R' | 'H') => return Reply::MainScreen,
         _ => {}
     }
-    Outcome::Stay
+    Reply::Stay
 }
 
-fn typed_reason(text: &mut String, key: &KeyEvent) -> Outcome {
+fn typed_reason(text: &mut String, key: &KeyEvent) -> Reply {
     match key.code {
-        KeyCode::Enter if text.trim().is_empty() => return Outcome::Flash("a reason needs a word or two"),
+        KeyCode::Enter if text.trim().is_empty() => return Reply::Flash("a reason needs a word or two"),
         KeyCode::Enter => return reason(text.trim()),
         KeyCode::Backspace => {
             text.pop();
@@ -143,9 +143,9 @@ fn typed_reason(text: &mut String, key: &KeyEvent) -> Outcome {
         KeyCode::Char(c) if is_printable(key) && text.chars().count() < REASON_CHARS_MAX => text.push(c),
         _ => {}
     }
-    Outcome::Stay
+    Reply::Stay
 }
 
-fn reason(words: &str) -> Outcome {
-    Outcome::Send(Command::Note { text: Clean::new(format!("{REASON_BEGINS}{words}")) }, "reason")
+fn reason(words: &str) -> Reply {
+    Reply::Send(Command::Note { text: Clean::new(format!("{REASON_BEGINS}{words}")) }, "reason")
 }

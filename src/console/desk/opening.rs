@@ -1,6 +1,6 @@
 //! Opening panels, and what their keys come to.
 
-use super::dialog::{Deed, HEIGHT_MIN, Kind, Outcome, WIDTH_MIN};
+use super::dialog::{Deed, HEIGHT_MIN, Kind, Reply, WIDTH_MIN};
 use super::forward::{self, Way};
 use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
@@ -35,7 +35,8 @@ impl Desk {
         fresh::is_cut_off(self.linked, self.heard_at, now)
     }
 
-    fn is_being_done(&self, status: Option<&Status>, now: Mono) -> bool {
+    /// Whether a rollback is accepted, or goes from here: `R` shows how far it is.
+    pub fn is_being_done(&self, status: Option<&Status>, now: Mono) -> bool {
         let keeper_follows = !self.is_cut_off(now);
         let by_keeper = status
             .and_then(|status| status.snapshot.rollback.as_ref())
@@ -138,6 +139,7 @@ impl Desk {
         acts: &mut Vec<Act>,
     ) {
         let Some(dialog) = &mut self.dialog else { return };
+        dialog.touch(now);
         if dialog.acts() && self.refused_here(now, status, rights) {
             self.dialog = None;
             return;
@@ -152,48 +154,51 @@ impl Desk {
         if let Some(action) = bound.filter(|action| action.is_for_any_panel()) {
             return self.act(action, key, now, status, rights, acts);
         }
-        // Whatever keys these two have here: what opened the help closes it.
+        // Whatever keys these two have here: what opens the help zooms it, as a panel's digit does, and then closes it.
         if let Some(action @ (Action::Help | Action::Quit)) = bound {
-            self.dialog = None;
-            if is_progress && action == Action::Quit {
+            if action == Action::Help && dialog.zoom() {
+                return;
+            }
+            let is_help = self.dialog.take().is_some_and(|dialog| matches!(dialog.kind, Kind::Help { .. }));
+            if is_progress || !is_help && action == Action::Help {
                 self.act(action, key, now, status, rights, acts);
             }
             return;
         }
         let takes_text = dialog.is_field() || dialog.binds(key);
         let forward = dialog.goes_forward();
-        let outcome = dialog.key(key, now);
+        let reply = dialog.key(key, now);
         if !takes_text {
             self.note_unbound(key, now);
         }
-        match outcome {
-            Outcome::Stay => {}
-            Outcome::Flash(words) => self.flash(words, now),
-            Outcome::Beside => {
+        match reply {
+            Reply::Stay => {}
+            Reply::Flash(words) => self.flash(words, now),
+            Reply::Beside => {
                 if let Some(action) = self.keymap.action_of(key) {
                     self.act(action, key, now, status, rights, acts);
                 }
             }
-            Outcome::MainScreen => {
+            Reply::MainScreen => {
                 self.dialog = None;
                 if let Some(action) = self.keymap.action_of(key) {
                     self.act(action, key, now, status, rights, acts);
                 }
             }
-            Outcome::Close(words) => {
+            Reply::Close(words) => {
                 self.dialog = None;
                 if let Some(words) = words {
                     self.flash(words, now);
                 }
             }
-            Outcome::Override => self.open_override(status, now),
-            Outcome::Reason => self.open_reason(now, status, rights),
-            Outcome::Send(..) if self.refused_here(now, status, rights) => {}
+            Reply::Override => self.open_override(status, now),
+            Reply::Reason => self.open_reason(now, status, rights),
+            Reply::Send(..) if self.refused_here(now, status, rights) => {}
             // What was typed is not thrown away with an attempt that cannot be made.
-            Outcome::Send(Command::Note { .. }, what) if !self.linked => {
+            Reply::Send(Command::Note { .. }, what) if !self.linked => {
                 self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
             }
-            Outcome::Send(command, what) => {
+            Reply::Send(command, what) => {
                 if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
                     self.flash(format!("{what} NOT SENT: {why}"), now);
                     return;
@@ -202,7 +207,7 @@ impl Desk {
                 self.sent_on = seen.or(self.sent_on.take());
                 self.send(command, what, now, acts);
             }
-            Outcome::Restart => acts.push(Act::Restart),
+            Reply::Restart => acts.push(Act::Restart),
         }
     }
 

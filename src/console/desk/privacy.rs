@@ -267,7 +267,7 @@ mod tests {
             "keeper 0.0s balancer 0.2s feed 0.1s 15:02:37Z /",
             "STABLE  BLUE  v2.0.5 75.0%  181 rps  v2.1.0-rc1  GREEN",
             "wanted 25%  configured 25.0%  measured 31.1% ±13.1 (45)",
-            "200 30 ms, 4.81%>1.00%, 1.80 GiB < 2.00 GiB",
+            "200 30 ms, 4.81% > 1.00%, 1.80 GiB < 2.00 GiB",
             "INC-4711: drain 30s",
             "bake 00:12 of 05:00; 12:03:27Z",
             "R roll back  H hold  A advance │ ? help  Tab panel  : cmd  q quit",

@@ -77,7 +77,7 @@ impl Desk {
             Parsed::Confirm(_, _, words) => return Ok(format!("asks first. {words}")),
             Parsed::Rollback => match snapshot {
                 Some(snapshot) if snapshot.rollback.is_some() => "shows the rollback's progress".to_owned(),
-                Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.target.words),
+                Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
             },
             Parsed::Hook(wish, name) => return self.would_wish(*wish, name, snapshot),

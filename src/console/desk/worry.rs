@@ -41,8 +41,8 @@ pub(super) fn conditions(snapshot: &Snapshot) -> Vec<Condition> {
             if snapshot.blind {
                 bad.push(condition("blind", Level::Warn, "no fresh metrics of the candidate", &["BLIND"]));
             }
-            if snapshot.target.ready == Some(false) {
-                let words = format!("rollback target not ready: {}", snapshot.target.words);
+            if snapshot.rollback_target.ready == Some(false) {
+                let words = format!("rollback target not ready: {}", snapshot.rollback_target.words);
                 bad.push(condition("target", Level::Critical, words, &["NOT READY"]));
             }
         }

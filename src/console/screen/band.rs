@@ -111,7 +111,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
                 parts.extend(dialog.seconds_left(view.now).map(|left| (format!("{left}s"), None, 2)));
             }
             Some(_) => {
-                let why = if snapshot.target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
+                let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
                 parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
                 parts.push(("Esc = cancel".to_owned(), None, 1));
             }
@@ -135,6 +135,8 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     let mark = match (band.severity, snapshot.phase) {
         (Severity::Info | Severity::Warn, Phase::Held) => look.glyph("■", "#"),
         (Severity::Info, Phase::Complete | Phase::RolledBack) => look.glyph("✓", "+"),
+        // Nothing has begun: on one cell, and without colour, that is not what runs.
+        (Severity::Info, Phase::Preflight | Phase::Ready) => look.glyph("○", "o"),
         (Severity::Info, _) => look.glyph("►", ">"),
         (Severity::Warn, _) => "!",
         (Severity::Critical, _) => look.glyph("■", "#"),

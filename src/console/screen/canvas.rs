@@ -203,7 +203,18 @@ pub(super) fn tail(text: &str, width: u16, mark: &str) -> String {
     mark.chars().take(width.into()).chain(text.chars().skip(skipped)).collect()
 }
 
-/// Breaks text into lines of a width, at blanks where there are some.
+impl View<'_> {
+    /// Text broken into lines of a width, at blanks where there are some. What is private is covered before: half a name
+    /// is not known for one.
+    pub(super) fn wrap(&self, text: &str, width: u16) -> Vec<String> {
+        match self.desk.mask(self.status) {
+            Some(mask) => wrap(&mask.cover(text), width),
+            None => wrap(text, width),
+        }
+    }
+}
+
+/// The same for words of our own, which name nobody.
 pub(super) fn wrap(text: &str, width: u16) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

@@ -2,10 +2,11 @@
 
 use super::canvas::{Canvas, Piece, width_of};
 use super::fit::{self, Part, fit};
-use super::header::age_words;
+use super::header::{age_words, whole_words};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
+use crate::console::fresh;
 use crate::domain::Verdict;
 use crate::engine::{CheckView, Snapshot};
 use ratatui::layout::Rect;
@@ -18,6 +19,10 @@ const OLD_AT_LEAST: Duration = Duration::from_secs(5);
 const AGES_MIN: u16 = 110;
 /// Columns that a check's name may take.
 const NAME_WIDTH_MAX: u16 = 20;
+/// Rows that one answer takes below its check at most: the whole of a longer one is read by Enter.
+const BELOW_ROWS_MAX: usize = 2;
+/// What a fresh answer is said to be younger than, in seconds.
+const COARSE_AGES: [u64; 6] = [5, 10, 30, 60, 120, 300];
 
 /// Rows that the checks take in so many columns.
 pub(super) fn rows(snapshot: &Snapshot, columns: u16) -> u16 {
@@ -51,16 +56,22 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
         let (column, row) = (place as u16 / height.max(1), place as u16 % height.max(1));
         let cell =
             Rect { x: area.x + 1 + column * width, y: area.y + 1 + row, width: width.saturating_sub(2), height: 1 };
-        draw_check(canvas, cell, view, index, check, area.width >= AGES_MIN, name_width(snapshot));
+        draw_check(canvas, cell, view, index, check, area.width >= AGES_MIN);
     }
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let title = heading(canvas, view, snapshot);
     let inside = canvas.panel_frame(area, view, Panel::Checks, &[title], &[]);
-    for (row, (index, check)) in ordered(view, snapshot, inside.height.into()).into_iter().enumerate() {
-        let cell = Rect { x: inside.x + 1, y: inside.y + row as u16, width: inside.width.saturating_sub(2), height: 1 };
-        draw_check(canvas, cell, view, index, check, true, name_width(snapshot));
+    let checks = ordered(view, snapshot, inside.height.into());
+    // Rows that nobody else needs are for details that are too long for theirs.
+    let mut spare = inside.height.saturating_sub(checks.len() as u16);
+    let mut y = inside.y;
+    for (index, check) in checks {
+        let cell = Rect { x: inside.x + 1, y, width: inside.width.saturating_sub(2), height: 1 + spare };
+        let below = draw_check(canvas, cell, view, index, check, true);
+        spare -= below;
+        y += 1 + below;
     }
 }
 
@@ -139,7 +150,7 @@ pub(super) fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
     }
 }
 
-/// The longest name, so that details get what is left.
+/// The longest name, so that what stands behind them stands in one column.
 fn name_width(snapshot: &Snapshot) -> u16 {
     snapshot.checks.iter().map(|check| width_of(check.name.as_str())).max().unwrap_or(0).min(NAME_WIDTH_MAX)
 }
@@ -169,6 +180,30 @@ fn essence(detail: &str) -> &str {
     rest
 }
 
+/// What is known of an answer, in the most words that fit: all of it, what was answered, a comparison without blanks.
+fn detail_words(detail: &str, width: u16) -> String {
+    let essence = essence(detail);
+    let tight = || [" < ", " > ", " = "].iter().fold(essence.to_owned(), |text, sign| text.replace(sign, sign.trim()));
+    if width_of(detail) <= width {
+        detail.to_owned()
+    } else if width_of(essence) <= width || width_of(&tight()) > width {
+        essence.to_owned()
+    } else {
+        tight()
+    }
+}
+
+/// `<5s` while it is fresh, since what only counts up would be sent again each second and tells nothing; once it is late
+/// each second counts.
+fn coarse_age(check: &CheckView, age: Duration) -> String {
+    let is_fresh = !check.every.is_zero() && age <= fresh::told(check.every).late;
+    let bound = COARSE_AGES.into_iter().find(|seconds| age < Duration::from_secs(*seconds)).filter(|_| is_fresh);
+    bound.map_or_else(|| age_words(age), |seconds| format!("<{}", whole_words(Duration::from_secs(seconds))))
+}
+
+/// One check in a row. An answer that is not good and too long for it goes below, in the rows that the cell has there: of
+/// a good one the beginning is enough, and rows that come and go with a millisecond would make all others jump. Gives how
+/// many it took.
 fn draw_check(
     canvas: &mut Canvas<'_>,
     cell: Rect,
@@ -176,31 +211,44 @@ fn draw_check(
     index: usize,
     check: &CheckView,
     with_age: bool,
-    name_width: u16,
-) {
+) -> u16 {
     let look = canvas.look;
     let (verdict, style) = style_of(canvas, view, index, check);
     let (mark, word) = look.verdict_words(verdict);
     let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
     let age = match check.at.filter(|_| with_age) {
-        Some(at) => format!(" {:>4}", age_words(view.age(at))),
+        Some(at) => format!(" {:>3}", coarse_age(check, view.age(at))),
         None => String::new(),
     };
-    let used = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);
-    canvas.pieces(cell.x + used, cell.y, name_width, &[piece(check.name.to_string(), style)]);
-    let rest = cell.width.saturating_sub(used + name_width + 1 + age.len() as u16);
-    let whole = check.detail.as_str();
-    let words = if width_of(whole) > rest { essence(whole) } else { whole };
-    let mut line = fit::cut(look, &[piece(words, look.verdict(verdict))], rest);
+    let mark_width = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);
+    let name = [piece(check.name.to_string(), style)];
+    let used = mark_width + canvas.pieces(cell.x + mark_width, cell.y, NAME_WIDTH_MAX, &name) + 1;
+    let right = Rect { x: cell.x + used, width: cell.width.saturating_sub(used), ..cell };
+    let rest = right.width.saturating_sub(age.len() as u16);
+    let ink = look.verdict(verdict);
+    let words = detail_words(check.detail.as_str(), rest);
+    let room_below = (usize::from(cell.height) - 1).min(BELOW_ROWS_MAX);
+    let mut below = Vec::new();
+    if verdict != Verdict::Pass && width_of(&words) > rest && room_below > 0 {
+        below = view.wrap(check.detail.as_str(), cell.width.saturating_sub(mark_width));
+        if below.len() > room_below {
+            let last = below.split_off(room_below - 1).join(" ");
+            below.push(last);
+        }
+    }
+    let words = if below.is_empty() { words } else { String::new() };
+    let mut line = fit::cut(look, &[piece(words, ink)], rest);
     line.push(piece(age, look.ink(Ink::Dim)));
-    let right =
-        Rect { x: cell.x + used + name_width + 1, width: cell.width.saturating_sub(used + name_width + 1), ..cell };
     canvas.right(right, cell.y, &line);
+    for (y, text) in (cell.y + 1..).zip(&below) {
+        canvas.pieces(cell.x + mark_width, y, cell.width.saturating_sub(mark_width), &[piece(text.clone(), ink)]);
+    }
+    below.len() as u16
 }
 
 #[cfg(test)]
 mod tests {
-    use super::essence;
+    use super::{detail_words, essence};
 
     #[test]
     fn what_was_answered_comes_before_who_was_asked() {
@@ -214,5 +262,14 @@ mod tests {
         ] {
             assert_eq!(essence(detail), shown);
         }
+    }
+
+    /// A comparison whose limit is cut away would read as another one.
+    #[test]
+    fn a_comparison_gives_up_its_blanks_before_its_limit() {
+        for (width, shown) in [(13, "3.89% > 1.00%"), (12, "3.89%>1.00%"), (11, "3.89%>1.00%"), (10, "3.89% > 1.00%")] {
+            assert_eq!(detail_words("3.89% > 1.00%", width), shown, "{width}");
+        }
+        assert_eq!(detail_words("GET http://lb/x: 200 9 ms", 9), "200 9 ms");
     }
 }

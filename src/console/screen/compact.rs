@@ -1,10 +1,11 @@
 //! Small terminals: what matters most, in order, as far as there is room. It still holds and rolls back.
 
-use super::canvas::{Canvas, Piece, wrap};
+use super::canvas::{Canvas, Piece};
 use super::fit::{Part, fit};
 use super::header::{self, Brevity};
 use super::look::Ink;
 use super::{View, band, checks, footer, log, panel, piece, signals, traffic};
+use crate::console::desk::Dialog;
 use crate::domain::{Rights, Verdict};
 use crate::engine::{SignalView, Snapshot};
 use crate::wire::Status;
@@ -53,7 +54,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status:
     let free = end.saturating_sub(y);
     let zoom = view.desk.zoom().filter(|_| area.height >= ZOOM_MIN);
     let kept = if area.height >= GAUGE_MIN { GAUGE_ROWS } else { KEPT_ROWS };
-    let panel_height = if zoom.is_some() {
+    let is_zoomed = zoom.is_some() || view.desk.dialog.as_ref().is_some_and(Dialog::is_zoomed);
+    let panel_height = if is_zoomed {
         free.saturating_sub(kept)
     } else if open {
         free.saturating_sub(KEPT_ROWS).clamp(PANEL_ROWS_MIN.min(free), PANEL_ROWS)
@@ -94,7 +96,7 @@ fn band_lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
     // Lines broken at blanks hold a little less than their columns: fewer words until they fit.
     let mut room = area.width.saturating_mul(area.height);
     let lines = loop {
-        let lines = wrap(&text_of(band::fitted(canvas, &parts, style, room)), area.width);
+        let lines = view.wrap(&text_of(band::fitted(canvas, &parts, style, room)), area.width);
         if lines.len() <= rows || room <= area.width {
             break lines;
         }
@@ -108,7 +110,13 @@ fn band_lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
         lines
     };
     for (row, line) in shown.iter().take(rows).enumerate() {
-        canvas.pieces(area.x, area.y + row as u16, area.width, &[piece(line.clone(), style)]);
+        let y = area.y + row as u16;
+        if area.width == 1 {
+            // The state's mark says more than the mark of what was cut.
+            canvas.text(area.x, y, 1, line, style);
+        } else {
+            canvas.pieces(area.x, y, area.width, &[piece(line.clone(), style)]);
+        }
     }
     (shown.len().min(rows)) as u16
 }
@@ -200,7 +208,7 @@ fn signal(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, pair: &[Sig
     fit(look, &parts, " ", width)
 }
 
-/// `checks 9 of 10 ok  ✗ candidate 5xx 6.20%<1.00%`.
+/// `checks 9 of 10 ok  ✗ candidate 5xx 6.20% > 1.00%`.
 fn checks_line(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     let count = format!("checks {} of {} ok", checks::good(view, snapshot), snapshot.checks.len());

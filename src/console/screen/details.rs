@@ -1,6 +1,6 @@
 //! What is written and read in panels: a check's answer, a line of the log, a note, a rollback's reason.
 
-use super::canvas::{Canvas, Piece, tail, wrap};
+use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::header::age_words;
 use super::look::Ink;
@@ -23,11 +23,8 @@ pub(super) fn scrolled(mut lines: Vec<Line>, from: usize, rows: usize) -> (Vec<L
     (lines, format!("j k more: {}-{} of {all}", from + 1, from + rows))
 }
 
-/// Text broken into lines; what is private is covered before, since a broken name is not known for one.
 pub(super) fn broken(view: &View<'_>, text: &str, width: u16, style: ratatui::style::Style) -> Vec<Line> {
-    let covered = view.desk.mask(view.status).map(|mask| mask.cover(text));
-    let text = covered.as_deref().unwrap_or(text);
-    wrap(text, width).into_iter().map(|line| vec![piece(line, style)]).collect()
+    view.wrap(text, width).into_iter().map(|line| vec![piece(line, style)]).collect()
 }
 
 /// A check as it is now: verdict, when it was asked, what it asks, what was received.

@@ -9,7 +9,7 @@ use crate::console::desk::dialog::{Kind, WIDTH_MIN};
 use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::Action;
 use crate::domain::{Clean, Rights};
-use crate::engine::Phase;
+use crate::engine::{Ask, Phase, Rule, rule};
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
@@ -63,21 +63,23 @@ fn typed(canvas: &mut Canvas<'_>, area: Rect, sign: &str, line: &Line, closes: &
 fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     let panel = |text: &str| vec![piece(format!(" {text}"), look.ink(Ink::Bold))];
-    // Nothing in these takes a decision, so R and H mean there what they always mean.
-    let reading = |text: &str| {
-        let mut pieces = main_keys(canvas, view, width, &[Action::Rollback, Action::Hold]);
+    let beside = |actions: &[Action], text: &str| {
+        let mut pieces = main_keys(canvas, view, width, actions);
         pieces.push(piece(format!(" {text}"), look.ink(Ink::Bold)));
         pieces
     };
+    // Nothing in these takes a decision, so R and H mean there what they always mean; beside a question only R does.
+    let reading = |text: &str| beside(&[Action::Rollback, Action::Hold], text);
+    let asking = |text: &str| beside(&[Action::Rollback], text);
     match view.desk.dialog.as_ref().map(|dialog| &dialog.kind) {
         None => main_keys(canvas, view, width, &[]),
         Some(Kind::RollBack { typed: None }) => panel("y ROLL BACK NOW  Esc cancel  any other key cancels"),
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
-        Some(Kind::Advance { .. }) => panel("y ADVANCE  Esc stay  any other key cancels"),
-        Some(Kind::Resume { .. }) => panel("y RESUME  Esc stay held  any other key cancels"),
-        Some(Kind::Take { .. }) => panel("y TAKE CONTROL  Esc cancel  any other key cancels"),
+        Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay  any other key cancels"),
+        Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held  any other key cancels"),
+        Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel  any other key cancels"),
         Some(Kind::Confirm { what, .. }) => {
-            panel(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
+            asking(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
         }
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
         Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
@@ -90,7 +92,10 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
             Some(Way::Advance | Way::Resume) => reading("Esc close  A opens the panel"),
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
-        Some(Kind::Help { .. }) => reading("Esc close  j k more"),
+        Some(Kind::Help { zoomed: true, .. }) => reading("Esc close  j k more"),
+        Some(Kind::Help { zoomed: false, .. }) => {
+            reading(&format!("Esc close  j k more  {} larger", view.desk.keymap.key_of(Action::Help)))
+        }
         Some(Kind::Debug) => reading("Esc close"),
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
@@ -102,28 +107,32 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
     }
 }
 
-/// Columns of what `A` does, whatever it is now: what stands behind it keeps its place.
-const ADVANCE_WIDTH: usize = "advance".len();
-
-/// What a key comes to now, and whether it does anything; nothing for `A` once the run is over.
-fn word_of_now(view: &View<'_>, action: Action, word: &str) -> (String, bool) {
-    let snapshot = view.status.map(|status| &status.snapshot);
-    match (action, snapshot) {
-        (Action::Hold, Some(snapshot)) if snapshot.phase == Phase::Held && !view.is_cut_off() => {
-            ("held".to_owned(), false)
-        }
-        (Action::Advance, Some(snapshot)) => {
-            let is_over = snapshot.phase.is_back() || matches!(snapshot.phase, Phase::Complete | Phase::Ended);
-            let (word, works) = match view.desk.way(snapshot, view.now) {
-                _ if is_over || view.direct(snapshot).is_some() => return (String::new(), false),
-                Way::Advance => ("advance", true),
-                Way::Resume => ("resume", true),
-                Way::Locked(_) => ("locked", false),
-            };
-            (format!("{word:<ADVANCE_WIDTH$}"), works)
-        }
-        _ => (word.to_owned(), true),
+/// What a key comes to now, and whether it does anything; no word for what means nothing any more.
+fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, bool) {
+    let Some(snapshot) = view.status.map(|status| &status.snapshot) else { return (word, true) };
+    // Complete, on the way back, or ended: nothing is left that could go forward or be held.
+    let is_over = matches!(rule(Ask::Hold, snapshot.phase), Rule::Refused(_));
+    // Accepted it is shown and not armed again.
+    if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
+        return ("progress", true);
     }
+    if action == Action::Hold {
+        return match (view.is_cut_off(), snapshot.phase == Phase::Held) {
+            (true, _) => (word, view.desk.linked),
+            (false, _) if is_over => ("", false),
+            (false, true) => ("held", false),
+            (false, false) => (word, true),
+        };
+    }
+    if action == Action::Advance {
+        return match view.desk.way(snapshot, view.now) {
+            _ if is_over || view.direct(snapshot).is_some() => ("", false),
+            Way::Advance => ("advance", true),
+            Way::Resume => ("resume", true),
+            Way::Locked(_) => ("locked", false),
+        };
+    }
+    (word, true)
 }
 
 /// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys. Where a
@@ -147,10 +156,12 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
             pieces.push(bar.clone());
         }
         let label = binding.first();
+        // What stands behind a key keeps its place, whatever the key is now.
+        let width = word.chars().count();
         let (word, works) = word_of_now(view, binding.action, word);
-        let spoken = if is_brief { String::new() } else { format!(" {word} ") };
+        let spoken = if is_brief { String::new() } else { format!(" {word:<width$} ") };
         if word.is_empty() {
-            let columns = label.chars().count() + 1 + if is_brief { 0 } else { ADVANCE_WIDTH + 2 };
+            let columns = label.chars().count() + 1 + spoken.chars().count();
             pieces.push(piece(" ".repeat(columns), look.ink(Ink::Plain)));
         } else if is_traffic && view.rights == Rights::ReadOnly {
             pieces.push(piece(format!(" -{label}-{spoken}"), look.ink(Ink::Dim)));

@@ -17,7 +17,7 @@ pub(super) struct Layout {
     pub people: Option<Rect>,
     /// The log's; a dialog stands in its stead.
     pub log: Rect,
-    /// What one panel has that is zoomed: all below the gauge.
+    /// What one panel has that is zoomed, and the help that was asked for twice: all below the gauge.
     pub zoom: Rect,
 }
 

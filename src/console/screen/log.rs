@@ -1,6 +1,6 @@
 //! What happened, newest at the bottom.
 
-use super::canvas::{Canvas, Piece, width_of, wrap};
+use super::canvas::{Canvas, Piece, width_of};
 use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, hooks, piece};
@@ -64,7 +64,7 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 
 fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let mut area = area;
-    area.height -= lever(canvas, area, snapshot);
+    area.height -= lever(canvas, area, view, snapshot);
     area.height -= hooks::running(canvas, area, view, snapshot);
     // Until the first advance: from then on every line of the log is worth more.
     let is_first = matches!(snapshot.phase, Phase::Preflight | Phase::Ready);
@@ -99,12 +99,12 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
 }
 
 /// What clients that stay on the candidate need, whole, while some do; gives the rows it took.
-fn lever(canvas: &mut Canvas<'_>, area: Rect, snapshot: &Snapshot) -> u16 {
+fn lever(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) -> u16 {
     let Some((words, command)) = snapshot.lever.as_ref().filter(|_| snapshot.phase == Phase::NewTrafficBack) else {
         return 0;
     };
     let command = command.as_ref().map_or_else(String::new, |command| format!("  $ {command}"));
-    let lines = wrap(&format!("still on candidate: {words}{command}"), area.width.saturating_sub(2));
+    let lines = view.wrap(&format!("still on candidate: {words}{command}"), area.width.saturating_sub(2));
     let rows = (lines.len() as u16).min(area.height);
     let style = canvas.look.ink(Ink::Warn);
     for (row, line) in lines.into_iter().take(rows.into()).enumerate() {

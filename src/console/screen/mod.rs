@@ -32,7 +32,7 @@ pub use layout::panel_at;
 pub use look::{Ink, Look, Theme};
 
 use super::desk::direct::{Direct, Standing};
-use super::desk::{Desk, Panel};
+use super::desk::{Desk, Dialog, Panel};
 use super::fresh;
 use crate::domain::{Mono, Rights, Wall};
 use crate::engine::Snapshot;
@@ -143,6 +143,9 @@ fn whole(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status, 
     }
     if let Some(panel) = view.desk.zoom() {
         return zoomed(canvas, layout.zoom, view, snapshot, panel);
+    }
+    if view.desk.dialog.as_ref().is_some_and(Dialog::is_zoomed) {
+        return panel::draw(canvas, layout.zoom, view, Some(snapshot));
     }
     if layout.is_wide {
         phases::draw_framed(canvas, layout.phases, view, snapshot);

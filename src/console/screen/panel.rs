@@ -1,10 +1,10 @@
 //! The panels that stand where the log was; they never cover gauge, signals or checks.
 
-use super::canvas::{Canvas, Piece, tail, wrap};
+use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, checks, debug, details, help, piece, progress, signals, traffic};
-use crate::console::desk::dialog::{ADVANCE_FOR, ARMED_FOR, Dialog, Fields, Kind};
+use crate::console::desk::dialog::{Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
 use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
@@ -124,9 +124,8 @@ fn blind_words(view: &View<'_>, snapshot: &Snapshot) -> Option<String> {
 
 /// `disarms in 7s ███████░░░`.
 fn countdown(canvas: &Canvas<'_>, view: &View<'_>, dialog: &Dialog) -> String {
-    let Some(left) = dialog.seconds_left(view.now) else { return String::new() };
-    let armed = matches!(dialog.kind, Kind::RollBack { .. });
-    let (word, whole) = if armed { ("disarms", ARMED_FOR) } else { ("closes", ADVANCE_FOR) };
+    let Some((left, whole)) = dialog.seconds_left(view.now).zip(dialog.lasts()) else { return String::new() };
+    let word = if matches!(dialog.kind, Kind::RollBack { .. }) { "disarms" } else { "closes" };
     let filled = (left as f64 / whole.as_secs_f64() * 10.0).ceil().clamp(0.0, 10.0) as usize;
     let [to_go, gone] = [canvas.look.glyph("█", "#"), canvas.look.glyph("░", ".")];
     format!("{word} in {left}s {}{}", to_go.repeat(filled), gone.repeat(10 - filled))
@@ -142,19 +141,19 @@ fn lines_of(
 ) -> Vec<Line> {
     let look = canvas.look;
     let plain = |text: String| vec![piece(text, look.ink(Ink::Plain))];
-    let wrapped = |text: &str| wrap(text, width).into_iter().map(plain).collect::<Vec<_>>();
+    let wrapped = |text: &str| view.wrap(text, width).into_iter().map(plain).collect::<Vec<_>>();
     match (&dialog.kind, snapshot) {
         (Kind::Locked, Some(snapshot)) => locked(canvas, view, snapshot, width),
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot, width, rows),
         (Kind::Take { from }, _) => {
             let mut lines = wrapped(&format!("{from} drives now and will see that you took control."));
-            lines.push(confirm_line(canvas, "TAKE CONTROL", "keep watching", width));
+            lines.push(ask_line(canvas, "TAKE CONTROL", "keep watching", width));
             lines
         }
         (Kind::Confirm { words, what, .. }, snapshot) => {
             let mut lines = wrapped(words);
             lines.extend(snapshot.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
-            lines.push(confirm_line(canvas, &what.to_uppercase(), "leave it", width));
+            lines.push(ask_line(canvas, &what.to_uppercase(), "leave it", width));
             lines
         }
         (Kind::RollBack { typed }, Some(snapshot)) => {
@@ -166,7 +165,7 @@ fn lines_of(
             lines
         }
         (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
-        (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, snapshot, width),
+        (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, view, snapshot, width),
         (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked, None)
         | (
             Kind::Progress
@@ -183,13 +182,23 @@ fn lines_of(
 
 /// ` y  ROLL BACK NOW     Esc  keep as it is     any other key cancels`.
 fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Line {
+    fit(canvas.look, &confirm_parts(canvas, does, stays), "    ", width)
+}
+
+/// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  arms a rollback`.
+fn ask_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Line {
+    let [does, stays, _] = confirm_parts(canvas, does, stays);
+    let back = Part::new(2, vec![piece("R  arms a rollback", canvas.look.ink(Ink::Bold))]);
+    fit(canvas.look, &[does, stays, back], "    ", width)
+}
+
+fn confirm_parts(canvas: &Canvas<'_>, does: &str, stays: &str) -> [Part; 3] {
     let bold = canvas.look.ink(Ink::Bold);
-    let parts = [
+    [
         Part::new(0, vec![piece(format!(" y  {does}"), bold)]).or(vec![piece(format!("y  {does}"), bold)]),
         Part::new(1, vec![piece(format!("Esc  {stays}"), bold)]).or(vec![piece("Esc  cancel", bold)]),
-        Part::new(2, vec![piece("any other key cancels", bold)]),
-    ];
-    fit(canvas.look, &parts, "    ", width)
+        Part::new(3, vec![piece("any other key cancels", bold)]),
+    ]
 }
 
 /// `GREEN v2.1.0  25% → 0%`, `BLUE v2.0.5  75% → 100%`.
@@ -227,7 +236,7 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
     if nothing {
         let stable = &snapshot.environments.stable;
         let words = format!("nothing to roll back: everything is on {} {}", stable.chip, stable.label);
-        lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Bold))]));
+        lines.extend(view.wrap(&words, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Bold))]));
     } else {
         let mut question = moves(canvas, view, snapshot, Split::ALL_STABLE);
         question.push(traffic::time_to_safe(view, snapshot, 2, plain));
@@ -237,8 +246,8 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
         let critical = look.ink(Ink::Critical);
         let past = snapshot.no_return.as_ref();
         lines.extend(past.map(|breaks| vec![piece(format!("past the point of no return: {breaks}"), critical)]));
-        if past.is_none() || snapshot.target.ready == Some(false) {
-            lines.push(vec![piece(format!("TARGET NOT READY: {}", snapshot.target.words), critical)]);
+        if past.is_none() || snapshot.rollback_target.ready == Some(false) {
+            lines.push(vec![piece(format!("TARGET NOT READY: {}", snapshot.rollback_target.words), critical)]);
         }
         let asks = Part::new(
             0,
@@ -318,11 +327,11 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16
     }
     lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
     let stays = format!("stay at {}", snapshot.split.wanted);
-    lines.push(confirm_line(canvas, &format!("ADVANCE TO {}", next.split), &stays, width));
+    lines.push(ask_line(canvas, &format!("ADVANCE TO {}", next.split), &stays, width));
     lines
 }
 
-fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
+fn resume(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
     let look = canvas.look;
     let why = snapshot.held.as_ref().map_or_else(String::new, |held| {
         let since = held.since.clock();
@@ -333,9 +342,9 @@ fn resume(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
         }
     });
     let mut lines: Vec<Line> =
-        wrap(&why, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
+        view.wrap(&why, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
     lines.push(vec![piece("Moves no traffic.", look.ink(Ink::Dim))]);
-    lines.push(confirm_line(canvas, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
+    lines.push(ask_line(canvas, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
     lines
 }
 
@@ -361,7 +370,7 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
         lines.push(vec![piece(words, look.ink(Ink::Bold))]);
     }
     let mark = look.glyph("✗", "X");
-    let reasons = lock.reasons.iter().flat_map(|reason| wrap(&format!("{mark} {reason}"), width));
+    let reasons = lock.reasons.iter().flat_map(|reason| view.wrap(&format!("{mark} {reason}"), width));
     lines.extend(reasons.map(|line| vec![piece(line, look.ink(Ink::Plain))]));
     if lock.can_override {
         lines.push(vec![piece("O  override: typed name and reason, written down", look.ink(Ink::Dim))]);

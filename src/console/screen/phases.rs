@@ -1,6 +1,6 @@
 //! The plan's steps, where the run is among them, and when the next ones can be reached.
 
-use super::canvas::{Canvas, Piece, wrap};
+use super::canvas::{Canvas, Piece};
 use super::fit::{Part, columns, fit};
 use super::look::Ink;
 use super::{View, piece};
@@ -271,7 +271,7 @@ fn zoomed_lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width
     for (step, earliest) in snapshot.steps.iter().zip(earliest(snapshot)) {
         lines.push(step_line(canvas, view, snapshot, step, first, earliest.as_ref(), width));
         let notes = notes(view, snapshot, step, earliest.as_ref()).join("; ");
-        let wrapped = wrap(&notes, width.saturating_sub(NOTES_AT)).into_iter().filter(|line| !line.is_empty());
+        let wrapped = view.wrap(&notes, width.saturating_sub(NOTES_AT)).into_iter().filter(|line| !line.is_empty());
         lines.extend(wrapped.map(|line| vec![piece(format!("{:NOTES_INDENT$}{line}", ""), dim)]));
     }
     if let Some(rollback) = &snapshot.rollback {
@@ -289,7 +289,7 @@ fn zoomed_lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width
         None => "T+ counts from when the first step is reached.".to_owned(),
     };
     let words = format!("{counts} Not before: bakes alone; holds, people and breaches come on top.");
-    lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, plain)]));
+    lines.extend(view.wrap(&words, width).into_iter().map(|line| vec![piece(line, plain)]));
     lines
 }
 

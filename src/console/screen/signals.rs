@@ -134,7 +134,7 @@ fn draw_scale(canvas: &mut Canvas<'_>, area: Rect, signal: &SignalView, scale: S
         labels.push((usual, words, Ink::Bold));
     }
     if let Some(limit) = signal.limit.filter(|_| numbered) {
-        labels.push((limit, format!("<{}", signal.quantity(limit)), Ink::Plain));
+        labels.push((limit, format!("< {}", signal.quantity(limit)), Ink::Plain));
     }
     // The later ones matter more: they replace what stands in their row.
     for (value, words, ink) in labels {
@@ -198,7 +198,7 @@ pub(super) fn value_words(canvas: &Canvas<'_>, signal: &SignalView, old: bool) -
         (Ok(value), _) => (" ", signal.quantity(*value).to_string(), look.ink(Ink::Plain)),
         // Beyond the last bucket: how far nobody knows, but over every limit up to it.
         (Err(_), Some(Absence::AboveBuckets(bound))) if !old => {
-            let words = format!(">{}", signal.quantity(*bound));
+            let words = format!("> {}", signal.quantity(*bound));
             if signal.limit.is_some_and(|limit| *bound >= limit) {
                 (over.0, words, over.1)
             } else {

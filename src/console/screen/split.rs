@@ -1,6 +1,6 @@
 //! The traffic panel in full words: the three splits, each node, what failed, and how long a rollback takes.
 
-use super::canvas::{Canvas, Piece, wrap};
+use super::canvas::{Canvas, Piece};
 use super::header::age_words;
 use super::look::Ink;
 use super::{View, piece, traffic};
@@ -31,7 +31,7 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
     let plain = look.ink(Ink::Plain);
     let mut lines = Vec::new();
     let mut say = |name: &str, words: &str, style: Style| {
-        for (row, text) in wrap(words, width.saturating_sub(NAME_WIDTH as u16)).into_iter().enumerate() {
+        for (row, text) in view.wrap(words, width.saturating_sub(NAME_WIDTH as u16)).into_iter().enumerate() {
             let name = if row == 0 { name } else { "" };
             lines.push(vec![piece(format!("{name:<NAME_WIDTH$}"), look.ink(Ink::Dim)), piece(text, style)]);
         }
@@ -47,7 +47,7 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         let words = format!("{} for {}", drift.words, age_words(view.age(drift.since)));
         say("DRIFT", &words, look.ink(Ink::Critical));
     }
-    if let Some(rate) = snapshot.split.still_on_candidate.filter(|_| snapshot.phase.is_back()) {
+    if let Some(rate) = snapshot.split.still_on_candidate.filter(|rate| *rate > 0.0 && snapshot.phase.is_back()) {
         say("still there", &format!("{rate:.1} requests a second on candidate beyond its floor"), look.ink(Ink::Warn));
     }
     let (words, style) = failed(canvas, snapshot);

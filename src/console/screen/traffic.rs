@@ -75,9 +75,17 @@ fn environment_words(
     let label = piece(label, look.ink(Ink::Plain));
     let share = share_piece(canvas, view, snapshot, role);
     let (old, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Dim) };
-    // The rate is a window's average: once traffic goes back it still has what was there before.
-    let averaged = if snapshot.phase.is_back() || view.direct(snapshot).is_some() { " avg" } else { "" };
-    let rate = environment.rate.filter(|_| with_rate).map(|rate| format!("{rate:.0} rps{old}{averaged}"));
+    // An average still has what was there before: once traffic goes back only the newest scrape tells where it is.
+    let goes_back = snapshot.phase.is_back() || view.direct(snapshot).is_some();
+    // What it is asked for without a share: health checks, scrapes and our own checks go on.
+    let is_idle = role == Role::Candidate && snapshot.split.still_on_candidate == Some(0.0);
+    let rate = match environment.newest_rate.filter(|_| goes_back) {
+        Some(_) if is_idle => Some(format!("idle{old}")),
+        Some(rate) => Some(format!("{rate:.0} rps{old}")),
+        None if goes_back => environment.rate.map(|rate| format!("{rate:.0} rps{old} avg")),
+        None => environment.rate.map(|rate| format!("{rate:.0} rps{old}")),
+    };
+    let rate = rate.filter(|_| with_rate);
     match role {
         Role::Stable => {
             let rate = rate.map_or_else(String::new, |rate| format!("  {rate}"));
@@ -282,7 +290,7 @@ pub(super) fn target_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Sna
     }
     let whole = target(canvas, view, snapshot);
     let mut part = Part::new(0, vec![whole.clone()]);
-    if snapshot.target.ready == Some(true) {
+    if snapshot.rollback_target.ready == Some(true) {
         let stable = &snapshot.environments.stable;
         let up = stable.up.map_or_else(String::new, |(up, all)| format!(" {up}/{all} up"));
         let mark = if view.is_cut_off() { " ?" } else { "" };
@@ -294,7 +302,7 @@ pub(super) fn target_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Sna
 
 /// `rollback target: BLUE v2.0.5 healthy`, marked when nobody knows whether that is so now.
 pub(super) fn target(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
-    let target = &snapshot.target;
+    let target = &snapshot.rollback_target;
     let (prefix, ink) = match target.ready {
         Some(false) => ("TARGET NOT READY: ", Ink::Critical),
         Some(true) if !view.is_cut_off() => ("rollback target: ", Ink::Plain),
@@ -316,6 +324,18 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
     if let Some(confirmed) = tempo.confirmed.filter(|_| snapshot.phase.is_back()) {
         let words = format!("last: confirmed in {}", took(confirmed));
+        return [words.clone(), words.clone(), words];
+    }
+    // Under way there is no other one to wait for.
+    if let Some(rollback) = snapshot.rollback.as_ref().filter(|_| !view.is_cut_off()) {
+        let words = match (&rollback.foreign, rollback.read_back) {
+            (Some(_), _) => "not sent over a foreign setting".to_owned(),
+            (None, Some(read_back)) => {
+                let left = (rollback.accepted_mono + read_back + snapshot.lateness).since(view.now);
+                format!("proven in {:.0}s", left.as_secs_f64().ceil())
+            }
+            (None, None) => "not read back yet".to_owned(),
+        };
         return [words.clone(), words.clone(), words];
     }
     // What the balancer does nobody knows then: the rollback goes there from this host.

@@ -41,7 +41,9 @@ impl Engine {
             Phase::NewTrafficBack => {
                 let candidate = self.chip(Role::Candidate);
                 let left = match self.still_on_candidate() {
-                    Some(rate) => must(format!("{rate:.0} rps still on {candidate}")),
+                    Some(rate) if rate > 0.0 => must(format!("{rate:.0} rps still on {candidate}")),
+                    Some(_) => must(format!("{candidate} has no more requests, proving it"))
+                        .or(format!("{candidate} has none, proving it")),
                     None => must(format!("not proven that {candidate} is empty: no metrics"))
                         .or(format!("{candidate} not proven empty: no metrics")),
                 };

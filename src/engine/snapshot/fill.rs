@@ -48,7 +48,7 @@ impl Engine {
             suspended: self.suspension.as_ref().map(|s| (s.by.name.clone(), s.reason.clone(), s.until_wall)),
             no_return: self.past_no_return().cloned(),
             people: self.people_view(),
-            target: self.readiness_view(),
+            rollback_target: self.readiness_view(),
             tempo: self.tempo,
             lateness: self.plan.traffic.lateness,
             balancer_at: self.balancer.at(),
@@ -116,6 +116,7 @@ impl Engine {
             health,
             up: self.targets_up(role).or_else(|| self.slots_up(role)),
             rate: self.own_rate(role),
+            newest_rate: self.newest_rate(role),
         }
     }
 
@@ -233,6 +234,11 @@ impl Engine {
             verdict,
             detail,
             at,
+            every: match &plan.kind {
+                CheckKind::Http(_) => plan.interval,
+                CheckKind::Reading { .. } => self.plan.poll.readings,
+                CheckKind::Balancer => self.plan.poll.balancer,
+            },
             few,
             required: plan.required,
             raw,

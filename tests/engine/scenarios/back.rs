@@ -499,6 +499,24 @@ fn what_refuses_connections_has_no_requests_left() {
     }
 }
 
+/// That it is empty is proven over several scrapes; what is gone is not said to be still there meanwhile.
+#[test]
+fn a_candidate_that_has_just_emptied_is_said_to_be_proven() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[Role::Candidate].own_rate = 50.0;
+    rig.roll_back("alice", None);
+    rig.wait(9_000);
+    let band = |rig: &Rig| rig.engine.snapshot().band.text.to_string();
+    assert!(band(&rig).contains("50 rps still on GREEN"), "{}", band(&rig));
+    rig.worlds[Role::Candidate].own_rate = 0.0;
+    rig.wait(2_500);
+    assert_eq!(rig.engine.phase(), Phase::NewTrafficBack, "{}", story(&rig));
+    assert!(band(&rig).contains("GREEN has no more requests, proving it"), "{}", band(&rig));
+    assert_eq!(rig.engine.snapshot().split.still_on_candidate, Some(0.0));
+    rig.wait(6_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+}
+
 #[test]
 fn a_tombstone_is_followed() {
     let mut rig = Rig::at_first_step(&MANUAL);

@@ -209,7 +209,7 @@ fn an_old_health_answer_does_not_make_stable_ready() {
     rig.wait(60_000);
     let gate = rig.engine.gates().into_iter().find(|gate| gate.name.as_str() == "rollback target").unwrap();
     assert!(!gate.is_open(), "asked every second, answered a minute ago: {gate:?}");
-    assert_ne!(rig.engine.snapshot().target.ready, Some(true));
+    assert_ne!(rig.engine.snapshot().rollback_target.ready, Some(true));
 }
 
 /// Only what rests on requests is idle before the first step; a gauge that is missing is unknown.

@@ -192,7 +192,7 @@ fn nothing_goes_by_itself_to_a_stable_with_too_few_servers() {
         let mut rig = Rig::at_first_step(&Sections { more, ..NODES });
         rig.balancer.down = down.iter().map(|name| (*name).to_owned()).collect();
         rig.wait(1_500);
-        let ready = rig.engine.snapshot().target.ready;
+        let ready = rig.engine.snapshot().rollback_target.ready;
         assert_eq!(ready, Some(phase == Phase::RollingBack), "{down:?} of b1 and b2 on two nodes");
         rig.worlds[CANDIDATE].errors = 1.0;
         rig.wait(6_000);
@@ -264,8 +264,8 @@ fn a_write_under_way_to_the_point_of_no_return_counts() {
 fn past_the_point_of_no_return_the_panel_asks_for_the_name() {
     let steps = leaked(STEPS.replacen("bake = \"5s\"", "bake = \"5s\"\npoint_of_no_return = \"schema v43\"", 1));
     let plan = Sections { steps, ..MANUAL };
-    assert!(!Rig::ready(&plan).engine.snapshot().target.needs_typing);
-    assert!(Rig::at_first_step(&plan).engine.snapshot().target.needs_typing);
+    assert!(!Rig::ready(&plan).engine.snapshot().rollback_target.needs_typing);
+    assert!(Rig::at_first_step(&plan).engine.snapshot().rollback_target.needs_typing);
 }
 
 #[test]

@@ -181,10 +181,10 @@ fn a_stable_that_stopped_answering_is_unknown_and_not_down() {
     let mut rig = Rig::at_first_step(&MANUAL);
     rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
     rig.wait(4_000);
-    assert_eq!(rig.engine.snapshot().target.ready, Some(false));
+    assert_eq!(rig.engine.snapshot().rollback_target.ready, Some(false));
     rig.worlds[Role::Stable].health = Some(Health::Unknown("timeout".into()));
     rig.wait(2_000);
-    assert_eq!(rig.engine.snapshot().target.ready, None);
+    assert_eq!(rig.engine.snapshot().rollback_target.ready, None);
     assert!(!rig.said("healthy again") && rig.said("was down and does not answer now"), "{}", story(&rig));
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
 }

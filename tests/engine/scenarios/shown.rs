@@ -112,9 +112,9 @@ fn an_environment_that_fell_silent_is_unknown() {
     rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
     rig.wait(1_000);
     assert_eq!(verdict(&rig), Verdict::Fail);
-    assert!(!rig.engine.snapshot().target.needs_typing, "one answer is not down");
+    assert!(!rig.engine.snapshot().rollback_target.needs_typing, "one answer is not down");
     rig.wait(2_000);
-    assert!(rig.engine.snapshot().target.needs_typing);
+    assert!(rig.engine.snapshot().rollback_target.needs_typing);
     rig.worlds[Role::Stable].health = None;
     rig.wait(4_000);
     assert_eq!(verdict(&rig), Verdict::Fail);
@@ -174,9 +174,9 @@ fn a_check_on_a_reading_compares_it_with_its_limit() {
     let limits = "[[checks]]\nname = \"memory\"\nkind = \"reading\"\nreading = \"memory\"\nbelow = \"50 %\"\n";
     let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
     for (memory, verdict, words) in [
-        (Ok(0.4), Verdict::Pass, "40.0%<50.0%"),
-        (Ok(0.5), Verdict::Fail, "50.0%=50.0%"),
-        (Ok(0.6), Verdict::Fail, "60.0%>50.0%"),
+        (Ok(0.4), Verdict::Pass, "40.0% < 50.0%"),
+        (Ok(0.5), Verdict::Fail, "50.0% = 50.0%"),
+        (Ok(0.6), Verdict::Fail, "60.0% > 50.0%"),
         (Ok(f64::NAN), Verdict::Unknown, "the value is not a number"),
         (Err(Absence::Missing("memory_used".into())), Verdict::Unknown, "memory_used is not in the answer"),
     ] {
@@ -272,6 +272,11 @@ fn an_environments_rate_is_that_of_its_last_five_scrapes() {
     rig.worlds[Role::Candidate].own_rate = -20.0;
     rig.wait(4_000);
     assert!((3.0..6.0).contains(&rate(&rig)), "four of five seconds without: {}", rate(&rig));
+    let newest = |rig: &Rig| rig.engine.snapshot().environments[Role::Candidate].newest_rate;
+    assert!(newest(&rig).is_some_and(|rate| rate < 0.1), "none in the last: {:?}", newest(&rig));
+    rig.worlds[Role::Candidate].scraping = Scraping::Silent;
+    rig.wait(10_000);
+    assert_eq!(newest(&rig), None, "of what is not read any more nobody knows what it is asked for now");
 }
 
 /// Beside a value that is not known any more stands the last one that was, for as long as the chart shows it.

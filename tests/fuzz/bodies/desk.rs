@@ -193,8 +193,11 @@ impl Sitting {
         let key = KeyEvent::new_with_kind(code, modifiers, kind);
         let quiet_for = |time: Duration| self.other_key_at.is_none_or(|at| self.now.since(at) > time);
         let on_main = self.desk.dialog.is_none() && self.desk.command_line.is_none() && !self.desk.log.is_typing();
-        // Alone on the main screen; behind an Esc in one read, which is Alt, from everywhere else.
-        let is_rollback = if on_main {
+        let is_typed = self.desk.command_line.is_some() || self.desk.log.is_typing();
+        let asks =
+            matches!(self.before().kind, Some(Seen::Advance(_) | Seen::Resume(_) | Seen::Take | Seen::Confirm(_)));
+        // Alone on the main screen and beside a question; behind an Esc in one read, which is Alt, from everywhere else.
+        let is_rollback = if on_main || asks && !is_typed && !modifiers.contains(KeyModifiers::ALT) {
             !modifiers.contains(KeyModifiers::ALT)
         } else {
             modifiers == KeyModifiers::ALT && !self.is_over()
@@ -362,6 +365,10 @@ impl Sitting {
                     || key.code == KeyCode::Char('d') && key.modifiers.contains(KeyModifiers::CONTROL)
                     || yes
             }),
+            Command::RunHook { .. } | Command::StopHook { .. } => {
+                let is_asked = before.kind == Some(Seen::Confirm(Deed::Send(command.clone())));
+                entered && before.line.is_some() || yes && is_asked
+            }
             Command::Approve | Command::Adopt | Command::Suspend { .. } | Command::Unsuspend | Command::Note { .. } => {
                 entered && before.line.is_some()
             }
