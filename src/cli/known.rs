@@ -6,6 +6,7 @@ use crate::domain::RunId;
 use crate::engine::{Entry, Fact};
 use crate::journal::{Places, Reader, RunInfo};
 use crate::plan;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +53,19 @@ impl Standing {
         let Some(last) = entries.iter().rposition(|entry| moves(&entry.fact)) else { return Self::Unmoved };
         let over = entries[last..].iter().any(|entry| matches!(entry.fact, Fact::RolledBack | Fact::WatchOver));
         if over { Self::Over } else { Self::Unfinished }
+    }
+
+    /// Whether an operator's program was running when the journal ends: how that went has still to be written down.
+    pub fn has_open_hook(entries: &[Entry]) -> bool {
+        let mut open = BTreeSet::new();
+        for entry in entries {
+            if let Fact::HookStarted { hook } = &entry.fact {
+                open.insert(hook);
+            } else if let Fact::HookEnded { hook, .. } = &entry.fact {
+                open.remove(hook);
+            }
+        }
+        !open.is_empty()
     }
 
     pub fn is_over(self) -> bool {

@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod demo;
 mod farewell;
+mod hook;
 mod info;
 mod known;
 mod launch;
@@ -200,6 +201,20 @@ enum Command {
         /// Which run.
         run: Option<String>,
     },
+    /// Run one of the plan's own programs and wait for its end; without a name: what there is.
+    Hook {
+        /// Its name in the plan.
+        hook: Option<String>,
+        /// End its run, with everything that it started.
+        #[arg(long, requires = "hook")]
+        stop: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Which run.
+        #[arg(long)]
+        run: Option<String>,
+    },
     /// Write something down in the run's history.
     Note {
         /// What.
@@ -326,6 +341,7 @@ impl Command {
             | Self::Adopt { .. }
             | Self::Complete { .. }
             | Self::SendAgain { .. }
+            | Self::Hook { .. }
             | Self::Note { .. }
             | Self::Unsuspend { .. }
             | Self::Suspend { .. }
@@ -515,6 +531,9 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
         Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
+        Command::Hook { hook, stop, yes, run } => {
+            block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?
+        }
         Command::Note { text, run } => block_on(act::note(run.as_deref(), &text, name))?,
         Command::Suspend { reason, run, lasting } => block_on(act::suspend(run.as_deref(), &lasting, &reason, name))?,
     }

@@ -158,6 +158,7 @@ impl Engine {
         let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
         self.held = None;
         self.approvals.clear();
+        self.void_hooks();
         let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
@@ -188,6 +189,7 @@ impl Engine {
         self.epoch.0 += 1;
         self.shift = None;
         self.held = None;
+        self.void_hooks();
         self.record_way_back(&setting);
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);

@@ -11,7 +11,7 @@ const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
 /// How long a step waits for the disk to take its intent: a hundred of the slowest syncs seen. After that nobody
 /// remembers why it should move now.
-const INTENT_WAIT: Duration = Duration::from_secs(5);
+pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "the keeper owns tasks, threads and clocks, and sees them end")]
 
 mod effects;
+mod hook_hand;
 mod host_lock;
 mod journal_thread;
 mod lanes;
@@ -26,6 +27,7 @@ use crate::traffic;
 use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
 use bytes::Bytes;
 use effects::Hands;
+use hook_hand::HookHand;
 use lanes::{Lanes, Operator, Senders as Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,6 +148,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         traffic.clone(),
         places.run(run),
         journal_thread::start(journal, senders.clone()),
+        HookHand::new(plan.clone(), run.clone(), senders.clone()),
         senders.clone(),
         &plan,
     );

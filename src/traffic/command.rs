@@ -54,6 +54,7 @@ impl CommandTraffic {
             | Ending::Killed(_)
             | Ending::TimedOut(_)
             | Ending::TooMuch
+            | Ending::Stopped
             | Ending::Unseen(_) => Err(Clean::new(format!("get: {}", done.words()))),
         }
     }
@@ -84,9 +85,12 @@ impl CommandTraffic {
             Ending::Exited(0) => WriteResult::Accepted,
             Ending::Exited(code) if self.refused.contains(code) => WriteResult::Refused(words),
             Ending::NotStarted(_) => WriteResult::NotSent(words),
-            Ending::Exited(_) | Ending::Killed(_) | Ending::TimedOut(_) | Ending::TooMuch | Ending::Unseen(_) => {
-                WriteResult::Unknown(words)
-            }
+            Ending::Exited(_)
+            | Ending::Killed(_)
+            | Ending::TimedOut(_)
+            | Ending::TooMuch
+            | Ending::Stopped
+            | Ending::Unseen(_) => WriteResult::Unknown(words),
         }
     }
 }
