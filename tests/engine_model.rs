@@ -53,6 +53,7 @@ enum Asking {
     Approve,
     Adopt,
     Complete,
+    Reassert,
     SendAgain,
     Suspend,
     Unsuspend,
@@ -74,6 +75,7 @@ fn asking() -> impl Strategy<Value = Asking> {
         1 => Just(Approve),
         4 => Just(Adopt),
         2 => Just(Complete),
+        4 => Just(Reassert),
         3 => Just(SendAgain),
         1 => prop_oneof![3 => Just(Suspend), 3 => Just(Unsuspend), 1 => Just(End)],
     ]
@@ -281,6 +283,7 @@ impl Life {
             Asking::Approve => Command::Approve,
             Asking::Adopt => Command::Adopt,
             Asking::Complete => Command::Complete,
+            Asking::Reassert => Command::Reassert { generation },
             Asking::SendAgain => Command::SendAgain,
             Asking::Suspend => Command::Suspend { lasting: Duration::from_mins(2), reason: "because".into() },
             Asking::Unsuspend => Command::Unsuspend,

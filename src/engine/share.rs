@@ -125,13 +125,37 @@ pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
     (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))
 }
 
+/// Whether going from one setting to another gives the candidate a larger share of any node, whoever is up. A node that
+/// serves nobody gives it none.
+pub fn raises_candidate(layout: &Layout, from: &Setting, to: &Setting) -> bool {
+    let raises = |node: usize| {
+        let [stable, candidate] = sides(layout, from, node);
+        let [stable_then, candidate_then] = sides(layout, to, node);
+        // candidate ÷ whole, compared without dividing.
+        candidate_then * (stable + candidate).max(1) > candidate * (stable_then + candidate_then).max(1)
+    };
+    (0..layout.nodes.len()).any(raises) && !planted(Bug::ColleagueReasserted)
+}
+
+/// The weights of stable and of the candidate on one node, each side summed.
+fn sides(layout: &Layout, setting: &Setting, node: usize) -> [u64; 2] {
+    Role::BOTH.map(|role| {
+        let weights = layout.slots_of(node, role).filter_map(|slot| setting.0.get(slot));
+        weights.map(|weight| u64::from(*weight)).sum()
+    })
+}
+
+/// The candidate's share of one node that weights alone make (0.0–1.0); `None` when it serves nobody.
+pub fn of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<f64> {
+    let [stable, candidate] = sides(layout, setting, node);
+    let total = stable + candidate;
+    (total > 0).then(|| candidate as f64 / total as f64)
+}
+
 /// The split that weights alone make, whoever is up: the largest of all nodes; `None` when none has weight.
 pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
     let node_share = |node: usize| {
-        let side = |role| {
-            layout.slots_of(node, role).filter_map(|slot| setting.0.get(slot)).map(|w| u64::from(*w)).sum::<u64>()
-        };
-        let (stable, candidate) = (side(Role::Stable), side(Role::Candidate));
+        let [stable, candidate] = sides(layout, setting, node);
         let total = stable + candidate;
         // A sliver of weight is not nothing: it is shown as the least split there is.
         (total > 0).then(|| {

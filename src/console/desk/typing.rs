@@ -59,7 +59,9 @@ impl Desk {
         if let Some(why) = refused {
             return Some(Foreseen::Refused(why));
         }
-        if matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_)) && !self.linked {
+        if matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Reassert)
+            && !self.linked
+        {
             return Some(Foreseen::Refused("the keeper is not connected; nothing is queued".to_owned()));
         }
         Some(match self.would(&parsed, status, now) {
@@ -78,6 +80,7 @@ impl Desk {
                 Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
             },
+            Parsed::Reassert => return self.would_reassert(snapshot, now),
             Parsed::Advance(step) => return self.would_advance(step.as_deref(), snapshot, now),
             Parsed::Take => match snapshot.and_then(|snapshot| snapshot.people.driver.as_ref()) {
                 Some(driver) if self.me.as_ref() == Some(driver) => return Err("you drive already".to_owned()),
@@ -121,6 +124,14 @@ impl Desk {
                 format!("{} is locked: {why}", lock.what)
             }
         })
+    }
+
+    fn would_reassert(&self, snapshot: Option<&Snapshot>, now: Mono) -> Result<String, String> {
+        let Some(snapshot) = snapshot else { return Err("the keeper has not been heard yet".to_owned()) };
+        match self.reassert_lock(snapshot, now) {
+            Some(lock) => Err(lock.reasons.first().map_or_else(|| "locked".to_owned(), Clean::to_string)),
+            None => Ok(format!("asks whether to set {} again", snapshot.split.wanted)),
+        }
     }
 
     pub(super) fn type_command(
@@ -218,6 +229,7 @@ impl Desk {
                     Err(why) => self.flash(why, now),
                 }
             }
+            Parsed::Reassert => self.open_reassert(now, status, rights),
             Parsed::Take => self.open_take(now, status, rights),
             Parsed::Quit => self.quit(now, acts),
             Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
@@ -269,6 +281,7 @@ fn acts_on_the_run(parsed: &Parsed) -> bool {
         | Parsed::Confirm(..)
         | Parsed::Rollback
         | Parsed::Advance(_)
+        | Parsed::Reassert
         | Parsed::Take
         | Parsed::Note
         | Parsed::Reason
@@ -308,6 +321,7 @@ fn would_send(command: &Command, snapshot: Option<&Snapshot>) -> String {
         Command::Note { .. } => "writes this down in the run's history, under your name".to_owned(),
         Command::Advance { .. }
         | Command::Resume { .. }
+        | Command::Reassert { .. }
         | Command::Rollback { .. }
         | Command::Take
         | Command::Complete

@@ -54,6 +54,8 @@ impl Witness<'_> {
         self.refused.retain(|refused| *refused != number);
         if let Fact::Intent { step, setting, .. } = fact {
             self.intent = Some((step, row(&setting)));
+        } else if let Fact::Reasserting { setting, over, .. } = fact {
+            self.reassert = Some((row(&setting), row(&over)));
         }
     }
 
@@ -133,6 +135,8 @@ impl Witness<'_> {
         }
         match &entry.fact {
             Fact::Intent { .. } => self.may_intend(entry),
+            Fact::Reasserting { .. } => self.may_reassert(entry),
+            Fact::Reasserted => self.may_be_again(),
             Fact::Reached { step } => self.may_reach(*step),
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
@@ -146,6 +150,7 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Baseline { .. }
             | Fact::Missed { .. }
+            | Fact::NotReasserted
             | Fact::Held { .. }
             | Fact::Resumed
             | Fact::Adopted { .. }
@@ -244,11 +249,18 @@ impl Witness<'_> {
                 }
             }
             Fact::Ended => self.ended = true,
+            Fact::Reasserting { over, .. } => {
+                // It may come back in whole or in part.
+                self.knows(&self.weights(over));
+                self.reassert = None;
+            }
             Fact::Missed { .. } => self.open = None,
+            Fact::NotReasserted => self.reassert = None,
             Fact::Line
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }
+            | Fact::Reasserted
             | Fact::RolledBack
             | Fact::Completed
             | Fact::WatchOver => {}
@@ -256,7 +268,7 @@ impl Witness<'_> {
     }
 
     pub(super) fn sent_forward(&mut self, id: EffectId, row: Row) {
-        self.intent = None;
+        (self.intent, self.reassert) = (None, None);
         self.began = true;
         self.ever_forward = true;
         self.loose.push(Loose { id, row, answered: None });

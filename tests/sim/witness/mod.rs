@@ -123,6 +123,8 @@ pub struct Witness<'s> {
     has_baseline: bool,
     intent: Option<(usize, Row)>,
     intended: Vec<Option<Row>>,
+    /// A re-assert that is on disk and was not sent yet: what it writes, and over what.
+    reassert: Option<(Row, Row)>,
     /// An intent of which nothing more was written down: after a restart its write may have gone out.
     open: Option<usize>,
     loose: Vec<Loose>,
@@ -169,6 +171,7 @@ impl<'s> Witness<'s> {
             has_baseline: false,
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
+            reassert: None,
             open: None,
             loose: Vec::new(),
             over: false,
@@ -253,6 +256,7 @@ impl<'s> Witness<'s> {
                     self.fresh(*id);
                     self.whole(setting);
                     match direction {
+                        Direction::Forward if self.reassert.is_some() => self.again(*id, setting, truth),
                         Direction::Forward => self.forward(*id, setting, truth),
                         Direction::Back => self.backward(*id, setting),
                     }
