@@ -250,6 +250,10 @@ impl Engine {
         if self.rollback.is_some() {
             return self.adopt_in_rollback(by, out).map_err(|why| vec![why]);
         }
+        // Held, a write may still be under way: what it makes is not somebody else's.
+        if self.shift.is_some() {
+            return refuse("a write is under way; it must be read back first");
+        }
         let unstarted = self
             .baseline
             .as_ref()

@@ -53,6 +53,8 @@ pub struct Witness {
     intended: BTreeMap<usize, Setting>,
     /// A re-assert that is on disk and was not sent yet: what it writes, and over what.
     reassert: Option<(Setting, Setting)>,
+    /// One that is not given up, wherever its record is.
+    reasserts: bool,
     loose: Vec<Loose>,
     overridden: bool,
     back: bool,
@@ -85,6 +87,7 @@ impl Witness {
             intent: None,
             intended: BTreeMap::new(),
             reassert: None,
+            reasserts: false,
             loose: Vec::new(),
             overridden: false,
             back: false,
@@ -281,7 +284,9 @@ impl Witness {
                 let fact = fact.filter(|_| result.is_ok());
                 if let Some(Fact::Intent { step, setting, .. }) = fact {
                     self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
-                } else if let Some(Fact::Reasserting { setting, over, .. }) = fact {
+                } else if let Some(Fact::Reasserting { setting, over, .. }) = fact
+                    && self.reasserts
+                {
                     self.reassert = Some((setting, over));
                 }
             }
@@ -341,7 +346,8 @@ impl Witness {
                 self.current = self.plan.steps[*step].split;
                 self.expected = self.intended.get(step).cloned();
             }
-            Fact::Reasserting { .. } | Fact::NotReasserted => self.reassert = None,
+            Fact::Reasserting { .. } => (self.reassert, self.reasserts) = (None, true),
+            Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Held { .. } => self.held = true,
             Fact::Resumed => self.held = false,
             Fact::RollbackAccepted { .. } => self.back = true,

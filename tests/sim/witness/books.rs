@@ -54,7 +54,9 @@ impl Witness<'_> {
         self.refused.retain(|refused| *refused != number);
         if let Fact::Intent { step, setting, .. } = fact {
             self.intent = Some((step, row(&setting)));
-        } else if let Fact::Reasserting { setting, over, .. } = fact {
+        } else if let Fact::Reasserting { setting, over, .. } = fact
+            && self.reasserts
+        {
             self.reassert = Some((row(&setting), row(&over)));
         }
     }
@@ -252,10 +254,10 @@ impl Witness<'_> {
             Fact::Reasserting { over, .. } => {
                 // It may come back in whole or in part.
                 self.knows(&self.weights(over));
-                self.reassert = None;
+                (self.reassert, self.reasserts) = (None, true);
             }
             Fact::Missed { .. } => self.open = None,
-            Fact::NotReasserted => self.reassert = None,
+            Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Line
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }

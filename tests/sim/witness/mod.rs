@@ -125,6 +125,8 @@ pub struct Witness<'s> {
     intended: Vec<Option<Row>>,
     /// A re-assert that is on disk and was not sent yet: what it writes, and over what.
     reassert: Option<(Row, Row)>,
+    /// One that is not given up, wherever its record is.
+    reasserts: bool,
     /// An intent of which nothing more was written down: after a restart its write may have gone out.
     open: Option<usize>,
     loose: Vec<Loose>,
@@ -172,6 +174,7 @@ impl<'s> Witness<'s> {
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
             reassert: None,
+            reasserts: false,
             open: None,
             loose: Vec::new(),
             over: false,
