@@ -129,7 +129,7 @@ impl Desk {
     fn would_reassert(&self, snapshot: Option<&Snapshot>, now: Mono) -> Result<String, String> {
         let Some(snapshot) = snapshot else { return Err("the keeper has not been heard yet".to_owned()) };
         match self.reassert_lock(snapshot, now) {
-            Some(lock) => Err(lock.reasons.first().map_or_else(|| "locked".to_owned(), Clean::to_string)),
+            Some(lock) => Ok(format!("RE-ASSERT is locked: {}", lock.reasons.first().map_or("", Clean::as_str))),
             None => Ok(format!("asks whether to set {} again", snapshot.split.wanted)),
         }
     }

@@ -246,20 +246,21 @@ fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -
     parts
 }
 
-/// Whether wanted, configured and measured agree, and what does not; a drift and a balancer of long ago say so already.
+/// Whether wanted, configured and measured agree, and what does not; a drift, a half-applied write and an answer of long
+/// ago say so already.
 fn converged_part(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Part> {
-    let look = canvas.look;
     let converged = snapshot.split.converged.as_ref()?;
-    if snapshot.drift.is_some() || is_old(view, snapshot) || view.direct(snapshot).is_some() {
+    let is_even = snapshot.split.configured.as_ref().is_some_and(|configured| configured.even);
+    if snapshot.drift.is_some() || !is_even || is_old(view, snapshot) || view.direct(snapshot).is_some() {
         return None;
     }
-    let (long, short, ink) = match converged.converged {
-        Some(true) => ("converged", "converged", Ink::Plain),
-        Some(false) => (converged.words.as_str(), "not converged", Ink::Warn),
-        None => (converged.words.as_str(), "converged ?", Ink::Stale),
-    };
-    let part = |words: &str| vec![piece(words.to_owned(), look.ink(ink))];
-    Some(Part::new(2, part(long)).or(part(short)))
+    let words = |words: String, ink| vec![piece(words, canvas.look.ink(ink))];
+    Some(match converged.converged {
+        Some(true) => Part::new(4, words("converged".to_owned(), Ink::Plain)),
+        Some(false) => Part::new(2, words(format!("not converged ({})", converged.words), Ink::Warn))
+            .or(words("not converged".to_owned(), Ink::Warn)),
+        None => Part::new(4, words("converged ?".to_owned(), Ink::Stale)),
+    })
 }
 
 /// Whether the newest sample is too old for the measured split to be of now.

@@ -31,12 +31,11 @@ pub(super) fn lines(
         return vec![vec![piece("unlocked: type :reassert to see what it would do", look.ink(Ink::Bold))]];
     }
     let mut lines = vec![fit(look, &moves(canvas, view, snapshot, snapshot.split.wanted), "     ", width)];
+    lines.push(asked(canvas, view, snapshot, width));
     if let Some(drift) = &snapshot.drift {
         let ink = look.ink(if drift.times > 1 { Ink::Critical } else { Ink::Warn });
-        let words = format!("Over: {}", drift.words);
-        lines.extend(wrap(&words, width).into_iter().map(|line| vec![piece(line, ink)]));
+        lines.extend(wrap(drift.words.as_str(), width).into_iter().map(|line| vec![piece(line, ink)]));
     }
-    lines.push(asked(canvas, view, snapshot, width));
     for gate in gates(snapshot).filter(|gate| gate.verdict == Verdict::Warn) {
         lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
     }
@@ -51,7 +50,7 @@ fn gates(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
     snapshot.gates.iter().filter(|gate| !NOT_ASKED.contains(&gate.name.as_str()))
 }
 
-/// `Gates 14/14 open   checks 9/9 ok`, and how old everything is.
+/// `Over somebody else's 60% since 12:01:11Z   Gates 14/14 open   checks 9/9 ok`, and how old everything is.
 fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Line {
     let look = canvas.look;
     let plain = look.ink(Ink::Plain);
@@ -59,7 +58,13 @@ fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
     let checks = format!("checks {}/{} ok", checks::good(view, snapshot), snapshot.checks.len());
     let mut ages = header::ages(canvas, view, snapshot, Brevity::Full);
     ages.pop();
+    let over = snapshot.drift.as_ref().map(|drift| {
+        let whose = if drift.own { "an earlier or half-applied" } else { "somebody else's" };
+        let since = drift.since_wall.map_or_else(String::new, |since| format!(" since {}", since.clock()));
+        format!("Over {whose} {}{since}", drift.to)
+    });
     let parts = [
+        Part::new(0, vec![piece(over.unwrap_or_default(), look.ink(Ink::Bold))]),
         Part::new(0, vec![piece(format!("Gates {open}/{all} open"), plain)]),
         Part::new(1, vec![piece(checks, plain)]),
         Part::new(2, ages),
