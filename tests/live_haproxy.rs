@@ -440,7 +440,7 @@ fn a_node_that_hangs_is_unknown_and_delays_nobody() {
     let rolling = site.home.start(["rollback", "--yes", "--as", "alice"]);
     let began = Instant::now();
     wait_until("the other node is rolled back", || site.weights(0) == own_weights());
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     site.nodes[1].signal(rustix::process::Signal::CONT);
     rolling.finish().exits(0);
     assert_eq!(site.weights(1), own_weights());

@@ -67,4 +67,14 @@ mod tests {
         assert!(!ledger.explains(&setting(&[(0, "b", 60), (0, "g", 40)])));
         assert!(!ledger.explains(&setting(&[(1, "b", 100)])));
     }
+
+    #[test]
+    fn what_was_gone_over_is_explained_and_not_its_own() {
+        let mut ledger = Ledger::default();
+        ledger.record(&setting(&[(0, "b", 90), (0, "g", 10)]));
+        ledger.record_over(&setting(&[(0, "b", 70), (0, "g", 30)]));
+        let half = setting(&[(0, "b", 90), (0, "g", 30)]);
+        assert!(ledger.explains(&half) && !ledger.is_own(&half));
+        assert!(ledger.is_own(&setting(&[(0, "b", 90), (0, "g", 10)])));
+    }
 }

@@ -7,7 +7,7 @@
 //! drift and would never end; and the approval, which is of the next step. After its intent is on disk the balancer is
 //! read once more, and only what was decided on is gone over.
 
-use super::forward::{Goal, How, Shift};
+use super::forward::{Bake, Goal, How, Shift};
 use super::gates::Condition;
 use super::{Effect, Engine, Fact, Gate, Severity, share};
 use crate::domain::{Clean, Mono, Person, Setting, Split};
@@ -31,7 +31,17 @@ impl Engine {
                 "it would give the candidate more than somebody else left it: :adopt, :complete or R rolls back";
             return vec![words.into()];
         }
+        if let Some(breaks) = self.passed_by_another(drift.to) {
+            let words = format!("somebody else went past the point of no return ({breaks}): :adopt, or R rolls back");
+            return vec![Clean::new(words)];
+        }
         self.closed_to_reassert().map(|gate| gate.words()).collect()
+    }
+
+    /// What breaks when traffic is taken back from there, where this run itself has not gone so far.
+    fn passed_by_another(&self, there: Split) -> Option<&Clean> {
+        let passed = self.plan.steps.iter().filter(|step| step.split > self.current && step.split <= there);
+        passed.filter_map(|step| step.point_of_no_return.as_ref()).next_back()
     }
 
     fn closed_to_reassert(&self) -> impl Iterator<Item = Gate> {
@@ -83,6 +93,8 @@ impl Engine {
     pub(super) fn reasserted(&mut self, from: Split, (sent, seconds): (Mono, f64), out: &mut Vec<Effect>) {
         self.drift = None;
         self.reasserts += 1;
+        // Its time is to be spent at its split.
+        self.bake = Bake::new(self.now);
         self.sampling.restart();
         self.await_propagation(sent, from, self.current);
         let text = format!("candidate {} set again, read back after {seconds:.1} s", self.current);

@@ -348,6 +348,19 @@ mod tests {
     }
 
     #[test]
+    fn the_candidate_gets_more_where_its_share_of_any_node_grows() {
+        let layout = layout(2, 1);
+        let slot = |name: &str| Slot { node: 0, name: name.into() };
+        let of = |s0, s1, c0| Setting([(slot("s0"), s0), (slot("s1"), s1), (slot("c0"), c0)].into());
+        let raises = |from: &Setting, to: &Setting| raises_candidate(&layout, from, to);
+        assert!(raises(&of(100, 100, 10), &of(100, 100, 11)) && raises(&of(100, 100, 10), &of(100, 99, 10)));
+        assert!(!raises(&of(100, 100, 10), &of(50, 50, 5)), "other numbers of the same share");
+        assert!(!raises(&of(100, 100, 10), &of(256, 256, 10)) && !raises(&of(0, 0, 1), &of(1, 0, 1)));
+        assert!(raises(&of(0, 0, 0), &of(100, 100, 1)), "whoever drained it all left the candidate nothing");
+        assert!(!raises(&of(0, 0, 0), &of(100, 100, 0)));
+    }
+
+    #[test]
     fn nodes_are_even_when_all_of_them_say_the_same() {
         let even = |nodes: [Option<f64>; 2]| Configured { share: 0.1, nodes: nodes.to_vec() }.is_even();
         assert!(even([Some(0.1), Some(0.1)]) && even([Some(0.1004), Some(0.0996)]), "to a tenth of a percent");

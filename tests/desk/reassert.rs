@@ -32,10 +32,8 @@ fn type_it(sitting: &mut Sitting) {
 }
 
 fn is_bound(sitting: &Sitting) -> Option<bool> {
-    match &sitting.desk.dialog.as_ref()?.kind {
-        Kind::Reassert { seen } => Some(seen.is_some()),
-        _ => None,
-    }
+    let Kind::Reassert { seen } = &sitting.desk.dialog.as_ref()?.kind else { return None };
+    Some(seen.is_some())
 }
 
 /// What Enter would do to the line as it is typed.

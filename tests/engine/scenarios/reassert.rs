@@ -1,7 +1,7 @@
 //! What this run last set, set again over what somebody else set: against a move towards the candidate only.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
@@ -313,6 +313,33 @@ fn killed_while_it_lands_it_is_found() {
     rig.wait(8_000);
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Held, 100), "{}", story(&rig));
     assert!(rig.engine.snapshot().drift.is_none() && rig.said("10% set again, read back"), "{}", story(&rig));
+}
+
+/// Somebody else went where going back breaks something: this run does not take traffic back from there.
+#[test]
+fn past_a_point_of_no_return_of_another_hand_it_is_refused() {
+    const STEPS: &str = r#"
+    [[steps]]
+    split = "10 %"
+    bake = "5s"
+    [[steps]]
+    split = "50 %"
+    bake = "5s"
+    point_of_no_return = "schema v43"
+    [[steps]]
+    split = "100 %"
+    bake = "5s"
+"#;
+    let mut rig = Rig::at_first_step(&Sections { steps: STEPS, ..MANUAL });
+    for (permille, refused) in [(400, false), (500, true), (1000, true)] {
+        let foreign = split(&rig.balancer.layout, permille);
+        rig.balancer.land(&foreign);
+        rig.wait(2_000);
+        let why = rig.engine.snapshot().drift.expect("seen").reassert_refused.expect("told");
+        assert_eq!(why.iter().any(|why| why.as_str().contains("schema v43")), refused, "{permille}: {why:?}");
+    }
+    assert!(refusal(&rig.reassert("alice")).contains("past the point of no return (schema v43)"));
+    assert_eq!(rig.writes.len(), 1);
 }
 
 #[test]
