@@ -58,7 +58,8 @@ impl Engine {
             return Err(vec!["the balancer has not been read yet".into()]);
         };
         let (over, to) = (drift.setting.clone(), drift.to);
-        let text = format!("{by} re-asserts candidate {} over {to} ({})", self.current, drift.differences);
+        let differences = self.differences(&over, &setting);
+        let text = format!("{by} re-asserts candidate {} over {to} ({differences})", self.current);
         self.ledger.record_over(&over);
         let fact = Fact::Reasserting { split: self.current, setting: setting.clone(), over: over.clone() };
         let journal = self.say(Severity::Warn, Some(by), &text, fact, out);

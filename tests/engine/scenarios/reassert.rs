@@ -34,7 +34,7 @@ fn what_was_last_read_back_is_set_again_and_read_back() {
             Refused("only the driver may re-assert"),
             // Its bake is not over and never will be under drift: that is no reason.
             Reassert("alice"),
-            Applied("alice re-asserts candidate 10% over 30%"),
+            Applied("alice re-asserts candidate 10% over 30% (blue 70% → 90%, green 30% → 10%)"),
             Wait(500),
             Share(100),
             Said("candidate 10% set again, read back"),
