@@ -10,8 +10,8 @@ use std::time::Duration;
 /// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
 const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a step waits for the disk to take its intent, and a re-assert for its look besides: a hundred of the slowest syncs seen. After that nobody
-/// remembers why it should move now.
+/// How long a step waits for the disk to take its intent, and a re-assert for its look besides: a hundred of the slowest
+/// syncs seen. After that nobody remembers why it should move now.
 const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.

@@ -347,6 +347,7 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Locked
             | Kind::Override(_)
             | Kind::Take { .. }

@@ -1,11 +1,11 @@
 //! What this run last set, set again: over what, whose it is as far as anybody knows, and what it takes.
 
-use super::super::canvas::{Canvas, wrap};
+use super::super::canvas::Canvas;
 use super::super::fit::{Part, fit};
 use super::super::header::{self, Brevity};
 use super::super::look::Ink;
 use super::super::{View, checks, piece};
-use super::{Line, confirm_line, moves};
+use super::{Line, ask_line, moves};
 use crate::console::desk::dialog::Dialog;
 use crate::domain::Verdict;
 use crate::engine::{Gate, Snapshot};
@@ -24,7 +24,7 @@ pub(super) fn lines(
     let lock = view.desk.reassert_lock(snapshot, view.now).filter(|_| !dialog.acts());
     if let Some(lock) = lock {
         let mark = look.glyph("✗", "X");
-        let reasons = lock.reasons.iter().flat_map(|reason| wrap(&format!("{mark} {reason}"), width));
+        let reasons = lock.reasons.iter().flat_map(|reason| view.wrap(&format!("{mark} {reason}"), width));
         return reasons.map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
     }
     if !dialog.acts() {
@@ -34,7 +34,7 @@ pub(super) fn lines(
     lines.push(asked(canvas, view, snapshot, width));
     if let Some(drift) = &snapshot.drift {
         let ink = look.ink(if drift.times > 1 { Ink::Critical } else { Ink::Warn });
-        lines.extend(wrap(drift.words.as_str(), width).into_iter().map(|line| vec![piece(line, ink)]));
+        lines.extend(view.wrap(drift.words.as_str(), width).into_iter().map(|line| vec![piece(line, ink)]));
     }
     for gate in gates(snapshot).filter(|gate| gate.verdict == Verdict::Warn) {
         lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
@@ -42,7 +42,7 @@ pub(super) fn lines(
     lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
     let stays =
         snapshot.drift.as_ref().map_or_else(|| "leave it".to_owned(), |drift| format!("leave it at {}", drift.to));
-    lines.push(confirm_line(canvas, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
+    lines.push(ask_line(canvas, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
     lines
 }
 
