@@ -16,6 +16,8 @@ mod looking;
 mod once;
 #[path = "desk/panels.rs"]
 mod panels;
+#[path = "desk/reassert.rs"]
+mod reassert;
 #[path = "desk/rest.rs"]
 mod rest;
 #[path = "desk/rollback.rs"]

@@ -29,6 +29,8 @@ mod night;
 mod people;
 #[path = "engine/scenarios/propagation.rs"]
 mod propagation;
+#[path = "engine/scenarios/reassert.rs"]
+mod reassert;
 #[path = "engine/scenarios/recovery.rs"]
 mod recovery;
 #[path = "engine/scenarios/sentence.rs"]

@@ -370,7 +370,8 @@ impl Rig {
                 let _ = self.ask(Command::Resume { generation });
             }
             Phase::Held if snapshot.drift.is_some() && self.random.bool() => {
-                let _ = self.ask(Command::Adopt);
+                let again = self.random.bool();
+                let _ = self.ask(if again { Command::Reassert { generation } } else { Command::Adopt });
             }
             Phase::Baking | Phase::Held | Phase::Complete => self.roll_back(),
             Phase::RolledBack => {
@@ -430,6 +431,9 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         Fact::RollbackAccepted { .. } => (told.back, told.over) = (true, false),
         Fact::RolledBack | Fact::WatchOver | Fact::Ended => told.over = true,
         Fact::Line
+        | Fact::Reasserting { .. }
+        | Fact::Reasserted
+        | Fact::NotReasserted
         | Fact::Started { .. }
         | Fact::TargetsBefore { .. }
         | Fact::Configuration { .. }

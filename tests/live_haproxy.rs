@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::{App, Haproxy, Home, PlanText, gate, need, number, steps, wait_until};
 
 /// How far a measured share may be from the step, in points, over [`REQUESTS`] requests.
@@ -248,6 +248,51 @@ fn somebody_elses_weights_are_drift_and_can_be_adopted() {
     assert_eq!(site.weights(0), own_weights());
 }
 
+/// Somebody turns one node up by hand: it is named, set right by the driver alone, read back; and what somebody turned
+/// down is not turned up again.
+#[test]
+fn somebody_elses_weights_can_be_re_asserted_over_and_a_colleagues_rollback_cannot() {
+    if !need("haproxy") {
+        return;
+    }
+    let site = Site::new(&["admin", "admin"]);
+    let _console = site.run(&site.plan(&["25 %", "100 %"], "1s"));
+    site.home.advance("alice").exits(0);
+    let before = site.weights(1);
+    let status = site.home.status_within("all agree", Duration::from_secs(30), |s| s["split"]["converged"] == true);
+    assert_eq!(status["split"]["converged_words"], "converged");
+    assert!(site.home.history().contains("converged: candidate 25% configured"), "{}", site.home.history());
+    let set = |weight: u32| {
+        for name in ["green1", "green2"] {
+            site.nodes[1].ask(&format!("set server app/{name} weight {weight}")).expect("haproxy answers");
+        }
+    };
+    for times in 1..=2 {
+        set(200);
+        let status = site.home.status_when("it is seen", |status| !status["drift"].is_null());
+        let drift = &status["drift"];
+        assert_eq!(drift["nodes"].as_array().map(Vec::len), Some(1), "{drift:#?}");
+        assert_eq!((&drift["nodes"][0]["name"], &drift["times"]), (&"lb2".into(), &times.into()), "{drift:#?}");
+        assert!(
+            drift["words"].as_str().is_some_and(|words| words.contains("since ") && words.contains("lb2: green1 "))
+        );
+        assert_eq!(drift["words"].as_str().is_some_and(|words| words.contains("fighting")), times > 1);
+        assert_eq!(status["split"]["converged"], false, "{status:#?}");
+        site.home.run(["reassert", "--as", "bob"]).exits(1).says("only the driver");
+        assert_eq!(site.weights(1)["green1"], 200, "drift is never fought");
+        // Its readings may be between two windows: then it says so, and is asked again.
+        wait_until("it is set again", || site.home.run(["reassert", "--as", "alice"]).code == 0);
+        assert_eq!(site.weights(1), before, "read back");
+    }
+    set(0);
+    site.home.status_when("it is seen", |status| status["drift"]["nodes"][0]["percent"] == 0.0);
+    site.home.run(["reassert", "--as", "alice"]).exits(1).says("more than somebody else left it");
+    assert_eq!(site.weights(1)["green1"], 0);
+    site.home.run(["complete", "--as", "bob"]).exits(0);
+    site.home.phase("rolled_back");
+    assert_eq!(site.weights(0), own_weights());
+}
+
 #[test]
 fn a_foreign_weight_during_a_rollback_is_not_fought() {
     if !need("haproxy") {
@@ -395,7 +440,7 @@ fn a_node_that_hangs_is_unknown_and_delays_nobody() {
     let rolling = site.home.start(["rollback", "--yes", "--as", "alice"]);
     let began = Instant::now();
     wait_until("the other node is rolled back", || site.weights(0) == own_weights());
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     site.nodes[1].signal(rustix::process::Signal::CONT);
     rolling.finish().exits(0);
     assert_eq!(site.weights(1), own_weights());

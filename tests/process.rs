@@ -303,7 +303,7 @@ fn a_watching_keeper_never_writes() {
     let status = site.home.status_when("it sees the split", |status| status["split"]["configured_percent"].is_number());
     assert_eq!(status["phase"], "observing");
     assert_eq!(number(&status["split"]["configured_percent"]), 25.0);
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["advance"],
         &["advance", "--override", "x", "--confirm", "checkout"],
         &["hold"],
@@ -312,6 +312,7 @@ fn a_watching_keeper_never_writes() {
         &["take"],
         &["approve"],
         &["adopt"],
+        &["reassert"],
         &["complete"],
     ];
     for command in commands {

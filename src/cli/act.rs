@@ -3,8 +3,8 @@
 use super::out::{complain, prompt, say};
 use super::places::{Found, configured_words, connect};
 use super::{CommandResult, Exit, Failure};
-use crate::domain::{Clean, parse_duration};
-use crate::engine::{Answer, Command, Override, Phase};
+use crate::domain::{Clean, CommandId, parse_duration};
+use crate::engine::{Answer, Command, Override, Phase, Snapshot};
 use crate::wire::{Client, ClientError, Status};
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
@@ -34,6 +34,7 @@ const TWINS: &[(&str, &str)] = &[
     (":adopt", "`warroom adopt`"),
     (":approve", "`warroom approve`"),
     (":complete", "`warroom complete`"),
+    (":reassert", "`warroom reassert`"),
     (":restart", "`warroom restart`"),
     (":sendagain", "`warroom sendagain`"),
     (":run ", "warroom hook "),
@@ -107,6 +108,41 @@ pub(super) async fn resume(run: Option<&str>, name: Option<Clean>) -> CommandRes
     let (found, mut client) = connect(run, name).await?;
     let answer = with_generation(&mut client, &found, |generation| Command::Resume { generation }).await?;
     print_answer(answer)
+}
+
+/// Asked once more when only numbers moved; never over another change than the one that was there when it was asked.
+pub(super) async fn reassert(run: Option<&str>, name: Option<Clean>) -> CommandResult {
+    let (found, mut client) = connect(run, name).await?;
+    let before = client.status().await.map_err(unreachable)?.snapshot;
+    let over = |snapshot: &Snapshot| snapshot.drift.as_ref().map(|drift| drift.words.clone());
+    let mut snapshot = before.clone();
+    let mut answer = Answer::Late(CommandId(0));
+    for _ in 0..LATE_TRIES {
+        let generation = snapshot.generation;
+        answer = client.command(Command::Reassert { generation }).await.map_err(|error| unconfirmed(&error, &found))?;
+        if !matches!(answer, Answer::Late(_)) {
+            break;
+        }
+        snapshot = client.status().await.map_err(unreachable)?.snapshot;
+        if over(&snapshot) != over(&before) {
+            break;
+        }
+    }
+    let Answer::Applied(words) = answer else { return print_answer(answer) };
+    say(words);
+    loop {
+        let snapshot = client.status().await.map_err(|error| unconfirmed(&error, &found))?.snapshot;
+        let is_under_way = snapshot.drift.as_ref().is_some_and(|drift| drift.is_being_undone);
+        if !is_under_way || snapshot.phase.is_back() {
+            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
+            return Ok(match (&snapshot.rollback, &snapshot.drift) {
+                (Some(_), _) => Exit::RolledBack,
+                (None, None) => Exit::Done,
+                (None, Some(_)) => Exit::Refused,
+            });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Sends a command bound to the generation seen just before. A typed command was decided on the command

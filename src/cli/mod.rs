@@ -190,6 +190,12 @@ enum Command {
         /// Which run.
         run: Option<String>,
     },
+    /// Set again what the run last set, over what somebody else set since.
+    #[command(alias = "re-assert")]
+    Reassert {
+        /// Which run.
+        run: Option<String>,
+    },
     /// Finish a foreign move towards stable.
     Complete {
         /// Which run.
@@ -339,6 +345,7 @@ impl Command {
             | Self::Take { .. }
             | Self::Approve { .. }
             | Self::Adopt { .. }
+            | Self::Reassert { .. }
             | Self::Complete { .. }
             | Self::SendAgain { .. }
             | Self::Hook { .. }
@@ -528,6 +535,7 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Take { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Take, name))?,
         Command::Approve { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Approve, name))?,
         Command::Adopt { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Adopt, name))?,
+        Command::Reassert { run } => block_on(act::reassert(run.as_deref(), name))?,
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
         Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,

@@ -106,6 +106,7 @@ pub(super) fn status_json(status: &Status) -> Value {
     let age = |at: crate::domain::Mono| (s.mono.since(at).as_secs_f64() * 1000.0).round() / 1000.0;
     let seconds = |d: std::time::Duration| (d.as_secs_f64() * 1000.0).round() / 1000.0;
     let verdict = |v: Verdict| serde_json::to_value(v).unwrap_or_default();
+    let percent = |share: f64| (share * 10_000.0).round() / 100.0;
     let word = |phase| serde_json::to_value(phase).unwrap_or_default();
     json!({
         "schema": s.schema,
@@ -126,9 +127,11 @@ pub(super) fn status_json(status: &Status) -> Value {
             "wanted_percent": f64::from(s.split.wanted.permille()) / 10.0,
             "configured_percent": s.split.configured.as_ref().map(|c| (c.share * 10_000.0).round() / 100.0),
             "configured_age_seconds": s.balancer_at.map(age),
-            "nodes": s.split.configured.as_ref().map(|c| c.nodes.iter().map(|(name, share)| json!({"name": name, "percent": share.map(|v| (v * 10_000.0).round() / 100.0)})).collect::<Vec<_>>()),
+            "nodes": s.split.configured.as_ref().map(|c| c.nodes.iter().map(|(name, share)| json!({"name": name, "percent": share.map(percent)})).collect::<Vec<_>>()),
             "measured": s.split.measured.as_ref().map(|m| json!({"value_percent": (m.value * 10_000.0).round() / 100.0, "low_percent": (m.low * 10_000.0).round() / 100.0, "high_percent": (m.high * 10_000.0).round() / 100.0, "requests": m.requests, "failed": m.failed})),
             "still_on_candidate_per_second": s.split.still_on_candidate,
+            "converged": s.split.converged.as_ref().and_then(|c| c.converged),
+            "converged_words": s.split.converged.as_ref().map(|c| &c.words),
         },
         "gates": s.gates.iter().map(|g| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail})).collect::<Vec<_>>(),
         "checks": s.checks.iter().map(|c| json!({"name": c.name, "verdict": verdict(c.verdict), "detail": c.detail, "required": c.required, "age_seconds": c.at.map(age)})).collect::<Vec<_>>(),
@@ -137,7 +140,7 @@ pub(super) fn status_json(status: &Status) -> Value {
         "blind": s.blind,
         "driver": s.people.driver.as_ref().map(|d| json!({"name": d.name, "user": d.user, "verified": d.is_verified(), "here": s.people.driver_here})),
         "keeper": {"pid": status.keeper.pid, "since": status.keeper.since.to_string(), "version": status.keeper.version, "plan_changed": status.keeper.plan_changed, "dropped_readings": status.keeper.dropped},
-        "drift": s.drift.as_ref().map(|d| json!({"from_percent": f64::from(d.from.permille()) / 10.0, "to_percent": f64::from(d.to.permille()) / 10.0, "seconds": age(d.since), "words": d.words})),
+        "drift": s.drift.as_ref().map(|d| json!({"from_percent": f64::from(d.from.permille()) / 10.0, "to_percent": f64::from(d.to.permille()) / 10.0, "since": d.since_wall.map(|w| w.to_string()), "seconds": age(d.since), "own": d.own, "times": d.times, "towards_stable": d.towards_stable, "nodes": d.nodes.iter().map(|(name, wanted, there)| json!({"name": name, "wanted_percent": wanted.map(percent), "percent": there.map(percent)})).collect::<Vec<_>>(), "reassert_refused": d.reassert_refused, "words": d.words})),
         "held": s.held.as_ref().map(|h| json!({"by": h.by, "why": h.why, "since": h.since.to_string(), "automatic": h.automatic})),
         "rollback": s.rollback.as_ref().map(|r| json!({
             "state": serde_json::to_value(r.state).unwrap_or_default(),
@@ -182,6 +185,12 @@ fn whole(status: &Status) -> String {
         s.rollback_target.words
     );
     // Into a string: it takes everything.
+    if let Some(converged) = &s.split.converged {
+        let _ = writeln!(text, "split: {}", converged.words);
+    }
+    if let Some(drift) = &s.drift {
+        let _ = writeln!(text, "DRIFT: {}", drift.words);
+    }
     if let Some(driver) = &s.people.driver {
         let _ = writeln!(text, "driver: {driver}{}", if s.people.driver_here { "" } else { " (not here)" });
     }

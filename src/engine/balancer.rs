@@ -3,12 +3,14 @@
 use super::planted::{Bug, planted};
 use super::window::Freshness;
 use super::{Baseline, Effect, Engine, Fact, Mode, Severity, share};
-use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Split};
+use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Slot, Split, Wall, Weights};
 use share::Configured;
 use std::time::Duration;
 
 /// Time between reads while something is to be read back.
 const READ_BACK_INTERVAL: Duration = Duration::from_millis(250);
+/// Weights that are told of a change: two nodes with two servers a side.
+const DIFFERENCES_TOLD: usize = 8;
 
 /// What is known of the balancer.
 #[derive(Debug)]
@@ -74,6 +76,13 @@ pub(super) struct Drift {
     pub to: Split,
     pub setting: Setting,
     pub since: Mono,
+    pub since_wall: Wall,
+    /// The weights that differ, node by node, in words.
+    pub differences: String,
+    /// Which change it is since the last step or adoption, from 1: each but the first undid a re-assert.
+    pub times: u32,
+    /// Whether setting again what this run last set gives the candidate more on no node.
+    pub may_be_undone: bool,
     /// Whether it is made of this run's own settings: a late or half-applied write, or a reload.
     pub own: bool,
 }
@@ -83,14 +92,32 @@ impl Drift {
         self.to <= self.from
     }
 
-    /// What a person may do about it: only a move towards stable may be completed.
+    /// What a person may do about it: a move towards stable may be completed and never undone.
     pub fn offer(&self) -> &'static str {
-        if self.is_towards_stable() { ":adopt or :complete" } else { ":adopt, or R rolls back" }
+        match (self.is_towards_stable(), self.may_be_undone) {
+            (true, false) => ":adopt or :complete",
+            (true, true) => ":adopt, :reassert or :complete",
+            (false, true) => ":adopt or :reassert, or R rolls back",
+            (false, false) => ":adopt, or R rolls back",
+        }
     }
 
+    /// What changed, from what to what, by whom as far as anybody knows, since when, and where.
     pub fn words(&self) -> String {
-        let what = if self.own { "an earlier or half-applied setting of this run" } else { "changed by somebody else" };
-        format!("candidate {} → {}, {what} ({})", self.from, self.to, self.setting)
+        let what = if self.own {
+            "an earlier or half-applied setting of this run, or another hand's"
+        } else {
+            "changed by somebody else"
+        };
+        let again = self.fight_words().map_or_else(String::new, |words| format!(", {words}"));
+        let since = self.since_wall.clock();
+        format!("candidate {} → {}, {what}{again}, since {since} ({})", self.from, self.to, self.differences)
+    }
+
+    /// Once a re-assert was undone, two hands are at it.
+    pub fn fight_words(&self) -> Option<String> {
+        let times = self.times;
+        (times > 1).then(|| format!("TIME {times}: two hands are fighting over it, talk before going on"))
     }
 }
 
@@ -161,6 +188,7 @@ impl Engine {
         } else {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
+            self.reassert_looked(started, setting, out);
         }
     }
 
@@ -188,8 +216,12 @@ impl Engine {
     fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
-        let explained_by_shift =
-            self.shift.as_ref().is_some_and(|shift| shift.was_sent() && self.ledger.explains(setting));
+        let sent = self.shift.as_ref().filter(|shift| shift.was_sent());
+        let explained_by_shift = sent.is_some_and(|shift| shift.explains(setting, &self.ledger));
+        if explained_by_shift && setting != expected && sent.is_some_and(|shift| shift.step().is_none()) {
+            // A re-assert that has not landed leaves the drift what it was.
+            return;
+        }
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || explained_by_shift || overruled {
             if self.drift.take().is_some() {
@@ -205,11 +237,51 @@ impl Engine {
             to: share::by_weight(&self.layout, setting).unwrap_or_default(),
             setting: setting.clone(),
             since: self.now,
-            own: self.ledger.explains(setting),
+            since_wall: self.wall,
+            differences: self.differences(expected, setting),
+            times: self.reasserts + 1,
+            may_be_undone: self.may_be_undone(setting),
+            own: self.ledger.is_own(setting),
         };
         let text = format!("DRIFT: {}; forward is frozen; {}", drift.words(), drift.offer());
         self.drift = Some(drift);
         self.say(Severity::Critical, None, text, Fact::Line, out);
+    }
+
+    /// The weights that differ, each from what to what, node by node where there are several.
+    pub(super) fn differences(&self, from: &Setting, to: &Setting) -> String {
+        let weight = |weight: Option<&u32>| match (weight, self.layout.weights) {
+            (None, _) => "?".to_owned(),
+            (Some(weight), Weights::Percent) => format!("{}%", f64::from(*weight) / 1000.0),
+            (Some(weight), Weights::Relative { .. }) => weight.to_string(),
+        };
+        let mut node = None;
+        let mut words = Vec::new();
+        let slots = self.layout.slots.iter().map(|(slot, _)| slot);
+        let differing: Vec<_> = slots.filter(|slot| from.0.get(slot) != to.0.get(slot)).collect();
+        for slot in differing.iter().take(DIFFERENCES_TOLD) {
+            let is_new = self.layout.nodes.len() > 1 && node.replace(slot.node) != Some(slot.node);
+            let place = if is_new { format!("{}: ", self.layout.nodes[slot.node]) } else { String::new() };
+            let (was, is) = (weight(from.0.get(slot)), weight(to.0.get(slot)));
+            words.push(format!("{place}{} {was} → {is}", Clean::new(&slot.name)));
+        }
+        let more = differing.len().saturating_sub(DIFFERENCES_TOLD);
+        words.extend((more > 0).then(|| format!("{more} more")));
+        words.join(", ")
+    }
+
+    /// The nodes that differ, each with its candidate share wanted and there.
+    pub(super) fn drift_nodes(&self, drift: &Drift) -> Vec<(Clean, Option<f64>, Option<f64>)> {
+        let Some(expected) = &self.expected else { return Vec::new() };
+        let differs = |node: &usize| {
+            let of_node = |(slot, _): &(&Slot, &u32)| slot.node == *node;
+            !expected.0.iter().filter(of_node).eq(drift.setting.0.iter().filter(of_node))
+        };
+        let share = |setting: &Setting, node| share::of_node(&self.layout, setting, node);
+        let nodes = (0..self.layout.nodes.len()).filter(differs);
+        nodes
+            .map(|node| (self.layout.nodes[node].clone(), share(expected, node), share(&drift.setting, node)))
+            .collect()
     }
 
     /// Whether what the balancer holds is known as of now.

@@ -4,6 +4,7 @@ mod ahead;
 mod back;
 mod doubts;
 
+use super::forward::How;
 use super::gates::{Condition, whole_seconds};
 use super::{Band, BandPart, Engine, Gate, Phase, Severity};
 use crate::domain::{Absence, Clean, Role, Verdict, duration_words};
@@ -91,7 +92,7 @@ impl Engine {
                 vec![must("every gate is open"), must(format!("press A, then y, for {}", self.next_words()))],
             ),
             Phase::Shifting => {
-                let going = self.shift.as_ref().map_or(self.current, |shift| self.plan.steps[shift.step].split);
+                let going = self.wanted();
                 let moves = must(format!("SHIFTING {} → {going}", self.current)).or(format!("SHIFTING to {going}"));
                 (Severity::Info, vec![moves, must("waiting for the read-back")])
             }
@@ -116,22 +117,40 @@ impl Engine {
 
     fn drift_parts(&self) -> Vec<BandPart> {
         let Some(drift) = &self.drift else { return Vec::new() };
-        let lasting = self.now.since(drift.since).as_secs();
-        let what = if drift.own {
-            format!("DRIFT: an earlier or half-applied write, {} (wanted {})", drift.to, drift.from)
-        } else {
-            format!("DRIFT: SOMEBODY ELSE set {} (wanted {})", drift.to, drift.from)
-        };
-        let brief = if drift.own { "DRIFT: half-applied," } else { "DRIFT: SOMEBODY ELSE set" };
-        let what = must(what).or(format!("{brief} {} (wanted {})", drift.to, drift.from));
-        let next = if drift.is_towards_stable() {
-            must(":adopt takes it, :complete or R rolls back").or(":adopt :complete R")
-        } else {
-            must(":adopt takes it, R rolls back").or(":adopt  R rolls back")
-        };
         let silent = format!("BALANCER SILENT {}s", self.silent_for().as_secs());
         let silent = may(1, if self.balancer_is_known() { String::new() } else { silent });
-        vec![what, may(3, "forward locked"), next, silent, may(2, format!("for {lasting} s"))]
+        if self.shift.as_ref().is_some_and(|shift| shift.step().is_none()) {
+            let what = must(format!("RE-ASSERTING {} over {}", drift.from, drift.to));
+            return vec![what, must("waiting for the read-back"), silent, may(2, "R rolls back")];
+        }
+        let times = if drift.times > 1 { format!(" TIME {}", drift.times) } else { String::new() };
+        let at = match self.drift_nodes(drift).as_slice() {
+            [(node, ..)] if self.layout.nodes.len() > 1 => format!(" on {node}"),
+            [] | [_] | [_, _, ..] => String::new(),
+        };
+        let (who, brief) = if drift.own {
+            ("an earlier or half-applied write,", "half-applied,")
+        } else {
+            ("SOMEBODY ELSE set", "SOMEBODY ELSE set")
+        };
+        let split = format!("{} (wanted {})", drift.to, drift.from);
+        let wide = format!("DRIFT{times}: {who} {}{at} (wanted {})", drift.to, drift.from);
+        let what = must(wide).or(format!("DRIFT{times}: {brief} {split}"));
+        let fight = drift.fight_words().map_or_else(String::new, |_| "two hands are fighting: talk first".to_owned());
+        let next = match (drift.is_towards_stable(), drift.may_be_undone) {
+            (true, false) => must(":adopt takes it, :complete or R rolls back").or(":adopt :complete R"),
+            (true, true) => {
+                let words = ":adopt takes it, :reassert sets it back, :complete or R rolls back";
+                must(words).or(":adopt :reassert :complete R")
+            }
+            (false, true) => {
+                let words = format!(":adopt takes it, :reassert sets {} again, R rolls back", drift.from);
+                must(words).or(":adopt :reassert R")
+            }
+            (false, false) => must(":adopt takes it, R rolls back").or(":adopt  R rolls back"),
+        };
+        let since = may(2, format!("since {}", drift.since_wall.clock()));
+        vec![what, may(1, fight), may(3, "forward locked"), next, silent, since]
     }
 
     fn next_words(&self) -> String {
@@ -189,13 +208,19 @@ impl Engine {
         let how = match (self.plan.advance, step.hold) {
             (_, true) => format!("hold point: A{left}"),
             (Advance::Manual, false) => format!("A{left}"),
-            (Advance::Automatic, false) if self.driver_is_here() => format!("automatic{left}"),
+            (Advance::Automatic, false) if self.driver_is_here() => self.automatic_words(&left),
             (Advance::Automatic, false) => "automatic, waits for the driver".to_owned(),
         };
         let next = format!("next: {} ({how})", self.plan.steps[next].split);
         let next = if ahead.is_some() { may(1, next) } else { must(next) };
         parts.extend([next, bake]);
         (severity, parts)
+    }
+
+    /// When the keeper goes on by itself, or for which warning it waits.
+    fn automatic_words(&self, left: &str) -> String {
+        let warned = self.closed_gates_of(How::Automatic, |condition| condition != Condition::Bake).next();
+        warned.map_or_else(|| format!("automatic{left}"), |gate| format!("automatic, waits: {}", gate.name))
     }
 
     /// How far the bake is, and what it waits for.
@@ -219,7 +244,7 @@ impl Engine {
     fn is_abnormal(&self) -> bool {
         self.conditions().filter(|condition| self.verdict(*condition) != Verdict::Pass).any(|condition| match condition
         {
-            Condition::Bake | Condition::Approval | Condition::OfStep(_) => false,
+            Condition::Bake | Condition::Approval | Condition::OfStep(_) | Condition::Measured => false,
             // One that has not run yet, or runs, is to come.
             Condition::Hook(hook) => self.hook_verdict(hook) == Verdict::Fail,
             Condition::Limit(limit) => !matches!(

@@ -48,7 +48,9 @@ impl Engine {
 
     fn generation_moved(&self, command: &Command) -> bool {
         match command {
-            Command::Advance { generation, .. } | Command::Resume { generation } => *generation != self.generation,
+            Command::Advance { generation, .. } | Command::Resume { generation } | Command::Reassert { generation } => {
+                *generation != self.generation
+            }
             Command::Hold
             | Command::Rollback { .. }
             | Command::Take
@@ -89,6 +91,7 @@ impl Engine {
             Command::Approve => self.approve(by, out),
             Command::Adopt => self.adopt(by, out),
             Command::Complete => self.complete(by, out),
+            Command::Reassert { .. } => self.reassert(by, out),
             Command::SendAgain => self.send_again(by, out).map_err(|why| vec![why]),
             Command::Suspend { lasting, reason } => self.suspend(by, *lasting, reason, out),
             Command::Unsuspend => self.unsuspend(by, out),
@@ -251,6 +254,10 @@ impl Engine {
         if self.rollback.is_some() {
             return self.adopt_in_rollback(by, out).map_err(|why| vec![why]);
         }
+        // Held, a write may still be under way: what it makes is not somebody else's.
+        if self.shift.is_some() {
+            return refuse("a write is under way; it must be read back first");
+        }
         let unstarted = self
             .baseline
             .as_ref()
@@ -279,6 +286,7 @@ impl Engine {
         self.expected = Some(setting);
         self.current = split;
         self.drift = None;
+        self.reasserts = 0;
         (self.completed, self.watch_until, self.watch_over) = (None, None, false);
         self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
         self.bake = super::Bake::new(self.now);
@@ -299,7 +307,7 @@ impl Engine {
                 let reason = format!("completing a move towards stable: {}", drift.words());
                 self.roll_back(by, Some(Clean::new(reason)), None, out)
             }
-            Some(_) => refuse("the foreign change goes towards the candidate: :adopt, or R rolls back"),
+            Some(drift) => refuse(format!("the foreign change goes towards the candidate: {}", drift.offer())),
             None => refuse("nothing to complete: the balancer holds what this run set"),
         }
     }

@@ -70,7 +70,7 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Towards the candidate. A keeper looks for a tombstone before and after it.
+    /// Towards the candidate, or once more what this run last set. A keeper looks for a tombstone before and after it.
     Forward,
     /// Everything to stable.
     Back,
@@ -183,6 +183,19 @@ pub enum Fact {
         /// Its candidate share.
         split: Split,
     },
+    /// What this run last set is about to be sent again.
+    Reasserting {
+        /// Its split.
+        split: Split,
+        /// The weights.
+        setting: Setting,
+        /// What somebody else set, over which it goes.
+        over: Setting,
+    },
+    /// The balancer held it when it was read back.
+    Reasserted,
+    /// It was not sent, or did not take effect.
+    NotReasserted,
     /// A rollback was accepted. From here on nothing moves forward in this run.
     RollbackAccepted {
         /// Why.

@@ -142,6 +142,11 @@ pub enum Command {
     Adopt,
     /// Finish a foreign move towards stable: everything to stable.
     Complete,
+    /// Set again what this run last set, over what somebody else set since.
+    Reassert {
+        /// The generation the person saw.
+        generation: u64,
+    },
     /// Send the rollback over a foreign setting.
     SendAgain,
     /// No automatic rollback for a while.

@@ -1,5 +1,6 @@
 //! One step towards the candidate: intent on disk, write, read back; then the bake.
 
+use super::ledger::Ledger;
 use super::planted::{Bug, planted};
 use super::{Direction, Effect, Engine, Fact, Held, Phase, Severity, WriteResult, share};
 use crate::domain::{Clean, EffectId, Mono, Person, Setting, Split};
@@ -9,8 +10,8 @@ use std::time::Duration;
 /// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
 const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a step waits for the disk to take its intent: a hundred of the slowest syncs seen. After that nobody
-/// remembers why it should move now.
+/// How long a step waits for the disk to take its intent, and a re-assert for its look besides: a hundred of the slowest
+/// syncs seen. After that nobody remembers why it should move now.
 pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.
@@ -42,10 +43,24 @@ pub(super) enum How {
     Automatic,
 }
 
-/// A forward write under way.
+/// What a write under way is to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// A step of the plan, by its index.
+    Step(usize),
+    /// What this run last set, again.
+    Again {
+        /// What somebody else set, over which it goes.
+        over: Setting,
+        /// The split of that.
+        from: Split,
+    },
+}
+
+/// A forward write, or a re-assert, under way.
 #[derive(Debug, Clone)]
 pub(super) struct Shift {
-    pub step: usize,
+    pub goal: Goal,
     pub setting: Setting,
     pub how: How,
     stage: ShiftStage,
@@ -55,6 +70,8 @@ pub(super) struct Shift {
 enum ShiftStage {
     /// The intent is on its way to the disk.
     Intended { journal: EffectId, at: Mono },
+    /// A re-assert looks at what it goes over, since then; it was asked for at that time.
+    Looking { since: Mono, at: Mono },
     /// The write is on its way to the balancer.
     Sent { write: EffectId, at: Mono },
     /// The balancer answered, or did not; only reading it back tells.
@@ -62,23 +79,55 @@ enum ShiftStage {
 }
 
 impl Shift {
+    /// A shift whose intent is on its way to the disk.
+    pub fn intended(goal: Goal, setting: Setting, how: How, journal: EffectId, now: Mono) -> Self {
+        Self { goal, setting, how, stage: ShiftStage::Intended { journal, at: now } }
+    }
+
     /// A shift whose write may have gone out before the keeper was restarted.
-    pub fn recovered(step: usize, setting: Setting, now: Mono, lateness: Duration) -> Self {
+    pub fn recovered(goal: Goal, setting: Setting, now: Mono, lateness: Duration) -> Self {
         let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness };
-        Self { step, setting, how: How::Pressed, stage }
+        Self { goal, setting, how: How::Pressed, stage }
+    }
+
+    /// The step of the plan that it goes to, if it goes to one.
+    pub fn step(&self) -> Option<usize> {
+        match self.goal {
+            Goal::Step(step) => Some(step),
+            Goal::Again { .. } => None,
+        }
+    }
+
+    /// Since when it looks at what it would go over.
+    pub fn looks_since(&self) -> Option<Mono> {
+        match self.stage {
+            ShiftStage::Looking { since, .. } => Some(since),
+            ShiftStage::Intended { .. } | ShiftStage::Sent { .. } | ShiftStage::ReadingBack { .. } => None,
+        }
+    }
+
+    /// Whether a setting can be what it makes of what was there before, in whole or in part.
+    pub fn explains(&self, setting: &Setting, ledger: &Ledger) -> bool {
+        match &self.goal {
+            Goal::Step(_) => ledger.explains(setting),
+            Goal::Again { over, .. } => {
+                let known = |slot| [over.0.get(slot), self.setting.0.get(slot)];
+                setting.0.iter().all(|(slot, weight)| known(slot).contains(&Some(weight)))
+            }
+        }
     }
 
     /// When an unconfirmed write can no longer land.
     pub fn settles_at(&self) -> Option<Mono> {
         match self.stage {
             ShiftStage::ReadingBack { settles, .. } => Some(settles),
-            ShiftStage::Intended { .. } | ShiftStage::Sent { .. } => None,
+            ShiftStage::Intended { .. } | ShiftStage::Looking { .. } | ShiftStage::Sent { .. } => None,
         }
     }
 
     /// Whether it may already be on the balancer.
     pub fn was_sent(&self) -> bool {
-        !matches!(self.stage, ShiftStage::Intended { .. })
+        !matches!(self.stage, ShiftStage::Intended { .. } | ShiftStage::Looking { .. })
     }
 }
 
@@ -119,19 +168,26 @@ impl Engine {
         let text = format!("{by} advances {} → {split}", self.current);
         let fact = Fact::Intent { step, split, setting: setting.clone(), idle_rate: self.idle_rate };
         let journal = self.say(Severity::Info, Some(by), &text, fact, out);
-        self.shift = Some(Shift { step, setting, how, stage: ShiftStage::Intended { journal, at: self.now } });
+        self.shift = Some(Shift::intended(Goal::Step(step), setting, how, journal, self.now));
         Ok(text.into())
     }
 
     pub(super) fn intent_journaled(&mut self, id: EffectId, result: &Result<(), Clean>, out: &mut Vec<Effect>) {
-        let Some(shift) = &self.shift else { return };
-        if !matches!(shift.stage, ShiftStage::Intended { journal, .. } if journal == id) {
+        let Some(shift) = &mut self.shift else { return };
+        let ShiftStage::Intended { journal, at } = shift.stage else { return };
+        if journal != id {
             return;
         }
         if let Err(why) = result
             && !planted(Bug::DiskIgnored)
         {
             self.miss(&format!("its intent could not be written to the journal: {why}"), out);
+            return;
+        }
+        if matches!(shift.goal, Goal::Again { .. }) {
+            // Somebody is at it: what it goes over is looked at once more.
+            shift.stage = ShiftStage::Looking { since: self.now, at };
+            self.balancer.read_soon(self.now);
             return;
         }
         // Time has passed since the key: every gate is asked again at the moment of sending.
@@ -142,11 +198,16 @@ impl Engine {
             self.miss(&format!("{} closed before it was sent: {}", gate.name, gate.detail), out);
             return;
         }
+        self.forward_began = true;
+        self.send_shift(out);
+    }
+
+    /// Sends what every condition was looked at for in this very turn.
+    pub(super) fn send_shift(&mut self, out: &mut Vec<Effect>) {
         let write = self.new_effect();
         let tag = self.balancer.tag();
         let Some(shift) = &mut self.shift else { return };
         shift.stage = ShiftStage::Sent { write, at: self.now };
-        self.forward_began = true;
         out.push(Effect::WriteSplit {
             id: write,
             epoch: self.epoch,
@@ -187,12 +248,17 @@ impl Engine {
         if started < answered || *setting != shift.setting && !planted(Bug::AnyReadReaches) {
             return;
         }
-        let (step, seconds) = (shift.step, self.now.since(sent).as_secs_f64());
+        let (goal, seconds) = (shift.goal.clone(), self.now.since(sent).as_secs_f64());
         self.tempo.to_balancer = Some(answered.since(sent));
         self.tempo.read_back = Some(self.now.since(sent));
         self.shift = None;
-        self.await_propagation(sent, self.current, self.plan.steps[step].split);
-        self.arrive(step, setting.clone(), Some(seconds), out);
+        match goal {
+            Goal::Step(step) => {
+                self.await_propagation(sent, self.current, self.plan.steps[step].split);
+                self.arrive(step, setting.clone(), Some(seconds), out);
+            }
+            Goal::Again { from, .. } => self.reasserted(from, (sent, seconds), out),
+        }
     }
 
     fn arrive(&mut self, step: usize, setting: Setting, seconds: Option<f64>, out: &mut Vec<Effect>) {
@@ -200,6 +266,7 @@ impl Engine {
         self.position = Some(step);
         self.expected = Some(setting);
         self.drift = None;
+        self.reasserts = 0;
         self.bake = Bake::new(self.now);
         self.reached[step] = Some((self.now, self.wall));
         self.sampling.restart();
@@ -213,22 +280,28 @@ impl Engine {
         }
     }
 
-    /// The step did not happen; the run is where it was, and holds.
-    fn miss(&mut self, why: &str, out: &mut Vec<Effect>) {
+    /// The step, or the re-assert, did not happen; the run is where it was, and holds.
+    pub(super) fn miss(&mut self, why: &str, out: &mut Vec<Effect>) {
         let Some(shift) = self.shift.take() else { return };
-        let split = self.plan.steps[shift.step].split;
-        let text = format!("{split} was not reached: {why}");
-        self.say(Severity::Critical, None, &text, Fact::Missed { step: shift.step }, out);
+        let (text, fact) = match shift.goal {
+            Goal::Step(step) => {
+                (format!("{} was not reached: {why}", self.plan.steps[step].split), Fact::Missed { step })
+            }
+            Goal::Again { .. } => (format!("{} was not set again: {why}", self.current), Fact::NotReasserted),
+        };
+        self.say(Severity::Critical, None, &text, fact, out);
         self.balancer.read_soon(self.now);
         self.hold(&Person::keeper(), text, true, out);
     }
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
-        if let Some(Shift { stage: ShiftStage::Intended { at, .. }, .. }) = self.shift
-            && self.now.since(at) >= INTENT_WAIT
-        {
-            let why = format!("the disk has not taken its intent in {} s", INTENT_WAIT.as_secs());
-            self.miss(&why, out);
+        let waits = match self.shift.as_ref().map(|shift| &shift.stage) {
+            Some(ShiftStage::Intended { at, .. }) => Some((*at, "the disk has not taken its intent")),
+            Some(ShiftStage::Looking { at, .. }) => Some((*at, "the balancer was not read before it was sent")),
+            Some(ShiftStage::Sent { .. } | ShiftStage::ReadingBack { .. }) | None => None,
+        };
+        if let Some((_, what)) = waits.filter(|(at, _)| self.now.since(*at) >= INTENT_WAIT) {
+            self.miss(&format!("{what} in {} s", INTENT_WAIT.as_secs()), out);
             return;
         }
         // Past its window the write is over only when the balancer was read since: else nobody knows.
@@ -257,9 +330,11 @@ impl Engine {
             && !planted(Bug::HoldLetsGo)
             && let Some(shift) = self.shift.take()
         {
-            let split = self.plan.steps[shift.step].split;
-            let text = format!("{split} was not sent: held");
-            self.say(Severity::Warn, None, text, Fact::Missed { step: shift.step }, out);
+            let (split, fact) = match shift.goal {
+                Goal::Step(step) => (self.plan.steps[step].split, Fact::Missed { step }),
+                Goal::Again { .. } => (self.current, Fact::NotReasserted),
+            };
+            self.say(Severity::Warn, None, format!("{split} was not sent: held"), fact, out);
         }
     }
 

@@ -66,6 +66,8 @@ pub(super) enum Condition {
     Check(usize),
     /// A guardrail, by its index in the plan.
     Limit(usize),
+    /// What sampling shows agrees with what the balancer holds.
+    Measured,
     Bake,
     /// A gate of the present step, by its index there.
     OfStep(usize),
@@ -75,6 +77,28 @@ pub(super) enum Condition {
 }
 
 impl Condition {
+    /// Whether it only asks whether the present step may be left for the next.
+    pub fn is_of_next_step(self) -> bool {
+        match self {
+            Self::Bake | Self::Approval | Self::Hook(_) => true,
+            Self::Engine
+            | Self::Journal
+            | Self::Balancer
+            | Self::Drift
+            | Self::InitialSplit
+            | Self::RollbackTarget
+            | Self::Survey
+            | Self::WriteAccess
+            | Self::Credentials
+            | Self::Finding(_)
+            | Self::Feed(_)
+            | Self::Check(_)
+            | Self::Limit(_)
+            | Self::Measured
+            | Self::OfStep(_) => false,
+        }
+    }
+
     /// A person may know better, except where the engine would not know what it does.
     pub fn can_be_overridden(self) -> bool {
         match self {
@@ -88,6 +112,7 @@ impl Condition {
             | Self::Feed(_)
             | Self::Check(_)
             | Self::Limit(_)
+            | Self::Measured
             | Self::Bake
             | Self::OfStep(_)
             | Self::Hook(_) => true,
@@ -108,7 +133,13 @@ impl Engine {
 
     /// The gates that keep out whoever goes forward in this way, hardest first.
     pub(super) fn closed_gates(&self, how: How) -> impl Iterator<Item = Gate> {
-        self.conditions().filter(move |condition| self.keeps_out(*condition, how)).map(|condition| self.gate(condition))
+        self.closed_gates_of(how, |_| true)
+    }
+
+    /// Those of them that are asked.
+    pub(super) fn closed_gates_of(&self, how: How, asks: impl Fn(Condition) -> bool) -> impl Iterator<Item = Gate> {
+        let keeps_out = move |condition: &Condition| asks(*condition) && self.keeps_out(*condition, how);
+        self.conditions().filter(keeps_out).map(|condition| self.gate(condition))
     }
 
     fn keeps_out(&self, condition: Condition, how: How) -> bool {
@@ -143,6 +174,7 @@ impl Engine {
             .chain(Role::BOTH.map(Condition::Feed))
             .chain(checks)
             .chain((0..self.plan.guardrails.len()).map(Condition::Limit))
+            .chain(self.plan.sampler.as_ref().map(|_| Condition::Measured))
             .chain(self.position.map(|_| Condition::Bake))
             .chain((0..of_step).map(Condition::OfStep))
             .chain(self.hooks_before_next().map(Condition::Hook))
@@ -190,6 +222,8 @@ impl Engine {
             Condition::Check(check) => self.check_gate(check),
             Condition::Limit(limit) if self.is_idle(limit) => Verdict::Pass,
             Condition::Limit(limit) => self.watches[limit].verdict(&self.plan.guardrails[limit]),
+            // A sampler of ours that fails must not stop a person; the keeper by itself waits for it.
+            Condition::Measured => pass_or(self.measured_agrees().0 == Some(true), Verdict::Warn),
             Condition::Bake => pass_or(self.bake_left().is_zero(), Verdict::Unknown),
             Condition::OfStep(gate) => self.step_gate(gate),
             Condition::Hook(hook) => self.hook_verdict(hook),
@@ -246,6 +280,7 @@ impl Engine {
                 return (self.plan.checks[check].name.clone(), self.check_words(check).as_str().to_owned());
             }
             Condition::Limit(limit) => ("limit", self.limit_words(limit)),
+            Condition::Measured => ("measured split", self.measured_agrees().1),
             Condition::Bake => ("bake", self.bake_words()),
             Condition::OfStep(gate) => return self.step_gate_words(gate),
             Condition::Hook(hook) => return (self.plan.hooks[hook].name.clone(), self.hook_words(hook)),

@@ -3,7 +3,7 @@
 //! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the
 //! rest of the run, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
-use super::forward::How;
+use super::forward::{Goal, How};
 use super::{Direction, Effect, Engine, Fact, Mode, Severity};
 use crate::domain::{Role, Setting, Weights};
 use crate::plan::PERCENT_WHOLE;
@@ -106,14 +106,18 @@ impl Engine {
         if self.rollback.is_some() {
             return Some("5: a forward write after a rollback was accepted".into());
         }
-        if self.drift.is_some() {
-            return Some("8: a forward write under drift".into());
-        }
         if self.journal_trouble.is_some() {
             return Some("3: a forward write without a durable intent".into());
         }
         let Some(shift) = &self.shift else { return Some("4: a forward write that belongs to no step".into()) };
-        if self.next_step() != Some(shift.step) {
+        let step = match &shift.goal {
+            Goal::Step(step) => *step,
+            Goal::Again { over, .. } => return self.reassert_violates(shift, over),
+        };
+        if self.drift.is_some() {
+            return Some("8: a forward write under drift".into());
+        }
+        if self.next_step() != Some(step) {
             return Some("2: a forward write of more than one step".into());
         }
         let past_hold =
@@ -126,7 +130,7 @@ impl Engine {
 mod tests {
     use super::super::{Drift, Held, Shift, share};
     use super::*;
-    use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Split, Wall};
+    use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Slot, Split, Wall};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -143,7 +147,7 @@ mod tests {
         let plan = crate::plan::load(std::path::Path::new("test.toml"), plan).expect("a sound plan");
         let now = Mono::from_micros(1);
         let mut engine = Engine::new(Arc::new(plan), Mode::Drive, now, Wall::from_millis(0), 1);
-        engine.shift = Some(Shift::recovered(0, all_stable(&engine), now, Duration::ZERO));
+        engine.shift = Some(Shift::recovered(Goal::Step(0), all_stable(&engine), now, Duration::ZERO));
         engine
     }
 
@@ -158,7 +162,44 @@ mod tests {
         engine.position = Some(0);
         engine.current = engine.plan.steps[0].split;
         let shift = engine.shift.as_mut().expect("a step under way");
-        (shift.step, shift.how) = (1, how);
+        (shift.goal, shift.how) = (Goal::Step(1), how);
+    }
+
+    /// The balancer holds this setting, and this run wanted another.
+    fn drift(engine: &Engine, setting: &Setting) -> Drift {
+        Drift {
+            from: engine.current,
+            to: share::by_weight(&engine.layout, setting).unwrap_or_default(),
+            setting: setting.clone(),
+            since: engine.now,
+            since_wall: engine.wall,
+            differences: String::new(),
+            times: 1,
+            may_be_undone: true,
+            own: true,
+        }
+    }
+
+    /// Stable alone again, over half of the traffic on the candidate.
+    fn sets_again(engine: &mut Engine) {
+        let half = |(slot, _): &(Slot, Role)| (slot.clone(), 50_000);
+        let over = Setting(engine.layout.slots.iter().map(half).collect());
+        let setting = all_stable(engine);
+        engine.drift = Some(drift(engine, &over));
+        engine.expected = Some(setting.clone());
+        let goal = Goal::Again { over, from: Split::ALL_STABLE };
+        engine.shift = Some(Shift::recovered(goal, setting, engine.now, Duration::ZERO));
+    }
+
+    /// The other way round: everything on stable by another hand.
+    fn undoes_a_rollback(engine: &mut Engine, setting: &mut Setting) {
+        sets_again(engine);
+        let Some(Shift { goal: Goal::Again { over, .. }, setting: again, .. }) = &mut engine.shift else { return };
+        std::mem::swap(over, again);
+        let (over, again) = (over.clone(), again.clone());
+        engine.drift = Some(drift(engine, &over));
+        engine.expected = Some(again.clone());
+        *setting = again;
     }
 
     fn held() -> Held {
@@ -196,12 +237,26 @@ mod tests {
             }),
             ("8: a forward write under drift", PERCENT, |engine, setting| {
                 let (from, to) = (Split::ALL_STABLE, Split::ALL_CANDIDATE);
-                engine.drift = Some(Drift { from, to, setting: setting.clone(), since: engine.now, own: true });
+                engine.drift = Some(Drift { from, to, ..drift(engine, setting) });
             }),
             ("3: a forward write without", PERCENT, |engine, _| engine.journal_trouble = Some("disk full".into())),
             ("4: a forward write that belongs to no step", PERCENT, |engine, _| engine.shift = None),
             ("2: a forward write of more than one step", PERCENT, |engine, _| {
-                engine.shift.as_mut().expect("a step under way").step = 1;
+                engine.shift.as_mut().expect("a step under way").goal = Goal::Step(1);
+            }),
+            ("", PERCENT, |engine, _| sets_again(engine)),
+            ("8: a re-assert over what", PERCENT, |engine, _| {
+                sets_again(engine);
+                engine.drift = None;
+            }),
+            ("8: a re-assert against", PERCENT, undoes_a_rollback),
+            ("4: a re-assert of what", PERCENT, |engine, _| {
+                sets_again(engine);
+                engine.shift.as_mut().expect("under way").setting = Setting::default();
+            }),
+            ("7: a re-assert that nobody", PERCENT, |engine, _| {
+                sets_again(engine);
+                engine.shift.as_mut().expect("under way").how = How::Automatic;
             }),
             ("7: the keeper went past", NODES, |engine, _| goes_on(engine, How::Automatic)),
         ];
@@ -231,7 +286,7 @@ mod tests {
             }),
             ("5: something goes forward or holds", |engine, _| engine.held = Some(held())),
             ("5: something goes forward or holds", |engine, setting| {
-                engine.shift = Some(Shift::recovered(0, setting.clone(), engine.now, Duration::ZERO));
+                engine.shift = Some(Shift::recovered(Goal::Step(0), setting.clone(), engine.now, Duration::ZERO));
             }),
         ];
         for (words, breaks) in table {

@@ -170,7 +170,8 @@ impl Engine {
 
     /// What breaks when one goes back from here, once a point of no return is reached or under way.
     pub(super) fn past_no_return(&self) -> Option<&Clean> {
-        let reached = self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).map(|shift| shift.step));
+        let reached =
+            self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(super::Shift::step));
         self.plan
             .steps
             .iter()

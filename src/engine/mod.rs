@@ -11,8 +11,9 @@
 //!
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
 //! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
-//! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk has not taken yet),
-//! `propagation` (when requests follow), `invariant` (what must hold after every event), `series` (the past of the charts),
+//! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk
+//! has not taken yet), `reassert` (a last setting set again), `converged` (whether all agree), `propagation` (when requests
+//! follow), `invariant` (what must hold after every event), `series` (the past of the charts),
 //! `recover` (after a crash), `snapshot` (what is shown).
 
 mod access;
@@ -20,6 +21,7 @@ mod back;
 mod balancer;
 mod band;
 mod command;
+mod converged;
 mod effect;
 mod event;
 mod facts;
@@ -33,6 +35,7 @@ mod limits;
 mod phase;
 pub(crate) mod planted;
 mod propagation;
+mod reassert;
 mod recover;
 mod series;
 pub mod share;
@@ -41,6 +44,7 @@ mod watching;
 pub mod window;
 
 pub use access::CREDENTIALS_MARGIN;
+pub use converged::{PROBES_MIN, PROBES_STALE};
 pub use effect::{Direction, Effect, Entry, Fact, Severity};
 pub use event::{
     Answer, CheckAnswer, Command, Event, Health, Outcome, OutcomeKind, Override, Request, SUSPEND_MAX, Samples, Scrape,
@@ -51,9 +55,9 @@ pub use hooks::{HookEnd, HookState, HookView, TAIL_BYTES_MAX, TAIL_CHARS_MAX, TA
 pub use phase::{Ask, Phase, Rule, rule};
 pub use series::{HOUR_POINT_SECONDS, HOUR_POINTS, SERIES_POINTS};
 pub use snapshot::{
-    Band, BandPart, CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView,
-    NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView,
-    StepState, StepView, Tempo,
+    Band, BandPart, CheckView, ConfiguredView, ConvergedView, DriftView, EnvironmentView, GuardrailView, HeldView,
+    MeasuredView, NextView, PeopleView, ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView,
+    Snapshot, SplitView, StepState, StepView, Tempo,
 };
 pub use watching::verdict_word;
 
@@ -65,7 +69,7 @@ use access::Access;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
 use facts::Facts;
-use forward::{Bake, How, Shift};
+use forward::{Bake, Goal, How, Shift};
 use guardrail::Watch;
 use hooks::HookStand;
 use ledger::Ledger;
@@ -161,6 +165,8 @@ pub struct Engine {
     ledger: Ledger,
     balancer: BalancerView,
     drift: Option<Drift>,
+    /// Re-asserts that were read back since the last step or adoption: each further drift undoes one.
+    reasserts: u32,
 
     /// Index of the last step reached; `None` before the first.
     position: Option<usize>,
@@ -236,6 +242,7 @@ impl Engine {
             ledger: Ledger::default(),
             balancer: BalancerView::new(mono),
             drift: None,
+            reasserts: 0,
             position: None,
             current: Split::ALL_STABLE,
             bake: Bake::new(mono),
@@ -548,6 +555,7 @@ impl Engine {
         self.position.hash(&mut hasher);
         self.driver.hash(&mut hasher);
         self.balancer.split().map(Split::permille).hash(&mut hasher);
+        self.drift.as_ref().map(|drift| &drift.setting.0).hash(&mut hasher);
         for condition in self.conditions() {
             self.verdict(condition).hash(&mut hasher);
         }

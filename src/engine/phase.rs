@@ -90,6 +90,8 @@ pub enum Ask {
     Adopt,
     /// [`Command::Complete`].
     Complete,
+    /// [`Command::Reassert`].
+    Reassert,
     /// [`Command::SendAgain`].
     SendAgain,
     /// [`Command::Suspend`].
@@ -108,7 +110,7 @@ pub enum Ask {
 
 impl Ask {
     /// Every kind, in the table's order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Advance,
         Self::Override,
         Self::Resume,
@@ -118,6 +120,7 @@ impl Ask {
         Self::Approve,
         Self::Adopt,
         Self::Complete,
+        Self::Reassert,
         Self::SendAgain,
         Self::Suspend,
         Self::Unsuspend,
@@ -139,6 +142,7 @@ impl Ask {
             Command::Approve => Self::Approve,
             Command::Adopt => Self::Adopt,
             Command::Complete => Self::Complete,
+            Command::Reassert { .. } => Self::Reassert,
             Command::SendAgain => Self::SendAgain,
             Command::Suspend { .. } => Self::Suspend,
             Command::Unsuspend => Self::Unsuspend,
@@ -156,6 +160,7 @@ impl Ask {
             | Self::Override
             | Self::Resume
             | Self::Adopt
+            | Self::Reassert
             | Self::Suspend
             | Self::Unsuspend
             | Self::RunHook
@@ -183,6 +188,7 @@ impl Ask {
             Self::Approve => "approve",
             Self::Adopt => "adopt",
             Self::Complete => "complete",
+            Self::Reassert => "re-assert",
             Self::SendAgain => "send again",
             Self::Suspend => "suspend automatic rollback",
             Self::Unsuspend => "automatic rollback on",
@@ -227,7 +233,7 @@ const OVER: Rule = Rule::Refused("the run has ended");
 /// Rows as [`Ask::ALL`], columns as [`Phase::ALL`]: preflight, ready, shifting, baking, held, complete,
 /// rolling back, new traffic back, rolled back, observing, ended.
 #[rustfmt::skip]
-const TABLE: [[Rule; 11]; 16] = [
+const TABLE: [[Rule; 11]; 17] = [
     /* advance   */ [OK,       OK,       SHIFT,    OK,       HELD, DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* override  */ [OK,       OK,       SHIFT,    OK,       OK,   DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* resume    */ [NOT_HELD, NOT_HELD, NOT_HELD, NOT_HELD, OK,   NOT_HELD, BACK, BACK, BACK, WATCH, OVER],
@@ -237,6 +243,7 @@ const TABLE: [[Rule; 11]; 16] = [
     /* approve   */ [OK,       OK,       OK,       OK,       OK,   DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* adopt     */ [OK,       OK,       SHIFT,    OK,       OK,   OK,       OK,   OK,   OK,   WATCH, OVER],
     /* complete  */ [OK,       OK,       OK,       OK,       OK,   OK,       OK,   OK,   OK,   WATCH, OVER],
+    /* re-assert */ [OK,       OK,       SHIFT,    OK,       OK,   OK,       BACK, BACK, BACK, WATCH, OVER],
     /* send again*/ [NO_BACK,  NO_BACK,  NO_BACK,  NO_BACK,  NO_BACK, NO_BACK, OK, OK,   OK,   WATCH, OVER],
     /* suspend   */ [OK,       OK,       OK,       OK,       OK,   OK,       BACK, BACK, BACK, WATCH, OVER],
     /* unsuspend */ [OK,       OK,       OK,       OK,       OK,   OK,       BACK, BACK, BACK, WATCH, OVER],
@@ -261,7 +268,7 @@ mod tests {
     #[test]
     fn nothing_goes_forward_after_a_rollback() {
         for phase in Phase::ALL.into_iter().filter(|phase| phase.is_back()) {
-            for ask in [Ask::Advance, Ask::Override, Ask::Resume] {
+            for ask in [Ask::Advance, Ask::Override, Ask::Resume, Ask::Reassert] {
                 assert_eq!(rule(ask, phase), BACK, "{ask:?} in {phase:?}");
             }
         }

@@ -87,6 +87,8 @@ bugs! {
     DriftIgnored,
     /// A colleague's move towards stable is not seen as one, and the next step goes over it.
     ColleagueOverruled,
+    /// A colleague's move towards stable is set back to what this run had.
+    ColleagueReasserted,
     /// The keeper rolls back to a stable that is down.
     BackToDown,
     /// The keeper rolls back past a point of no return.

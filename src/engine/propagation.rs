@@ -1,4 +1,4 @@
-//! How long it takes from a write until the requests follow it, as sampled through the balancer.
+//! How long it takes from a write until the requests follow it, as sampled through the balancer, and until all agree.
 //!
 //! A balancer that says yes, and that is read back right, may still send requests the old way for seconds. Only
 //! samples tell.
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Samples that are judged together: twelve of one side exclude 75 % of the other at 95 %, which tells apart the
 /// splits of most plans, and at the usual five a second they span two and a half seconds.
 const SAMPLES_JUDGED: u32 = 12;
-/// After this nobody waits for it any more: splits that are too near to each other are never told apart.
+/// After this nobody waits for it any more: two windows of samples.
 const GIVEN_UP: Duration = Duration::from_secs(120);
 
 /// A write that was read back and whose effect is looked for.
@@ -20,21 +20,48 @@ pub(super) struct Propagation {
     pub sent: Mono,
     pub from: Split,
     pub to: Split,
+    /// Time from sending to the read-back.
+    configured: Duration,
+    /// Time from sending until samples showed the new split and no longer the old one.
+    followed: Option<Duration>,
 }
 
 impl Engine {
     /// From here on the samples are of the new split.
     pub(super) fn await_propagation(&mut self, sent: Mono, from: Split, to: Split) {
-        self.propagation = Some(Propagation { sent, from, to });
+        let configured = self.now.since(sent);
+        self.propagation = Some(Propagation { sent, from, to, configured, followed: None });
     }
 
-    /// Looks whether the newest samples show the new split and no longer the old one.
+    /// Looks whether the newest samples show the new split, and whether all agree.
     pub(super) fn judge_propagation(&mut self, out: &mut Vec<Effect>) {
-        let Some(Propagation { sent, from, to }) = self.propagation else { return };
-        if self.now.since(sent) > GIVEN_UP {
-            self.propagation = None;
+        self.judge_following();
+        let Some(Propagation { sent, to, configured, followed, .. }) = self.propagation else { return };
+        let lasting = self.now.since(sent);
+        let (converged, words) = self.converged();
+        let (severity, text) = if converged == Some(true) {
+            let seconds = configured.as_secs_f64();
+            // Splits that are too near to each other are never told apart: then only the latest time is known.
+            let measured = match followed {
+                Some(took) => format!("{:.1} s", took.as_secs_f64()),
+                None => format!("within {:.1} s", lasting.as_secs_f64()),
+            };
+            let text =
+                format!("converged: candidate {to} configured {seconds:.1} s, measured {measured} after it was sent");
+            (Severity::Info, text)
+        } else if lasting > GIVEN_UP {
+            let text = format!("candidate {to} has not converged {} s after it was sent: {words}", GIVEN_UP.as_secs());
+            (Severity::Warn, text)
+        } else {
             return;
-        }
+        };
+        self.propagation = None;
+        self.say(severity, None, text, Fact::Line, out);
+    }
+
+    /// Takes the time when the newest samples show the new split and no longer the old one.
+    fn judge_following(&mut self) {
+        let Some(Propagation { sent, from, to, followed: None, .. }) = self.propagation else { return };
         let Some((oldest, samples)) = self.sampling.latest(SAMPLES_JUDGED) else { return };
         // What was not answered, or by somebody unknown, says nothing of who would have.
         if oldest < sent || samples.failed > 0 || samples.unknown > 0 {
@@ -47,11 +74,11 @@ impl Engine {
             return;
         }
         let took = oldest.since(sent);
-        self.propagation = None;
         self.tempo.measured = Some(took);
-        if let Some(took) = self.tempo.follows_later() {
-            let text = format!("traffic moved: candidate {to} measured {:.1} s after it was sent", took.as_secs_f64());
-            self.say(Severity::Info, None, text, Fact::Line, out);
+        if let Some(propagation) = &mut self.propagation {
+            propagation.followed = Some(took);
         }
+        // What was sampled before then is of the old split.
+        self.sampling.forget_before(oldest);
     }
 }

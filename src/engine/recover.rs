@@ -1,7 +1,7 @@
 //! After a crash: the journal's facts folded back into an engine that shows where it stands, and holds.
 
 use super::planted::{Bug, planted};
-use super::{Baseline, Engine, Entry, Fact, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
+use super::{Baseline, Engine, Entry, Fact, Goal, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
 use crate::domain::{Mono, Person, Split, Wall};
 use crate::plan::Plan;
 use std::sync::Arc;
@@ -42,11 +42,16 @@ impl Engine {
                 self.idle_rate = self.idle_rate.or(*idle_rate);
                 self.ledger.record(setting);
                 self.forward_began = true;
-                let shift = Shift::recovered(*step, setting.clone(), self.now, self.settling());
+                let shift = Shift::recovered(Goal::Step(*step), setting.clone(), self.now, self.settling());
                 self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
-            Fact::Missed { .. } => self.shift = None,
+            Fact::Missed { .. } | Fact::NotReasserted => self.shift = None,
+            Fact::Reasserting { setting, over, .. } => self.fold_reasserting(setting, over),
+            Fact::Reasserted => {
+                self.shift = None;
+                self.reasserts += 1;
+            }
             Fact::Adopted { setting, split } => {
                 if self.rollback.is_some() {
                     self.ledger.record(setting);
@@ -110,6 +115,7 @@ impl Engine {
         if let Some(shift) = self.shift.take() {
             self.expected = Some(shift.setting);
         }
+        self.reasserts = 0;
         self.position = Some(step);
         self.current = self.plan.steps[step].split;
         self.reached[step] = Some((self.now, entry.wall));

@@ -125,13 +125,37 @@ pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
     (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))
 }
 
+/// Whether going from one setting to another gives the candidate a larger share of any node, whoever is up. A node that
+/// serves nobody gives it none.
+pub fn raises_candidate(layout: &Layout, from: &Setting, to: &Setting) -> bool {
+    let raises = |node: usize| {
+        let [stable, candidate] = sides(layout, from, node);
+        let [stable_then, candidate_then] = sides(layout, to, node);
+        // candidate ÷ whole, compared without dividing.
+        candidate_then * (stable + candidate).max(1) > candidate * (stable_then + candidate_then).max(1)
+    };
+    (0..layout.nodes.len()).any(raises) && !planted(Bug::ColleagueReasserted)
+}
+
+/// The weights of stable and of the candidate on one node, each side summed.
+fn sides(layout: &Layout, setting: &Setting, node: usize) -> [u64; 2] {
+    Role::BOTH.map(|role| {
+        let weights = layout.slots_of(node, role).filter_map(|slot| setting.0.get(slot));
+        weights.map(|weight| u64::from(*weight)).sum()
+    })
+}
+
+/// The candidate's share of one node that weights alone make (0.0–1.0); `None` when it serves nobody.
+pub fn of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<f64> {
+    let [stable, candidate] = sides(layout, setting, node);
+    let total = stable + candidate;
+    (total > 0).then(|| candidate as f64 / total as f64)
+}
+
 /// The split that weights alone make, whoever is up: the largest of all nodes; `None` when none has weight.
 pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
     let node_share = |node: usize| {
-        let side = |role| {
-            layout.slots_of(node, role).filter_map(|slot| setting.0.get(slot)).map(|w| u64::from(*w)).sum::<u64>()
-        };
-        let (stable, candidate) = (side(Role::Stable), side(Role::Candidate));
+        let [stable, candidate] = sides(layout, setting, node);
         let total = stable + candidate;
         // A sliver of weight is not nothing: it is shown as the least split there is.
         (total > 0).then(|| {
@@ -321,6 +345,19 @@ mod tests {
         let split = Split::from_permille(10).expect("in range");
         let refused = setting_for(&layout, split, &state(&layout, &before, &[]), &before);
         assert!(refused.expect_err("60 servers at weight 1 are too many").contains("no nearer to 1%"));
+    }
+
+    #[test]
+    fn the_candidate_gets_more_where_its_share_of_any_node_grows() {
+        let layout = layout(2, 1);
+        let slot = |name: &str| Slot { node: 0, name: name.into() };
+        let of = |s0, s1, c0| Setting([(slot("s0"), s0), (slot("s1"), s1), (slot("c0"), c0)].into());
+        let raises = |from: &Setting, to: &Setting| raises_candidate(&layout, from, to);
+        assert!(raises(&of(100, 100, 10), &of(100, 100, 11)) && raises(&of(100, 100, 10), &of(100, 99, 10)));
+        assert!(!raises(&of(100, 100, 10), &of(50, 50, 5)), "other numbers of the same share");
+        assert!(!raises(&of(100, 100, 10), &of(256, 256, 10)) && !raises(&of(0, 0, 1), &of(1, 0, 1)));
+        assert!(raises(&of(0, 0, 0), &of(100, 100, 1)), "whoever drained it all left the candidate nothing");
+        assert!(!raises(&of(0, 0, 0), &of(100, 100, 0)));
     }
 
     #[test]

@@ -162,6 +162,18 @@ pub struct SplitView {
     /// Requests a second still on the candidate beyond its floor after new ones went back, between the newest two
     /// scrapes; 0 when it has no more than its floor.
     pub still_on_candidate: Option<f64>,
+    /// Whether the three agree; `None` from a keeper that wants nothing, and from an older one.
+    #[serde(default)]
+    pub converged: Option<ConvergedView>,
+}
+
+/// Whether what is wanted is configured on every node, and what is configured is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvergedView {
+    /// `None` when nobody knows.
+    pub converged: Option<bool>,
+    /// `converged`, or what has not: `measured 3.1% (1.9-4.8) not yet 5%`.
+    pub words: Clean,
 }
 
 /// The balancer's split.
@@ -348,6 +360,24 @@ pub struct DriftView {
     pub to: Split,
     /// Since when, as an age base.
     pub since: Mono,
+    /// Since when, for people: when it was first read.
+    #[serde(default)]
+    pub since_wall: Option<Wall>,
+    /// Whether it is made of this run's own settings: a late or half-applied write, or a reload.
+    #[serde(default)]
+    pub own: bool,
+    /// Which change of this kind it is since the last step or adoption; above one, a re-assert was undone.
+    #[serde(default)]
+    pub times: u32,
+    /// The nodes that differ, each with its candidate share wanted and there (0.0–1.0); `None` serves nobody.
+    #[serde(default)]
+    pub nodes: Vec<(Clean, Option<f64>, Option<f64>)>,
+    /// Whether what this run last set is being set again.
+    #[serde(default)]
+    pub is_being_undone: bool,
+    /// Why what this run last set cannot be set again now; empty when it can, `None` from an older keeper.
+    #[serde(default)]
+    pub reassert_refused: Option<Vec<Clean>>,
     /// Whether it goes towards stable.
     pub towards_stable: bool,
     /// In words.

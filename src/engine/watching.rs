@@ -62,6 +62,11 @@ impl Sampling {
         self.batches.clear();
     }
 
+    /// What was sampled before a time belongs to another split.
+    pub fn forget_before(&mut self, at: Mono) {
+        self.batches.retain(|(sampled, _)| *sampled >= at);
+    }
+
     pub fn newest(&self) -> Option<Mono> {
         self.batches.back().map(|(at, _)| *at)
     }

@@ -475,6 +475,11 @@ impl Rig {
         self.engine.gates().into_iter().find(|gate| gate.name.as_str() == hook)
     }
 
+    pub fn reassert(&mut self, name: &str) -> Answer {
+        let generation = self.generation();
+        self.ask_for(name, Command::Reassert { generation })
+    }
+
     pub fn roll_back(&mut self, name: &str, typed: Option<&str>) -> Answer {
         self.ask_for(name, Command::Rollback { reason: None, typed: typed.map(str::to_owned) })
     }

@@ -23,6 +23,7 @@ pub enum Act {
     Take(&'static str),
     Approve(&'static str),
     Adopt(&'static str),
+    Reassert(&'static str),
     Complete(&'static str),
     SendAgain(&'static str),
     Suspend(&'static str, u64),
@@ -84,6 +85,7 @@ pub fn does(rig: &mut Rig, act: &Act) -> Option<Answer> {
         Act::Take(who) => rig.ask_for(who, Command::Take),
         Act::Approve(who) => rig.ask_for(who, Command::Approve),
         Act::Adopt(who) => rig.ask_for(who, Command::Adopt),
+        Act::Reassert(who) => rig.reassert(who),
         Act::Complete(who) => rig.ask_for(who, Command::Complete),
         Act::SendAgain(who) => rig.ask_for(who, Command::SendAgain),
         Act::Suspend(who, seconds) => {
@@ -204,6 +206,7 @@ fn must_be(rig: &Rig, act: &Act, answer: Option<&Answer>, place: &str) {
         | Act::Take(_)
         | Act::Approve(_)
         | Act::Adopt(_)
+        | Act::Reassert(_)
         | Act::Complete(_)
         | Act::SendAgain(_)
         | Act::Suspend(..)

@@ -53,6 +53,10 @@ pub struct Witness {
     /// The newest intent that is on disk and was not yet sent.
     intent: Option<(usize, Setting, Option<Person>)>,
     intended: BTreeMap<usize, Setting>,
+    /// A re-assert that is on disk and was not sent yet: what it writes, and over what.
+    reassert: Option<(Setting, Setting)>,
+    /// One that is not given up, wherever its record is.
+    reasserts: bool,
     loose: Vec<Loose>,
     overridden: bool,
     back: bool,
@@ -93,6 +97,8 @@ impl Witness {
             own: BTreeSet::new(),
             intent: None,
             intended: BTreeMap::new(),
+            reassert: None,
+            reasserts: false,
             loose: Vec::new(),
             overridden: false,
             back: false,
@@ -135,7 +141,7 @@ impl Witness {
     pub fn restarted(&mut self, now: Mono, entries: &[Entry]) {
         self.records.clear();
         self.effects.clear();
-        self.intent = None;
+        (self.intent, self.reassert) = (None, None);
         self.intended.clear();
         self.consoles.clear();
         self.checks.fill(None);
@@ -280,6 +286,7 @@ impl Witness {
             }
             Command::Resume { .. }
             | Command::Adopt
+            | Command::Reassert { .. }
             | Command::Suspend { .. }
             | Command::Unsuspend
             | Command::RunHook { .. }
@@ -305,13 +312,18 @@ impl Witness {
                     self.refused.insert(number);
                 }
                 let fact = self.records.remove(&id);
-                if let (Ok(()), Some(Fact::HookStarted { hook })) = (result, &fact)
+                let fact = fact.filter(|_| result.is_ok());
+                if let Some(Fact::HookStarted { hook }) = &fact
                     && let Some((is_on_disk, None)) = &mut self.hook(hook).run
                 {
                     *is_on_disk = true;
                 }
-                if let (Ok(()), Some(Fact::Intent { step, setting, .. })) = (result, fact) {
+                if let Some(Fact::Intent { step, setting, .. }) = fact {
                     self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
+                } else if let Some(Fact::Reasserting { setting, over, .. }) = fact
+                    && self.reasserts
+                {
+                    self.reassert = Some((setting, over));
                 }
             }
             // It writes what is there: nothing of it can land that was not there before.
@@ -355,6 +367,10 @@ impl Witness {
         {
             self.own.extend(setting.0.iter().map(|(slot, weight)| (slot.clone(), *weight)));
         }
+        if let Fact::Reasserting { over, .. } = &entry.fact {
+            // It may come back in whole or in part.
+            self.own.extend(over.0.iter().map(|(slot, weight)| (slot.clone(), *weight)));
+        }
         match &entry.fact {
             Fact::Baseline { setting, split, .. } | Fact::Adopted { setting, split } => {
                 self.expected = Some(setting.clone());
@@ -368,6 +384,8 @@ impl Witness {
                 self.current = self.plan.steps[*step].split;
                 self.expected = self.intended.get(step).cloned();
             }
+            Fact::Reasserting { .. } => (self.reassert, self.reasserts) = (None, true),
+            Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Held { .. } => self.held = true,
             Fact::Resumed => self.held = false,
             Fact::RollbackAccepted { .. } => self.back = true,
@@ -390,6 +408,7 @@ impl Witness {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Missed { .. }
+            | Fact::Reasserted
             | Fact::RollbackReadBack
             | Fact::RollbackConfirmed
             | Fact::RolledBack
@@ -431,12 +450,40 @@ impl Witness {
 
     fn forward(&mut self, turn: &Turn, id: EffectId, setting: &Setting) {
         self.forward += 1;
-        let reasons = self.against(turn, setting);
+        let reasons = match self.reassert.take() {
+            Some(again) => self.against_again(turn, setting, &again),
+            None => self.against(turn, setting),
+        };
         for reason in reasons {
             self.breaks(Rule::Forward, format!("{reason}, at {:?}", turn.at));
         }
         self.intent = None;
         self.loose.push(Loose { id, setting: setting.clone(), answered: None });
+    }
+
+    /// What is set again goes over what was decided on, and gives the candidate more on no node.
+    fn against_again(&self, turn: &Turn, setting: &Setting, (planned, over): &(Setting, Setting)) -> Vec<String> {
+        let mut against = Vec::new();
+        let mut unless = |so: bool, why: &str| {
+            if !so {
+                against.push(format!("re-assert: {why}"));
+            }
+        };
+        unless(!self.back, "5: after a rollback was accepted");
+        unless(planned == setting && Some(setting) == self.expected.as_ref(), "3: not what was read back last");
+        unless(self.loose.is_empty(), "4: an earlier write's place is unknown");
+        let read = self.read.as_ref().filter(|(at, _)| turn.at.since(*at) <= self.plan.poll.balancer * 2);
+        unless(read.is_some_and(|(_, read)| read.as_ref() == Ok(over)), "8: over what nobody decided on");
+        let layout = self.plan.traffic.layout();
+        let share = |setting: &Setting, node: usize| {
+            let sum = |role| layout.slots_of(node, role).map(|slot| f64::from(setting.0[slot])).sum::<f64>();
+            sum(Role::Candidate) / (sum(Role::Candidate) + sum(Role::Stable)).max(1.0)
+        };
+        let raises = (0..layout.nodes.len()).any(|node| share(setting, node) > share(over, node) + 1e-9);
+        unless(!raises, "8: against a move towards stable");
+        unless(self.health == Some(Health::Healthy), "8: stable is not healthy");
+        unless(!self.errors_are_high(turn.at), "1: the candidate's errors are over the limit");
+        against
     }
 
     fn against(&self, turn: &Turn, setting: &Setting) -> Vec<String> {

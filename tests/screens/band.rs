@@ -12,7 +12,7 @@ use warroom::domain::Clean;
 /// What must be read in the band at 80 columns, whatever else is cut from its end.
 const BAND_WORDS: &[(&str, &[&str])] = &[
     ("locked", &["RUNNING", "A locked", "too few requests"]),
-    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60% (wanted 25%)", ":adopt", "R rolls back"]),
+    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60% (wanted 25%)", ":adopt :reassert R"]),
     ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
     ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying", "A locked"]),

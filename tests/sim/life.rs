@@ -507,7 +507,9 @@ impl<'s> Life<'s> {
     /// 9: what was decided on an old picture is not done.
     fn look_at_picture(&mut self, event: &Event, picture: u64, answer: Option<&Answer>) {
         if let Event::Commanded(request) = event
-            && let Command::Advance { generation, .. } | Command::Resume { generation } = &request.command
+            && let Command::Advance { generation, .. }
+            | Command::Resume { generation }
+            | Command::Reassert { generation } = &request.command
             && *generation != picture
             && matches!(answer, Some(Answer::Applied(_)))
         {

@@ -140,7 +140,8 @@ impl Life<'_> {
             return;
         }
         if self.witness.sees_drift() {
-            let ask = *self.chance.pick(&[Ask::Adopt, Ask::Complete, Ask::Adopt, Ask::Note]);
+            let ask =
+                *self.chance.pick(&[Ask::Adopt, Ask::Complete, Ask::Adopt, Ask::Note, Ask::Reassert, Ask::Reassert]);
             self.ask(who, ask);
             return;
         }
@@ -199,6 +200,7 @@ impl Life<'_> {
             Ask::Approve => Command::Approve,
             Ask::Adopt => Command::Adopt,
             Ask::Complete => Command::Complete,
+            Ask::Reassert => Command::Reassert { generation },
             Ask::SendAgain => Command::SendAgain,
             Ask::Suspend => Command::Suspend { lasting, reason: reason.into() },
             Ask::Unsuspend => Command::Unsuspend,

@@ -327,6 +327,9 @@ fn troubled() -> Vec<Recipe> {
     let mut drift = Scene::at_step(2);
     drift.candidate = 60_000;
     drift.run(3.0);
+    let mut left = Scene::at_step(2);
+    left.candidate = 2_000;
+    left.run(3.0);
     let mut half = baked();
     half.snapshot.split.configured = Some(warroom::engine::ConfiguredView {
         share: 0.5,
@@ -351,6 +354,8 @@ fn troubled() -> Vec<Recipe> {
     unreadable.run(9.0);
     vec![
         Recipe::of("drift", &drift),
+        Recipe::of("reassert", &drift).then(|shot| shot.keys(":reassert\n").later(700).heard()),
+        Recipe::of("reassert_locked", &left).then(|shot| shot.keys(":reassert\n").later(700).heard()),
         Recipe::from_status("half_applied", half),
         Recipe::from_status("keeper_silent", baking()).then(|shot| shot.later(74_000)),
         Recipe::of("balancer_unreadable", &unreadable),

@@ -33,6 +33,7 @@ pub const COMMANDS: &[Word] = &[
     word("reason", "", "why it was rolled back"),
     word("approve", "", "approve the next step"),
     word("adopt", "", "take the balancer's present setting as this run's own"),
+    word("reassert", "", "set again what this run last set, over a foreign change"),
     word("complete", "", "finish a foreign move towards stable"),
     word("sendagain", "", "send the rollback over a foreign setting"),
     word("suspend", "[10m] REASON", "no automatic rollback for a while"),
@@ -88,6 +89,8 @@ pub enum Parsed {
     Rollback,
     /// The panel of `A`; where a step is named, only if that is the next.
     Advance(Option<String>),
+    /// The panel that sets again what this run last set.
+    Reassert,
     /// The panel of `T`.
     Take,
     /// Leave.
@@ -130,6 +133,7 @@ pub fn parse(line: &str) -> Parsed {
         "take" => Parsed::Take,
         "approve" => Parsed::Send(Command::Approve, "approve"),
         "adopt" => Parsed::Send(Command::Adopt, "adopt"),
+        "reassert" => Parsed::Reassert,
         "complete" => Parsed::Confirm(
             Command::Complete,
             "complete",

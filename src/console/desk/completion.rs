@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn commands_come_first_and_then_what_they_take() {
         assert_eq!(words("").len(), COMMANDS.len());
-        assert_eq!(words("re"), ["reason", "readonly", "restart"]);
+        assert_eq!(words("re"), ["reason", "reassert", "readonly", "restart"]);
         assert_eq!(words("theme "), ["dark", "light", "cvd", "mono", "auto"]);
         assert_eq!(words("theme l"), ["light"]);
         assert_eq!(words("suspend 1"), ["10m", "1h"]);

@@ -67,6 +67,12 @@ pub enum Kind {
         /// What was seen.
         seen: Box<Seen>,
     },
+    /// What the run last set is set again, bound to what was seen; without it that was locked when it was opened, and it
+    /// never becomes possible by itself.
+    Reassert {
+        /// What was seen.
+        seen: Option<Box<Seen>>,
+    },
     /// Advance, or resume, is locked: why is asked when it is drawn. It never becomes either by itself.
     Locked,
     /// Name and reason for an override.
@@ -208,6 +214,11 @@ impl Dialog {
         Self::new(Kind::Resume { seen: Box::new(Seen::of(snapshot)) }, now)
     }
 
+    /// Sets again what the run last set; without a picture it is locked.
+    pub(super) fn reassert(snapshot: Option<&Snapshot>, now: Mono) -> Self {
+        Self::new(Kind::Reassert { seen: snapshot.map(|snapshot| Box::new(Seen::to_reassert(snapshot))) }, now)
+    }
+
     pub(super) fn locked(now: Mono) -> Self {
         Self::new(Kind::Locked, now)
     }
@@ -280,6 +291,7 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Locked
             | Kind::Take { .. }
             | Kind::Confirm { .. }
@@ -301,10 +313,12 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { seen: Some(_) }
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. } => true,
             Kind::Locked
+            | Kind::Reassert { seen: None }
             | Kind::Progress
             | Kind::Help { .. }
             | Kind::Debug
@@ -334,6 +348,7 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Locked
             | Kind::Override(_)
             | Kind::Take { .. }
@@ -368,6 +383,7 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. }
@@ -408,8 +424,9 @@ impl Dialog {
     /// What it was opened on, where going forward depends on it.
     pub(super) fn seen(&self) -> Option<&Seen> {
         match &self.kind {
-            Kind::Advance { seen } | Kind::Resume { seen } => Some(seen),
+            Kind::Advance { seen } | Kind::Resume { seen } | Kind::Reassert { seen: Some(seen) } => Some(seen),
             Kind::Locked
+            | Kind::Reassert { seen: None }
             | Kind::RollBack { .. }
             | Kind::Override(_)
             | Kind::Take { .. }
@@ -424,7 +441,7 @@ impl Dialog {
         }
     }
 
-    /// Whether `y` in it would send traffic forward.
+    /// Whether `y` in it would send traffic forward, or back to where it stood.
     pub(super) fn goes_forward(&self) -> bool {
         self.seen().is_some() || matches!(self.kind, Kind::Override(_))
     }
@@ -459,6 +476,7 @@ impl Dialog {
             Kind::RollBack { typed: None }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Locked
             | Kind::Take { .. }
             | Kind::Confirm { .. }
@@ -497,6 +515,7 @@ impl Dialog {
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
+            | Kind::Reassert { .. }
             | Kind::Locked
             | Kind::Override(_)
             | Kind::Take { .. }
@@ -526,10 +545,14 @@ impl Dialog {
                 Reply::Send(Command::Advance { generation: seen.generation, over: None }, "advance")
             }
             Kind::Resume { seen } => Reply::Send(Command::Resume { generation: seen.generation }, "resume"),
+            Kind::Reassert { seen: Some(seen) } => {
+                Reply::Send(Command::Reassert { generation: seen.generation }, "re-assert")
+            }
             Kind::Take { .. } => Reply::Send(Command::Take, "take control"),
             Kind::Confirm { does: Deed::Send(command), what, .. } => Reply::Send(command.clone(), what),
             Kind::Confirm { does: Deed::Restart, .. } => Reply::Restart,
             Kind::Locked
+            | Kind::Reassert { seen: None }
             | Kind::Override(_)
             | Kind::Progress
             | Kind::Help { .. }

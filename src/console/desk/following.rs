@@ -61,19 +61,26 @@ impl Desk {
         if open.is_some()
             && let Some(why) = self.too_old(snapshot, now)
         {
-            self.dialog = Some(Dialog::locked(now));
-            self.flash(format!("A locked: {why}"), now);
+            let reasserts = open.is_some_and(|seen| seen.reasserts);
+            self.dialog = Some(if reasserts { Dialog::reassert(None, now) } else { Dialog::locked(now) });
+            self.flash(format!("{} locked: {why}", if reasserts { ":reassert" } else { "A" }), now);
             return;
         }
         let outdated = open.filter(|seen| seen.generation != snapshot.generation).or(sent_on.as_ref());
         if outdated.is_some() || lost_race {
+            let reasserts = outdated.is_some_and(|seen| seen.reasserts);
             let difference = outdated.map_or_else(|| "meanwhile".to_owned(), |seen| seen.difference(snapshot));
             // What was opened meanwhile stays: a `y` that was meant for it must never find an advance in its place.
             if open.is_none() && self.is_occupied() {
-                self.flash(format!("not sent forward: changed: {difference}; A looks again"), now);
+                let looks = if reasserts { ":reassert" } else { "A" };
+                self.flash(format!("not sent forward: changed: {difference}; {looks} looks again"), now);
                 return;
             }
-            self.open_forward(snapshot, now);
+            if reasserts {
+                self.show_reassert(snapshot, now);
+            } else {
+                self.open_forward(snapshot, now);
+            }
             self.flash(format!("changed: {difference}; look again"), now);
         }
     }

@@ -17,7 +17,7 @@ pub enum Way {
 /// Why one cannot go forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// `ADVANCE` or `RESUME`.
+    /// `ADVANCE`, `RESUME` or `RE-ASSERT`.
     pub what: &'static str,
     /// Why, hardest first.
     pub reasons: Vec<Clean>,
@@ -58,6 +58,25 @@ pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> 
     if closed.is_empty() && snapshot.next.is_some() { Way::Advance } else { locked(closed, can_override(snapshot)) }
 }
 
+/// Why what the run last set cannot be set again, if it cannot.
+pub(super) fn reassert_lock(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> Option<Lock> {
+    let reasons = if snapshot.phase.is_back() || matches!(snapshot.phase, Phase::Observing | Phase::Ended) {
+        vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))]
+    } else if !old.is_empty() {
+        old
+    } else if let Some(driver) = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver)) {
+        vec![Clean::new(format!("{} drives: only the driver re-asserts; T takes control", driver.name))]
+    } else {
+        match &snapshot.drift {
+            None => vec!["nothing to re-assert: the balancer holds what this run set".into()],
+            Some(drift) => {
+                drift.reassert_refused.clone().unwrap_or_else(|| vec!["this keeper is older and cannot do it".into()])
+            }
+        }
+    };
+    (!reasons.is_empty()).then_some(Lock { what: "RE-ASSERT", reasons, can_override: false })
+}
+
 fn closed(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
     snapshot.gates.iter().filter(|gate| !gate.is_open())
 }
@@ -72,6 +91,10 @@ fn can_override(snapshot: &Snapshot) -> bool {
 pub struct Seen {
     /// The keeper's counter of whatever an advance depends on.
     pub generation: u64,
+    /// Whether it is to set again what the run last set.
+    pub reasserts: bool,
+    /// What somebody else set.
+    there: Option<Split>,
     state: Clean,
     wanted: Split,
     driver: Option<Person>,
@@ -82,11 +105,17 @@ impl Seen {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         Self {
             generation: snapshot.generation,
+            reasserts: false,
+            there: snapshot.drift.as_ref().map(|drift| drift.to),
             state: snapshot.band.word.clone(),
             wanted: snapshot.split.wanted,
             driver: snapshot.people.driver.clone(),
             gates: snapshot.gates.iter().map(|gate| (gate.name.clone(), gate.verdict)).collect(),
         }
+    }
+
+    pub(super) fn to_reassert(snapshot: &Snapshot) -> Self {
+        Self { reasserts: true, ..Self::of(snapshot) }
     }
 
     /// What is different now, the most telling of it.
@@ -98,6 +127,14 @@ impl Seen {
         }
         if self.wanted != snapshot.split.wanted {
             return format!("candidate {} → {}", self.wanted, snapshot.split.wanted);
+        }
+        let there = snapshot.drift.as_ref().map(|drift| drift.to);
+        if self.there != there {
+            return match (self.there, there) {
+                (_, None) => "the balancer holds what this run set".to_owned(),
+                (None, Some(there)) => format!("somebody else set {there}"),
+                (Some(was), Some(there)) => format!("somebody else's {was} → {there}"),
+            };
         }
         if self.state != snapshot.band.word {
             return format!("{} → {}", self.state, snapshot.band.word);

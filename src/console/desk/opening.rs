@@ -114,6 +114,27 @@ impl Desk {
         });
     }
 
+    pub(super) fn open_reassert(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
+        if self.refused_here(now, status, rights) || self.is_too_small(now) {
+            return;
+        }
+        match status {
+            Some(status) if self.linked => self.show_reassert(&status.snapshot, now),
+            _ => self.flash("the keeper is not connected: nothing can be set", now),
+        }
+    }
+
+    pub(super) fn show_reassert(&mut self, snapshot: &Snapshot, now: Mono) {
+        let is_locked = self.reassert_lock(snapshot, now).is_some();
+        self.dialog = Some(Dialog::reassert((!is_locked).then_some(snapshot), now));
+    }
+
+    /// Why what the run last set cannot be set again from here as of now, if it cannot.
+    pub fn reassert_lock(&self, snapshot: &Snapshot, now: Mono) -> Option<forward::Lock> {
+        let old = fresh::too_old(self.linked, self.heard_at, snapshot, now);
+        forward::reassert_lock(snapshot, self.me.as_ref(), old)
+    }
+
     /// What `A` comes to as of now.
     pub fn way(&self, snapshot: &Snapshot, now: Mono) -> Way {
         forward::way(snapshot, self.me.as_ref(), fresh::too_old(self.linked, self.heard_at, snapshot, now))

@@ -59,8 +59,10 @@ impl Desk {
         if let Some(why) = refused {
             return Some(Foreseen::Refused(why));
         }
-        let needs_link =
-            matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Hook(..));
+        let needs_link = matches!(
+            parsed,
+            Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Reassert | Parsed::Hook(..)
+        );
         if needs_link && !self.linked {
             return Some(Foreseen::Refused("the keeper is not connected; nothing is queued".to_owned()));
         }
@@ -81,6 +83,7 @@ impl Desk {
                 None => "arms; y there rolls back directly from this host".to_owned(),
             },
             Parsed::Hook(wish, name) => return self.would_wish(*wish, name, snapshot),
+            Parsed::Reassert => return self.would_reassert(snapshot, now),
             Parsed::Advance(step) => return self.would_advance(step.as_deref(), snapshot, now),
             Parsed::Take => match snapshot.and_then(|snapshot| snapshot.people.driver.as_ref()) {
                 Some(driver) if self.me.as_ref() == Some(driver) => return Err("you drive already".to_owned()),
@@ -124,6 +127,14 @@ impl Desk {
                 format!("{} is locked: {why}", lock.what)
             }
         })
+    }
+
+    fn would_reassert(&self, snapshot: Option<&Snapshot>, now: Mono) -> Result<String, String> {
+        let Some(snapshot) = snapshot else { return Err("the keeper has not been heard yet".to_owned()) };
+        match self.reassert_lock(snapshot, now) {
+            Some(lock) => Ok(format!("RE-ASSERT is locked: {}", lock.reasons.first().map_or("", Clean::as_str))),
+            None => Ok(format!("asks whether to set {} again", snapshot.split.wanted)),
+        }
     }
 
     pub(super) fn type_command(
@@ -222,6 +233,7 @@ impl Desk {
                     Err(why) => self.flash(why, now),
                 }
             }
+            Parsed::Reassert => self.open_reassert(now, status, rights),
             Parsed::Take => self.open_take(now, status, rights),
             Parsed::Quit => self.quit(now, acts),
             Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
@@ -274,6 +286,7 @@ fn acts_on_the_run(parsed: &Parsed) -> bool {
         | Parsed::Hook(..)
         | Parsed::Rollback
         | Parsed::Advance(_)
+        | Parsed::Reassert
         | Parsed::Take
         | Parsed::Note
         | Parsed::Reason
@@ -313,6 +326,7 @@ fn would_send(command: &Command, snapshot: Option<&Snapshot>) -> String {
         Command::Note { .. } => "writes this down in the run's history, under your name".to_owned(),
         Command::Advance { .. }
         | Command::Resume { .. }
+        | Command::Reassert { .. }
         | Command::Rollback { .. }
         | Command::Take
         | Command::Complete

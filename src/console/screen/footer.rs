@@ -77,6 +77,8 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
         Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay  any other key cancels"),
         Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held  any other key cancels"),
+        Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it  any other key cancels"),
+        Some(Kind::Reassert { seen: None }) => reading("Esc close"),
         Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel  any other key cancels"),
         Some(Kind::Confirm { what, .. }) => {
             asking(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))

@@ -1,5 +1,7 @@
 //! The panels that stand where the log was; they never cover gauge, signals or checks.
 
+mod reassert;
+
 use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::look::Ink;
@@ -42,6 +44,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
         Kind::RollBack { .. }
         | Kind::Advance { .. }
         | Kind::Resume { .. }
+        | Kind::Reassert { .. }
         | Kind::Locked
         | Kind::Override(_)
         | Kind::Take { .. }
@@ -95,6 +98,15 @@ fn title_of(view: &View<'_>, dialog: &Dialog, snapshot: Option<&Snapshot>) -> St
         },
         Kind::Advance { .. } => format!("ADVANCE{target}"),
         Kind::Resume { .. } => format!("RESUME{target}"),
+        Kind::Reassert { .. } => {
+            let locked = snapshot.is_some_and(|snapshot| view.desk.reassert_lock(snapshot, view.now).is_some());
+            let to = snapshot.map_or_else(String::new, |snapshot| format!(" {}", snapshot.split.wanted));
+            match (dialog.acts(), locked) {
+                (true, _) => format!("RE-ASSERT{to}{target}"),
+                (false, true) => "RE-ASSERT is locked".to_owned(),
+                (false, false) => "RE-ASSERT is unlocked".to_owned(),
+            }
+        }
         Kind::Locked => match snapshot.map(|snapshot| view.desk.way(snapshot, view.now)) {
             Some(Way::Locked(lock)) => format!("{} is locked", lock.what),
             Some(Way::Advance) => "ADVANCE is unlocked".to_owned(),
@@ -166,7 +178,11 @@ fn lines_of(
         }
         (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
         (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, view, snapshot, width),
-        (Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Locked, None)
+        (Kind::Reassert { .. }, Some(snapshot)) => reassert::lines(canvas, view, dialog, snapshot, width),
+        (
+            Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Reassert { .. } | Kind::Locked,
+            None,
+        )
         | (
             Kind::Progress
             | Kind::Help { .. }

@@ -43,6 +43,14 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
     say("configured", &words, style);
     let (words, style) = measured(canvas, view, snapshot);
     say("measured", &words, style);
+    if let Some(converged) = snapshot.split.converged.as_ref().filter(|_| !view.is_cut_off()) {
+        let ink = match converged.converged {
+            Some(true) => Ink::Plain,
+            Some(false) => Ink::Warn,
+            None => Ink::Stale,
+        };
+        say("converged", converged.words.as_str(), look.ink(ink));
+    }
     if let Some(drift) = &snapshot.drift {
         let words = format!("{} for {}", drift.words, age_words(view.age(drift.since)));
         say("DRIFT", &words, look.ink(Ink::Critical));

@@ -8,15 +8,10 @@ use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::{Mono, Role, Wall};
-use crate::engine::{MeasuredView, Phase, Snapshot};
+use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
-
-/// Samples come several a second; without one for this long the measured split is not of now.
-const MEASURED_STALE: Duration = Duration::from_secs(5);
-/// With fewer probes their share says nothing: its interval is wider than the step between most splits.
-const PROBES_MIN: u32 = 30;
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let target = target_pieces(canvas, view, snapshot, area.width.saturating_sub(14));
@@ -198,6 +193,7 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         None => parts.push(Part::new(2, vec![piece("probes: none", look.ink(Ink::Dim))])),
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
     }
+    parts.extend(converged_part(canvas, view, snapshot));
     let (failed, above) = snapshot.failed_on_candidate;
     let at_least = snapshot.failed_at_least;
     if failed > 0 || at_least {
@@ -250,9 +246,26 @@ fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -
     parts
 }
 
+/// Whether wanted, configured and measured agree, and what does not; a drift, a half-applied write and an answer of long
+/// ago say so already.
+fn converged_part(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Part> {
+    let converged = snapshot.split.converged.as_ref()?;
+    let is_even = snapshot.split.configured.as_ref().is_some_and(|configured| configured.even);
+    if snapshot.drift.is_some() || !is_even || is_old(view, snapshot) || view.direct(snapshot).is_some() {
+        return None;
+    }
+    let words = |words: String, ink| vec![piece(words, canvas.look.ink(ink))];
+    Some(match converged.converged {
+        Some(true) => Part::new(4, words("converged".to_owned(), Ink::Plain)),
+        Some(false) => Part::new(2, words(format!("not converged ({})", converged.words), Ink::Warn))
+            .or(words("not converged".to_owned(), Ink::Warn)),
+        None => Part::new(4, words("converged ?".to_owned(), Ink::Stale)),
+    })
+}
+
 /// Whether the newest sample is too old for the measured split to be of now.
 pub(super) fn is_old_sample(view: &View<'_>, measured: &MeasuredView) -> bool {
-    view.is_cut_off() || view.age(measured.newest) > MEASURED_STALE
+    view.is_cut_off() || view.age(measured.newest) > PROBES_STALE
 }
 
 fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView) -> Vec<Part> {

@@ -59,7 +59,7 @@ impl Engine {
     }
 
     /// How long the balancer has not been read whole.
-    pub(super) fn silent_for(&self) -> Duration {
+    pub(in crate::engine) fn silent_for(&self) -> Duration {
         self.now.since(self.balancer.at().unwrap_or(self.started.0))
     }
 

@@ -4,7 +4,8 @@ use super::{
     CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView, PeopleView,
     ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView, StepState, StepView,
 };
-use crate::domain::{Absence, Clean, Mono, PerRole, Role, Split, Verdict};
+use crate::domain::{Absence, Clean, Mono, PerRole, Role, Verdict};
+use crate::engine::forward::Shift;
 use crate::engine::window::Freshness;
 use crate::engine::{Engine, Health, share};
 use crate::plan::{Advance, CheckKind, Subject};
@@ -83,6 +84,12 @@ impl Engine {
             from: drift.from,
             to: drift.to,
             since: drift.since,
+            since_wall: Some(drift.since_wall),
+            own: drift.own,
+            times: drift.times,
+            nodes: self.drift_nodes(drift),
+            is_being_undone: self.shift.as_ref().is_some_and(|shift| shift.step().is_none()),
+            reassert_refused: Some(self.reassert_refused()),
             towards_stable: drift.is_towards_stable(),
             words: drift.words().as_str().into(),
         })
@@ -121,13 +128,8 @@ impl Engine {
     }
 
     fn split_view(&self) -> SplitView {
-        let wanted = match (&self.rollback, &self.shift) {
-            (Some(_), _) => Split::ALL_STABLE,
-            (None, Some(shift)) => self.plan.steps[shift.step].split,
-            (None, None) => self.current,
-        };
         SplitView {
-            wanted,
+            wanted: self.wanted(),
             configured: self.balancer.configured.as_ref().map(|configured| ConfiguredView {
                 share: configured.share,
                 nodes: self.layout.nodes.iter().cloned().zip(configured.nodes.iter().copied()).collect(),
@@ -149,12 +151,13 @@ impl Engine {
                 unknown: samples.unknown,
             }),
             still_on_candidate: self.still_on_candidate(),
+            converged: self.converged_view(),
         }
     }
 
     fn step_views(&self) -> Vec<StepView> {
         let mut planned = Duration::ZERO;
-        let going = self.shift.as_ref().map(|shift| shift.step);
+        let going = self.shift.as_ref().and_then(Shift::step);
         self.plan
             .steps
             .iter()

@@ -203,17 +203,17 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Foreign(300), Wait(4_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) · forward locked (3) · :adopt takes it, R rolls back [:adopt  R rolls back] · for 3 s (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) · forward locked (3) · :adopt takes it, :reassert sets 10% again, R rolls back [:adopt :reassert R] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Foreign(20), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · for 7 s (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Foreign(0), Wait(4_000)],
-            "Critical FROZEN: DRIFT: an earlier or half-applied write, 0% (wanted 10%) [DRIFT: half-applied, 0% (wanted 10%)] · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · for 3 s (2)",
+            "Critical FROZEN: DRIFT: an earlier or half-applied write, 0% (wanted 10%) [DRIFT: half-applied, 0% (wanted 10%)] · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · since 11:23:34Z (2)",
         ),
         (
             first,

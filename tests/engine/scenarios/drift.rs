@@ -19,8 +19,10 @@ fn drift_freezes_and_is_never_fought() {
             Wait(1_000),
             Foreign(300),
             Wait(2_000),
-            Said("DRIFT: candidate 10% → 30%, changed by somebody else"),
-            Locked("drift", ":adopt, or R rolls back"),
+            Said(
+                "DRIFT: candidate 10% → 30%, changed by somebody else, since 11:23:24Z (blue 90% → 70%, green 10% → 30%)",
+            ),
+            Locked("drift", ":adopt or :reassert, or R rolls back"),
             Wait(30_000),
             Share(300),
             Sent(1, 0),

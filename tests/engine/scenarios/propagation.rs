@@ -1,9 +1,24 @@
-//! A balancer that holds the new split may still send the old way: only samples tell when requests follow.
+//! A balancer that holds the new split may still send the old way: only samples tell when requests follow, and when all
+//! agree.
 
-use crate::engine::plans::MANUAL;
+use crate::engine::balancer::split;
+use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::Rig;
+use crate::engine::script::story;
 use std::time::Duration;
+use warroom::domain::Verdict;
 use warroom::engine::{Event, Samples};
+
+const SAMPLER: &str = r#"
+    [sampler]
+    url = "http://app:80/health"
+    header = "X-Backend"
+    rate = "5/s"
+    [sampler.servers]
+    stable = ["b"]
+    candidate = ["g"]
+"#;
+const SAMPLED: Sections = Sections { more: SAMPLER, ..MANUAL };
 
 /// Five samples a second for so many seconds, so many of ten by the candidate.
 fn sample(rig: &mut Rig, seconds: u32, of_ten: u32) {
@@ -15,39 +30,108 @@ fn sample(rig: &mut Rig, seconds: u32, of_ten: u32) {
     }
 }
 
+/// Whether all agree, and in which words.
+fn converged(rig: &Rig) -> (Option<bool>, String) {
+    let view = rig.engine.snapshot().split.converged.expect("it drives");
+    (view.converged, view.words.to_string())
+}
+
 #[test]
 fn it_is_measured_from_the_write_to_the_first_samples_that_agree() {
-    let mut rig = Rig::at_first_step(&MANUAL);
+    let mut rig = Rig::at_first_step(&SAMPLED);
     sample(&mut rig, 3, 1);
     let before = rig.engine.snapshot().tempo.measured;
     rig.advance("alice");
     rig.wait(500);
     assert_eq!(rig.balancer.share(), 500);
-    // Read back long ago, and nobody follows for three seconds.
-    sample(&mut rig, 3, 0);
+    // Read back long ago, and nobody follows for eight seconds.
+    sample(&mut rig, 8, 0);
     assert_eq!(rig.engine.snapshot().tempo.measured, before, "the balancer's word is no measurement");
+    let (agree, words) = converged(&rig);
+    assert!(
+        agree == Some(false) && words.starts_with("measured 0.0% (0.0-") && words.ends_with("not yet 50%"),
+        "{words}"
+    );
     sample(&mut rig, 5, 5);
     let measured = rig.engine.snapshot().tempo.measured.expect("measured");
-    let about = Duration::from_millis(2_000)..Duration::from_millis(5_000);
+    let about = Duration::from_millis(7_000)..Duration::from_millis(10_000);
     assert!(about.contains(&measured), "{measured:?}");
-    assert!(rig.said("candidate 50% measured"));
+    // What was sampled before it followed is not counted against it.
+    sample(&mut rig, 4, 5);
+    assert_eq!(converged(&rig), (Some(true), "converged".to_owned()));
+    let told = format!("converged: candidate 50% configured 0.0 s, measured {:.1} s after", measured.as_secs_f64());
+    assert!(rig.said(&told), "{told}\n{}", story(&rig));
 
     rig.roll_back("alice", None);
     rig.wait(500);
     sample(&mut rig, 3, 5);
-    sample(&mut rig, 4, 0);
-    assert!(rig.said("traffic moved: candidate 0% measured"));
+    sample(&mut rig, 10, 0);
+    assert!(rig.said("converged: candidate 0% configured"), "{}", story(&rig));
+    assert_eq!(converged(&rig).0, Some(true));
 }
 
 #[test]
 fn requests_that_failed_tell_nothing() {
-    let mut rig = Rig::at_first_step(&MANUAL);
+    let mut rig = Rig::at_first_step(&SAMPLED);
     rig.advance("alice");
     rig.wait(500);
-    for number in 0..30 {
+    for number in 0..60 {
         let samples = Samples { candidate: number % 2, failed: 1 - number % 2, ..Samples::default() };
         rig.feed(Event::Sampled(samples));
         rig.wait(200);
     }
     assert_eq!(rig.engine.snapshot().tempo.measured, None);
+    let (agree, words) = converged(&rig);
+    assert_eq!((agree, words.as_str()), (None, "unknown: 30 of 60 probes were answered by neither side"));
+    assert!(!rig.said("converged:"));
+}
+
+#[test]
+fn what_does_not_converge_is_told_once() {
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    rig.advance("alice");
+    rig.wait(500);
+    sample(&mut rig, 130, 0);
+    let told = rig.lines().filter(|line| line.text.as_str().contains("has not converged 120 s after")).count();
+    assert_eq!(told, 1, "{}", story(&rig));
+    assert!(rig.said("measured 0.0% (0.0-") && rig.said("not yet 50%"));
+}
+
+#[test]
+fn without_a_sampler_what_is_configured_counts_and_without_a_read_nothing_does() {
+    let mut rig = Rig::at_first_step(&NODES);
+    assert_eq!(converged(&rig), (Some(true), "converged, as configured; nothing samples it".to_owned()));
+    let mut part = split(&rig.balancer.layout, 500);
+    part.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&part);
+    rig.wait(2_000);
+    let (agree, words) = converged(&rig);
+    assert!(agree == Some(false) && words.starts_with("configured differs: lb2: b1 "), "{words}");
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    let (agree, words) = converged(&rig);
+    assert!(agree.is_none() && words.starts_with("unknown: the balancer cannot be read"), "{words}");
+}
+
+/// A sampler of ours that tells nothing warns a person, and keeps the keeper from going on by itself.
+#[test]
+fn the_keeper_waits_for_what_is_measured_and_a_person_is_warned() {
+    let mut rig = Rig::at_first_step(&Sections { more: SAMPLER, ..AUTOMATIC });
+    let gate = |rig: &Rig| {
+        let gates = rig.engine.gates();
+        let gate = gates.into_iter().find(|gate| gate.name.as_str() == "measured split").expect("there is a sampler");
+        (gate.verdict, gate.detail.to_string())
+    };
+    rig.wait(10_000);
+    assert_eq!(gate(&rig), (Verdict::Warn, "unknown: no probe lately".to_owned()));
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+    let band = rig.engine.snapshot().band.text;
+    assert!(band.as_str().contains("automatic, waits: measured split"), "{band}");
+    sample(&mut rig, 7, 1);
+    assert_eq!(rig.balancer.share(), 500, "{}", story(&rig));
+
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    rig.advance("alice");
+    rig.wait(500);
+    assert_eq!(rig.balancer.share(), 500, "a person judges it");
 }

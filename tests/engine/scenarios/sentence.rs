@@ -150,7 +150,13 @@ fn a_foreign_change_names_somebody_else_and_once_adopted_the_split_is_not_the_pl
     let setting = split(&rig.balancer.layout, 150);
     rig.balancer.land(&setting);
     rig.wait(1_500);
-    says(&rig, &["FROZEN  DRIFT: SOMEBODY ELSE set 15% (wanted 10%)", ":adopt takes it, R rolls back"]);
+    says(
+        &rig,
+        &[
+            "FROZEN  DRIFT: SOMEBODY ELSE set 15% (wanted 10%)",
+            ":adopt takes it, :reassert sets 10% again, R rolls back",
+        ],
+    );
     rig.ask_for("alice", Command::Adopt);
     rig.wait(1_500);
     says(&rig, &["RUNNING  at 15% adopted"]);

@@ -111,6 +111,7 @@ enum Seen {
     ArmedToType(String),
     Advance(u64),
     Resume(u64),
+    Reassert(u64),
     Override,
     Take,
     Confirm(Deed),
@@ -261,7 +262,8 @@ impl Sitting {
             }
         }
         // What only the world's news brings must not stand where a finger is on its way to something else.
-        let goes_forward = |seen: &Option<Seen>| matches!(seen, Some(Seen::Advance(_) | Seen::Resume(_)));
+        let goes_forward =
+            |seen: &Option<Seen>| matches!(seen, Some(Seen::Advance(_) | Seen::Resume(_) | Seen::Reassert(_)));
         if key.is_none() && goes_forward(&self.before().kind) {
             assert!(was_free || goes_forward(&before.kind), "an advance under the finger");
         }
@@ -291,10 +293,12 @@ impl Sitting {
                 Kind::RollBack { typed: Some(typing) } => Seen::ArmedToType(typing.name.to_string()),
                 Kind::Advance { seen } => Seen::Advance(seen.generation),
                 Kind::Resume { seen } => Seen::Resume(seen.generation),
+                Kind::Reassert { seen: Some(seen) } => Seen::Reassert(seen.generation),
                 Kind::Override(_) => Seen::Override,
                 Kind::Take { .. } => Seen::Take,
                 Kind::Confirm { does, .. } => Seen::Confirm(does.clone()),
                 Kind::Locked
+                | Kind::Reassert { seen: None }
                 | Kind::Progress
                 | Kind::Help { .. }
                 | Kind::Debug
@@ -350,6 +354,7 @@ impl Sitting {
                 entered && before.kind == Some(Seen::Override) && !over.reason.as_str().trim().is_empty()
             }
             Command::Resume { generation } => yes && before.kind == Some(Seen::Resume(*generation)),
+            Command::Reassert { generation } => yes && before.kind == Some(Seen::Reassert(*generation)),
             Command::Take => yes && before.kind == Some(Seen::Take),
             Command::Complete | Command::SendAgain | Command::End => {
                 yes && before.kind == Some(Seen::Confirm(Deed::Send(command.clone())))

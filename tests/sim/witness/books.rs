@@ -59,6 +59,10 @@ impl Witness<'_> {
         }
         if let Fact::Intent { step, setting, .. } = fact {
             self.intent = Some((step, row(&setting)));
+        } else if let Fact::Reasserting { setting, over, .. } = fact
+            && self.reasserts
+        {
+            self.reassert = Some((row(&setting), row(&over)));
         }
     }
 
@@ -138,6 +142,8 @@ impl Witness<'_> {
         }
         match &entry.fact {
             Fact::Intent { .. } => self.may_intend(entry),
+            Fact::Reasserting { .. } => self.may_reassert(entry),
+            Fact::Reasserted => self.may_be_again(),
             Fact::Reached { step } => self.may_reach(*step),
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
@@ -153,6 +159,7 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Baseline { .. }
             | Fact::Missed { .. }
+            | Fact::NotReasserted
             | Fact::Held { .. }
             | Fact::Resumed
             | Fact::Adopted { .. }
@@ -253,11 +260,18 @@ impl Witness<'_> {
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
+            Fact::Reasserting { over, .. } => {
+                // It may come back in whole or in part.
+                self.knows(&self.weights(over));
+                (self.reassert, self.reasserts) = (None, true);
+            }
             Fact::Missed { .. } => self.open = None,
+            Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Line
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }
+            | Fact::Reasserted
             | Fact::RolledBack
             | Fact::Completed
             | Fact::WatchOver => {}
@@ -265,7 +279,7 @@ impl Witness<'_> {
     }
 
     pub(super) fn sent_forward(&mut self, id: EffectId, row: Row) {
-        self.intent = None;
+        (self.intent, self.reassert) = (None, None);
         self.began = true;
         self.ever_forward = true;
         self.loose.push(Loose { id, row, answered: None });

@@ -66,6 +66,81 @@ impl Witness<'_> {
         self.sent_forward(id, row);
     }
 
+    /// 7 and 8: what this run last set is set again by its driver, and only to where it stood.
+    pub(super) fn may_reassert(&mut self, entry: &Entry) {
+        if self.back.is_some() {
+            self.breaks(Rule::AfterBack, "a re-assert after an accepted rollback");
+        }
+        if entry.by != self.driver {
+            self.breaks(Rule::People, format!("{:?} re-asserts and does not drive", entry.by));
+        }
+    }
+
+    /// What this run last set goes out again: over what was decided on, against a move towards the candidate only.
+    pub(super) fn again(&mut self, id: EffectId, setting: &Setting, truth: Truth) {
+        let row = row(setting);
+        if self.back.is_some() {
+            self.breaks(Rule::AfterBack, "a re-assert after an accepted rollback");
+        }
+        let Some((intended, over)) = self.reassert.take() else { return };
+        if intended != row {
+            self.breaks(Rule::Durable, "not what was to be re-asserted");
+        }
+        if !self.refused.is_empty() {
+            self.breaks(Rule::Durable, format!("the disk has not taken the records {:?}", self.refused));
+        }
+        if let Some(loose) = self.loose.first() {
+            let what = format!("the place of {:?} is unknown", loose.id);
+            self.breaks(Rule::ReadBack, what);
+        }
+        if truth.pending > 0 && !self.was_lied_to {
+            self.breaks(Rule::ReadBack, "an earlier forward write can still land");
+        }
+        if self.expected.as_ref() != Some(&row) {
+            let what = format!("re-asserts {row:?}, and last read back was {:?}", self.expected);
+            self.breaks(Rule::ReadBack, what);
+        }
+        let every = self.stage.plan.poll.balancer;
+        let read = self.read.as_ref().filter(|read| self.is_whole && self.is_fresh(read.ended, every));
+        match read.map(|read| read.row.clone()) {
+            Some(there) if there != over => {
+                self.breaks(Rule::Drift, format!("re-asserts over {there:?}, and was to go over {over:?}"));
+            }
+            Some(there) if self.gives_candidate_more(&there, &row) => {
+                self.breaks(Rule::Drift, format!("re-asserts {row:?} against a move towards stable, {there:?}"));
+            }
+            Some(_) => {}
+            None => self.breaks(Rule::Drift, "re-asserts over what nobody has read lately"),
+        }
+        self.sources_allow();
+        let (began, ever_forward) = (self.began, self.ever_forward);
+        self.sent_forward(id, row);
+        (self.began, self.ever_forward) = (began, ever_forward);
+    }
+
+    /// Whether some node would give the candidate a larger share.
+    fn gives_candidate_more(&self, from: &[u32], to: &[u32]) -> bool {
+        let share = |row: &[u32], node: usize| {
+            let sum = |role| {
+                let of_side = |slot: &usize| self.stage.layout.slots[*slot].0.node == node;
+                self.stage.slots(role).filter(of_side).map(|slot| f64::from(row[slot])).sum::<f64>()
+            };
+            let candidate: f64 = sum(Role::Candidate);
+            candidate / (candidate + sum(Role::Stable)).max(1.0)
+        };
+        (0..self.stage.layout.nodes.len()).any(|node| share(to, node) > share(from, node) + 1e-9)
+    }
+
+    /// Set again is what a read that began after the write's answer says.
+    pub(super) fn may_be_again(&mut self) {
+        let is_read = self.read.as_ref().is_some_and(|read| Some(&read.row) == self.expected.as_ref());
+        if !is_read {
+            let what = format!("called set again, and the last read was {:?}", self.read);
+            self.breaks(Rule::ReadBack, what);
+        }
+        self.loose.retain(|loose| Some(&loose.row) != self.expected.as_ref());
+    }
+
     fn balancer_allows(&mut self) {
         let every = self.stage.plan.poll.balancer;
         let good = self.is_whole
@@ -89,6 +164,18 @@ impl Witness<'_> {
     }
 
     fn readings_allow(&mut self) {
+        let steps = &self.stage.plan.steps;
+        let here = steps.iter().rposition(|step| step.split <= self.current);
+        if let Some(here) = here.filter(|_| self.current > Split::ALL_STABLE)
+            && self.now.since(self.reached_at) < steps[here].bake
+        {
+            self.breaks(Rule::Readings, format!("step {here} was not baked"));
+        }
+        self.hook_allows();
+        self.sources_allow();
+    }
+
+    fn sources_allow(&mut self) {
         let plan = &self.stage.plan;
         for role in Role::BOTH {
             let at = self.feeds[role].read_at();
@@ -112,13 +199,6 @@ impl Witness<'_> {
             let what = format!("stable last said {:?}", self.health);
             self.breaks(Rule::Readings, what);
         }
-        let here = plan.steps.iter().rposition(|step| step.split <= self.current);
-        if let Some(here) = here.filter(|_| self.current > Split::ALL_STABLE)
-            && self.now.since(self.reached_at) < plan.steps[here].bake
-        {
-            self.breaks(Rule::Readings, format!("step {here} was not baked"));
-        }
-        self.hook_allows();
         self.limit_allows();
     }
 

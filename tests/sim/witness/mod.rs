@@ -131,6 +131,10 @@ pub struct Witness<'s> {
     has_baseline: bool,
     intent: Option<(usize, Row)>,
     intended: Vec<Option<Row>>,
+    /// A re-assert that is on disk and was not sent yet: what it writes, and over what.
+    reassert: Option<(Row, Row)>,
+    /// One that is not given up, wherever its record is.
+    reasserts: bool,
     /// An intent of which nothing more was written down: after a restart its write may have gone out.
     open: Option<usize>,
     loose: Vec<Loose>,
@@ -179,6 +183,8 @@ impl<'s> Witness<'s> {
             has_baseline: false,
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
+            reassert: None,
+            reasserts: false,
             open: None,
             loose: Vec::new(),
             over: false,
@@ -264,6 +270,7 @@ impl<'s> Witness<'s> {
                     self.fresh(*id);
                     self.whole(setting);
                     match direction {
+                        Direction::Forward if self.reassert.is_some() => self.again(*id, setting, truth),
                         Direction::Forward => self.forward(*id, setting, truth),
                         Direction::Back => self.backward(*id, setting),
                     }

@@ -1,0 +1,126 @@
+//! What this run last set, set again over what somebody else set since.
+//!
+//! It goes only against a move towards the candidate, or one that left the split where it was: on no node does it give
+//! the candidate more than is there. A colleague's rollback is adopted or completed, never undone.
+//!
+//! It passes every gate of an advance but three: the drift, which is its occasion; the bake, which does not count under
+//! drift and would never end; and the approval, which is of the next step. After its intent is on disk the balancer is
+//! read once more, and only what was decided on is gone over.
+
+use super::forward::{Bake, Goal, How, Shift};
+use super::gates::Condition;
+use super::{Effect, Engine, Fact, Gate, Severity, share};
+use crate::domain::{Clean, Mono, Person, Setting, Split};
+
+impl Engine {
+    /// Whether what somebody else set may be gone over at all, whatever the gates say.
+    pub(super) fn may_be_undone(&self, setting: &Setting) -> bool {
+        self.expected.as_ref().is_some_and(|expected| !share::raises_candidate(&self.layout, setting, expected))
+    }
+
+    /// Why what this run last set cannot be set again now; empty when it can.
+    pub(super) fn reassert_refused(&self) -> Vec<Clean> {
+        let Some(drift) = &self.drift else {
+            return vec!["nothing to re-assert: the balancer holds what this run set".into()];
+        };
+        if self.shift.is_some() {
+            return vec!["a write is under way; it must be read back first".into()];
+        }
+        if !drift.may_be_undone {
+            let words =
+                "it would give the candidate more than somebody else left it: :adopt, :complete or R rolls back";
+            return vec![words.into()];
+        }
+        if let Some(breaks) = self.passed_by_another(drift.to) {
+            let words = format!("somebody else went past the point of no return ({breaks}): :adopt, or R rolls back");
+            return vec![Clean::new(words)];
+        }
+        self.closed_to_reassert().map(|gate| gate.words()).collect()
+    }
+
+    /// What breaks when traffic is taken back from there, where this run itself has not gone so far.
+    fn passed_by_another(&self, there: Split) -> Option<&Clean> {
+        let passed = self.plan.steps.iter().filter(|step| step.split > self.current && step.split <= there);
+        passed.filter_map(|step| step.point_of_no_return.as_ref()).next_back()
+    }
+
+    fn closed_to_reassert(&self) -> impl Iterator<Item = Gate> {
+        self.closed_gates_of(How::Pressed, |condition| !condition.is_of_next_step() && condition != Condition::Drift)
+    }
+
+    pub(super) fn reassert(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Vec<Clean>> {
+        self.look_at_limits();
+        let refused = self.reassert_refused();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        let (Some(drift), Some(setting)) = (&self.drift, self.expected.clone()) else {
+            return Err(vec!["the balancer has not been read yet".into()]);
+        };
+        let (over, to) = (drift.setting.clone(), drift.to);
+        let differences = self.differences(&over, &setting);
+        let text = format!("{by} re-asserts candidate {} over {to} ({differences})", self.current);
+        self.ledger.record_over(&over);
+        let fact = Fact::Reasserting { split: self.current, setting: setting.clone(), over: over.clone() };
+        let journal = self.say(Severity::Warn, Some(by), &text, fact, out);
+        self.shift = Some(Shift::intended(Goal::Again { over, from: to }, setting, How::Pressed, journal, self.now));
+        Ok(text.into())
+    }
+
+    /// The read that was asked for once the intent was on disk: it goes out over what was decided on, and nothing else.
+    pub(super) fn reassert_looked(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
+        let Some(shift) = self.shift.as_ref().filter(|shift| shift.looks_since().is_some_and(|at| started >= at))
+        else {
+            return;
+        };
+        let Goal::Again { over, .. } = &shift.goal else { return };
+        if *setting == shift.setting {
+            self.shift = None;
+            let text = format!("candidate {} was not set again: the balancer holds it", self.current);
+            self.say(Severity::Info, None, text, Fact::NotReasserted, out);
+        } else if setting != over || self.drift.as_ref().is_none_or(|drift| !drift.may_be_undone) {
+            self.miss(&format!("somebody changed it before it was sent: {setting}"), out);
+        } else {
+            self.look_at_limits();
+            let closed = self.closed_to_reassert().next();
+            match closed {
+                Some(gate) => self.miss(&format!("{} closed before it was sent: {}", gate.name, gate.detail), out),
+                None => self.send_shift(out),
+            }
+        }
+    }
+
+    /// It was read back.
+    pub(super) fn reasserted(&mut self, from: Split, (sent, seconds): (Mono, f64), out: &mut Vec<Effect>) {
+        self.drift = None;
+        self.reasserts += 1;
+        // Its time is to be spent at its split.
+        self.bake = Bake::new(self.now);
+        self.sampling.restart();
+        self.await_propagation(sent, from, self.current);
+        let text = format!("candidate {} set again, read back after {seconds:.1} s", self.current);
+        self.say(Severity::Info, None, text, Fact::Reasserted, out);
+    }
+
+    /// A re-assert that this process only knows from the journal may have gone out.
+    pub(super) fn fold_reasserting(&mut self, setting: &Setting, over: &Setting) {
+        self.ledger.record_over(over);
+        let from = share::by_weight(&self.layout, over).unwrap_or_default();
+        let goal = Goal::Again { over: over.clone(), from };
+        self.shift = Some(Shift::recovered(goal, setting.clone(), self.now, self.settling()));
+    }
+
+    /// Whether it breaks a rule that a re-assert goes out now.
+    pub(super) fn reassert_violates(&self, shift: &Shift, over: &Setting) -> Option<String> {
+        if self.drift.as_ref().is_none_or(|drift| drift.setting != *over) {
+            return Some("8: a re-assert over what nobody decided on".into());
+        }
+        if !self.may_be_undone(over) {
+            return Some("8: a re-assert against a move towards stable".into());
+        }
+        if self.expected.as_ref() != Some(&shift.setting) {
+            return Some("4: a re-assert of what was not read back last".into());
+        }
+        (shift.how != How::Pressed).then(|| "7: a re-assert that nobody pressed".into())
+    }
+}
