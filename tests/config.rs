@@ -192,3 +192,20 @@ fn several_mistakes_are_listed_at_once() {
     let words = configured("ascii = 1\nmouse = \"x\"\nfoo = 2\n").map(|_| ()).expect_err("errors");
     assert_eq!(words.matches("FILE:").count(), 3, "{words}");
 }
+
+#[test]
+fn the_procedures_programs_are_there_and_none_of_them_is_a_trap() {
+    let plan = sample("progressive.toml");
+    let names = |plan: &Plan| plan.hooks.iter().map(|hook| hook.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&plan), ["smoke", "performance", "scale-up", "enable-flag", "decommission"]);
+    for name in ["scale-up", "enable-flag", "decommission"] {
+        assert!(plan.hooks.iter().any(|hook| hook.name.as_str() == name && hook.asks), "{name} changes something");
+    }
+    let decommission = &plan.hooks[4];
+    assert_eq!(decommission.only_after_complete, Some(Duration::from_secs(86_400)));
+    assert!(plan.hooks[3].only_after_complete.is_some());
+    let nodes = sample("two-step.toml");
+    assert_eq!(names(&nodes), ["smoke", "full-smoke"]);
+    assert_eq!((nodes.hooks[0].required_before, nodes.hooks[1].required_before), (Some(0), None));
+    assert_eq!(names(&sample("demo.toml")), ["hello"]);
+}

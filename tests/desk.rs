@@ -8,6 +8,8 @@ mod forward;
 mod hazards;
 #[path = "desk/hold.rs"]
 mod hold;
+#[path = "desk/hooks.rs"]
+mod hooks;
 #[path = "desk/looking.rs"]
 mod looking;
 #[path = "desk/once.rs"]

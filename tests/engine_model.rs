@@ -8,14 +8,14 @@ mod engine;
 mod witness;
 
 use engine::balancer::{Fate, split};
-use engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
+use engine::plans::{AUTOMATIC, HOOKED, MANUAL, NODES, Sections};
 use engine::rig::{Disk, Rig, Scraping};
 use engine::script::story;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::time::Duration;
 use warroom::domain::{Absence, Person, Rights, Role, Verdict};
-use warroom::engine::{Answer, Command, Direction, Event, Health, Override, Phase};
+use warroom::engine::{Answer, Command, Direction, Event, Health, HookEnd, Override, Phase};
 use witness::{Rule, Witness};
 
 /// Something that is done or happens.
@@ -33,6 +33,8 @@ enum Op {
     Health(Role, Option<Health>),
     Check(Option<Verdict>),
     OnDisk(Disk),
+    /// How the next program ends, and after how many milliseconds.
+    Hook(u64, HookEnd),
     Freeze(u64),
     Crash,
     Tombstone,
@@ -56,6 +58,8 @@ enum Asking {
     SendAgain,
     Suspend,
     Unsuspend,
+    Run,
+    Stop,
     End,
 }
 
@@ -75,6 +79,7 @@ fn asking() -> impl Strategy<Value = Asking> {
         4 => Just(Adopt),
         2 => Just(Complete),
         3 => Just(SendAgain),
+        3 => prop_oneof![2 => Just(Run), 1 => Just(Stop)],
         1 => prop_oneof![3 => Just(Suspend), 3 => Just(Unsuspend), 1 => Just(End)],
     ]
 }
@@ -130,9 +135,19 @@ fn op() -> impl Strategy<Value = Op> {
         2 => verdict.prop_map(Op::Check),
         3 => prop_oneof![Just(Disk::Fine), Just(Disk::Refuses), (1..2_000_u64).prop_map(Disk::Slow)]
             .prop_map(Op::OnDisk),
+        2 => (0..9_000_u64, hook_end()).prop_map(|(ms, end)| Op::Hook(ms, end)),
         1 => (100..20_000_u64).prop_map(Op::Freeze),
         1 => prop_oneof![6 => Just(Op::Crash), 1 => Just(Op::Tombstone)],
         14 => Just(Op::GoOn),
+    ]
+}
+
+fn hook_end() -> impl Strategy<Value = HookEnd> {
+    prop_oneof![
+        3 => Just(HookEnd::Exited(0)),
+        1 => Just(HookEnd::Exited(2)),
+        1 => Just(HookEnd::TimedOut),
+        1 => Just(HookEnd::Unknown("it panicked".into())),
     ]
 }
 
@@ -142,6 +157,7 @@ enum Kind {
     Manual,
     Automatic,
     Nodes,
+    Hooked,
 }
 
 impl Kind {
@@ -150,12 +166,13 @@ impl Kind {
             Self::Manual => MANUAL,
             Self::Automatic => AUTOMATIC,
             Self::Nodes => NODES,
+            Self::Hooked => HOOKED,
         }
     }
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Manual), Just(Kind::Automatic), Just(Kind::Nodes)]
+    prop_oneof![Just(Kind::Manual), Just(Kind::Automatic), Just(Kind::Nodes), Just(Kind::Hooked)]
 }
 
 /// Things done or happening in one life; each is from one to some forty events.
@@ -220,6 +237,7 @@ impl Life {
             Op::Health(role, health) => rig.worlds[*role].health.clone_from(health),
             Op::Check(verdict) => rig.checks[0] = *verdict,
             Op::OnDisk(disk) => rig.disk = *disk,
+            Op::Hook(ms, end) => rig.hook_ends.push_back((*ms, end.clone())),
             Op::Freeze(ms) => rig.freeze(*ms),
             Op::Crash => {
                 self.witness.look(rig);
@@ -242,6 +260,7 @@ impl Life {
         rig.balancer.dark.clear();
         rig.balancer.fates.clear();
         rig.disk = Disk::Fine;
+        rig.hook_ends.clear();
         rig.checks.fill(Some(Verdict::Pass));
         for role in Role::BOTH {
             rig.worlds[role].errors = 0.0;
@@ -258,6 +277,10 @@ impl Life {
             self.ask(&driver, Asking::Adopt);
         } else if self.rig.engine.phase() == Phase::Held {
             self.ask(&driver, Asking::Resume);
+        } else if self.rig.hook_gate("smoke").is_some_and(|gate| !gate.is_open()) {
+            self.ask(&driver, Asking::Run);
+            self.does(&Op::Wait(2_000));
+            self.ask(&driver, Asking::Advance);
         } else {
             self.ask(&driver, Asking::Advance);
         }
@@ -284,6 +307,8 @@ impl Life {
             Asking::SendAgain => Command::SendAgain,
             Asking::Suspend => Command::Suspend { lasting: Duration::from_mins(2), reason: "because".into() },
             Asking::Unsuspend => Command::Unsuspend,
+            Asking::Run => Command::RunHook { hook: "smoke".into() },
+            Asking::Stop => Command::StopHook { hook: "smoke".into() },
             Asking::End => Command::End,
         };
         self.commands += 1;
@@ -375,7 +400,7 @@ fn live(cases: u32, before: &[Op], rules: &[Rule], alive: bool, spins: bool) -> 
 #[test]
 fn the_rules_hold_in_every_life_and_every_life_can_end_on_stable() {
     use Rule::*;
-    let forward = live(256, &[], &[Forward, Shape, Command, Violation, Back], true, false);
+    let forward = live(256, &[], &[Forward, Shape, Command, Violation, Back, Hook], true, false);
     assert!(forward > 500, "the lives are worth watching: {forward} forward writes");
 }
 

@@ -19,6 +19,8 @@ mod foreign;
 mod forward;
 #[path = "engine/scenarios/gates.rs"]
 mod gates;
+#[path = "engine/scenarios/hooks.rs"]
+mod hooks;
 #[path = "engine/scenarios/limits.rs"]
 mod limits;
 #[path = "engine/scenarios/night.rs"]

@@ -443,6 +443,8 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::Driver
         | Fact::Suspended { .. }
         | Fact::Unsuspended
+        | Fact::HookStarted { .. }
+        | Fact::HookEnded { .. }
         | Fact::Completed => {}
     }
     told

@@ -7,11 +7,15 @@
 
 mod support;
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum, TargetGroupAttribute,
+};
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights};
+use support::{
+    Call, Fault, Moto, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, weights,
+};
 use warroom::domain::{BalancerState, Credentials, Role, Setting, Slot, Survey, Verdict, Wall};
 use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
@@ -24,6 +28,9 @@ fn with<'a>(stage: &'a Stage, forwards: &[(&str, &str)], more: &str) -> Driver<'
     let plan = stage.plan(forwards, more);
     Driver { traffic: connect(&plan).expect("a driver"), nodes: forwards.len(), moto: &stage.moto }
 }
+
+/// Turns of a runtime that are enough for whatever is ready to be done.
+const POOL_TURNS: usize = 50;
 
 /// The driver under test.
 struct Driver<'a> {
@@ -72,6 +79,7 @@ fn finding(survey: &Survey, name: &str) -> (Verdict, String) {
 fn words(result: &WriteResult) -> String {
     match result {
         WriteResult::Accepted => "accepted".to_owned(),
+        WriteResult::AcceptedBut(why) => format!("accepted: {why}"),
         WriteResult::Refused(why) => format!("refused: {why}"),
         WriteResult::Unknown(why) => format!("unknown: {why}"),
         WriteResult::NotSent(why) => format!("not sent: {why}"),
@@ -255,8 +263,12 @@ fn each_failure_has_its_words() {
         let forward = words(&driver.write(1, 1));
         assert!(forward.starts_with("not sent: it could not be read just before"), "{fault:?}: {forward}");
         // What cannot be read is rolled back as it was last read.
-        let back = driver.write(100, 0);
-        assert_eq!(back, WriteResult::Accepted, "{fault:?}");
+        let back = words(&driver.write(100, 0));
+        assert!(
+            back.starts_with("accepted: a: written over its actions as last read: they cannot"),
+            "{fault:?}: {back}"
+        );
+        assert!(back.contains(on_read), "{back}");
         assert!(began.elapsed() < Duration::from_secs(30), "everything has its limit");
         stage.moto.proxy.mend();
         stage.moto.proxy.fail("ModifyRule", fault);
@@ -287,9 +299,39 @@ fn throttling_slows_polls_and_never_a_rollback() {
     let why = driver.seen()[0].clone().expect_err("it rests");
     assert!(why.contains("asked again in"), "{why}");
     assert_eq!(stage.moto.proxy.calls("DescribeRules"), calls, "it did not ask");
-    assert_eq!(driver.write(100, 0), WriteResult::Accepted, "a rollback does not rest");
+    assert!(driver.write(100, 0).is_accepted(), "a rollback does not rest");
     stage.moto.proxy.mend();
     assert_eq!(driver.seen(), [Ok((100, 0))], "and neither does its read-back");
+}
+
+/// No name is looked up, nothing is connected and nobody shakes hands when it matters.
+#[test]
+fn a_rollback_goes_over_a_connection_of_its_own_that_the_polls_keep_warm() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::new(false);
+    let listener = stage.http(80, vec![stage.both(1, 1)]);
+    let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
+    let driver = on(&stage, &[("a", &rule)]);
+    for _ in 0..4 {
+        assert_eq!(driver.seen(), [Ok((50, 50))]);
+        // The runtime stands still between two waits: a connection that was used needs turns to go back to its pool.
+        stage.moto.wait(async {
+            for _ in 0..POOL_TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let polls = stage.moto.proxy.log();
+    let over = |calls: &[Call]| calls.iter().map(|call| call.connection).collect::<Vec<_>>();
+    let [watch, back, ..] = over(&polls)[..] else { panic!("{polls:?}") };
+    assert_ne!(watch, back);
+    assert_eq!(over(&polls), [watch, back, watch, back], "every other poll keeps the rollback's warm");
+    assert_eq!(driver.write(100, 0), WriteResult::Accepted);
+    let rolled = stage.moto.proxy.log().split_off(polls.len());
+    let names: Vec<&str> = rolled.iter().map(|call| call.action.as_str()).collect();
+    assert_eq!((names, over(&rolled)), (vec!["DescribeRules", "ModifyRule"], vec![back, back]));
 }
 
 #[test]
@@ -363,9 +405,9 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![sticky(100, 0)]);
     let keeps = on(&stage, &[("a", &rule)]);
     keeps.seen();
-    let (verdict, words) = finding(&keeps.survey(), "stickiness");
+    let (verdict, said) = finding(&keeps.survey(), "stickiness");
     assert_eq!(verdict, Verdict::Warn);
-    assert!(words.contains("AWSALBTG") && words.contains("1 h") && words.contains("stickiness off"), "{words}");
+    assert!(said.contains("AWSALBTG") && said.contains("1 h") && said.contains("stickiness off"), "{said}");
     assert_eq!(keeps.write(100, 0), WriteResult::Accepted);
     let is_on = || {
         let config = stage.moto.described(&rule).actions()[0].forward_config.clone().expect("a forward");
@@ -380,6 +422,28 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     assert_eq!(is_on(), Some(true), "a step keeps it");
     assert_eq!(unpins.write(100, 0), WriteResult::Accepted);
     assert_eq!(is_on(), Some(false), "a rollback turns it off");
+
+    // A group with stickiness of its own needs the forward's: AWS refuses to turn that off, and moto would not.
+    stage.moto.set_rule(&rule, vec![sticky(1, 1)]);
+    stage.moto.proxy.fail_where("ModifyRule", "Enabled=false", Fault::Refuse);
+    let back = words(&unpins.write(100, 0));
+    assert!(
+        back.starts_with("accepted: a: group stickiness stays on, AWS refuses to turn it off (AWS does not"),
+        "{back}"
+    );
+    assert_eq!((unpins.seen(), is_on()), (vec![Ok((100, 0))], Some(true)), "the traffic goes back all the same");
+    stage.moto.proxy.mend();
+
+    // What AWS would refuse is said before anything is sent.
+    let attribute = TargetGroupAttribute::builder().key("stickiness.enabled").value("true").build();
+    let call = stage.moto.client().modify_target_group_attributes().target_group_arn(&stage.blue).attributes(attribute);
+    stage.moto.wait(call.send()).expect("modified");
+    stage.moto.set_rule(&rule, vec![stage.both(100, 0)]);
+    let loose = on(&stage, &[("a", &rule)]);
+    loose.seen();
+    let (verdict, said) = finding(&loose.survey(), "stickiness");
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(said.contains("has target stickiness, and a no group stickiness: AWS takes no forward to two"), "{said}");
 }
 
 #[test]

@@ -5,106 +5,15 @@
 
 mod support;
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig};
 use rustix::process::Signal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::{
-    Fault, Home, KEYS, Moto, Running, Stage, World, but_weights, forward, gate, need, need_moto, number, oidc, ordered,
-    post, wait_until, weights,
+    BEFORE, Cutover, Fault, KEYS, Moto, Stage, but_weights, forward, gate, need, need_moto, number, oidc, ordered,
+    wait_until, weights,
 };
 use warroom::domain::Wall;
 use warroom::plan::rescue_card;
-
-/// The sample plan on this stage, with the embedded world's two apps as the environments. moto moves no traffic, so the
-/// world's proxy stands for the load balancer's data plane.
-struct Cutover {
-    stage: Stage,
-    home: Home,
-    world: World,
-    rule: String,
-    listener: String,
-    plan: std::path::PathBuf,
-}
-
-impl Cutover {
-    #[track_caller]
-    fn new(moto: Moto) -> Self {
-        let stage = Stage::on(moto, false);
-        let https = FixedResponseActionConfig::builder().status_code("404").build();
-        let https = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(https).build();
-        let https = stage.http(8443, vec![https]);
-        let before = forward(&[(&stage.green, Some(100)), (&stage.blue, Some(0))], Some((false, 1)));
-        let rule = stage.moto.rule(&https, 10, "app.example.com", vec![oidc(), ordered(before, 2)]);
-        let listener = stage.http(80, vec![stage.both(100, 0)]);
-        let mut home = Home::new();
-        home.env = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let world = World::start(&home, "healthy", "1", "40");
-        let text = Self::text(&stage, &world, &rule, &listener);
-        let plan = home.write("alb.toml", &text);
-        Self { stage, home, world, rule, listener, plan }
-    }
-
-    /// `config/alb.toml` with this stage's addresses and short bakes.
-    fn text(stage: &Stage, world: &World, rule: &str, listener: &str) -> String {
-        let sample = include_str!("../config/alb.toml");
-        let (head, rest) = sample.split_once("[sampler]\n").expect("a sampler");
-        let (_, rest) = rest.split_once("[metrics]\n").expect("metrics");
-        let text = format!("{head}[metrics]\n{rest}");
-        let arn = |part: &str| {
-            let from =
-                text.find(&format!("\"arn:aws:elasticloadbalancing:us-east-1:123456789012:{part}")).expect(part) + 1;
-            text[from..].split('"').next().expect("its end").to_owned()
-        };
-        [
-            (arn("targetgroup/green-prod"), stage.green.as_str()),
-            (arn("targetgroup/blue-prod"), &stage.blue),
-            (arn("listener-rule/"), rule),
-            (arn("listener/"), listener),
-            ("green-app:3000".into(), &world.stable),
-            ("blue-app:3000".into(), &world.candidate),
-            ("bake = \"60s\"".into(), "bake = \"1s\""),
-            ("bake = \"120s\"".into(), "bake = \"1s\""),
-            ("lateness = \"10s\"".into(), "lateness = \"1s\""),
-            ("health = \"5s\"".into(), "health = \"2s\""),
-            ("driver = \"alb\"".into(), &format!("driver = \"alb\"\nendpoint = \"{}\"", stage.moto.endpoint())),
-        ]
-        .into_iter()
-        .fold(text, |text, (from, to)| text.replace(&from, to))
-    }
-
-    /// Changes the plan's text.
-    #[track_caller]
-    fn change(&self, change: impl FnOnce(&str) -> String) {
-        let text = std::fs::read_to_string(&self.plan).expect("the plan");
-        let changed = change(&text);
-        assert_ne!(changed, text);
-        self.home.write("alb.toml", &changed);
-    }
-
-    #[track_caller]
-    fn run(&self) -> Running {
-        self.home.run_plan(&self.plan, "alice")
-    }
-
-    /// The world's proxy does what the rules say.
-    #[track_caller]
-    fn flow(&self, blue: u32) {
-        let body = format!("{{\"blue\":{},\"green\":{blue}}}", 100 - blue);
-        assert_eq!(post(&self.world.proxy, "/api/traffic", &body).expect("an answer").status, 200);
-    }
-
-    /// Both forwards' weights, green first.
-    #[track_caller]
-    fn held(&self) -> [Vec<Option<i32>>; 2] {
-        let rule = self.stage.moto.described(&self.rule);
-        let listener = self.stage.moto.described_listener(&self.listener);
-        [weights(rule.actions()), weights(listener.default_actions())]
-            .map(|weights| weights.into_iter().map(|(_, weight)| weight).collect())
-    }
-}
-
-const BEFORE: [Option<i32>; 2] = [Some(100), Some(0)];
 
 #[test]
 fn the_sample_plan_goes_up_and_back_by_the_binary() {
@@ -195,38 +104,6 @@ fn without_permission_to_write_nothing_goes_forward() {
 }
 
 #[test]
-fn half_applied_and_another_hand_are_seen_and_rolled_back_whole() {
-    if !need_moto() {
-        return;
-    }
-    let cutover = Cutover::new(Moto::shared());
-    let _console = cutover.run();
-    let home = &cutover.home;
-    home.ready();
-    cutover.stage.moto.proxy.fail("ModifyListener", Fault::Status(503));
-    home.run(["advance", "--as", "alice"]).exits(1);
-    let status = home.status_when("the half is seen", |status| !status["drift"].is_null());
-    let words = status["drift"]["words"].as_str().unwrap_or_default();
-    assert!(words.contains("half-applied"), "{words}");
-    let nodes = status["split"]["nodes"].as_array().expect("nodes");
-    let percent = |index: usize| number(&nodes[index]["percent"]);
-    assert_eq!((percent(0), percent(1)), (50.0, 0.0), "{nodes:?}");
-    assert!(home.history().contains("half applied, 1 of 2 forwards: http: AWS has trouble of its own (HTTP 503)"));
-    cutover.stage.moto.proxy.mend();
-
-    let stage = &cutover.stage;
-    let other = forward(&[(&stage.green, Some(7)), (&stage.blue, Some(3))], None);
-    stage.moto.set_rule(&cutover.rule, vec![other]);
-    let status = home.status_when("the other hand is seen", |status| {
-        status["drift"]["words"].as_str().is_some_and(|words| words.contains("somebody else") && words.contains("=3"))
-    });
-    assert_eq!(number(&status["drift"]["to_percent"]), 30.0);
-    home.run(["advance", "--as", "alice"]).exits(1);
-    home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
-    assert_eq!(cutover.held(), [BEFORE, BEFORE]);
-}
-
-#[test]
 fn a_dead_keeper_is_rolled_back_directly_at_the_endpoint_of_the_environment() {
     if !need_moto() {
         return;
@@ -273,30 +150,15 @@ fn the_rescue_card_brings_all_traffic_back_and_keeps_the_sign_in() {
     assert_eq!(weights(stage.moto.described(&rule).actions()), stage.weights(999, 0));
 }
 
-#[test]
-fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
-    if !need_moto() {
-        return;
-    }
-    let mut cutover = Cutover::new(Moto::shared());
+/// The keys come from a process that the shared configuration names: a script of ours, which prints what a file says
+/// and hangs while another file is there.
+fn keys_of_a_process(cutover: &mut Cutover) {
     let home = &mut cutover.home;
-    let said = home.path().join("said.json");
-    let script =
-        format!("#!/bin/sh\nif [ -e {0}/hangs ]; then sleep 20; fi\ncat {1}\n", home.path().display(), said.display());
+    let place = home.path().display();
+    let script = format!("#!/bin/sh\nif [ -e {place}/hangs ]; then sleep 20; fi\ncat {place}/said.json\n");
     let script = home.write("keys.sh", &script);
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a mode");
     let config = home.write("aws.ini", &format!("[profile night]\ncredential_process = {}\n", script.display()));
-    let gives = |seconds: u64, key: &str| {
-        let until = std::time::SystemTime::now() + Duration::from_secs(seconds);
-        let until = until.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
-        let until = Wall::from_millis(until as i64);
-        let text = format!(
-            "{{\"Version\": 1, \"AccessKeyId\": \"AKIA{key}\", \"SecretAccessKey\": \"secret-{key}\", \
-             \"SessionToken\": \"token-{key}\", \"Expiration\": \"{until}\"}}"
-        );
-        std::fs::write(&said, text).expect("what it says");
-    };
-    gives(120, "FIRST");
     home.env = vec![
         ("AWS_ACCESS_KEY_ID".into(), String::new()),
         ("AWS_SECRET_ACCESS_KEY".into(), String::new()),
@@ -304,6 +166,52 @@ fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
         ("AWS_CONFIG_FILE".into(), config.display().to_string()),
     ];
     cutover.change(|text| text.replace("# profile = \"prod\"", "profile = \"night\""));
+}
+
+/// What the process says from now on.
+fn gives(cutover: &Cutover, seconds: u64, key: &str) {
+    let until = std::time::SystemTime::now() + Duration::from_secs(seconds);
+    let until = until.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+    let until = Wall::from_millis(until as i64);
+    let text = format!(
+        "{{\"Version\": 1, \"AccessKeyId\": \"AKIA{key}\", \"SecretAccessKey\": \"secret-{key}\", \
+         \"SessionToken\": \"token-{key}\", \"Expiration\": \"{until}\"}}"
+    );
+    cutover.home.write("said.json", &text);
+}
+
+/// AWS takes neither reads nor writes of theirs any more, and the process has others.
+#[test]
+fn keys_that_went_bad_are_tried_then_renewed_and_the_rollback_lands_by_itself() {
+    if !need_moto() {
+        return;
+    }
+    for (fault, words) in [(Fault::Expired, "have expired"), (Fault::Status(403), "refuses the credentials")] {
+        let mut cutover = Cutover::new(Moto::shared());
+        keys_of_a_process(&mut cutover);
+        gives(&cutover, 7200, "FIRST");
+        let _console = cutover.run();
+        cutover.home.advance("alice").exits(0);
+        cutover.stage.moto.proxy.fail_where("", "AKIAFIRST", fault);
+        let sent = cutover.stage.moto.proxy.calls("Modify");
+        let rolling = cutover.home.start(["rollback", "--yes", "--as", "alice"]);
+        wait_until("it was tried with the old ones", || cutover.stage.moto.proxy.calls("Modify") > sent);
+        gives(&cutover, 7200, "SECOND");
+        rolling.finish().exits(0);
+        assert_eq!(cutover.held(), [BEFORE, BEFORE]);
+        let history = cutover.home.history();
+        assert!(history.contains("rollback attempt 1 failed") && history.contains(words), "{history}");
+    }
+}
+
+#[test]
+fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
+    if !need_moto() {
+        return;
+    }
+    let mut cutover = Cutover::new(Moto::shared());
+    keys_of_a_process(&mut cutover);
+    gives(&cutover, 120, "FIRST");
     let _console = cutover.run();
     let home = &cutover.home;
     let credentials = |status: &serde_json::Value| gate(status, "credentials").clone();
@@ -311,7 +219,7 @@ fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
     let words = credentials(&status)["detail"].as_str().unwrap_or_default().to_owned();
     assert!(words.contains("good until") && words.contains("need"), "{words}");
     home.run(["advance", "--as", "alice"]).exits(1).says("credentials");
-    gives(3600, "SECOND");
+    gives(&cutover, 3600, "SECOND");
     home.status_when("they are renewed without a restart", |status| credentials(status)["verdict"] == "pass");
     assert!(home.history().contains("credentials renewed: good until"));
     home.advance("alice").exits(0);

@@ -299,32 +299,6 @@ fn a_dead_node_is_shown_and_not_advanced_over_and_comes_back_with_the_rollback()
     assert_eq!(site.weights(1), own_weights());
 }
 
-#[test]
-fn half_applied_is_shown_as_such_and_rolls_back() {
-    if !need("haproxy") {
-        return;
-    }
-    // The second node may be read and not written.
-    let site = Site::new(&["admin", "operator"]);
-    let _console = site.run(&site.plan(&["25 %", "50 %", "100 %"], "1s"));
-    site.home.advance("alice").exits(1);
-    let status = site.home.status_when("the half is seen", |status| !status["drift"].is_null());
-    assert_eq!(status["phase"], "held");
-    let words = status["drift"]["words"].as_str().unwrap_or_default();
-    assert!(words.contains("half-applied"), "{status:#?}");
-    let nodes = status["split"]["nodes"].as_array().expect("nodes");
-    assert!(number(&nodes[0]["percent"]) > 20.0 && number(&nodes[1]["percent"]) == 0.0, "{nodes:?}");
-    assert!(number(&status["split"]["configured_percent"]) > 20.0, "the worst node counts: {status:#?}");
-    let history = site.home.history();
-    assert!(history.contains("lb2") && history.contains("Permission denied"), "{history}");
-    assert!(history.contains("half applied"), "{history}");
-    site.home.run(["advance", "--as", "alice"]).exits(1);
-    let band = status["band"].as_str().unwrap_or_default().to_owned();
-    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
-    assert_eq!(site.weights(0), own_weights());
-    assert!(!band.contains("not set by this run"), "it was this run that set it: {band}");
-}
-
 /// What a reload with renamed servers comes to: one server of stable is no longer there.
 #[test]
 fn a_stable_server_that_was_deleted_does_not_keep_the_candidate_in_traffic() {

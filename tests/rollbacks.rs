@@ -219,6 +219,23 @@ fn after_a_power_cut_the_one_unfinished_run_is_meant() {
 
 // Which run is meant.
 
+#[test]
+fn a_run_whose_disk_hangs_does_not_hide_the_one_that_is_meant() {
+    let (site, _plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.kill_keeper();
+    console.finish();
+    let hung = empty_run(&site, &run);
+    let journal = site.home.state().join("runs").join(&hung).join("journal.db");
+    std::fs::remove_file(&journal).expect("removed");
+    // Opening a pipe that nobody reads hangs as a dead network disk does.
+    rustix::fs::mknodat(rustix::fs::CWD, &journal, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+    site.home.run(["rollback", "--yes"]).exits(0).says("confirmed");
+    assert!(stone(&site, &run).exists() && !stone(&site, &hung).exists());
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
 /// A newer run of the same balancer whose keeper never began.
 #[track_caller]
 fn empty_run(site: &Site, of: &str) -> String {

@@ -10,10 +10,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{App, BINARY, Haproxy, Home, PlanText, Running, Site, need, number, steps, wait_until};
+use support::{
+    App, BEFORE, BINARY, Cutover, Haproxy, Home, Moto, PlanText, Running, Site, need, need_moto, number, steps,
+    wait_until,
+};
 
-/// The interval at which the fixtures' plans read the balancer.
+/// The interval at which the fixtures' plans read the balancer, and that of the sample plan for AWS.
 const POLL: Duration = Duration::from_millis(300);
+const ALB_POLL: Duration = Duration::from_secs(1);
 
 fn say(words: &str) {
     // Past the harness' capture: the figures are the point of it.
@@ -22,13 +26,13 @@ fn say(words: &str) {
 
 /// The other keeper's home freezes on what the first one wrote, and stays away from it.
 #[track_caller]
-fn freezes(first: &Home, second: &Home, percent: f64) {
+fn freezes(first: &Home, second: &Home, percent: f64, poll: Duration) {
     let read = |home: &Home| home.try_status().and_then(|status| status["split"]["configured_percent"].as_f64());
     wait_until("the first has it read back", || read(first) == Some(percent));
     let since = Instant::now();
     let status = second.status_when("the second sees a foreign change", |status| !status["drift"].is_null());
     say(&format!(
-        "two keepers: seen as foreign {:?} after the first read it back; a poll is {POLL:?}",
+        "two keepers: seen as foreign {:?} after the first read it back; a poll is {poll:?}",
         since.elapsed()
     ));
     assert_eq!(number(&status["drift"]["to_percent"]), percent);
@@ -48,7 +52,7 @@ fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
     let _two = other.run_plan(&other.write("plan.toml", &text), "bob");
     other.ready();
     site.advance_to(10.0);
-    freezes(&site.home, &other, 10.0);
+    freezes(&site.home, &other, 10.0, POLL);
     // And the other way: the second rolls back, and the first sees it as foreign, frozen, and does not put it back.
     other.run(["rollback", "--yes", "--as", "bob"]).exits(0);
     assert_eq!(site.balancer.green(), 0.0);
@@ -70,10 +74,23 @@ fn may_unshare() -> bool {
 }
 
 fn in_another_network(home: &Home, plan: &Path, name: &str) -> Running {
-    let mut command = Command::new("unshare");
-    command.args(["-n", BINARY, "run"]).arg(plan).args(["--as", name]);
+    begun(home, Command::new("unshare").args(["-n", BINARY, "run"]).arg(plan).args(["--as", name]))
+}
+
+/// The same where one port of this network is there, too, at the same address: by a socket that both see.
+fn in_another_network_with(port: u16, home: &Home, plan: &Path, name: &str) -> Running {
+    let bridge = home.path().join("bridge");
+    let ours = format!("socat UNIX-LISTEN:{0},fork TCP:127.0.0.1:{port} & ", bridge.display());
+    let theirs = format!("socat TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:{} & ", bridge.display());
+    let script = format!("{ours} exec unshare -n /bin/sh -c 'ip link set lo up; {theirs} exec \"$@\"' there \"$@\"");
+    begun(home, Command::new("/bin/sh").args(["-c", &script, "here", BINARY, "run"]).arg(plan).args(["--as", name]))
+}
+
+/// A run whose keeper answers. Whatever it started ends with its home.
+fn begun(home: &Home, command: &mut Command) -> Running {
     command.current_dir(home.path()).env("WARROOM_STATE_DIR", home.state()).env_remove("XDG_RUNTIME_DIR");
-    let running = Running::start(&mut command);
+    command.envs(home.env.iter().map(|(name, value)| (name, value)));
+    let running = Running::start(command);
     wait_until("the other host's keeper answers", || home.try_status().is_some());
     running
 }
@@ -104,9 +121,41 @@ fn keepers_in_two_networks_share_no_lock_and_the_second_freezes() {
     let _second = in_another_network(&two, &path, "bob");
     two.status_when("it has read the balancer", |status| status["split"]["configured_percent"].is_number());
     one.advance("alice").exits(0);
-    freezes(&one, &two, 10.0);
+    freezes(&one, &two, 10.0, POLL);
     // Anybody may roll back from either.
     let run = one.runs().pop().expect("a run");
     one.run(["rollback", &run, "--yes", "--as", "alice"]).exits(0);
     assert_eq!(haproxy.weights()["green1"], 0);
+}
+
+/// AWS knows no fencing: the second keeper's first read that has the other's write freezes it, either way.
+#[test]
+fn keepers_of_an_aws_rule_on_two_hosts_see_each_other_as_foreign() {
+    if !need_moto() || !need("socat") || !need("ip") || !may_unshare() {
+        return;
+    }
+    let cutover = Cutover::new(Moto::shared());
+    let (one, mut two) = (&cutover.home, Home::new());
+    two.env.clone_from(&one.env);
+    let _first = cutover.run();
+    let _second = in_another_network_with(cutover.stage.moto.proxy.port(), &two, &cutover.plan, "bob");
+    for home in [one, &two] {
+        home.status_when("it says that nothing stands between two keepers", |_| {
+            home.history().contains("fencing: ok none on this API: another hand, or a keeper on another host")
+        });
+    }
+    one.advance("alice").exits(0);
+    freezes(one, &two, 50.0, ALB_POLL);
+    let status = two.status();
+    assert!(
+        status["drift"]["words"].as_str().is_some_and(|words| words.contains("changed by somebody else")),
+        "{status:#?}"
+    );
+    let half = [Some(999), Some(999)];
+    assert_eq!(cutover.held(), [half, half]);
+    // Either may roll back, and the other sees that.
+    let run = one.runs().pop().expect("a run");
+    one.run(["rollback", &run, "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(cutover.held(), [BEFORE, BEFORE]);
+    two.status_when("the second sees its own setting again", |status| status["drift"].is_null());
 }

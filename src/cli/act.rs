@@ -10,11 +10,11 @@ use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
 /// Time between two looks while a step is read back.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often an advance is asked again when the generation moved on between looking and asking.
 const LATE_TRIES: usize = 3;
 
-fn unreachable(error: impl std::fmt::Display) -> Failure {
+pub(super) fn unreachable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Unreachable, error)
 }
 
@@ -36,6 +36,8 @@ const TWINS: &[(&str, &str)] = &[
     (":complete", "`warroom complete`"),
     (":restart", "`warroom restart`"),
     (":sendagain", "`warroom sendagain`"),
+    (":run ", "warroom hook "),
+    (":stop ", "warroom hook --stop "),
 ];
 
 /// The engine's words as somebody without a console can act on them: commands instead of keys that are not there.
@@ -44,7 +46,7 @@ pub fn typed(words: &Clean) -> String {
 }
 
 /// An error after something was sent: nobody knows whether it was taken.
-fn unconfirmed(error: &ClientError, found: &Found) -> Failure {
+pub(super) fn unconfirmed(error: &ClientError, found: &Found) -> Failure {
     let run = &found.run;
     Failure::new(Exit::Unconfirmed, format!("sent, not confirmed: {error}; look with `warroom status {run}`"))
 }

@@ -1,17 +1,26 @@
 //! What the disk says of a run, whether its keeper lives or not.
 
+use super::out;
 use super::places::Found;
 use crate::domain::RunId;
 use crate::engine::{Entry, Fact};
 use crate::journal::{Places, Reader, RunInfo};
 use crate::plan;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a look at the disk may hold up a rollback: ten times the worst seen sync and more, and still nothing
 /// that a person waits for.
 pub(super) const DISK_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the plan of a run without a journal may take, of which there is seldom more than one.
+const PLAN_LIMIT: Duration = Duration::from_millis(250);
+/// Runs that are looked at together: as many disks may hang before one that does not is left out.
+const LOOKERS_MAX: usize = 16;
 
 /// How far a run came, as its journal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +55,19 @@ impl Standing {
         if over { Self::Over } else { Self::Unfinished }
     }
 
+    /// Whether an operator's program was running when the journal ends: how that went has still to be written down.
+    pub fn has_open_hook(entries: &[Entry]) -> bool {
+        let mut open = BTreeSet::new();
+        for entry in entries {
+            if let Fact::HookStarted { hook } = &entry.fact {
+                open.insert(hook);
+            } else if let Fact::HookEnded { hook, .. } = &entry.fact {
+                open.remove(hook);
+            }
+        }
+        !open.is_empty()
+    }
+
     pub fn is_over(self) -> bool {
         matches!(self, Self::Over | Self::Ended)
     }
@@ -69,6 +91,8 @@ pub(super) struct Known {
     pub info: Option<RunInfo>,
     pub standing: Standing,
     pub last: Option<Entry>,
+    /// Its disk did not answer: it may be anything.
+    pub is_silent: bool,
 }
 
 impl Known {
@@ -84,7 +108,12 @@ impl Known {
         // Where nothing is there nothing ever was, or all of it was lost.
         let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);
         let standing = if is_certain && !is_lost { standing } else { Standing::Unreadable };
-        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back() }
+        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back(), is_silent: false }
+    }
+
+    /// A run of which nothing is known.
+    fn silent(found: &Found) -> Self {
+        Self { found: found.clone(), info: None, standing: Standing::Unreadable, last: None, is_silent: true }
     }
 
     /// Whether it holds no write path. A run that cannot say is taken for one that drives.
@@ -97,30 +126,65 @@ impl Known {
         self.info.as_ref().is_some_and(|info| names.contains(&info.plan_path))
     }
 
-    /// Whether it changes this balancer. Where the journal cannot say, the frozen plan does.
+    /// Whether it changes this balancer. Where the journal cannot say, the frozen plan does; where neither answers, it
+    /// may.
     pub fn is_on(&self, places: &Places, identity: &str) -> bool {
         match &self.info {
             Some(info) => info.identity == identity,
-            None => {
-                self.standing == Standing::Unreadable
-                    && plan::load_frozen(&places.plan(&self.found.run))
-                        .is_ok_and(|plan| plan.traffic.identity() == identity)
+            None if self.standing == Standing::Unreadable => {
+                let path = places.plan(&self.found.run);
+                let plan = within(PLAN_LIMIT, move || plan::load_frozen(&path).ok());
+                plan.map_or(self.is_silent, |plan| plan.is_some_and(|plan| plan.traffic.identity() == identity))
             }
+            None => false,
         }
     }
 }
 
-/// The run that goes on being meant: the newest that is not over, else the newest that ever began.
-pub(super) fn newest(runs: impl Iterator<Item = Known>) -> Option<Known> {
-    let (mut unfinished, mut any) = (None, None);
-    for run in runs.filter(|run| run.standing != Standing::Empty) {
-        let moved = matches!(run.standing, Standing::Unfinished | Standing::Unreadable);
-        if moved && unfinished.is_none() {
-            unfinished = Some(run.clone());
-        }
-        any.get_or_insert(run);
+/// Looks at several runs' folders, in their order. One whose disk hangs hides no other, and is one that cannot say.
+pub(super) fn look_at(places: &Places, runs: Vec<Found>) -> Vec<Known> {
+    let (told, seen) = sync_channel(runs.len());
+    let (runs, next) = (Arc::new(runs), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..runs.len().min(LOOKERS_MAX) {
+        let (places, runs, next, told) = (places.clone(), runs.clone(), next.clone(), told.clone());
+        let look = move || {
+            while let Some((at, found)) = taken(&next, &runs) {
+                if told.send((at, Known::look(&places, found))).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without this thread the others look at more.
+        let _ = std::thread::Builder::new().name("look".into()).spawn(look);
     }
-    unfinished.or(any)
+    drop(told);
+    let until = Instant::now() + DISK_LIMIT;
+    let mut known: Vec<Known> = runs.iter().map(Known::silent).collect();
+    while let Ok((at, run)) = seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        known[at] = run;
+    }
+    known
+}
+
+/// The next run that nobody looks at yet.
+fn taken<'r>(next: &AtomicUsize, runs: &'r [Found]) -> Option<(usize, &'r Found)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    runs.get(at).map(|found| (at, found))
+}
+
+/// The run that goes on being meant: the newest that is not over, else one that cannot say, else the newest that ever
+/// began.
+pub(super) fn newest(runs: impl Iterator<Item = Known>) -> Option<Known> {
+    let (mut unfinished, mut silent, mut any) = (None, None, None);
+    for run in runs.filter(|run| run.standing != Standing::Empty) {
+        let kept = match run.standing {
+            Standing::Unfinished | Standing::Unreadable if !run.is_silent => &mut unfinished,
+            Standing::Unfinished | Standing::Unreadable => &mut silent,
+            Standing::Empty | Standing::Unmoved | Standing::Over | Standing::Ended => &mut any,
+        };
+        kept.get_or_insert(run);
+    }
+    unfinished.or(silent).or(any)
 }
 
 /// What a file may be called in a run's record: as it was typed, and without links. The file need not be there any more.
@@ -137,7 +201,12 @@ pub(super) fn names_of(path: &Path) -> Vec<PathBuf> {
 /// Looks at the disk for so long and no longer: a disk that hangs must not hold up a rollback.
 pub(super) fn within<T: Send + 'static>(limit: Duration, look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, seen) = sync_channel(1);
-    std::thread::Builder::new().name("look".into()).spawn(move || sender.send(look())).ok()?;
+    let speaker = out::speaker();
+    let look = move || {
+        out::speak_as(speaker);
+        sender.send(look())
+    };
+    std::thread::Builder::new().name("look".into()).spawn(look).ok()?;
     seen.recv_timeout(limit).ok()
 }
 

@@ -89,10 +89,13 @@ fn attach_to(holder: Holder) -> Found {
 fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started, Failure> {
     if let Some(found) = places::newest_of(places, plan)? {
         let (info, entries) = anew::read(places, &found.run).map_err(|why| anew::refusal(&found.run, path, &why))?;
-        if Standing::of(&entries) == Standing::Unfinished {
+        let standing = Standing::of(&entries);
+        let has_hook = standing != Standing::Ended && Standing::has_open_hook(&entries);
+        if standing == Standing::Unfinished || has_hook {
             let same = info.is_some_and(|info| info.plan_hash == plan.source.hash);
             let note = if same { "" } else { "; its frozen plan differs from this file and is the one in force" };
-            complain(format!("run {} was not finished: going on with it, held{note}", found.run));
+            let why = if standing == Standing::Unfinished { "was not finished" } else { "had a hook running" };
+            complain(format!("run {} {why}: going on with it, held{note}", found.run));
             let keeper = start_keeper(places, &found.run, &KeeperStart::default())?;
             // Whether it is shared only the keeper's own plan says.
             let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;

@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod demo;
 mod farewell;
+mod hook;
 mod info;
 mod known;
 mod launch;
@@ -18,6 +19,7 @@ mod plain;
 mod plan_command;
 mod report;
 mod roll_back;
+mod roll_backs;
 mod show;
 mod supervise;
 mod world_command;
@@ -105,6 +107,11 @@ fn after_help() -> String {
 const ABOUT_RUN: &str =
     "RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
 
+const ABOUT_ROLLBACKS: &str = "Of several runs each is rolled back for itself: what is not found, refused or hangs holds up no other. They are \
+     asked for once, every line begins with its run, and the outcomes stand at the end. The exit code is the worst: \
+     5 sent but not confirmed, else 3 unreachable, else 1 refused, else 2 not found or a wrong plan; 0 only when all \
+     are confirmed or had nothing to roll back.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// A whole cutover on the embedded world: no server, account or network.
@@ -165,7 +172,8 @@ enum Command {
         /// Which run.
         run: Option<String>,
     },
-    /// All traffic back to stable.
+    /// All traffic back to stable; of several runs side by side, each for itself.
+    #[command(after_help = ABOUT_ROLLBACKS)]
     Rollback(RollbackArgs),
     /// Take control.
     Take {
@@ -191,6 +199,20 @@ enum Command {
     #[command(name = "sendagain", alias = "send-again")]
     SendAgain {
         /// Which run.
+        run: Option<String>,
+    },
+    /// Run one of the plan's own programs and wait for its end; without a name: what there is.
+    Hook {
+        /// Its name in the plan.
+        hook: Option<String>,
+        /// End its run, with everything that it started.
+        #[arg(long, requires = "hook")]
+        stop: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Which run.
+        #[arg(long)]
         run: Option<String>,
     },
     /// Write something down in the run's history.
@@ -319,6 +341,7 @@ impl Command {
             | Self::Adopt { .. }
             | Self::Complete { .. }
             | Self::SendAgain { .. }
+            | Self::Hook { .. }
             | Self::Note { .. }
             | Self::Unsuspend { .. }
             | Self::Suspend { .. }
@@ -404,10 +427,11 @@ struct WorldCommand {
     until_eof: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct RollbackArgs {
-    /// Which run, or a plan file when there is none.
-    run: Option<String>,
+    /// Which runs, or plan files where there are none.
+    #[arg(value_name = "RUN")]
+    runs: Vec<String>,
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -417,12 +441,12 @@ struct RollbackArgs {
     /// Write to the balancer from here, without the keeper.
     #[arg(long)]
     direct: bool,
-    /// The service's name, where it must be typed.
+    /// The service's name, where it must be typed; of several services once for each.
     #[arg(long, value_name = "NAME")]
-    confirm: Option<String>,
-    /// The label of the environment to go to, when there is no run or it has ended.
+    confirm: Vec<String>,
+    /// The label of the environment to go to, when there is no run or it has ended; of several once for each label.
     #[arg(long, value_name = "LABEL")]
-    to: Option<String>,
+    to: Vec<String>,
 }
 
 fn scenario_names() -> clap::builder::PossibleValuesParser {
@@ -495,7 +519,8 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Restart { run, view } => block_on(launch::restart(run.as_deref(), &view, name))?,
         Command::Status { run, json, oneline } => block_on(show::status(run.as_deref(), json, oneline))?,
         Command::Log { run, json, markdown } => block_on(report::log(run.as_deref(), json, markdown))?,
-        Command::Rollback(args) => block_on(roll_back::run(args, name))?,
+        Command::Rollback(args) if roll_backs::named(&args).len() > 1 => roll_backs::run(&args, name.as_ref()),
+        Command::Rollback(args) => block_on(roll_back::of_one(args, name, &roll_backs::Company::default()))?,
         Command::Advance { run, over, confirm } => block_on(act::advance(run.as_deref(), over, confirm, name))?,
         Command::Resume { run } => block_on(act::resume(run.as_deref(), name))?,
         Command::End { run, yes } => block_on(act::end(run.as_deref(), yes, name))?,
@@ -506,6 +531,9 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
         Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
+        Command::Hook { hook, stop, yes, run } => {
+            block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?
+        }
         Command::Note { text, run } => block_on(act::note(run.as_deref(), &text, name))?,
         Command::Suspend { reason, run, lasting } => block_on(act::suspend(run.as_deref(), &lasting, &reason, name))?,
     }

@@ -6,11 +6,13 @@
 //! a reader who has seen enough (`EPIPE`) is no error, as with `cat`.
 
 use super::{Exit, Failure};
+use crate::domain::Clean;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Lines that wait for a slow reader: a rollback that never lands says fewer than one a second, so a quarter of an hour.
@@ -68,14 +70,59 @@ fn queue(line: Line) {
     }
 }
 
+/// In whose name a thread speaks, where one command does several things at once.
+pub(super) struct Speaker {
+    name: Clean,
+    last: Mutex<String>,
+}
+
+thread_local! {
+    static SPEAKER: RefCell<Option<Arc<Speaker>>> = const { RefCell::new(None) };
+}
+
+impl Speaker {
+    pub fn new(name: &str) -> Self {
+        Self { name: Clean::new(name), last: Mutex::default() }
+    }
+
+    /// What was last said in this name.
+    pub fn last_words(&self) -> String {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every line under the name.
+    fn lines(&self, words: &str) -> String {
+        let lines: Vec<&str> = words.lines().collect();
+        if let Some(last) = lines.last() {
+            last.trim().clone_into(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        lines.iter().map(|line| format!("{}: {line}", self.name)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// From here on this thread speaks in a name, or in nobody's.
+pub(super) fn speak_as(speaker: Option<Arc<Speaker>>) {
+    SPEAKER.set(speaker);
+}
+
+/// In whose name this thread speaks: what it starts speaks in the same.
+pub(super) fn speaker() -> Option<Arc<Speaker>> {
+    SPEAKER.with_borrow(Clone::clone)
+}
+
+fn named(words: &impl Display) -> String {
+    let words = words.to_string();
+    speaker().map_or_else(|| words.clone(), |speaker| speaker.lines(&words))
+}
+
 /// A line on standard output, beside an act. Never waits and never fails.
 pub(super) fn say(words: impl Display) {
-    queue(Line::Out(words.to_string()));
+    queue(Line::Out(named(&words)));
 }
 
 /// A line on standard error, beside an act. Never waits and never fails.
 pub(super) fn complain(words: impl Display) {
-    queue(Line::Err(words.to_string()));
+    queue(Line::Err(named(&words)));
 }
 
 /// Waits until what was said is written, for a second at most.

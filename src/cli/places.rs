@@ -103,16 +103,17 @@ pub(super) fn look_for(places: &Places, wanted: Option<&str>, dead: Dead) -> Res
 fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     let (listening, silent): (Vec<Found>, Vec<Found>) =
         all(places)?.into_iter().partition(|found| is_listening(&found.socket));
-    let known = |found: Vec<Found>| found.into_iter().map(move |found| Known::look(places, &found));
-    let (watching, driving): (Vec<Known>, Vec<Known>) = known(listening).partition(Known::only_watches);
+    let (watching, driving): (Vec<Known>, Vec<Known>) =
+        known::look_at(places, listening).into_iter().partition(Known::only_watches);
     let (lingering, driving): (Vec<Known>, Vec<Known>) = driving.into_iter().partition(|run| run.standing.is_over());
-    let dead: Vec<Known> = match dead {
-        Dead::Unfinished if driving.is_empty() => {
-            known(silent).filter(|run| run.standing == Standing::Unfinished && !run.only_watches()).collect()
-        }
+    let dead = match dead {
+        Dead::Unfinished if driving.is_empty() => known::look_at(places, silent),
         Dead::Unfinished | Dead::No => Vec::new(),
     };
-    for mut group in [driving, dead, lingering, watching] {
+    // One that cannot say because its disk does not answer is meant where nobody else is.
+    let (unsure, dead): (Vec<Known>, Vec<Known>) = dead.into_iter().partition(|run| run.is_silent);
+    let dead = dead.into_iter().filter(|run| run.standing == Standing::Unfinished && !run.only_watches()).collect();
+    for mut group in [driving, dead, unsure, lingering, watching] {
         match group.len() {
             0 => {}
             1 => return Ok(group.remove(0).found),
@@ -130,7 +131,7 @@ fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
     let shown = Clean::new(word);
     match matching.as_slice() {
         [one] => Ok(one.clone()),
-        [] if known::is_path(word) => newest_from(places, Path::new(word))?
+        [] if known::is_path(word) => newest_from(&known::look_at(places, all(places)?), Path::new(word))
             .map(|run| run.found)
             .ok_or_else(|| Failure::new(Exit::Usage, format!("{shown}: no such file, and no run was begun from it"))),
         [] => Err(Failure::new(Exit::Usage, format!("no run begins with {:?}", shown.as_str()))),
@@ -142,7 +143,8 @@ fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
 }
 
 fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
-    let begun = newest_from(places, path)?;
+    let runs = known::look_at(places, all(places)?);
+    let begun = newest_from(&runs, path);
     // None of its further files stands between anybody and a rollback.
     let plan = match plan::load_frozen(path) {
         Ok(plan) => plan,
@@ -165,26 +167,25 @@ fn by_plan(places: &Places, path: &Path) -> Result<Found, Failure> {
     if let Ok(Some(holder)) = HostLock::holder(&plan) {
         return Ok(Found { run: holder.run, socket: holder.socket });
     }
-    let newest = match newest_of(places, &plan)? {
-        Some(found) => Some(found),
-        None => begun.map(|run| run.found),
-    };
+    let newest = newest_on(places, runs, &plan).or_else(|| begun.map(|run| run.found));
     newest.ok_or_else(|| Failure::new(Exit::Unreachable, format!("no run of {} is known here", path.display())))
 }
 
 /// The newest run on the plan's balancer; one that is not finished goes before a newer one that is.
 pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, Failure> {
+    Ok(newest_on(places, known::look_at(places, all(places)?), plan))
+}
+
+fn newest_on(places: &Places, runs: Vec<Known>, plan: &Plan) -> Option<Found> {
     let identity = plan.traffic.identity();
-    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
-    let its = runs.filter(|run| !run.only_watches() && run.is_on(places, &identity));
-    Ok(known::newest(its).map(|run| run.found))
+    let its = runs.into_iter().filter(|run| !run.only_watches() && run.is_on(places, &identity));
+    known::newest(its).map(|run| run.found)
 }
 
 /// The newest run that was begun from a file, whatever the file holds now.
-fn newest_from(places: &Places, path: &Path) -> Result<Option<Known>, Failure> {
+fn newest_from(runs: &[Known], path: &Path) -> Option<Known> {
     let names = known::names_of(path);
-    let runs = all(places)?.into_iter().map(|found| Known::look(places, &found));
-    Ok(known::newest(runs.filter(|run| !run.only_watches() && run.is_of_file(&names))))
+    known::newest(runs.iter().filter(|run| !run.only_watches() && run.is_of_file(&names)).cloned())
 }
 
 fn all(places: &Places) -> Result<Vec<Found>, Failure> {

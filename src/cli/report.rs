@@ -3,7 +3,7 @@
 use super::act::typed;
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::domain::RunId;
-use crate::engine::{Entry, Severity};
+use crate::engine::{Entry, Fact, Severity};
 use crate::journal::{Places, Reader};
 use std::fmt::Write;
 
@@ -27,7 +27,7 @@ pub(super) async fn log(run: Option<&str>, json: bool, markdown: bool) -> Comman
     } else if markdown {
         markdown_row
     } else {
-        |entry: &Entry| format!("{} {} {}", entry.wall, mark(entry.severity), typed(&entry.text))
+        plain_row
     };
     for entry in &entries {
         // Into a string: it takes everything.
@@ -53,11 +53,25 @@ fn newest(places: &Places) -> Result<RunId, Failure> {
     Ok(newest)
 }
 
+fn plain_row(entry: &Entry) -> String {
+    let line = format!("{} {} {}", entry.wall, mark(entry.severity), typed(&entry.text));
+    tail(entry).into_iter().fold(line, |all, line| all + "\n    | " + &line)
+}
+
 fn markdown_row(entry: &Entry) -> String {
     let who = entry.by.as_ref().map_or_else(String::new, ToString::to_string);
     let bold = if entry.severity == Severity::Critical { "**" } else { "" };
-    let text = typed(&entry.text).replace('|', "\\|");
+    // Its output stands in the same cell, line by line.
+    let lines = tail(entry).into_iter().map(|line| format!("<br>`{}`", line.replace('`', "'")));
+    let text = (typed(&entry.text) + &lines.collect::<String>()).replace('|', "\\|");
     format!("| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
+}
+
+/// What a hook printed at last.
+fn tail(entry: &Entry) -> Vec<String> {
+    let Fact::HookEnded { tail, .. } = &entry.fact else { return Vec::new() };
+    let before = (tail.before() > 0).then(|| format!("({} lines before)", tail.before()));
+    before.into_iter().chain(tail.lines.iter().map(ToString::to_string)).collect()
 }
 
 /// How much a line matters, in one column.

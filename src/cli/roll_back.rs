@@ -6,6 +6,7 @@ use super::act::{ask, line};
 use super::known::{DISK_LIMIT, Known, Standing, within};
 use super::out::{complain, say};
 use super::places::{self, Dead, Found, NotOne};
+use super::roll_backs::Company;
 use super::{CommandResult, Exit, Failure, RollbackArgs};
 use crate::direct::{self, Direct, Ended, Seen};
 use crate::domain::{Clean, Person, Role};
@@ -29,25 +30,42 @@ const FIND_LIMIT: Duration = Duration::from_secs(3);
 /// How long the machine may take to say what our login is called: without an answer its number will do.
 const LOGIN_LIMIT: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(args: RollbackArgs, name: Option<Clean>) -> CommandResult {
+/// Rolls back the one run that is named first, or the one that is meant without a name.
+pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Company) -> CommandResult {
     // A terminal that goes away must not end what was asked for: from here on a hangup is heard and not followed.
     let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
     let places = places::places()?;
-    let (looked_in, wanted) = (places.clone(), args.run.clone());
+    let (looked_in, wanted) = (places.clone(), args.runs.first().cloned());
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => of_found(&home_of(places, &found), &found, &args, name).await,
+        Ok(found) => match taken(company, found.run.as_str(), &args) {
+            Some(exit) => Ok(exit),
+            None => of_found(&home_of(places, &found), &found, &args, name, company).await,
+        },
         Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
-            Some(path) => without_run(first_sound(&[path])?, "no run of this plan is known here", &args, name).await,
+            Some(path) => {
+                let plan = first_sound(&[path])?;
+                match taken(company, &plan.traffic.identity(), &args) {
+                    Some(exit) => Ok(exit),
+                    None => without_run(plan, "no run of this plan is known here", &args, name, company).await,
+                }
+            }
             None => Err(failure),
         },
         Err(not_one) => Err(not_one.failure().await),
     }
 }
 
+/// The same under another name is one: whoever came first goes on with it, and its outcome is the outcome.
+fn taken(company: &Company, what: &str, args: &RollbackArgs) -> Option<Exit> {
+    let (holder, exit) = company.take(what, args.runs.first()?)?;
+    say(format!("the same as {}", Clean::new(holder)));
+    Some(exit)
+}
+
 fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {
-    let path = args.run.as_ref().map(PathBuf::from)?;
+    let path = args.runs.first().map(PathBuf::from)?;
     within(DISK_LIMIT, move || path.is_file().then_some(path))?
 }
 
@@ -63,14 +81,20 @@ fn home_of(places: Places, found: &Found) -> Places {
     }
 }
 
-async fn of_found(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
+async fn of_found(
+    places: &Places,
+    found: &Found,
+    args: &RollbackArgs,
+    name: Option<Clean>,
+    company: &Company,
+) -> CommandResult {
     let (looked_in, looked_for) = (places.clone(), found.clone());
     match within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for)) {
         // What an ended run left is nobody's: its plan tells where it could go, and the person says it.
         Some(known) if known.standing == Standing::Ended => {
             let plans = plan_file(args).into_iter().chain([places.plan(&found.run)]);
             let plan = first_sound(&plans.collect::<Vec<_>>())?;
-            without_run(plan, &format!("run {} has ended", found.run), args, name).await
+            without_run(plan, &format!("run {} has ended", found.run), args, name, company).await
         }
         Some(known) if known.only_watches() && (args.direct || !is_there(found).await) => Err(Failure::new(
             Exit::Refused,
@@ -108,7 +132,7 @@ async fn through_keeper(
 ) -> Result<CommandResult, ClientError> {
     let introduction = Introduction { name, ..Introduction::default() };
     let mut client = Client::connect(&found.socket, &introduction).await?;
-    let command = Command::Rollback { reason: reason(args), typed: args.confirm.clone() };
+    let command = Command::Rollback { reason: reason(args), typed: typed(args, places.plan(&found.run)) };
     match client.command(command).await? {
         Answer::Applied(words) => {
             say(words);
@@ -169,6 +193,7 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
     let plan = first_sound(&plans.collect::<Vec<_>>())?;
     let entries = entries_of(places.journal(&found.run));
     let folder = Some(places.run(&found.run));
+    let typed = typed_for(args, &plan);
     roll_back(Direct {
         traffic: driver(&plan)?,
         plan,
@@ -177,7 +202,7 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
         seen: None,
         by: me(name),
         reason: reason(args),
-        typed: args.confirm.clone(),
+        typed,
     })
     .await
 }
@@ -223,7 +248,13 @@ fn first_sound(paths: &[PathBuf]) -> Result<Arc<Plan>, Failure> {
 }
 
 /// No keeper and no run: the plan alone, and the person says where everything goes.
-async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
+async fn without_run(
+    plan: Arc<Plan>,
+    why: &str,
+    args: &RollbackArgs,
+    name: Option<Clean>,
+    company: &Company,
+) -> CommandResult {
     let traffic = driver(&plan)?;
     let seen: Seen = direct::look(traffic.as_ref()).await;
     match direct::split_of(&plan, &seen) {
@@ -231,24 +262,25 @@ async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Opti
         Err(unread) => say(format!("{why}; the balancer cannot be read: {unread}")),
     }
     let stable = &plan.environments[Role::Stable].label;
-    let label = match &args.to {
-        Some(label) => label.clone(),
-        None if std::io::stdin().is_terminal() => {
-            say(format!("All traffic to which environment? Type its label ({stable}):"));
-            super::out::settle();
-            line()?
-        }
-        None => return Err(Failure::new(Exit::Usage, format!("say where everything goes: --to {stable}"))),
+    let labels = if !args.to.is_empty() {
+        args.to.clone()
+    } else if std::io::stdin().is_terminal() && !company.is_several() {
+        say(format!("All traffic to which environment? Type its label ({stable}):"));
+        super::out::settle();
+        vec![line()?]
+    } else {
+        return Err(Failure::new(Exit::Usage, format!("say where everything goes: --to {stable}")));
     };
-    if label != stable.as_str() {
+    if labels.iter().all(|label| label != stable.as_str()) {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{:?} is not the stable environment's label, {stable}", Clean::new(&label).as_str()),
+            format!("{:?} is not the stable environment's label, {stable}", Clean::new(labels.join(", ")).as_str()),
         ));
     }
     if !args.yes && !ask(&format!("All traffic to {stable}?"))? {
         return Ok(Exit::Refused);
     }
+    let typed = typed_for(args, &plan);
     roll_back(Direct {
         traffic,
         plan,
@@ -257,7 +289,7 @@ async fn without_run(plan: Arc<Plan>, why: &str, args: &RollbackArgs, name: Opti
         seen: Some(seen),
         by: me(name),
         reason: reason(args),
-        typed: args.confirm.clone(),
+        typed,
     })
     .await
 }
@@ -292,6 +324,20 @@ fn me(name: Option<Clean>) -> Person {
     match name {
         Some(name) => Person::claimed(name, user),
         None => Person::verified(user),
+    }
+}
+
+/// Of the names that were typed the plan's own, else the first, which is then refused with the right one.
+fn typed_for(args: &RollbackArgs, plan: &Plan) -> Option<String> {
+    let own = args.confirm.iter().find(|name| plan.name.as_str() == name.as_str());
+    own.or(args.confirm.first()).cloned()
+}
+
+/// The same where the keeper has the plan: only of several names must it be read here, too.
+fn typed(args: &RollbackArgs, plan: PathBuf) -> Option<String> {
+    match args.confirm.as_slice() {
+        [] | [_] => args.confirm.first().cloned(),
+        [first, ..] => first_sound(&[plan]).map_or_else(|_| Some(first.clone()), |plan| typed_for(args, &plan)),
     }
 }
 

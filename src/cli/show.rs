@@ -5,6 +5,7 @@ use super::known::{Known, Standing};
 use super::places::{self, Found, configured_words};
 use super::{CommandResult, Exit, Failure, out};
 use crate::domain::{Clean, Verdict};
+use crate::engine::{HookView, Snapshot};
 use crate::wire::{Client, Introduction, Status};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -77,6 +78,28 @@ fn unanswered(error: &crate::wire::ClientError, known: &Known) -> Failure {
     )
 }
 
+fn hook_json(snapshot: &Snapshot, hook: &HookView) -> Value {
+    let seconds = |d: std::time::Duration| (d.as_secs_f64() * 1000.0).round() / 1000.0;
+    json!({
+        "name": hook.name,
+        "says": hook.says,
+        "state": serde_json::to_value(hook.state).unwrap_or_default(),
+        "words": hook.words,
+        "locked": hook.locked,
+        "by": hook.by,
+        "running_seconds": hook.since.map(|since| seconds(snapshot.mono.since(since))),
+        "limit_seconds": seconds(hook.limit),
+        "exit_code": hook.exit,
+        "ended": hook.ended.map(|wall| wall.to_string()),
+        "age_seconds": hook.age.map(seconds),
+        "took_seconds": hook.took.map(seconds),
+        "required_before_percent": hook.before.map(|split| f64::from(split.permille()) / 10.0),
+        "fresh_seconds": hook.before.map(|_| seconds(hook.fresh)),
+        "lines_printed": hook.tail.printed,
+        "tail": hook.tail.lines,
+    })
+}
+
 /// The documented shape (`docs/status.md`): plain numbers with their unit in the name, `null` for unknown.
 pub(super) fn status_json(status: &Status) -> Value {
     let s = &status.snapshot;
@@ -93,6 +116,7 @@ pub(super) fn status_json(status: &Status) -> Value {
         "phase": word(s.phase),
         "band": format!("{} {}", s.band.word, s.band.text),
         "step": s.steps.iter().rposition(|step| step.reached.is_some()).map(|index| index + 1),
+        "hooks": s.hooks.iter().map(|hook| hook_json(s, hook)).collect::<Vec<_>>(),
         "steps": s.steps.iter().map(|step| json!({"split_percent": f64::from(step.split.permille()) / 10.0, "reached": step.reached.map(|w| w.to_string()), "planned_seconds": step.planned.as_secs()})).collect::<Vec<_>>(),
         "environments": {
             "stable": {"label": s.environments.stable.label, "colour": s.environments.stable.chip, "requests_per_second": s.environments.stable.rate},

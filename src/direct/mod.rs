@@ -100,6 +100,9 @@ impl Work {
         } else {
             Engine::recover(plan, &direct.entries, mono, wall, mono.micros())
         };
+        if let Some((state, at)) = Entry::newest_configuration(&direct.entries) {
+            direct.traffic.recall(state, at);
+        }
         let told = engine.log_length();
         Self { engine, direct, doing: FuturesUnordered::new(), seq: 0, told }
     }
@@ -238,7 +241,9 @@ impl Work {
         let traffic = self.direct.traffic.clone();
         match effect {
             Effect::Journal { id, entry } => {
-                if entry.number > self.told {
+                // A hook that the keeper had running is its own: nothing is known of it here.
+                let is_hook = matches!(entry.fact, Fact::HookEnded { .. });
+                if entry.number > self.told && !is_hook {
                     self.told = entry.number;
                     tell(entry.text.to_string());
                 }
@@ -255,8 +260,12 @@ impl Work {
                 let started = clock::mono();
                 Outcome { id, epoch, result: OutcomeKind::Read { started, state: traffic.read().await } }
             })),
-            // Nothing goes forward here, and nothing is rehearsed.
-            Effect::WriteSplit { direction: Direction::Forward, .. } | Effect::Rehearse { .. } | Effect::Stop => {}
+            // Nothing goes forward here, nothing is rehearsed, and nothing is run.
+            Effect::WriteSplit { direction: Direction::Forward, .. }
+            | Effect::Rehearse { .. }
+            | Effect::RunHook { .. }
+            | Effect::StopHook { .. }
+            | Effect::Stop => {}
         }
     }
 }

@@ -132,14 +132,15 @@ impl Engine {
             return;
         }
         match result {
-            WriteResult::Accepted => {
+            WriteResult::Accepted | WriteResult::AcceptedBut(_) => {
                 let took = self.now.since(sent);
                 self.tempo.to_balancer.get_or_insert(took);
                 self.access.rehearsal = Rehearsal::Proven(self.wall);
                 self.access.failure = None;
                 let text = format!(
-                    "rehearsal: the present weights were written back in {:.1} s; the balancer takes writes",
-                    took.as_secs_f64()
+                    "rehearsal: the present weights were written back in {:.1} s; the balancer takes writes{}",
+                    took.as_secs_f64(),
+                    result.words().map_or_else(String::new, |words| format!("; {words}"))
                 );
                 self.say(Severity::Info, None, text, Fact::Line, out);
                 self.balancer.read_soon(self.now);

@@ -158,6 +158,7 @@ impl Engine {
         let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
         self.held = None;
         self.approvals.clear();
+        self.void_hooks();
         let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
@@ -188,6 +189,7 @@ impl Engine {
         self.epoch.0 += 1;
         self.shift = None;
         self.held = None;
+        self.void_hooks();
         self.record_way_back(&setting);
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);
@@ -219,12 +221,19 @@ impl Engine {
         rollback.writing = None;
         rollback.newest_end = Some(self.now);
         match result {
-            WriteResult::Accepted => {
+            WriteResult::Accepted | WriteResult::AcceptedBut(_) => {
                 if rollback.acknowledged.is_none() {
                     rollback.acknowledged = Some(self.now);
                     self.tempo.to_balancer = rollback.sent.map(|sent| self.now.since(sent));
                 }
-                rollback.last_error = None;
+                let remark = result.words().map(Clean::new);
+                let is_new = rollback.last_error != remark;
+                rollback.last_error.clone_from(&remark);
+                if let Some(remark) = remark.filter(|_| is_new) {
+                    let text =
+                        format!("rollback attempt {} was accepted, and not read back yet: {remark}", rollback.attempts);
+                    self.say(Severity::Critical, None, text, Fact::Line, out);
+                }
             }
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
                 // Under a foreign setting nothing is sent until somebody asks for it; so before it is sent again the
@@ -338,6 +347,8 @@ impl Engine {
         let is_first = rollback.read_back.is_none();
         if is_first {
             rollback.read_back = Some(now);
+            // What went wrong on the way is in the log.
+            rollback.last_error = None;
             self.sampling.restart();
             let after = now.since(rollback.accepted).as_secs_f64();
             let sent = rollback.sent.unwrap_or(rollback.accepted);

@@ -220,6 +220,8 @@ impl Engine {
         self.conditions().filter(|condition| self.verdict(*condition) != Verdict::Pass).any(|condition| match condition
         {
             Condition::Bake | Condition::Approval | Condition::OfStep(_) => false,
+            // One that has not run yet, or runs, is to come.
+            Condition::Hook(hook) => self.hook_verdict(hook) == Verdict::Fail,
             Condition::Limit(limit) => !matches!(
                 self.watches[limit].reading.value,
                 Err(Absence::TooFew { .. } | Absence::NoRequests | Absence::NotYet)

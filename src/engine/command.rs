@@ -58,6 +58,8 @@ impl Engine {
             | Command::SendAgain
             | Command::Suspend { .. }
             | Command::Unsuspend
+            | Command::RunHook { .. }
+            | Command::StopHook { .. }
             | Command::Note { .. }
             | Command::End => false,
         }
@@ -90,6 +92,8 @@ impl Engine {
             Command::SendAgain => self.send_again(by, out).map_err(|why| vec![why]),
             Command::Suspend { lasting, reason } => self.suspend(by, *lasting, reason, out),
             Command::Unsuspend => self.unsuspend(by, out),
+            Command::RunHook { hook } => self.run_hook(by, hook, out),
+            Command::StopHook { hook } => self.stop_hook(by, hook, out),
             Command::Note { text } => {
                 self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Line, out);
                 Ok("noted".into())
@@ -332,6 +336,9 @@ impl Engine {
         }
         if self.shift.is_some() {
             return refuse("a write is under way: it must be read back first");
+        }
+        if let Some(hook) = self.running_hook() {
+            return refuse(format!("{hook} is running: wait for it, or :stop {hook}"));
         }
         let split = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
         let text = format!("{by} ends the run; the split stays as it is: candidate {split}");

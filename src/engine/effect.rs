@@ -1,7 +1,9 @@
 //! Everything the engine asks for, and what it writes down.
 
+use super::hooks::{HookEnd, Tail};
 use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Setting, Split, Wall};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Something to be done. Imperative; each yields exactly one [`super::Outcome`] unless it says otherwise.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +45,22 @@ pub enum Effect {
         id: EffectId,
         /// The epoch at the time of asking.
         epoch: Epoch,
+    },
+    /// Run one of the operator's own programs. It ends by itself, by its timeout or by [`Effect::StopHook`].
+    RunHook {
+        /// Its id.
+        id: EffectId,
+        /// Index of the hook in the plan.
+        hook: usize,
+        /// Who had it run.
+        by: Clean,
+        /// The candidate's share that this run last had read back.
+        split: Split,
+    },
+    /// End a hook's run. Yields nothing: the run's own outcome follows.
+    StopHook {
+        /// The effect that runs it.
+        id: EffectId,
     },
     /// Stop the keeper. Yields nothing.
     Stop,
@@ -87,6 +105,16 @@ pub enum Severity {
     Warn,
     /// Act on it.
     Critical,
+}
+
+impl Entry {
+    /// The newest whole configuration of the balancer that these entries have, and when it was recorded.
+    pub fn newest_configuration(entries: &[Self]) -> Option<(&str, Wall)> {
+        entries.iter().rev().find_map(|entry| {
+            let Fact::Configuration { state } = &entry.fact else { return None };
+            Some((state.as_str(), entry.wall))
+        })
+    }
 }
 
 /// The part of an entry that a restarted keeper folds back into its state.
@@ -196,6 +224,22 @@ pub enum Fact {
     },
     /// Automatic rollback is on again.
     Unsuspended,
+    /// A hook is about to be run.
+    HookStarted {
+        /// Its name.
+        hook: Clean,
+    },
+    /// A hook's run ended.
+    HookEnded {
+        /// Its name.
+        hook: Clean,
+        /// How it ended.
+        end: HookEnd,
+        /// How long it took, where it was started and seen to end.
+        took: Option<Duration>,
+        /// The end of what it printed.
+        tail: Tail,
+    },
     /// 100 % was reached and baked.
     Completed,
     /// The watch after it is over.

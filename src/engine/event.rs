@@ -1,5 +1,6 @@
 //! Everything that can happen to a cutover. Facts are in the past tense; nothing else reaches the engine.
 
+use super::hooks::{HookEnd, Tail};
 use crate::domain::{
     Absence, BalancerState, Clean, CommandId, EffectId, Epoch, Mono, Person, Rights, Role, Survey, Verdict, Wall,
 };
@@ -65,6 +66,13 @@ pub enum Event {
     },
     /// What stands around the balancer's weights was looked at.
     Surveyed(Survey),
+    /// A hook that is running printed something.
+    HookPrinted {
+        /// The effect that runs it.
+        id: EffectId,
+        /// The end of what it has printed so far.
+        tail: Tail,
+    },
     /// Requests were sent through the balancer to see who answers.
     Sampled(Samples),
     /// A task that watches something died; it is started again by the keeper.
@@ -145,6 +153,16 @@ pub enum Command {
     },
     /// Automatic rollback again.
     Unsuspend,
+    /// Run one of the plan's own programs.
+    RunHook {
+        /// Its name.
+        hook: Clean,
+    },
+    /// End such a run, with everything that it started.
+    StopHook {
+        /// Its name.
+        hook: Clean,
+    },
     /// Write something down.
     Note {
         /// What.
@@ -198,6 +216,13 @@ pub enum OutcomeKind {
     Written(WriteResult),
     /// The rehearsal was answered, or was not.
     Rehearsed(WriteResult),
+    /// A hook's run ended.
+    HookEnded {
+        /// How.
+        end: HookEnd,
+        /// The end of what it printed.
+        tail: Tail,
+    },
     /// The balancer was read.
     Read {
         /// When the read began: what was written later cannot be in it.
@@ -212,12 +237,33 @@ pub enum OutcomeKind {
 pub enum WriteResult {
     /// The balancer said yes. That is not yet *done*: see the read-back.
     Accepted,
+    /// The balancer said yes, and there is something to know of what it said yes to: a list that could not be read just
+    /// before, a setting that was lost.
+    AcceptedBut(Clean),
     /// The balancer said no.
     Refused(Clean),
     /// Sent, and the answer is missing or says that a part was applied.
     Unknown(Clean),
     /// Never sent.
     NotSent(Clean),
+}
+
+impl WriteResult {
+    /// Whether the balancer said yes to all of it.
+    pub fn is_accepted(&self) -> bool {
+        match self {
+            Self::Accepted | Self::AcceptedBut(_) => true,
+            Self::Refused(_) | Self::Unknown(_) | Self::NotSent(_) => false,
+        }
+    }
+
+    /// What there is to say of it.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Accepted => None,
+            Self::AcceptedBut(why) | Self::Refused(why) | Self::Unknown(why) | Self::NotSent(why) => Some(why.as_str()),
+        }
+    }
 }
 
 /// The counters and gauges of one instance at one time.

@@ -11,7 +11,7 @@ const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
 /// How long a step waits for the disk to take its intent: a hundred of the slowest syncs seen. After that nobody
 /// remembers why it should move now.
-const INTENT_WAIT: Duration = Duration::from_secs(5);
+pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.
 #[derive(Debug, Clone)]
@@ -168,11 +168,12 @@ impl Engine {
             WriteResult::Refused(why) => self.miss(&format!("the balancer refused it: {why}"), out),
             WriteResult::Unknown(why) if planted(Bug::UnknownIsMissed) => self.miss(why.as_str(), out),
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
-            WriteResult::Accepted | WriteResult::Unknown(_) => {
+            WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Unknown(_) => {
                 shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
-                if let WriteResult::Unknown(why) = result {
-                    let text = format!("the write's outcome is unknown: {why}; reading the balancer");
-                    self.say(Severity::Warn, None, text, Fact::Line, out);
+                if let Some(why) = result.words() {
+                    let what =
+                        if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
+                    self.say(Severity::Warn, None, format!("{what}: {why}; reading the balancer"), Fact::Line, out);
                 }
                 self.balancer.read_soon(self.now);
             }

@@ -70,6 +70,8 @@ pub(super) enum Condition {
     /// A gate of the present step, by its index there.
     OfStep(usize),
     Approval,
+    /// A hook that must have passed before the next step, by its index in the plan.
+    Hook(usize),
 }
 
 impl Condition {
@@ -87,7 +89,8 @@ impl Condition {
             | Self::Check(_)
             | Self::Limit(_)
             | Self::Bake
-            | Self::OfStep(_) => true,
+            | Self::OfStep(_)
+            | Self::Hook(_) => true,
         }
     }
 }
@@ -142,6 +145,7 @@ impl Engine {
             .chain((0..self.plan.guardrails.len()).map(Condition::Limit))
             .chain(self.position.map(|_| Condition::Bake))
             .chain((0..of_step).map(Condition::OfStep))
+            .chain(self.hooks_before_next().map(Condition::Hook))
             .chain(approval)
     }
 
@@ -188,6 +192,7 @@ impl Engine {
             Condition::Limit(limit) => self.watches[limit].verdict(&self.plan.guardrails[limit]),
             Condition::Bake => pass_or(self.bake_left().is_zero(), Verdict::Unknown),
             Condition::OfStep(gate) => self.step_gate(gate),
+            Condition::Hook(hook) => self.hook_verdict(hook),
             Condition::Approval => pass_or(matches!(self.approval(), Some((_, None))), Verdict::Fail),
         }
     }
@@ -243,6 +248,7 @@ impl Engine {
             Condition::Limit(limit) => ("limit", self.limit_words(limit)),
             Condition::Bake => ("bake", self.bake_words()),
             Condition::OfStep(gate) => return self.step_gate_words(gate),
+            Condition::Hook(hook) => return (self.plan.hooks[hook].name.clone(), self.hook_words(hook)),
             Condition::Approval => ("approval", self.approval_words()),
         };
         (name.into(), detail)

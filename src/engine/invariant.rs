@@ -20,6 +20,7 @@ impl Engine {
         out.retain(|effect| match effect {
             Effect::WriteSplit { direction, .. } => *direction == Direction::Back && !watches,
             Effect::Rehearse { .. } => false,
+            Effect::RunHook { .. } | Effect::StopHook { .. } => !watches,
             Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Stop => true,
         });
         let Some(why) = found else { return };
@@ -30,6 +31,9 @@ impl Engine {
 
     fn violated(&self, out: &[Effect]) -> Option<String> {
         for effect in out {
+            if matches!(effect, Effect::RunHook { .. }) && self.mode == Mode::Watch {
+                return Some("a watching keeper runs a program".into());
+            }
             if let Some(why) = self.rehearsal_violates(effect) {
                 return Some(why);
             }

@@ -11,7 +11,7 @@
 //!
 //! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
 //! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
-//! `access` (whether a write would be taken), `facts` (what a restart needs and the disk has not taken yet),
+//! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk has not taken yet),
 //! `propagation` (when requests follow), `invariant` (what must hold after every event), `series` (the past of the charts),
 //! `recover` (after a crash), `snapshot` (what is shown).
 
@@ -26,6 +26,7 @@ mod facts;
 mod forward;
 mod gates;
 pub mod guardrail;
+mod hooks;
 mod invariant;
 mod ledger;
 mod limits;
@@ -46,6 +47,7 @@ pub use event::{
     Stamped, WriteResult,
 };
 pub use gates::Gate;
+pub use hooks::{HookEnd, HookState, HookView, TAIL_BYTES_MAX, TAIL_CHARS_MAX, TAIL_LINES_MAX, Tail};
 pub use phase::{Ask, Phase, Rule, rule};
 pub use series::{HOUR_POINT_SECONDS, HOUR_POINTS, SERIES_POINTS};
 pub use snapshot::{
@@ -65,6 +67,7 @@ use balancer::{BalancerView, Drift};
 use facts::Facts;
 use forward::{Bake, How, Shift};
 use guardrail::Watch;
+use hooks::HookStand;
 use ledger::Ledger;
 use propagation::Propagation;
 use series::Series;
@@ -197,6 +200,7 @@ pub struct Engine {
     approvals: BTreeMap<usize, Person>,
     suspension: Option<Suspension>,
 
+    hooks: Vec<HookStand>,
     access: Access,
     journal_trouble: Option<Clean>,
     facts: Facts,
@@ -259,6 +263,7 @@ impl Engine {
             consoles: BTreeMap::new(),
             approvals: BTreeMap::new(),
             suspension: None,
+            hooks: plan.hooks.iter().map(|_| HookStand::default()).collect(),
             access: Access::default(),
             journal_trouble: None,
             facts: Facts::default(),
@@ -298,6 +303,7 @@ impl Engine {
             Event::HealthSeen { role, health } => self.health_seen(*role, health, out),
             Event::CheckAnswered { check, answer } => self.check_answered(*check, answer, out),
             Event::Surveyed(survey) => self.surveyed(survey, out),
+            Event::HookPrinted { id, tail } => self.hook_printed(*id, tail),
             Event::Sampled(samples) => {
                 self.sampling.push(self.now, *samples);
                 self.judge_propagation(out);
@@ -318,6 +324,7 @@ impl Engine {
             OutcomeKind::Journaled(result) => self.journaled(outcome.id, result, out),
             OutcomeKind::Written(result) => self.written(outcome.id, result, out),
             OutcomeKind::Rehearsed(result) => self.rehearsed(outcome.id, result, out),
+            OutcomeKind::HookEnded { end, tail } => self.hook_ended(outcome.id, end, tail, out),
             OutcomeKind::Read { started, state } => self.balancer_read(outcome.id, *started, state, out),
         }
     }
@@ -334,6 +341,7 @@ impl Engine {
         }
         self.rollback_journaled(id);
         self.intent_journaled(id, result, out);
+        self.hook_journaled(id, result, out);
     }
 
     fn written(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
@@ -357,6 +365,7 @@ impl Engine {
         self.pass_suspension(out);
         self.pass_facts(out);
         self.pass_access(out);
+        self.pass_hooks(out);
         self.read_when_due(out);
     }
 
@@ -409,9 +418,10 @@ impl Engine {
         self.ended
     }
 
-    /// Whether nothing more will happen by itself: rolled back, or complete and watched.
+    /// Whether nothing more will happen by itself: rolled back, or complete and watched, and no hook is running.
     pub fn is_final(&self) -> bool {
-        self.ended || self.phase() == Phase::RolledBack || (self.watch_over && self.rollback.is_none())
+        let is_over = self.phase() == Phase::RolledBack || (self.watch_over && self.rollback.is_none());
+        self.ended || is_over && self.running_hook().is_none()
     }
 
     /// How many lines the run has written: a cheap mark for "something happened".

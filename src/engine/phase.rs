@@ -96,6 +96,10 @@ pub enum Ask {
     Suspend,
     /// [`Command::Unsuspend`].
     Unsuspend,
+    /// [`Command::RunHook`].
+    RunHook,
+    /// [`Command::StopHook`].
+    StopHook,
     /// [`Command::Note`].
     Note,
     /// [`Command::End`].
@@ -104,7 +108,7 @@ pub enum Ask {
 
 impl Ask {
     /// Every kind, in the table's order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Advance,
         Self::Override,
         Self::Resume,
@@ -117,6 +121,8 @@ impl Ask {
         Self::SendAgain,
         Self::Suspend,
         Self::Unsuspend,
+        Self::RunHook,
+        Self::StopHook,
         Self::Note,
         Self::End,
     ];
@@ -136,6 +142,8 @@ impl Ask {
             Command::SendAgain => Self::SendAgain,
             Command::Suspend { .. } => Self::Suspend,
             Command::Unsuspend => Self::Unsuspend,
+            Command::RunHook { .. } => Self::RunHook,
+            Command::StopHook { .. } => Self::StopHook,
             Command::Note { .. } => Self::Note,
             Command::End => Self::End,
         }
@@ -150,6 +158,7 @@ impl Ask {
             | Self::Adopt
             | Self::Suspend
             | Self::Unsuspend
+            | Self::RunHook
             | Self::End => true,
             Self::Hold
             | Self::Rollback
@@ -157,6 +166,7 @@ impl Ask {
             | Self::Approve
             | Self::Complete
             | Self::SendAgain
+            | Self::StopHook
             | Self::Note => false,
         }
     }
@@ -176,6 +186,8 @@ impl Ask {
             Self::SendAgain => "send again",
             Self::Suspend => "suspend automatic rollback",
             Self::Unsuspend => "automatic rollback on",
+            Self::RunHook => "run a hook",
+            Self::StopHook => "stop a hook",
             Self::Note => "note",
             Self::End => "end",
         }
@@ -215,7 +227,7 @@ const OVER: Rule = Rule::Refused("the run has ended");
 /// Rows as [`Ask::ALL`], columns as [`Phase::ALL`]: preflight, ready, shifting, baking, held, complete,
 /// rolling back, new traffic back, rolled back, observing, ended.
 #[rustfmt::skip]
-const TABLE: [[Rule; 11]; 14] = [
+const TABLE: [[Rule; 11]; 16] = [
     /* advance   */ [OK,       OK,       SHIFT,    OK,       HELD, DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* override  */ [OK,       OK,       SHIFT,    OK,       OK,   DONE,     BACK, BACK, BACK, WATCH, OVER],
     /* resume    */ [NOT_HELD, NOT_HELD, NOT_HELD, NOT_HELD, OK,   NOT_HELD, BACK, BACK, BACK, WATCH, OVER],
@@ -228,6 +240,8 @@ const TABLE: [[Rule; 11]; 14] = [
     /* send again*/ [NO_BACK,  NO_BACK,  NO_BACK,  NO_BACK,  NO_BACK, NO_BACK, OK, OK,   OK,   WATCH, OVER],
     /* suspend   */ [OK,       OK,       OK,       OK,       OK,   OK,       BACK, BACK, BACK, WATCH, OVER],
     /* unsuspend */ [OK,       OK,       OK,       OK,       OK,   OK,       BACK, BACK, BACK, WATCH, OVER],
+    /* run hook  */ [OK,       OK,       OK,       OK,       OK,   OK,       OK,   OK,   OK,   WATCH, OVER],
+    /* stop hook */ [OK,       OK,       OK,       OK,       OK,   OK,       OK,   OK,   OK,   WATCH, OVER],
     /* note      */ [OK,       OK,       OK,       OK,       OK,   OK,       OK,   OK,   OK,   OK,    OK],
     /* end       */ [OK,       OK,       SHIFT,    OK,       OK,   OK,       OK,   OK,   OK,   OK,    OVER],
 ];

@@ -99,6 +99,12 @@ bugs! {
     CompleteTooSoon,
     /// A cutover completes although nobody can read the balancer.
     CompleteUnread,
+    /// What a hook passed long ago still counts.
+    OldPassCounts,
+    /// A program is started although the disk refused its record.
+    RunsUnrecorded,
+    /// A restart forgets the program that was running.
+    RestartForgetsHook,
 }
 
 #[cfg(not(test))]

@@ -90,6 +90,8 @@ impl Engine {
                 }
             }
             Fact::Unsuspended => self.suspension = None,
+            Fact::HookStarted { hook } => self.fold_hook_started(hook, entry),
+            Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
             Fact::Completed => {
                 self.completed = Some((self.now, entry.wall));
                 let passed = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);

@@ -4,7 +4,7 @@ mod asks;
 mod fill;
 
 use super::guardrail::Level;
-use super::{Entry, Gate, Phase, Severity};
+use super::{Entry, Gate, HookView, Phase, Severity};
 use crate::domain::{
     Absence, Clean, Mono, PerRole, Person, Quantity, Rights, Role, Signal, Split, Unit, Verdict, Wall,
 };
@@ -49,6 +49,9 @@ pub struct Snapshot {
     pub guardrails: Vec<GuardrailView>,
     /// The questions.
     pub checks: Vec<CheckView>,
+    /// The operator's own programs; empty from an older keeper.
+    #[serde(default)]
+    pub hooks: Vec<HookView>,
     /// Four rows: errors and latency, each stable then candidate.
     pub signals: Vec<SignalView>,
     /// The second of the newest point of every row; `None` before the first, and from an older keeper.

@@ -1,5 +1,6 @@
 //! The hands that carry out effects: each is a task of its own, and each yields exactly one outcome.
 
+use super::hook_hand::HookHand;
 use super::journal_thread::JournalHand;
 use super::patience::{FOLDER, LOOK_WAIT, bounded};
 use super::{Operator, Shared, lost_words};
@@ -24,6 +25,7 @@ pub struct Hands {
     traffic: Arc<dyn Traffic>,
     folder: PathBuf,
     journal: JournalHand,
+    hooks: HookHand,
     senders: Shared,
     nodes: usize,
     /// Longest life of one read or write.
@@ -32,12 +34,19 @@ pub struct Hands {
 }
 
 impl Hands {
-    pub fn new(traffic: Arc<dyn Traffic>, folder: PathBuf, journal: JournalHand, senders: Shared, plan: &Plan) -> Self {
+    pub fn new(
+        traffic: Arc<dyn Traffic>,
+        folder: PathBuf,
+        journal: JournalHand,
+        hooks: HookHand,
+        senders: Shared,
+        plan: &Plan,
+    ) -> Self {
         let layout = plan.traffic.layout();
         // One command a slot, each with its own connection and answer.
         let commands = u32::try_from(layout.slots.len()).unwrap_or(u32::MAX).saturating_add(1);
         let limit = plan.traffic.timeout.saturating_mul(commands.saturating_mul(2)) + MARGIN;
-        Self { traffic, folder, journal, senders, nodes: layout.nodes.len(), limit, forward: None }
+        Self { traffic, folder, journal, hooks, senders, nodes: layout.nodes.len(), limit, forward: None }
     }
 
     /// Starts one effect. Never waits.
@@ -83,6 +92,8 @@ impl Hands {
                     OutcomeKind::Read { started, state }
                 });
             }
+            Effect::RunHook { id, hook, by, split } => self.hooks.begin(id, hook, &by, split),
+            Effect::StopHook { id } => self.hooks.stop(id),
             Effect::Stop => {}
         }
     }
@@ -155,8 +166,9 @@ impl Hands {
         tokio::spawn(async move { outcomes.send(outcome).await });
     }
 
-    /// Waits until the journal is written.
+    /// Ends what is running, and waits until the journal is written.
     pub async fn finish(self) {
+        self.hooks.finish().await;
         let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
     }
 }

@@ -76,6 +76,8 @@ pub enum Source {
     Sampler,
     /// What stands around the balancer's weights.
     Survey,
+    /// What a hook prints.
+    Hook(usize),
 }
 
 impl Readings {
@@ -85,6 +87,8 @@ impl Readings {
         let event = match (waiting.remove(&source), event) {
             // Samples are counts: they add up, nothing is dropped.
             (Some(Event::Sampled(old)), Event::Sampled(new)) => Event::Sampled(old.and(new)),
+            // What a program has printed so far holds what it had printed before.
+            (Some(Event::HookPrinted { .. }), new @ Event::HookPrinted { .. }) => new,
             (old, new) => {
                 self.dropped.fetch_add(u64::from(old.is_some()), Ordering::Relaxed);
                 new

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "the keeper owns tasks, threads and clocks, and sees them end")]
 
 mod effects;
+mod hook_hand;
 mod host_lock;
 mod journal_thread;
 mod lanes;
@@ -26,6 +27,7 @@ use crate::traffic;
 use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
 use bytes::Bytes;
 use effects::Hands;
+use hook_hand::HookHand;
 use lanes::{Lanes, Operator, Senders as Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -139,10 +141,14 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
     let traffic = traffic::connect(&plan)?;
+    if let Some((state, at)) = Entry::newest_configuration(&entries) {
+        traffic.recall(state, at);
+    }
     let hands = Hands::new(
         traffic.clone(),
         places.run(run),
         journal_thread::start(journal, senders.clone()),
+        HookHand::new(plan.clone(), run.clone(), senders.clone()),
         senders.clone(),
         &plan,
     );

@@ -3,11 +3,12 @@
 use super::file::{self, Kind};
 use super::section::{PlanErrors, Report, Section};
 use super::sections::{
-    DURATION, LASTING_MAX, access, check, environments, guardrail, metrics, placed, poll, rollback, sampler, step,
-    traffic, unplaced,
+    DURATION, LASTING_MAX, access, check, environments, guardrail, hook, metrics, placed, poll, rollback, sampler,
+    step, traffic, unplaced,
 };
 use super::values::{duration, one_of, short_text};
 use super::{Advance, Plan, PlanSource, syntax, validate};
+use crate::domain::Split;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -131,6 +132,8 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         root.optional("watch", DURATION, duration(Duration::ZERO..=LASTING_MAX)).unwrap_or(Duration::from_secs(3600));
     let checks = placed(root.tables("checks"), "name", |section| check(section, &known));
     let guardrails = placed(root.tables("guardrails"), "window", |section| guardrail(section, &known));
+    let splits: Option<Vec<Split>> = steps.iter().map(|step| step.value.as_ref().map(|step| step.split)).collect();
+    let hooks = placed(root.tables("hooks"), "name", |section| hook(section, splits.as_deref(), watch));
     let rollback = rollback(root.table("rollback"));
     let access = access(root.table("access"));
 
@@ -142,6 +145,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         steps: &steps,
         checks: &checks,
         guardrails: &guardrails,
+        hooks: &hooks,
         advance,
         rollback: rollback.as_ref(),
     };
@@ -163,6 +167,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         watch,
         checks: unplaced(checks)?,
         guardrails: unplaced(guardrails)?,
+        hooks: unplaced(hooks)?,
         rollback: rollback?,
         access: access?,
         source: source(path, text),

@@ -59,6 +59,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// Limits on live readings.
     pub guardrails: Vec<Guardrail>,
+    /// The operator's own programs, run when a person asks.
+    pub hooks: Vec<Hook>,
     /// What a rollback means here.
     pub rollback: Rollback,
     /// Who may come in and approve.
@@ -570,6 +572,31 @@ pub enum OnAbsent {
     /// The cutover rolls back once it has been missing for the BLIND limit and `for`.
     RollBack,
 }
+
+/// A program of the operator's own, run when a person asks and never otherwise.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// What `:run` takes: a word of 1 to 24 letters, digits, `-` and `_`.
+    pub name: Clean,
+    /// What it is for.
+    pub says: Clean,
+    /// What is run.
+    pub script: Script,
+    /// Index of the step that it must have passed before, where it must.
+    pub required_before: Option<usize>,
+    /// How old such a pass may be, 10 s to a day.
+    pub fresh: Duration,
+    /// How long the cutover must have been complete before it may run at all, where it must.
+    pub only_after_complete: Option<Duration>,
+    /// Whether a person is asked once more before it runs.
+    pub asks: bool,
+}
+
+/// Placeholders of hooks.
+pub const HOOK_PLACES: &[&str] =
+    &["by", "candidate", "candidate_url", "name", "percent", "run", "stable", "stable_url", "target"];
+/// Hooks in one plan: more than any procedure we know has, and all of them may run at once.
+pub const HOOKS_MAX: usize = 12;
 
 /// What a rollback means here.
 #[derive(Debug, Clone)]

@@ -24,6 +24,7 @@ pub fn schedule(plan: &Plan, rate: Option<f64>) -> String {
     let _ = steps(&mut out, plan, rate);
     let _ = limits(&mut out, plan);
     let _ = checks(&mut out, plan);
+    let _ = hooks(&mut out, plan);
     let _ = contacts(&mut out, plan);
     let _ = needed(&mut out, plan);
     let _ = write!(
@@ -54,7 +55,7 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
     let mut at = Some(Duration::ZERO);
     let automatic = automatic_at_each(plan);
     let is_shared = automatic.iter().all(|at_step| *at_step == automatic[0]);
-    for (step, automatic) in plan.steps.iter().zip(&automatic) {
+    for (index, (step, automatic)) in plan.steps.iter().zip(&automatic).enumerate() {
         let time = at.map_or_else(|| "T+?".to_owned(), t_plus);
         let hold = if step.hold { " at least, then a person goes on" } else { "" };
         writeln!(out, "  {time:>6}  {:>6}  bake {}{hold}", step.split.to_string(), duration_words(step.bake))?;
@@ -63,6 +64,9 @@ fn steps(out: &mut String, plan: &Plan, rate: Option<f64>) -> std::fmt::Result {
         }
         if let Some(breaks) = &step.point_of_no_return {
             writeln!(out, "{INDENT}POINT OF NO RETURN: {breaks}; no automatic rollback from here")?;
+        }
+        for hook in plan.hooks.iter().filter(|hook| hook.required_before == Some(index)) {
+            writeln!(out, "{INDENT}needs hook: {} passed within {}", hook.name, duration_words(hook.fresh))?;
         }
         let needs = needs(out, plan, step, rate)?;
         if !is_shared {
@@ -286,6 +290,30 @@ pub fn guardrail_words(plan: &Plan, guardrail: &Guardrail) -> String {
     )
 }
 
+/// The operator's own programs; they run when a person says so, and at no time otherwise.
+fn hooks(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    if plan.hooks.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nHooks: run by the driver with :run NAME, never by themselves")?;
+    for hook in &plan.hooks {
+        let asks = if hook.asks { "; asks first" } else { "" };
+        let only = hook.only_after_complete.map_or_else(String::new, |after| match after {
+            Duration::ZERO => "; only once complete".to_owned(),
+            after => format!("; only {} after it is complete", duration_words(after)),
+        });
+        writeln!(
+            out,
+            "  {:<24} {}, at most {}{only}{asks}",
+            hook.name,
+            hook.says,
+            duration_words(hook.script.timeout)
+        )?;
+        writeln!(out, "  {:<24} {}", "", hook.script.words())?;
+    }
+    Ok(())
+}
+
 fn contacts(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let mut lines = Vec::new();
     match &plan.traffic.driver {
@@ -362,6 +390,15 @@ fn needed(out: &mut String, plan: &Plan) -> std::fmt::Result {
                 script.env.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.env.{name}"))),
             );
         }
+    }
+    for hook in &plan.hooks {
+        let section = format!("hooks.{}", hook.name);
+        lines.extend(hook.script.file().map(|path| format!("  program   {}  for {section}", path.display())));
+        lines.extend(hook.script.env.iter().filter_map(|(name, secret)| match secret {
+            Secret::Plain(_) => None,
+            Secret::Env(variable) => Some(format!("  variable  {variable}  for {section}.env.{name}")),
+            Secret::File(path) => Some(format!("  file      {}  for {section}.env.{name}", path.display())),
+        }));
     }
     if !lines.is_empty() {
         writeln!(out, "\nNeeded where it runs\n{}", lines.join("\n"))?;

@@ -108,6 +108,22 @@ impl Script {
         }
     }
 
+    /// The same in one line of a log: without the program's folder, `smoke.sh {candidate_url}`; of a shell's text its
+    /// first line.
+    pub fn brief(&self) -> String {
+        match &self.run {
+            Run::Program { arguments, .. } => {
+                arguments.iter().fold(self.name(), |words, argument| format!("{words} {}", argument.written()))
+            }
+            Run::Shell(text) => {
+                let mut lines = text.trim().lines();
+                let first = lines.next().unwrap_or_default();
+                let more = if lines.next().is_some() { " ..." } else { "" };
+                format!("{} -c {first:?}{more}", self.name())
+            }
+        }
+    }
+
     /// The program's file, where the plan names one by its path.
     pub fn file(&self) -> Option<&Path> {
         match &self.run {

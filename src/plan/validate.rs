@@ -2,8 +2,8 @@
 
 use super::section::Section;
 use super::{
-    Advance, Check, CheckKind, Environment, Guardrail, Metrics, PerRole, Poll, Rollback, Sampler, Step, Subject,
-    same_address,
+    Advance, Check, CheckKind, Environment, Guardrail, HOOKS_MAX, Hook, Metrics, PerRole, Poll, Rollback, Sampler,
+    Step, Subject, same_address,
 };
 use crate::domain::{Split, Unit, duration_words};
 use std::ops::Range;
@@ -23,6 +23,7 @@ pub(super) struct Parts<'a> {
     pub steps: &'a [Placed<Step>],
     pub checks: &'a [Placed<Check>],
     pub guardrails: &'a [Placed<Guardrail>],
+    pub hooks: &'a [Placed<Hook>],
     pub advance: Advance,
     pub rollback: Option<&'a Rollback>,
 }
@@ -32,6 +33,7 @@ pub(super) struct Parts<'a> {
 pub(super) fn whole(root: &Section<'_>, parts: &Parts<'_>) {
     rising_steps(root, parts.steps);
     check_names(root, parts.checks);
+    hook_names(root, parts.hooks);
     if let (Some(sampler), Some(environments)) = (parts.sampler, parts.environments)
         && [&environments.stable, &environments.candidate].iter().any(|e| same_address(&sampler.url, &e.url))
     {
@@ -92,6 +94,19 @@ fn check_names(root: &Section<'_>, checks: &[Placed<Check>]) {
         if checks[..index].iter().filter_map(|other| other.value.as_ref()).any(|other| other.name == *name) {
             root.report().push(check.span.clone(), format!("checks: {name} is there twice"), "each name once", None);
         }
+    }
+}
+
+fn hook_names(root: &Section<'_>, hooks: &[Placed<Hook>]) {
+    for (index, hook) in hooks.iter().enumerate() {
+        let Some(name) = hook.value.as_ref().map(|hook| &hook.name) else { continue };
+        if hooks[..index].iter().filter_map(|other| other.value.as_ref()).any(|other| other.name == *name) {
+            root.report().push(hook.span.clone(), format!("hooks: {name} is there twice"), "each name once", None);
+        }
+    }
+    if let Some(beyond) = hooks.get(HOOKS_MAX) {
+        let problem = format!("hooks: there are {}", hooks.len());
+        root.report().push(beyond.span.clone(), problem, "at most 12", None);
     }
 }
 

@@ -14,7 +14,7 @@
 mod group;
 mod output;
 
-pub use output::{Line, Stream};
+pub use output::Recent;
 
 use crate::domain::{Clean, Secrets, duration_words};
 use crate::plan::{self, Run, Secret, Values};
@@ -99,6 +99,8 @@ pub enum Ending {
     TimedOut(Duration),
     /// It was ended because it did not stop writing.
     TooMuch,
+    /// It was ended because somebody asked for that.
+    Stopped,
     /// Nobody saw how.
     Unseen(Clean),
 }
@@ -111,6 +113,7 @@ impl Ending {
             Self::Exited(code) => Clean::new(format!("exit code {code}")),
             Self::Killed(signal) => Clean::new(format!("ended by signal {signal}")),
             Self::TimedOut(limit) => Clean::new(format!("timed out after {}, and ended", duration_words(*limit))),
+            Self::Stopped => "stopped".into(),
             Self::TooMuch => Clean::new(format!("ended: it wrote more than {} MiB", output::BYTES_MAX >> 20)),
             Self::Unseen(why) => Clean::new(format!("how it ended is not known: {why}")),
         }
@@ -156,35 +159,53 @@ impl Script {
     ///
     /// Returns at the latest three seconds after the script's timeout, and within it where the script ends in time.
     pub async fn run(&self, values: &Values) -> Done {
-        self.attend(values, None).await
+        self.attend(values, None, std::future::pending()).await
     }
 
-    /// The same, and tells each line as it comes, up to ten thousand of them.
-    pub async fn run_telling(&self, values: &Values, heard: &mut (dyn FnMut(Line) + Send)) -> Done {
-        self.attend(values, Some(heard)).await
+    /// The same, and tells a few times a second, and at the end, what it wrote lately. Once `stop` is there the run is
+    /// ended as at its timeout.
+    pub async fn run_until(
+        &self,
+        values: &Values,
+        stop: impl Future<Output = ()>,
+        heard: &mut (dyn FnMut(Recent) + Send),
+    ) -> Done {
+        self.attend(values, Some(heard), stop).await
     }
 
-    async fn attend(&self, values: &Values, heard: Heard<'_>) -> Done {
+    async fn attend(&self, values: &Values, heard: Heard<'_>, stop: impl Future<Output = ()>) -> Done {
+        tokio::pin!(stop);
         let end = Instant::now() + self.plan.timeout;
         let env = self.environment().await;
         let command = match self.command(&env, values) {
             Ok(command) => command,
             Err(why) => return Done::not_started(why),
         };
-        let (mut group, mut child) = match timeout_at(end, self.start(command)).await {
+        let started = tokio::select! {
+            biased;
+            started = timeout_at(end, self.start(command)) => started,
+            () = &mut stop => return Done { ending: Ending::Stopped, ..Done::not_started("") },
+        };
+        let (mut group, mut child) = match started {
             Ok(Ok(started)) => started,
             Ok(Err(why)) => return Done::not_started(why),
             // Its group is ended, and yet it may still begin and do something before that.
             Err(_) => return Done::nothing(Ending::Unseen("it did not start in time (a disk that hangs?)".into())),
         };
         let mut output = Output::new(&mut child, env.secrets.clone(), heard);
-        let ending = match timeout_at(end, output.attend(&mut child)).await {
-            Ok(Ok(status)) => status.map_or_else(|why| Ending::Unseen(Clean::new(why.to_string())), ending_of),
-            Ok(Err(TooMuch)) => Ending::TooMuch,
-            Err(_) => Ending::TimedOut(self.plan.timeout),
+        let ended = tokio::select! {
+            biased;
+            ended = timeout_at(end, output.attend(&mut child)) => Some(ended),
+            () = &mut stop => None,
+        };
+        let ending = match ended {
+            Some(Ok(Ok(status))) => status.map_or_else(|why| Ending::Unseen(Clean::new(why.to_string())), ending_of),
+            Some(Ok(Err(TooMuch))) => Ending::TooMuch,
+            Some(Err(_)) => Ending::TimedOut(self.plan.timeout),
+            None => Ending::Stopped,
         };
         let left = match ending {
-            Ending::TimedOut(_) | Ending::TooMuch | Ending::Unseen(_) => group.end(&mut child).await,
+            Ending::TimedOut(_) | Ending::TooMuch | Ending::Stopped | Ending::Unseen(_) => group.end(&mut child).await,
             Ending::NotStarted(_) | Ending::Exited(_) | Ending::Killed(_) => {
                 group.kill();
                 None

@@ -2,19 +2,23 @@
 
 use crate::domain::{Clean, Secrets};
 use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
 use std::io;
 use std::process::ExitStatus;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Most of the standard output that is kept, in bytes: what a balancer says of its weights is a page at most.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// Most that a script may write in all, in bytes: a verbose one that runs for an hour stays below it, and one that
 /// writes without end is ended before it has cost a second of a core.
 pub(super) const BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Most lines of one run that are told as they come: more than a screen's log keeps, and a flood of them costs
-/// less than a second of a core. Of what comes then only the last is known.
-const LINES_TOLD_MAX: usize = 10_000;
+/// Lines that are kept to be shown: what a panel of details has room for.
+const RECENT_LINES_MAX: usize = 40;
+/// Time between two tellings of what was written: a flood of lines is made readable four times a second and no more.
+const TELL_EVERY: Duration = Duration::from_millis(250);
 /// Longest line that is looked at, in bytes; four times what is shown of it.
 const LINE_BYTES_MAX: usize = 4096;
 /// How much is read at once.
@@ -22,24 +26,24 @@ const CHUNK_BYTES: usize = 8 * 1024;
 
 /// Where a line was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+enum Stream {
     /// The standard output.
     Out,
     /// The standard error.
     Err,
 }
 
-/// One line of a script, without secrets.
+/// The end of what a script has written on both streams, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Where it was written.
-    pub stream: Stream,
-    /// The line.
-    pub text: Clean,
+pub struct Recent {
+    /// The newest lines that are not empty, oldest first.
+    pub lines: Vec<Clean>,
+    /// All of them so far.
+    pub written: u64,
 }
 
-/// Who is told each line as it comes.
-pub(super) type Heard<'h> = Option<&'h mut (dyn FnMut(Line) + Send)>;
+/// Who is told what was written lately, now and then and at the end.
+pub(super) type Heard<'h> = Option<&'h mut (dyn FnMut(Recent) + Send)>;
 
 /// More than [`BYTES_MAX`] were written.
 pub(super) struct TooMuch;
@@ -60,7 +64,11 @@ struct Taken<'h> {
     kept: BytesMut,
     is_cut: bool,
     bytes: u64,
-    told: usize,
+    /// The newest lines as they were written; only where somebody is told of them.
+    recent: VecDeque<Raw>,
+    written: u64,
+    /// How many lines there were when somebody was last told.
+    told: u64,
     /// Of each stream the line that is not complete yet, and the last one that is.
     lines: [(Raw, Raw); 2],
 }
@@ -80,6 +88,8 @@ impl<'h> Output<'h> {
             kept: BytesMut::new(),
             is_cut: false,
             bytes: 0,
+            recent: VecDeque::new(),
+            written: 0,
             told: 0,
             lines: Default::default(),
         };
@@ -89,9 +99,13 @@ impl<'h> Output<'h> {
 
     /// Reads until the script itself ends; others may still hold its streams open.
     pub async fn attend(&mut self, child: &mut Child) -> Result<io::Result<ExitStatus>, TooMuch> {
+        let mut telling = interval(TELL_EVERY);
+        telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let is_told = self.taken.heard.is_some();
         loop {
             tokio::select! {
                 status = child.wait() => return Ok(status),
+                _ = telling.tick(), if is_told => self.taken.tell(),
                 more = self.more() => if !more? {
                     return Ok(child.wait().await);
                 },
@@ -126,6 +140,7 @@ impl<'h> Output<'h> {
         for stream in [Stream::Out, Stream::Err] {
             self.taken.end_line(stream);
         }
+        self.taken.tell();
         let Taken { secrets, kept, is_cut, lines: [(_, out), (_, err)], .. } = self.taken;
         let kept = kept.freeze();
         let last = [err, out].into_iter().find(|line| !line.bytes.is_empty()).map(|line| line.shown(&secrets));
@@ -165,10 +180,22 @@ impl Taken<'_> {
         std::mem::swap(begun, last);
         begun.bytes.clear();
         begun.is_cut = false;
-        if let Some(heard) = self.heard.as_mut().filter(|_| self.told < LINES_TOLD_MAX) {
-            self.told += 1;
-            heard(Line { stream, text: last.shown(&self.secrets) });
+        if self.heard.is_some() {
+            self.written += 1;
+            let is_full = self.recent.len() >= RECENT_LINES_MAX;
+            let mut place = if is_full { self.recent.pop_front() } else { None }.unwrap_or_default();
+            place.bytes.clone_from(&last.bytes);
+            place.is_cut = last.is_cut;
+            self.recent.push_back(place);
         }
+    }
+
+    /// Tells what came since the last time. Only here lines are made readable: that costs more than reading them.
+    fn tell(&mut self) {
+        let Some(heard) = self.heard.as_mut().filter(|_| self.told < self.written) else { return };
+        self.told = self.written;
+        let lines = self.recent.iter().map(|line| line.shown(&self.secrets)).collect();
+        heard(Recent { lines, written: self.written });
     }
 }
 

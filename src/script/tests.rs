@@ -92,7 +92,8 @@ async fn secrets_are_in_no_line_and_files_are_read_again() {
     for token in ["first-s3cr3t", "second-s3cr3t"] {
         std::fs::write(&file, token).expect("written");
         let mut lines = Vec::new();
-        let done = script.run_telling(&Values::default(), &mut |line| lines.push(line.text.to_string())).await;
+        let mut heard = |recent: Recent| lines = recent.lines.iter().map(Clean::to_string).collect::<Vec<_>>();
+        let done = script.run_until(&Values::default(), std::future::pending(), &mut heard).await;
         lines.sort();
         let mut expected = ["err ***", &token[..5], "out ***"];
         expected.sort_unstable();
@@ -104,6 +105,14 @@ async fn secrets_are_in_no_line_and_files_are_read_again() {
     assert!(done.stdout.starts_with(b"out ***"), "the last good one is used: {done:?}");
     let error = Script::new(&plan, "test secrets").expect_err("no file");
     assert!(error.to_string().contains("env.TOKEN: the file"), "{error}");
+}
+
+/// Everything that is told of a run.
+async fn told(text: &str) -> (Done, Vec<Recent>) {
+    let script = Script::new(&shell(text, LONG), &format!("test {text}")).expect("nothing to read");
+    let mut told = Vec::new();
+    let done = script.run_until(&Values::default(), std::future::pending(), &mut |recent| told.push(recent)).await;
+    (done, told)
 }
 
 #[tokio::test]
@@ -126,16 +135,53 @@ async fn a_secret_on_a_disk_that_hangs_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn lines_come_as_they_are_written_and_nothing_in_them_is_obeyed() {
+async fn lines_are_told_and_nothing_in_them_is_obeyed() {
+    let (_, all) = told(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2").await;
+    let last = all.last().expect("something is told");
+    let mut lines: Vec<&str> = last.lines.iter().map(Clean::as_str).collect();
+    lines.sort_unstable();
+    assert_eq!((lines, last.written), (vec!["50%", "a^[[2Jb", "done", "x"], 4));
+}
+
+#[tokio::test]
+async fn of_a_flood_the_newest_lines_are_told_and_all_are_counted() {
+    let (done, all) = told("seq 100000; echo the end >&2").await;
+    assert_eq!(done.ending, Ending::Exited(0));
+    let last = all.last().expect("something is told");
+    assert_eq!((last.written, last.lines.len()), (100_001, 40));
+    assert!(last.lines.iter().any(|line| line.as_str() == "100000"), "{last:?}");
+    assert!(last.lines.iter().any(|line| line.as_str() == "the end"), "{last:?}");
+    assert!(told("true").await.1.is_empty(), "nothing is told of nothing");
+}
+
+#[tokio::test]
+async fn what_is_written_is_told_while_it_runs() {
+    let folder = folder();
+    let file = folder.path().join("go on");
+    let text = format!("echo one; until [ -e '{0}' ]; do sleep 0.01; done; echo two", file.display());
+    let script = Script::new(&shell(&text, LONG), "test telling").expect("nothing to read");
+    // It ends only because its first line was told.
     let mut lines = Vec::new();
-    let script = Script::new(&shell(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2", LONG), "test lines");
-    script
-        .expect("nothing to read")
-        .run_telling(&Values::default(), &mut |line| lines.push((line.stream, line.text.to_string())))
-        .await;
-    lines.sort_by_key(|(stream, _)| *stream as usize);
-    let expected = [(Stream::Out, "a^[[2Jb"), (Stream::Out, "50%"), (Stream::Out, "done"), (Stream::Err, "x")];
-    assert_eq!(lines, expected.map(|(stream, text)| (stream, text.to_owned())));
+    let mut heard = |recent: Recent| {
+        std::fs::write(&file, "").expect("written");
+        lines = recent.lines;
+    };
+    let done = script.run_until(&Values::default(), std::future::pending(), &mut heard).await;
+    assert_eq!((done.ending, lines.len()), (Ending::Exited(0), 2));
+}
+
+#[tokio::test]
+async fn asked_to_stop_the_whole_group_ends() {
+    let folder = folder();
+    let file = folder.path().join("pid");
+    let text = format!("(trap '' TERM; sh -c 'echo $PPID' >{}; sleep 60) & echo begun; wait", file.display());
+    let script = Script::new(&shell(&text, LONG), "test stopping").expect("nothing to read");
+    let stop = async {
+        process_in(&file).await;
+    };
+    let done = script.run_until(&Values::default(), stop, &mut |_| {}).await;
+    assert_eq!((done.ending, done.left), (Ending::Stopped, None));
+    until_dead(process_in(&file).await).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! what `set` says it did is read back by `get`, and what `get` prints must be exactly what the plan expects.
 
 use super::http::{SUM_TOLERANCE, WEIGHTS_PER_PERCENT, tail};
-use super::{Pending, Traffic, words_of};
+use super::{Pending, Traffic};
 use crate::domain::{
     BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState, duration_words,
 };
@@ -54,6 +54,7 @@ impl CommandTraffic {
             | Ending::Killed(_)
             | Ending::TimedOut(_)
             | Ending::TooMuch
+            | Ending::Stopped
             | Ending::Unseen(_) => Err(Clean::new(format!("get: {}", done.words()))),
         }
     }
@@ -66,7 +67,7 @@ impl CommandTraffic {
             Ok(()) => result,
             Err(why) => WriteResult::Unknown(Clean::new(format!(
                 "an older set may still act: {why}; this one: {}",
-                words_of(&result)
+                result.words().unwrap_or("accepted")
             ))),
         }
     }
@@ -84,9 +85,12 @@ impl CommandTraffic {
             Ending::Exited(0) => WriteResult::Accepted,
             Ending::Exited(code) if self.refused.contains(code) => WriteResult::Refused(words),
             Ending::NotStarted(_) => WriteResult::NotSent(words),
-            Ending::Exited(_) | Ending::Killed(_) | Ending::TimedOut(_) | Ending::TooMuch | Ending::Unseen(_) => {
-                WriteResult::Unknown(words)
-            }
+            Ending::Exited(_)
+            | Ending::Killed(_)
+            | Ending::TimedOut(_)
+            | Ending::TooMuch
+            | Ending::Stopped
+            | Ending::Unseen(_) => WriteResult::Unknown(words),
         }
     }
 }

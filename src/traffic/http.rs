@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "secrets are read again beside the runtime: a disk may hang")]
 
-use super::{Pending, Traffic, words_of};
+use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
 use crate::failpoint;
@@ -250,7 +250,7 @@ impl HttpTraffic {
 impl Written {
     /// A refusal with what else was tried.
     fn but(self, why: &str) -> Self {
-        let result = WriteResult::Refused(Clean::new(format!("{}; {why}", words_of(&self.result))));
+        let result = WriteResult::Refused(Clean::new(format!("{}; {why}", self.result.words().unwrap_or("accepted"))));
         Self { result, ..self }
     }
 }

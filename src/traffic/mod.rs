@@ -5,6 +5,7 @@ mod alb;
 mod command;
 mod haproxy;
 mod http;
+mod range;
 
 pub use command::shares;
 pub use haproxy::servers_state;
@@ -29,11 +30,16 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// * `write` sets every slot of the setting, on every node, raising before lowering so that no node is
 ///   ever left with nobody to serve. A setting that leaves the candidate nothing is a way back: it goes on after
 ///   what failed, wherever that does no harm. It says what is certain and nothing more: the truth is in the next read.
+/// * What [`connect`] gives refuses a setting out of range (a slot too few or too many, a weight over the balancer's
+///   largest, nobody to serve) before anything is sent.
 pub trait Traffic: Send + Sync {
     /// Reads every node.
     fn read(&self) -> Pending<'_, BalancerState>;
     /// Writes every slot. With a tag the write happens only if the balancer still carries it.
     fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult>;
+    /// What the run's journal has of the balancer's configuration, as a survey gave it, and since when. It is for a way
+    /// back that cannot read: nothing else may be built on it.
+    fn recall(&self, _state: &str, _at: Wall) {}
     /// Looks at what stands around the weights, and renews what writes need; `None` from a driver that cannot. Takes
     /// as long as it takes: nothing waits for it.
     fn survey(&self, _now: Wall) -> Pending<'_, Option<Survey>> {
@@ -43,43 +49,37 @@ pub trait Traffic: Send + Sync {
 
 /// The plan's driver. Contacts nothing yet.
 pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
-    Ok(match &plan.traffic.driver {
+    let driver: Arc<dyn Traffic> = match &plan.traffic.driver {
         Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
         Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
         Driver::Alb(alb) => Arc::new(alb::AlbTraffic::new(alb, plan)),
         Driver::Command(command) => Arc::new(command::CommandTraffic::new(command, plan.traffic.timeout)?),
-    })
+    };
+    Ok(Arc::new(range::Ranged::new(plan.traffic.layout(), driver)))
 }
 
 /// What several writes come to together: each node's, or each command's.
 fn together(outcomes: &[(Clean, WriteResult)], what: &str) -> WriteResult {
     let count = outcomes.len();
-    let failed: Vec<&(Clean, WriteResult)> = outcomes.iter().filter(|(_, r)| *r != WriteResult::Accepted).collect();
+    let failed: Vec<&WriteResult> = outcomes.iter().map(|(_, result)| result).filter(|r| !r.is_accepted()).collect();
+    let words = outcomes.iter().filter_map(|(name, result)| Some(format!("{name}: {}", result.words()?)));
+    let words = Clean::new(words.collect::<Vec<_>>().join("; "));
     if failed.is_empty() {
-        return WriteResult::Accepted;
+        return if words.as_str().is_empty() { WriteResult::Accepted } else { WriteResult::AcceptedBut(words) };
     }
-    let words =
-        failed.iter().map(|(name, result)| format!("{name}: {}", words_of(result))).collect::<Vec<_>>().join("; ");
     if failed.len() < count {
         return WriteResult::Unknown(Clean::new(format!(
             "half applied, {} of {count} {what}: {words}",
             count - failed.len()
         )));
     }
-    let all = |is: fn(&WriteResult) -> bool| failed.iter().all(|(_, result)| is(result));
+    let all = |is: fn(&WriteResult) -> bool| failed.iter().all(|result| is(result));
     if all(|r| matches!(r, WriteResult::NotSent(_))) {
-        WriteResult::NotSent(Clean::new(words))
+        WriteResult::NotSent(words)
     } else if all(|r| matches!(r, WriteResult::Refused(_) | WriteResult::NotSent(_))) {
-        WriteResult::Refused(Clean::new(words))
+        WriteResult::Refused(words)
     } else {
-        WriteResult::Unknown(Clean::new(words))
-    }
-}
-
-fn words_of(result: &WriteResult) -> &str {
-    match result {
-        WriteResult::Accepted => "accepted",
-        WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => why.as_str(),
+        WriteResult::Unknown(words)
     }
 }
 
@@ -92,7 +92,10 @@ mod tests {
         let accepted = || ("a".into(), WriteResult::Accepted);
         let refused = || ("b".into(), WriteResult::Refused("no".into()));
         let unsent = || ("c".into(), WriteResult::NotSent("down".into()));
+        let remarked = || ("d".into(), WriteResult::AcceptedBut("blind".into()));
         assert_eq!(together(&[accepted(), accepted()], "nodes"), WriteResult::Accepted);
+        assert_eq!(together(&[accepted(), remarked()], "nodes"), WriteResult::AcceptedBut("d: blind".into()));
+        assert!(matches!(together(&[remarked(), refused()], "nodes"), WriteResult::Unknown(_)));
         assert!(matches!(together(&[accepted(), refused()], "nodes"), WriteResult::Unknown(_)));
         assert!(matches!(together(&[refused(), unsent()], "nodes"), WriteResult::Refused(_)));
         assert!(matches!(together(&[unsent(), unsent()], "nodes"), WriteResult::NotSent(_)));

@@ -30,6 +30,8 @@ pub enum Fate {
     Ignored,
     /// Done and answered, this late.
     Slow(u64),
+    /// Done, and answered with something to know of it.
+    Remarked,
 }
 
 /// What a write will come to: when it lands, and when and how it is answered.
@@ -103,6 +105,7 @@ impl Balancer {
             Fate::Refused => (None, (ANSWERS, WriteResult::Refused("403".into()))),
             Fate::NotSent => (None, (ANSWERS, WriteResult::NotSent("connection refused".into()))),
             Fate::Ignored => (None, (ANSWERS, WriteResult::Accepted)),
+            Fate::Remarked => (lands(LANDS), (ANSWERS, WriteResult::AcceptedBut("written blind".into()))),
             Fate::Slow(ms) => (lands(ms * 1000), (ms * 1000 + 1, WriteResult::Accepted)),
         };
         Course { lands, answers }

@@ -85,8 +85,26 @@ pub const LIMITS: &str = r#"
     timeout = "1s"
 "#;
 
+/// One program that the first step waits for, and one that asks before it runs.
+pub const HOOKS: &str = r#"
+    [[hooks]]
+    name = "smoke"
+    says = "smoke tests of the candidate"
+    run = ["./smoke.sh", "{candidate_url}"]
+    timeout = "1m"
+    required_before = "first"
+    fresh = "10m"
+    [[hooks]]
+    name = "scale-up"
+    says = "twice as many of stable"
+    run = ["./scale.sh", "{stable}"]
+    timeout = "2m"
+    asks = true
+"#;
+
 pub const MANUAL: Sections = Sections { advance: "manual", traffic: HTTP, steps: STEPS, limits: LIMITS, more: "" };
 pub const AUTOMATIC: Sections = Sections { advance: "automatic", ..MANUAL };
+pub const HOOKED: Sections = Sections { more: HOOKS, ..MANUAL };
 pub const AWS: Sections = Sections { traffic: ALB, ..MANUAL };
 pub const NODES: Sections = Sections { traffic: HAPROXY, ..MANUAL };
 

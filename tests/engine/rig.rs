@@ -2,7 +2,7 @@
 
 use super::balancer::{Balancer, Fate};
 use super::plans::Sections;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use warroom::domain::{
@@ -10,8 +10,8 @@ use warroom::domain::{
     Survey, Targets, Verdict, Wall,
 };
 use warroom::engine::{
-    Answer, CheckAnswer, Command, Direction, Effect, Engine, Entry, Event, Fact, Health, Mode, Outcome, OutcomeKind,
-    Override, Phase, Request, Scrape, Stamped, WriteResult,
+    Answer, CheckAnswer, Command, Direction, Effect, Engine, Entry, Event, Fact, Gate, Health, HookEnd, Mode, Outcome,
+    OutcomeKind, Override, Phase, Request, Scrape, Stamped, Tail, WriteResult,
 };
 use warroom::plan::{CheckKind, Plan};
 
@@ -76,6 +76,7 @@ enum Item {
     Check(usize),
     Survey,
     Rehearsed(EffectId, Epoch, WriteResult),
+    HookEnds(EffectId, HookEnd),
 }
 
 /// A write as it left the engine.
@@ -112,6 +113,11 @@ pub struct Rig {
     /// What becomes of rehearsals, and what they wrote.
     pub rehearsal: WriteResult,
     pub rehearsed: Vec<Setting>,
+    /// How the next hooks end, and after how many milliseconds; without one they pass after half a second.
+    pub hook_ends: VecDeque<(u64, HookEnd)>,
+    /// Programs that were started, by their place in the plan.
+    pub ran: Vec<usize>,
+    running: BTreeSet<EffectId>,
     pub turns: Vec<Turn>,
     /// How often the engine asked to be woken at a time that had passed.
     pub spins: u32,
@@ -171,6 +177,9 @@ impl Rig {
             survey: plan.traffic.is_surveyed().then(good_survey),
             rehearsal: WriteResult::Accepted,
             rehearsed: Vec::new(),
+            hook_ends: VecDeque::new(),
+            ran: Vec::new(),
+            running: BTreeSet::new(),
             turns: Vec::new(),
             spins: 0,
             stopped: false,
@@ -302,6 +311,13 @@ impl Rig {
                 self.later(40_000, Item::Rehearsed(*id, *epoch, self.rehearsal.clone()));
             }
             Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins(*id, *epoch)),
+            Effect::RunHook { id, hook, .. } => {
+                self.ran.push(*hook);
+                self.running.insert(*id);
+                let (ms, end) = self.hook_ends.pop_front().unwrap_or((500, HookEnd::Exited(0)));
+                self.later(ms * 1000, Item::HookEnds(*id, end));
+            }
+            Effect::StopHook { id } => self.later(200_000, Item::HookEnds(*id, HookEnd::Stopped)),
             Effect::Stop => self.stopped = true,
         }
     }
@@ -331,6 +347,14 @@ impl Rig {
                 self.later(2_000_000, Item::Survey);
             }
             Item::Rehearsed(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Rehearsed(result)),
+            Item::HookEnds(id, end) => {
+                // One that was stopped does not end again by itself.
+                if self.running.remove(&id) {
+                    let mut tail = Tail::default();
+                    tail.push(&"the last line".into());
+                    self.ended(id, Epoch::default(), OutcomeKind::HookEnded { end, tail });
+                }
+            }
             Item::Lands(setting) => self.balancer.land(&setting),
             Item::Written(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Written(result)),
             Item::ReadBegins(id, epoch) => {
@@ -438,6 +462,19 @@ impl Rig {
         self.ask_for(name, Command::Resume { generation })
     }
 
+    pub fn run_hook(&mut self, name: &str, hook: &str) -> Answer {
+        self.ask_for(name, Command::RunHook { hook: hook.into() })
+    }
+
+    pub fn stop_hook(&mut self, name: &str, hook: &str) -> Answer {
+        self.ask_for(name, Command::StopHook { hook: hook.into() })
+    }
+
+    /// How a hook's gate stands now, where the next step has one.
+    pub fn hook_gate(&self, hook: &str) -> Option<Gate> {
+        self.engine.gates().into_iter().find(|gate| gate.name.as_str() == hook)
+    }
+
     pub fn roll_back(&mut self, name: &str, typed: Option<&str>) -> Answer {
         self.ask_for(name, Command::Rollback { reason: None, typed: typed.map(str::to_owned) })
     }
@@ -462,14 +499,21 @@ impl Rig {
                 Item::Journaled(..)
                     | Item::Written(..)
                     | Item::Rehearsed(..)
+                    | Item::HookEnds(..)
                     | Item::ReadBegins(..)
                     | Item::ReadEnds(..)
             )
         });
         self.seats.clear();
+        self.running.clear();
         let now = wall(self.clock, self.wall_offset);
         self.engine = Engine::recover(self.plan.clone(), entries, self.now(), now, 9);
         self.feed(Event::Woke);
+    }
+
+    /// Somebody sets the wall clock back by so many milliseconds.
+    pub fn set_wall_back(&mut self, ms: i64) {
+        self.wall_offset -= ms;
     }
 
     pub fn next_fates(&mut self, fates: &[Fate]) {
@@ -485,7 +529,12 @@ impl Rig {
     pub fn lines(&self) -> impl Iterator<Item = &Entry> {
         self.turns.iter().flat_map(|turn| &turn.effects).filter_map(|effect| match effect {
             Effect::Journal { entry, .. } => Some(&**entry),
-            Effect::WriteSplit { .. } | Effect::Rehearse { .. } | Effect::ReadSplit { .. } | Effect::Stop => None,
+            Effect::WriteSplit { .. }
+            | Effect::Rehearse { .. }
+            | Effect::ReadSplit { .. }
+            | Effect::RunHook { .. }
+            | Effect::StopHook { .. }
+            | Effect::Stop => None,
         })
     }
 

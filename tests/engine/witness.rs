@@ -6,9 +6,9 @@ use crate::engine::rig::{Rig, Turn};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Role, Setting, Slot, Split, Verdict, Weights};
+use warroom::domain::{Clean, EffectId, Mono, PerRole, Person, Rights, Role, Setting, Slot, Split, Verdict, Weights};
 use warroom::engine::{
-    Answer, CheckAnswer, Command, Direction, Effect, Entry, Event, Fact, Health, Outcome, OutcomeKind, Phase,
+    Answer, CheckAnswer, Command, Direction, Effect, Entry, Event, Fact, Health, HookEnd, Outcome, OutcomeKind, Phase,
     RollbackState, Scrape, WriteResult,
 };
 use warroom::plan::{CheckKind, Plan};
@@ -28,6 +28,8 @@ pub enum Rule {
     Violation,
     /// 5 and 6: a rollback is accepted, and once accepted it stays so.
     Back,
+    /// 3 and 9: a program is started once its record is on disk, one run at a time, and each run ends once.
+    Hook,
 }
 
 /// A forward write whose place is not known yet.
@@ -66,6 +68,15 @@ pub struct Witness {
     /// Whether the last snapshot said FOREIGN.
     foreign: bool,
     pub forward: u32,
+    hooks: Vec<Hook>,
+}
+
+/// What is known of one of the operator's programs.
+#[derive(Debug, Clone, Default)]
+struct Hook {
+    /// Its record was written: whether that is on disk, and the effect that runs it.
+    run: Option<(bool, Option<EffectId>)>,
+    passed: Option<Mono>,
 }
 
 impl Witness {
@@ -96,6 +107,7 @@ impl Witness {
             health: None,
             foreign: false,
             forward: 0,
+            hooks: vec![Hook::default(); rig.plan.hooks.len()],
         }
     }
 
@@ -133,10 +145,14 @@ impl Witness {
         self.last_number = None;
         self.refused.clear();
         self.numbers.clear();
+        self.hooks.fill(Hook::default());
         (self.back, self.current, self.expected, self.driver) = (false, Split::ALL_STABLE, None, None);
+        let known = self.broken.len();
         for entry in entries {
             self.fact(entry);
         }
+        // What the disk refused at first may be missing there.
+        self.broken.truncate(known);
         self.held = !self.back;
         for loose in &mut self.loose {
             loose.answered.get_or_insert(now);
@@ -180,6 +196,18 @@ impl Witness {
                     match direction {
                         Direction::Forward => self.forward(turn, *id, setting),
                         Direction::Back => self.backward(turn, setting),
+                    }
+                }
+                Effect::RunHook { id, hook, .. } => {
+                    self.once(*id);
+                    match self.hooks[*hook].run {
+                        Some((true, None)) => self.hooks[*hook].run = Some((true, Some(*id))),
+                        run => self.breaks(Rule::Hook, format!("a program is started, and its record is {run:?}")),
+                    }
+                }
+                Effect::StopHook { id } => {
+                    if !self.hooks.iter().any(|hook| hook.run == Some((true, Some(*id)))) {
+                        self.breaks(Rule::Hook, format!("{id:?} is stopped and does not run"));
                     }
                 }
                 Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.once(*id),
@@ -229,6 +257,7 @@ impl Witness {
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((turn.at, answer.clone())),
             Event::HealthSeen { role: Role::Candidate, .. }
             | Event::Surveyed(_)
+            | Event::HookPrinted { .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::TombstoneFound { .. }
@@ -249,15 +278,19 @@ impl Witness {
                 self.overridden = over.is_some();
                 true
             }
-            Command::Resume { .. } | Command::Adopt | Command::Suspend { .. } | Command::Unsuspend | Command::End => {
-                true
-            }
+            Command::Resume { .. }
+            | Command::Adopt
+            | Command::Suspend { .. }
+            | Command::Unsuspend
+            | Command::RunHook { .. }
+            | Command::End => true,
             Command::Hold
             | Command::Rollback { .. }
             | Command::Take
             | Command::Approve
             | Command::Complete
             | Command::SendAgain
+            | Command::StopHook { .. }
             | Command::Note { .. } => false,
         };
         if drivers && self.driver.as_ref().is_some_and(|driver| driver != by) {
@@ -272,12 +305,19 @@ impl Witness {
                     self.refused.insert(number);
                 }
                 let fact = self.records.remove(&id);
+                if let (Ok(()), Some(Fact::HookStarted { hook })) = (result, &fact)
+                    && let Some((is_on_disk, None)) = &mut self.hook(hook).run
+                {
+                    *is_on_disk = true;
+                }
                 if let (Ok(()), Some(Fact::Intent { step, setting, .. })) = (result, fact) {
                     self.intent = Some((step, setting, self.intent.take().and_then(|(_, _, by)| by)));
                 }
             }
             // It writes what is there: nothing of it can land that was not there before.
             OutcomeKind::Rehearsed(_) => {}
+            // The line that tells it came before in this turn.
+            OutcomeKind::HookEnded { .. } => {}
             OutcomeKind::Written(result) => {
                 let gone = matches!(result, WriteResult::Refused(_) | WriteResult::NotSent(_));
                 self.loose.retain(|loose| loose.id != id || !gone);
@@ -332,6 +372,19 @@ impl Witness {
             Fact::Resumed => self.held = false,
             Fact::RollbackAccepted { .. } => self.back = true,
             Fact::Driver => self.driver.clone_from(&entry.by),
+            Fact::HookStarted { hook } => {
+                if self.hook(hook).run.replace((false, None)).is_some() {
+                    self.breaks(Rule::Hook, format!("{hook} is begun while it runs"));
+                }
+            }
+            Fact::HookEnded { hook, end, .. } => {
+                let passed = (*end == HookEnd::Exited(0)).then_some(entry.mono);
+                let known = self.hook(hook);
+                known.passed = passed;
+                if known.run.take().is_none() {
+                    self.breaks(Rule::Hook, format!("{hook} ends and was not begun"));
+                }
+            }
             Fact::Line
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
@@ -349,6 +402,11 @@ impl Witness {
             | Fact::SentAgain { .. }
             | Fact::Ended => {}
         }
+    }
+
+    fn hook(&mut self, name: &Clean) -> &mut Hook {
+        let place = self.plan.hooks.iter().position(|hook| hook.name == *name);
+        &mut self.hooks[place.expect("a hook of the plan")]
     }
 
     fn intended_by(&mut self, entry: &Entry) {
@@ -422,6 +480,11 @@ impl Witness {
             );
         }
         unless(self.health == Some(Health::Healthy), format!("8: stable was last {:?}", self.health));
+        for (hook, plan) in self.hooks.iter().zip(&self.plan.hooks) {
+            let good = hook.run.is_none() && hook.passed.is_some_and(|at| turn.at.since(at) <= plan.fresh);
+            let is_needed = plan.required_before.is_some() && plan.required_before == next;
+            unless(!is_needed || good, format!("1: {} was {hook:?}", plan.name));
+        }
         unless(!self.errors_are_high(turn.at), "1: the candidate's errors are over the limit".into());
         against
     }

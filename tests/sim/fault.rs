@@ -22,6 +22,8 @@ faults! {
     Errors, StableFails, StableSilent, CheckFails, CheckSilent,
     // The machine.
     DiskRefuses, DiskSlow, DiskStalls, ClockJump, Suspend, WallJump, Crash, StopAtWrite,
+    // The operator's own programs.
+    HookFails, HookHangs, HookLost,
     // Other hands.
     ForeignForward, ForeignBack, Direct, Meddling, Leaving,
 }

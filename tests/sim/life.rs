@@ -17,8 +17,8 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 use warroom::domain::{Clean, EffectId, Epoch, Mono, PerRole, Role, Setting, Wall};
 use warroom::engine::{
-    Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, RollbackState,
-    Stamped, WriteResult,
+    Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, HookEnd, Mode, Outcome, OutcomeKind, Phase,
+    RollbackState, Stamped, Tail, WriteResult,
 };
 
 /// How the keeper's hands look for a tombstone around a forward write, as `keeper/effects.rs` does.
@@ -47,6 +47,8 @@ pub(super) enum Item {
     Look(Box<Forward>),
     Send(Box<Forward>),
     Answered { id: EffectId, epoch: Epoch, result: WriteResult, forward: bool },
+    HookPrints { id: EffectId },
+    HookEnds { id: EffectId, end: HookEnd },
     ReadBegins { id: EffectId, epoch: Epoch },
     ReadEnds { id: EffectId, epoch: Epoch, result: Box<OutcomeKind>, is_true: bool },
     Folder,
@@ -141,6 +143,8 @@ pub struct Life<'s> {
     /// The forward write in the hands, and whether it is out.
     forward: Option<EffectId>,
     aborted: Vec<EffectId>,
+    /// Hooks that run.
+    running: Vec<EffectId>,
     /// Reachable one second in every ten, from then on.
     flickers: bool,
 }
@@ -224,6 +228,7 @@ impl<'s> Life<'s> {
             tombstone: None,
             forward: None,
             aborted: Vec::new(),
+            running: Vec::new(),
             flickers: false,
             chance,
             stage,
@@ -521,7 +526,12 @@ impl<'s> Life<'s> {
                 Effect::Journal { id, entry } => {
                     println!("           {} {:?} {:?}", id.0, entry.text.as_str(), entry.fact);
                 }
-                Effect::WriteSplit { .. } | Effect::Rehearse { .. } | Effect::ReadSplit { .. } | Effect::Stop => {
+                Effect::WriteSplit { .. }
+                | Effect::Rehearse { .. }
+                | Effect::ReadSplit { .. }
+                | Effect::RunHook { .. }
+                | Effect::StopHook { .. }
+                | Effect::Stop => {
                     println!("           {effect:?}");
                 }
             }
@@ -556,6 +566,10 @@ impl<'s> Life<'s> {
             Item::Look(forward) => self.look(forward),
             Item::Send(forward) => self.send(&forward),
             Item::Answered { id, epoch, result, forward } => self.write_answered(id, epoch, result, forward),
+            Item::HookPrints { id } => {
+                self.feed(Event::HookPrinted { id, tail: Tail::of(&["a line".into()], 7) });
+            }
+            Item::HookEnds { id, end } => self.hook_ends(id, end),
             Item::ReadBegins { id, epoch } => {
                 let seen = self.balancer.read(self.clock, self.stage, &mut self.weather, &mut self.chance);
                 let result = Box::new(OutcomeKind::Read { started: self.now(), state: seen.state });

@@ -3,8 +3,9 @@
 use super::chance::Chance;
 use super::fault::{Fault, Faults};
 use super::life::{Item, Life};
+use super::stage::{SCALE, SMOKE};
 use std::time::Duration;
-use warroom::domain::{CommandId, Person, Rights};
+use warroom::domain::{Clean, CommandId, Person, Rights};
 use warroom::engine::{Answer, Ask, Command, Event, Override, Phase, Request};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
@@ -149,6 +150,11 @@ impl Life<'_> {
             self.ask(who, ask);
             return;
         }
+        let goes_on = matches!(self.engine.phase(), Phase::Preflight | Phase::Ready | Phase::Baking);
+        if goes_on && self.witness.waits_for_hook() && !self.chance.one_in(6) {
+            self.command(who, Command::RunHook { hook: SMOKE.into() });
+            return;
+        }
         let ask = match self.engine.phase() {
             Phase::Preflight | Phase::Ready if self.chance.one_in(10) => Ask::Adopt,
             Phase::Preflight | Phase::Ready | Phase::Baking if self.chance.one_in(12) => Ask::Override,
@@ -196,10 +202,17 @@ impl Life<'_> {
             Ask::SendAgain => Command::SendAgain,
             Ask::Suspend => Command::Suspend { lasting, reason: reason.into() },
             Ask::Unsuspend => Command::Unsuspend,
+            Ask::RunHook => Command::RunHook { hook: self.some_hook() },
+            Ask::StopHook => Command::StopHook { hook: self.some_hook() },
             Ask::Note => Command::Note { text: "a note".into() },
             Ask::End => Command::End,
         };
         self.command(who, command)
+    }
+
+    /// Mostly one of the plan's.
+    fn some_hook(&mut self) -> Clean {
+        (*self.chance.pick(&[SMOKE, SMOKE, SCALE, SCALE, SCALE, "smok"])).into()
     }
 
     fn command(&mut self, who: usize, command: Command) -> Option<Answer> {

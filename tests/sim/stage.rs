@@ -35,6 +35,10 @@ servers = { stable = ["b1", "b2"], candidate = ["g1", "g2"] }
 /// Name, advance, traffic, lateness, steps, absence, more, instances of the candidate.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str, usize);
 
+/// A program that no step waits for, and one that a step waits for on some stages.
+pub const SCALE: &str = "scale-up";
+pub const SMOKE: &str = "smoke";
+
 const TWO: &[&str] = &["30 %", "100 %"];
 const HOLD: &[&str] = &["10 %", "50 % hold", "100 %"];
 const APPROVED: &[&str] = &["25 %", "60 % approval", "100 % approval"];
@@ -42,11 +46,11 @@ const NO_RETURN: &[&str] = &["40 % hold", "100 % no return"];
 
 const ROWS: &[Row] = &[
     ("http manual", "manual", HTTP, "3s", TWO, "hold", 1),
-    ("http automatic", "automatic", HTTP, "2s", HOLD, "hold", 1),
+    ("http automatic, hook before 50 %", "automatic", HTTP, "2s", HOLD, "hold", 1),
     ("haproxy manual", "manual", HAPROXY, "2s", HOLD, "warn", 1),
     ("haproxy automatic approved", "automatic", HAPROXY, "3s", APPROVED, "hold", 1),
     ("http no return, two instances", "manual", HTTP, "2s", NO_RETURN, "roll_back", 2),
-    ("http approved", "manual", HTTP, "3s", APPROVED, "hold", 2),
+    ("http approved, hook before first", "manual", HTTP, "3s", APPROVED, "hold", 2),
     // Dear, because it is confirmed over two minutes: few lives have it.
     ("http two minutes late", "manual", HTTP, "120s", TWO, "hold", 1),
 ];
@@ -72,6 +76,9 @@ fn stage(row: &Row) -> Stage {
     let (name, advance, traffic, lateness, steps, absent, instances) = *row;
     let steps: String = steps.iter().map(|words| step(words)).collect();
     let metrics: Vec<String> = (0..instances).map(|i| format!("\"http://green:9{i}/metrics\"")).collect();
+    let gate = name
+        .split_once("hook before ")
+        .map_or_else(String::new, |(_, step)| format!("required_before = \"{step}\"\nfresh = \"20s\""));
     let text = format!(
         r#"
 version = 1
@@ -113,6 +120,17 @@ environment = "candidate"
 path = "/health"
 interval = "4s"
 timeout = "1s"
+[[hooks]]
+name = "{SCALE}"
+says = "twice as many"
+run = ["./scale.sh"]
+timeout = "8s"
+[[hooks]]
+name = "{SMOKE}"
+says = "smoke tests"
+run = ["./smoke.sh"]
+timeout = "8s"
+{gate}
 [rollback]
 automatic = true
 stable_ready = "50 %"

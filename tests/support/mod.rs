@@ -5,8 +5,10 @@
 #![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of this")]
 
+mod aws_proxy;
 mod balancer;
 mod command;
+mod cutover;
 mod door;
 mod haproxy;
 mod moto;
@@ -17,14 +19,16 @@ mod terminal;
 pub mod tmux;
 pub mod vt;
 
+pub use aws_proxy::{Call, Fault, Proxy};
 pub use balancer::{Balancer, Tags};
 pub use command::Scripted;
+pub use cutover::{BEFORE, Cutover};
 pub use door::{Door, Guarded, HOST};
 pub use haproxy::{Haproxy, haproxy_command};
-pub use moto::{Fault, KEYS, Moto, forward, forward_alone, has_keys, need_moto, weights};
+pub use moto::{KEYS, Moto, forward, forward_alone, has_keys, has_keys_but, need_moto, weights};
 pub use net::{App, Reply, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
-pub use stage::{Stage, but_weights, oidc, ordered};
+pub use stage::{Stage, but_weights, cognito, oidc, ordered};
 pub use terminal::Terminal;
 
 use rustix::process::{Pid, Signal, kill_process};

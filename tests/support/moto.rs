@@ -1,5 +1,6 @@
 //! A real ELBv2 API on loopback: moto under gunicorn, with a small proxy before it that can be made to fail.
 
+use super::aws_proxy::Proxy;
 use super::net::free_port;
 use super::{Process, signal, wait_for, wait_until};
 use aws_config::{BehaviorVersion, Region};
@@ -10,12 +11,11 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetGroupStickinessConfig, TargetGroupTuple, TargetTypeEnum,
 };
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -66,12 +66,20 @@ pub fn need_moto() -> bool {
 /// in a process that has them, and each test here stands for its own there. True in that process.
 #[track_caller]
 pub fn has_keys() -> bool {
+    has_keys_but(&[])
+}
+
+/// The same without the tests whose names hold one of these: they need no keys.
+#[track_caller]
+pub fn has_keys_but(skipped: &[&str]) -> bool {
     static THERE: OnceLock<String> = OnceLock::new();
     if std::env::var("AWS_SECRET_ACCESS_KEY").is_ok_and(|secret| secret == KEYS[1].1) {
         return true;
     }
     let words = THERE.get_or_init(|| {
         let args = std::env::args().skip(1).filter(|arg| arg != "--nocapture");
+        let skipped = skipped.iter().flat_map(|name| ["--skip".to_owned(), (*name).to_owned()]);
+        let args = args.chain(skipped);
         let mut again = Command::new(std::env::current_exe().expect("this test"));
         let ran = again.args(args).envs(KEYS).output().expect("it runs again");
         String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
@@ -170,14 +178,20 @@ impl Moto {
 
     fn on(port: u16, own: Option<Server>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = Self::client_at(&format!("http://127.0.0.1:{port}"));
+        Self { own, port, proxy: Proxy::start(port), runtime, client }
+    }
+
+    /// A client with keys of the tests'.
+    pub fn client_at(endpoint: &str) -> Client {
         let keys = Credentials::new("AKIATESTS", "of-the-tests", None, None, "tests");
         let config = aws_sdk_elasticloadbalancingv2::config::Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(keys)
-            .endpoint_url(format!("http://127.0.0.1:{port}"))
+            .endpoint_url(endpoint)
             .build();
-        Self { own, port, proxy: Proxy::start(port), runtime, client: Client::from_conf(config) }
+        Client::from_conf(config)
     }
 
     /// A name that nobody else has.
@@ -312,6 +326,24 @@ impl Moto {
         answer.listeners()[0].clone()
     }
 
+    /// All rules of a listener, word for word; without the client's secret, which AWS never shows.
+    #[track_caller]
+    pub fn rules_of(&self, listener: &str) -> String {
+        let arn = listener.replace(':', "%3A").replace('/', "%2F");
+        let body = format!("Action=DescribeRules&Version=2015-12-01&ListenerArn={arn}");
+        let answer = raw(self.port, "POST", "/", &as_service("elasticloadbalancing"), &body).expect("an answer");
+        let rules = answer.split_once("<Rules>").and_then(|(_, rest)| rest.split_once("</Rules>")).expect("rules").0;
+        let text = each_element(rules, "ClientSecret", |_| String::new()).replace("<ClientSecret></ClientSecret>", "");
+        let text = each_element(&text, "UseExistingClientSecret", |_| String::new());
+        let text = text.replace("<UseExistingClientSecret></UseExistingClientSecret>", "");
+        // A map has no order.
+        each_element(&text, "AuthenticationRequestExtraParams", |inner| {
+            let mut entries: Vec<&str> = inner.split_inclusive("</entry>").collect();
+            entries.sort_unstable();
+            entries.concat()
+        })
+    }
+
     /// Somebody else's hand.
     #[track_caller]
     pub fn set_rule(&self, rule: &str, actions: Vec<Action>) {
@@ -347,193 +379,15 @@ pub fn weights(actions: &[Action]) -> Vec<(String, Option<i32>)> {
     tuples.map(|tuple| (name(tuple.target_group_arn().unwrap_or_default()), tuple.weight)).collect()
 }
 
-/// What the proxy does to a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Answers this status with no AWS code.
-    Status(u16),
-    /// Answers as AWS throttles.
-    Throttle,
-    /// Answers that the token has expired.
-    Expired,
-    /// Answers 200 with a page.
-    Html,
-    /// Answers half of what moto said, and says that this is all.
-    Cut,
-    /// Leaves the weights out.
-    NoWeights,
-    /// Has moto do it, and never tells.
-    Silent,
-    /// Never tells anybody.
-    Lost,
-}
-
-/// Calls and what is done to them.
-#[derive(Default)]
-struct Book {
-    faults: Vec<(&'static str, Option<&'static str>, Fault)>,
-    calls: Vec<String>,
-}
-
-/// A proxy that knows which call is made.
-pub struct Proxy {
-    address: SocketAddr,
-    book: Arc<Mutex<Book>>,
-    stopped: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Proxy {
-    #[track_caller]
-    fn start(to: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (book, stopped) = (Arc::<Mutex<Book>>::default(), Arc::<AtomicBool>::default());
-        let (calls, seen) = (book.clone(), stopped.clone());
-        let thread = std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                if seen.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (calls, seen) = (calls.clone(), seen.clone());
-                std::thread::spawn(move || pass(&stream, to, &calls, &seen));
-            }
-        });
-        Self { address, book, stopped, thread: Some(thread) }
-    }
-
-    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From here on calls whose name begins so fail so.
-    pub fn fail(&self, action: &'static str, fault: Fault) {
-        self.book().faults.push((action, None, fault));
-    }
-
-    /// Only those that also name this.
-    pub fn fail_where(&self, action: &'static str, names: &'static str, fault: Fault) {
-        self.book().faults.push((action, Some(names), fault));
-    }
-
-    /// Everything works again.
-    pub fn mend(&self) {
-        self.book().faults.clear();
-    }
-
-    /// The calls so far whose name begins so.
-    pub fn calls(&self, action: &str) -> usize {
-        self.book().calls.iter().filter(|call| call.starts_with(action)).count()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Serves one connection for as long as it is kept.
-fn pass(stream: &TcpStream, to: u16, book: &Mutex<Book>, stopped: &AtomicBool) {
-    let mut reader = BufReader::new(stream);
-    while let Some((head, body)) = read_message(&mut reader) {
-        let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
-        let fault = {
-            let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-            book.calls.push(action.clone());
-            let meant = |(name, names, _): &&(&str, Option<&str>, Fault)| {
-                action.starts_with(name) && names.is_none_or(|names| body.contains(names))
-            };
-            book.faults.iter().find(meant).map(|(_, _, fault)| *fault)
-        };
-        let asks = || raw_message(to, &head, &body);
-        let answer = match fault {
-            None => asks().map(|(status, body)| answer(status, &body)),
-            Some(Fault::Status(status)) => Some(answer(status, "")),
-            Some(Fault::Throttle) => Some(answer(400, &error_body("Throttling", "Rate exceeded"))),
-            Some(Fault::Expired) => {
-                Some(answer(403, &error_body("ExpiredToken", "The security token included in the request is expired")))
-            }
-            Some(Fault::Html) => Some(answer(200, "<html><body>Please log in</body></html>")),
-            Some(Fault::Cut) => asks().map(|(status, body)| answer(status, &body[..body.len() / 2])),
-            Some(Fault::NoWeights) => asks().map(|(status, body)| {
-                let parts = body.split("<Weight>");
-                let rest = |part: &str| part.split_once("</Weight>").map_or(part, |(_, rest)| rest).to_owned();
-                answer(status, &parts.map(rest).collect::<String>())
-            }),
-            Some(Fault::Silent) => {
-                let _ = asks();
-                None
-            }
-            Some(Fault::Lost) => None,
-        };
-        let Some(answer) = answer else {
-            // Held open: the other side waits for as long as it will.
-            let mut rest = Vec::new();
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-            let _ = reader.read_to_end(&mut rest);
-            return;
-        };
-        let mut out = stream;
-        if out.write_all(answer.as_bytes()).is_err() || stopped.load(Ordering::SeqCst) {
-            return;
-        }
-    }
-}
-
-fn error_body(code: &str, message: &str) -> String {
-    format!(
-        "<ErrorResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><Error><Type>Sender</Type>\
-         <Code>{code}</Code><Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
-    )
-}
-
-fn answer(status: u16, body: &str) -> String {
-    format!("HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-}
-
-/// Head and body of a message that has a length.
-fn read_message(reader: &mut BufReader<&TcpStream>) -> Option<(String, String)> {
-    let mut head = String::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        head += &line;
-    }
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// Passes a request on over a connection of its own.
-fn raw_message(port: u16, head: &str, body: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let head: String = head
-        .lines()
-        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"))
-        .fold(String::new(), |all, line| all + line + "\r\n");
-    stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes()).ok()?;
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text).ok()?;
-    let _ = stream.shutdown(Shutdown::Both);
-    let text = String::from_utf8_lossy(&text);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+/// A text with each such element's inside changed.
+fn each_element(text: &str, name: &str, change: impl Fn(&str) -> String) -> String {
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut parts = text.split(&begin);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let (inner, rest) = part.split_once(&end).expect("its end");
+        all + &begin + &change(inner) + &end + rest
+    })
 }
 
 /// One request with its own header lines; the whole answer.

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use warroom::domain::{
-    Absence, BalancerState, Clean, CommandId, Mono, NodeState, PerRole, Person, Readiness, Rights, Role, RunId,
-    SlotState, Verdict, Wall,
+    Absence, BalancerState, Clean, CommandId, EffectId, Mono, NodeState, PerRole, Person, Readiness, Rights, Role,
+    RunId, SlotState, Verdict, Wall,
 };
 use warroom::engine::{
-    Answer, CheckAnswer, Command, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Request, Samples, Scrape,
-    Stamped, WriteResult,
+    Answer, CheckAnswer, Command, Effect, Engine, Event, Health, HookEnd, Mode, Outcome, OutcomeKind, Request, Samples,
+    Scrape, Stamped, Tail, WriteResult,
 };
 use warroom::plan::{self, CheckKind, Plan};
 use warroom::wire::{KeeperInfo, Status};
@@ -53,6 +53,8 @@ pub struct Scene {
     buckets: PerRole<Vec<f64>>,
     plan: Arc<Plan>,
     waiting: Vec<Effect>,
+    /// Hooks that run, in the order in which they were begun, with what each has printed.
+    running: Vec<(EffectId, Tail)>,
     seq: u64,
     next_command: u64,
     turns: u64,
@@ -111,6 +113,7 @@ impl Scene {
             buckets: PerRole::from_fn(|_| vec![0.0; BOUNDS.len()]),
             plan,
             waiting: Vec::new(),
+            running: Vec::new(),
             seq: 0,
             next_command: 500,
             turns: 0,
@@ -132,6 +135,30 @@ impl Scene {
             }
         }
         handled.answer
+    }
+
+    /// Runs a hook of the plan, and lets it print.
+    pub fn run_hook(&mut self, hook: &str, lines: &[&str]) {
+        let answer = self.command(alice(), Command::RunHook { hook: hook.into() });
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        self.run(1.0);
+        self.print(lines);
+    }
+
+    /// The hook that was begun last prints.
+    pub fn print(&mut self, lines: &[&str]) {
+        let (id, tail) = self.running.last_mut().expect("one runs");
+        for line in lines {
+            tail.push(&Clean::new(line));
+        }
+        let (id, tail) = (*id, tail.clone());
+        self.event(Event::HookPrinted { id, tail });
+    }
+
+    /// The hook that was begun last ends.
+    pub fn end_hook(&mut self, end: HookEnd) {
+        let (id, tail) = self.running.pop().expect("one runs");
+        self.ended(id, OutcomeKind::HookEnded { end, tail });
     }
 
     pub fn command(&mut self, by: Person, command: Command) -> Answer {
@@ -269,11 +296,12 @@ impl Scene {
                 };
                 self.ended(id, OutcomeKind::Read { started: self.now, state });
             }
-            Effect::Stop => {}
+            Effect::RunHook { id, .. } => self.running.push((id, Tail::default())),
+            Effect::StopHook { .. } | Effect::Stop => {}
         }
     }
 
-    fn ended(&mut self, id: warroom::domain::EffectId, result: OutcomeKind) {
+    fn ended(&mut self, id: EffectId, result: OutcomeKind) {
         self.event(Event::Ended(Outcome { id, epoch: warroom::domain::Epoch(0), result }));
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use warroom::console::desk::{Desk, Input};
 use warroom::console::screen::{self, Look, Theme, View};
 use warroom::domain::{Clean, Mono, Person, Rights, Wall};
-use warroom::engine::{Command, Entry, Event, Fact, Mode, Severity};
+use warroom::engine::{Command, Entry, Event, Fact, HookEnd, Mode, Severity};
 use warroom::wire::Status;
 
 pub const UNICODE: Look = Look { theme: Theme::Dark, ascii: false };
@@ -247,7 +247,7 @@ fn recipes() -> &'static [Recipe] {
     static RECIPES: OnceLock<Vec<Recipe>> = OnceLock::new();
     RECIPES.get_or_init(|| {
         std::thread::scope(|scope| {
-            let parts = [forward, panels, troubled, unlucky, back, looking].map(|part| scope.spawn(part));
+            let parts = [forward, panels, troubled, unlucky, back, looking, hooks].map(|part| scope.spawn(part));
             let mut recipes = vec![Recipe { name: "waiting", status: None, then: |shot| shot }];
             for part in parts {
                 recipes.extend(part.join().expect("every state can be reached"));
@@ -412,6 +412,69 @@ fn back() -> Vec<Recipe> {
         Recipe::of("confirm_send_again", &foreign).then(|shot| shot.keys(":sendagain\n").later(700).heard()),
         Recipe::of("rolled_back", &rolled),
         direct,
+    ]
+}
+
+/// One program that a step waits for, and one that asks before it runs.
+const HOOKS: &str = r#"
+[[hooks]]
+name = "smoke"
+says = "smoke tests of the candidate itself"
+run = ["./smoke.sh", "--url", "{candidate_url}"]
+required_before = "50 %"
+[[hooks]]
+name = "scale-up"
+says = "twice as many of the candidate"
+run = ["./scale.sh", "{candidate}"]
+timeout = "5m"
+asks = true
+"#;
+
+const PRINTED: [&str; 9] = [
+    "GET /health 200 in 12 ms",
+    "GET /api/agents 200 in 31 ms",
+    "GET /api/messages 200 in 28 ms",
+    "POST /api/messages 201 in 44 ms",
+    "GET /api/status 200 in 9 ms",
+    "\u{1b}[31mGET /api/export 503 in 2004 ms\u{1b}[0m: upstream connect error or disconnect/reset before headers, retried 3 times",
+    "39 of 40 good",
+    "1 failed: GET /api/export",
+    "see https://ci.example.com/smoke/4711",
+];
+
+fn hooks() -> Vec<Recipe> {
+    let text = demo_text();
+    let (before, rest) = text.split_once("# A program of one's own").expect("the demo's own hook");
+    let (_, after) = rest.split_once("[rollback]\n").expect("the next section");
+    let at_step = || {
+        let mut scene = Scene::of(plan_of(&format!("{before}{HOOKS}[rollback]\n{after}")), Mode::Drive);
+        scene.run(15.0);
+        for _ in 0..2 {
+            scene.advance();
+            scene.run(28.0);
+        }
+        scene
+    };
+    let waiting = at_step();
+    let mut running = at_step();
+    running.run_hook("smoke", &PRINTED[..6]);
+    running.run(11.0);
+    let mut both = at_step();
+    both.run_hook("smoke", &PRINTED[..6]);
+    both.run_hook("scale-up", &["deployment.apps/green-api scaled", "waiting for 10 of 10: 7"]);
+    both.run(3.0);
+    let mut failed = at_step();
+    failed.run_hook("smoke", &PRINTED);
+    failed.end_hook(HookEnd::Exited(2));
+    failed.run(1.0);
+    vec![
+        Recipe::of("hook_waited_for", &waiting),
+        Recipe::of("hook_running", &running),
+        Recipe::of("hook_two_running", &both),
+        Recipe::of("hook_failed", &failed),
+        Recipe::of("hook_details", &failed).then(|shot| shot.keys("\n").heard()),
+        Recipe::of("hook_asks", &waiting).then(|shot| shot.keys(":run scale-up\n").later(700).heard()),
+        Recipe::of("hook_completion", &waiting).then(|shot| shot.keys(":run ").heard()),
     ]
 }
 

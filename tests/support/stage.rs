@@ -1,7 +1,10 @@
 //! A load balancer on moto with the two groups of a cutover.
 
 use super::moto::{Moto, forward};
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, AuthenticateOidcActionConfig, ProtocolEnum, Rule};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, AuthenticateCognitoActionConditionalBehaviorEnum, AuthenticateCognitoActionConfig,
+    AuthenticateOidcActionConfig, ProtocolEnum, Rule,
+};
 use std::fmt::Write as _;
 use std::path::Path;
 use warroom::plan::{Plan, load};
@@ -93,6 +96,21 @@ pub fn oidc() -> Action {
         .session_timeout(3600)
         .build();
     Action::builder().r#type(ActionTypeEnum::AuthenticateOidc).order(1).authenticate_oidc_config(config).build()
+}
+
+pub fn cognito() -> Action {
+    let config = AuthenticateCognitoActionConfig::builder()
+        .user_pool_arn("arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_staff")
+        .user_pool_client_id("4p5q6r")
+        .user_pool_domain("staff")
+        .session_cookie_name("staff-sign-in")
+        .scope("openid email")
+        .session_timeout(1800)
+        .authentication_request_extra_params("prompt", "login")
+        .authentication_request_extra_params("display", "page")
+        .on_unauthenticated_request(AuthenticateCognitoActionConditionalBehaviorEnum::Deny)
+        .build();
+    Action::builder().r#type(ActionTypeEnum::AuthenticateCognito).order(1).authenticate_cognito_config(config).build()
 }
 
 pub fn ordered(action: Action, order: i32) -> Action {

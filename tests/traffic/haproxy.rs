@@ -30,10 +30,8 @@ fn weights(node: &NodeFake) -> String {
 
 #[track_caller]
 fn words(result: &WriteResult) -> &str {
-    match result {
-        WriteResult::Accepted => panic!("accepted"),
-        WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => why.as_str(),
-    }
+    assert!(!result.is_accepted(), "{result:?}");
+    result.words().expect("a reason")
 }
 
 fn silence() -> Reply {

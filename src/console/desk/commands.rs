@@ -1,5 +1,6 @@
 //! The words of the `:` command line: the one table of them, and what a line comes to.
 
+use super::hooks::Wish;
 use crate::domain::{Clean, parse_duration};
 use crate::engine::Command;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub const COMMANDS: &[Word] = &[
     word("sendagain", "", "send the rollback over a foreign setting"),
     word("suspend", "[10m] REASON", "no automatic rollback for a while"),
     word("unsuspend", "", "automatic rollback on again"),
+    word("run", "HOOK", "run one of the plan's own programs; Tab shows them"),
+    word("stop", "HOOK", "end such a run, with everything that it started"),
     word("export", "[markdown|json]", "write the run's report to a file"),
     word("theme", "NAME", "other colours, on this console only"),
     word("readonly", "on|off", "whether this console may act"),
@@ -91,6 +94,8 @@ pub enum Parsed {
     Quit,
     /// Begin anew.
     Restart,
+    /// Run a hook of this name, or end its run.
+    Hook(Wish, String),
     /// Write the report.
     Export(Format),
     /// Another palette.
@@ -137,6 +142,8 @@ pub fn parse(line: &str) -> Parsed {
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
         "note" if rest.is_empty() => Parsed::Note,
         "note" => Parsed::Send(Command::Note { text: Clean::new(rest) }, "note"),
+        "run" => Parsed::Hook(Wish::Run, rest.to_owned()),
+        "stop" => Parsed::Hook(Wish::Stop, rest.to_owned()),
         "export" => match rest {
             "" | "markdown" => Parsed::Export(Format::Markdown),
             "json" => Parsed::Export(Format::Json),

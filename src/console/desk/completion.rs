@@ -1,6 +1,8 @@
 //! What may stand next on the command line.
 
 use super::commands::{COMMANDS, THEMES};
+use super::hooks::is_running;
+use crate::engine::HookView;
 use crate::wire::Status;
 
 /// Durations that are offered for `:suspend`: the longest is the longest that is taken.
@@ -69,6 +71,8 @@ fn arguments(command: &str, is_first: bool, begun: &str, status: Option<&Status>
         "readonly" if is_first => fixed(&[("on", "this console acts no more"), ("off", "it acts again, where it may")]),
         "export" if is_first => fixed(&[("markdown", "for people"), ("json", "one object a line")]),
         "advance" | "resume" if is_first => steps(status),
+        "run" if is_first => hooks(status, |hook| !is_running(hook)),
+        "stop" if is_first => hooks(status, is_running),
         "note" | "suspend" if begun.starts_with('@') => people(status),
         _ => Vec::new(),
     }
@@ -82,6 +86,13 @@ fn candidate(word: impl Into<String>, help: impl Into<String>) -> Candidate {
 fn steps(status: Option<&Status>) -> Vec<Candidate> {
     let next = status.and_then(|status| status.snapshot.next.as_ref());
     next.map(|next| candidate(next.split.to_string(), "the next step")).into_iter().collect()
+}
+
+/// Hooks of the plan, with what they are for and how they stand.
+fn hooks(status: Option<&Status>, is_meant: impl Fn(&HookView) -> bool) -> Vec<Candidate> {
+    let hooks = status.map_or(&[][..], |status| &status.snapshot.hooks);
+    let help = |hook: &HookView| format!("{}; {}", hook.says, hook.locked.as_ref().unwrap_or(&hook.words));
+    hooks.iter().filter(|hook| is_meant(hook)).map(|hook| candidate(hook.name.as_str(), help(hook))).collect()
 }
 
 /// Who is here, and who drives; a name with blanks in it is not one word and is not offered.

@@ -10,6 +10,7 @@ use crate::domain::{Clean, Mono, Wall};
 use crate::engine::{Command, Entry, Override, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use std::borrow::Cow;
 use std::time::Duration;
 use tui_textarea::TextArea;
 
@@ -31,9 +32,9 @@ pub const HEIGHT_MIN: u16 = 7;
 const NAME_CHARS_MAX: usize = 64;
 /// Longest typed reason of a rollback: two rows of a narrow panel.
 pub(super) const REASON_CHARS_MAX: usize = 150;
-/// Rows that details are scrolled at most: an answer as long as [`crate::domain::CLEAN_CHARS_MAX`], three times over, in
-/// the narrowest panel.
-const DETAIL_ROWS_MAX: usize = 100;
+/// Rows that details are scrolled at most: an answer as long as [`crate::domain::CLEAN_CHARS_MAX`], three times over, or
+/// a hook's output of [`crate::engine::TAIL_BYTES_MAX`], in the narrowest panel.
+const DETAIL_ROWS_MAX: usize = 200;
 
 /// An open panel.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub enum Kind {
         /// What it is called.
         what: &'static str,
         /// What it does.
-        words: &'static str,
+        words: Cow<'static, str>,
     },
     /// A rollback's progress.
     Progress,
@@ -216,8 +217,8 @@ impl Dialog {
         Self::new(Kind::Take { from: from.clone() }, now)
     }
 
-    pub(super) fn of_command(does: Deed, what: &'static str, words: &'static str, now: Mono) -> Self {
-        Self::new(Kind::Confirm { does, what, words }, now)
+    pub(super) fn of_command(does: Deed, what: &'static str, words: impl Into<Cow<'static, str>>, now: Mono) -> Self {
+        Self::new(Kind::Confirm { does, what, words: words.into() }, now)
     }
 
     pub(super) fn progress(now: Mono) -> Self {

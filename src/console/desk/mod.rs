@@ -14,6 +14,7 @@ pub mod figures;
 mod following;
 pub mod forward;
 pub mod history;
+mod hooks;
 pub mod keymap;
 mod line;
 pub mod log;

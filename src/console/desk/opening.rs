@@ -9,6 +9,7 @@ use crate::domain::{Mono, Rights};
 use crate::engine::{Command, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::KeyEvent;
+use std::borrow::Cow;
 
 impl Desk {
     pub(super) fn arm(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
@@ -229,7 +230,7 @@ impl Desk {
         fresh::too_old(self.linked, self.heard_at, snapshot, now).into_iter().next()
     }
 
-    pub(super) fn ask(&mut self, does: Deed, what: &'static str, words: &'static str, now: Mono) {
+    pub(super) fn ask(&mut self, does: Deed, what: &'static str, words: impl Into<Cow<'static, str>>, now: Mono) {
         if !self.is_too_small(now) {
             self.dialog = Some(Dialog::of_command(does, what, words, now));
         }

@@ -59,7 +59,9 @@ impl Desk {
         if let Some(why) = refused {
             return Some(Foreseen::Refused(why));
         }
-        if matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_)) && !self.linked {
+        let needs_link =
+            matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Advance(_) | Parsed::Hook(..));
+        if needs_link && !self.linked {
             return Some(Foreseen::Refused("the keeper is not connected; nothing is queued".to_owned()));
         }
         Some(match self.would(&parsed, status, now) {
@@ -78,6 +80,7 @@ impl Desk {
                 Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
             },
+            Parsed::Hook(wish, name) => return self.would_wish(*wish, name, snapshot),
             Parsed::Advance(step) => return self.would_advance(step.as_deref(), snapshot, now),
             Parsed::Take => match snapshot.and_then(|snapshot| snapshot.people.driver.as_ref()) {
                 Some(driver) if self.me.as_ref() == Some(driver) => return Err("you drive already".to_owned()),
@@ -200,7 +203,7 @@ impl Desk {
 
     fn obey_line(&mut self, line: &str, now: Mono, status: Option<&Status>, rights: Rights, acts: &mut Vec<Act>) {
         let parsed = parse(line);
-        let sends = matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Restart);
+        let sends = matches!(parsed, Parsed::Send(..) | Parsed::Confirm(..) | Parsed::Restart | Parsed::Hook(..));
         if sends && self.refused_here(now, status, rights) {
             return;
         }
@@ -210,6 +213,7 @@ impl Desk {
                 self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
             }
             Parsed::Confirm(command, what, words) => self.ask(Deed::Send(command), what, words, now),
+            Parsed::Hook(wish, name) => self.wish(wish, &name, now, status, acts),
             Parsed::Rollback => self.arm(now, status, rights),
             Parsed::Advance(step) => {
                 let next = status.map_or(Ok(()), |status| is_next(step.as_deref(), &status.snapshot));
@@ -267,6 +271,7 @@ fn acts_on_the_run(parsed: &Parsed) -> bool {
     match parsed {
         Parsed::Send(..)
         | Parsed::Confirm(..)
+        | Parsed::Hook(..)
         | Parsed::Rollback
         | Parsed::Advance(_)
         | Parsed::Take
@@ -312,6 +317,8 @@ fn would_send(command: &Command, snapshot: Option<&Snapshot>) -> String {
         | Command::Take
         | Command::Complete
         | Command::SendAgain
+        | Command::RunHook { .. }
+        | Command::StopHook { .. }
         | Command::End => "is sent to the keeper".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::header::age_words;
 use super::look::Ink;
-use super::{View, checks, piece};
+use super::{View, checks, hooks, piece};
 use crate::console::desk::note::{NOTE_CHARS_MAX, REASONS};
 use crate::domain::{Clean, Verdict, Wall};
 use crate::engine::{Entry, Severity, Snapshot};
@@ -23,7 +23,7 @@ pub(super) fn scrolled(mut lines: Vec<Line>, from: usize, rows: usize) -> (Vec<L
     (lines, format!("j k more: {}-{} of {all}", from + 1, from + rows))
 }
 
-fn broken(view: &View<'_>, text: &str, width: u16, style: ratatui::style::Style) -> Vec<Line> {
+pub(super) fn broken(view: &View<'_>, text: &str, width: u16, style: ratatui::style::Style) -> Vec<Line> {
     view.wrap(text, width).into_iter().map(|line| vec![piece(line, style)]).collect()
 }
 
@@ -70,6 +70,7 @@ pub(super) fn event(
     let plain = look.ink(Ink::Plain);
     let text = format!("{} {}", look.severity_mark(entry.severity), entry.text);
     let mut lines = broken(view, text.trim_start(), width, look.severity(entry.severity));
+    lines.extend(hooks::printed(canvas, view, entry, width));
     let by = entry.by.as_ref().map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
     let severity = match entry.severity {
         Severity::Info => "for the record",

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Piece, width_of};
 use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, piece};
+use super::{View, hooks, piece};
 use crate::console::desk::Panel;
 use crate::console::desk::log::{Counts, Row, found_at};
 use crate::domain::Clean;
@@ -65,6 +65,7 @@ pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let mut area = area;
     area.height -= lever(canvas, area, view, snapshot);
+    area.height -= hooks::running(canvas, area, view, snapshot);
     // Until the first advance: from then on every line of the log is worth more.
     let is_first = matches!(snapshot.phase, Phase::Preflight | Phase::Ready);
     if let Some(help) = view.help.filter(|_| area.height > 1 && is_first) {

@@ -10,6 +10,7 @@ mod fit;
 mod footer;
 mod header;
 mod help;
+mod hooks;
 mod layout;
 mod log;
 mod look;

@@ -36,6 +36,7 @@ impl Engine {
             gates,
             guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
             checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
+            hooks: (0..self.hooks.len()).map(|index| self.hook_view(index)).collect(),
             signals: self.signal_views(),
             series_at: self.series.newest(),
             held: self.held_view(),

@@ -4,6 +4,7 @@ mod alb;
 mod checks;
 mod command;
 mod environments;
+mod hooks;
 mod limits;
 mod metrics;
 mod script;
@@ -11,6 +12,7 @@ mod traffic;
 
 pub(super) use checks::{check, step};
 pub(super) use environments::environments;
+pub(super) use hooks::hook;
 pub(super) use limits::guardrail;
 pub(super) use metrics::{Known, metrics, poll};
 pub(super) use traffic::{sampler, traffic};

@@ -27,7 +27,6 @@ pub(in crate::plan) enum Limit {
     /// As long as `traffic.timeout` says; the script has none of its own.
     Traffic(Duration),
     /// As its own `timeout` says.
-    #[cfg_attr(not(test), expect(dead_code, reason = "hooks have their own; nothing else here has yet"))]
     Own {
         /// Where it says nothing.
         default: Duration,

@@ -8,8 +8,6 @@ use crate::plan::{ALB_WEIGHT_MAX, TargetGroup};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
 };
-use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 
 /// What a group has that alone is forwarded to and has no weight written: AWS shows it so, too.
 const WEIGHT_ALONE: u32 = 1;
@@ -175,122 +173,6 @@ fn stickiness_of(forward: &Action) -> Option<&TargetGroupStickinessConfig> {
 /// `green-prod` of a group's ARN.
 pub(super) fn short(arn: &str) -> &str {
     arn.split('/').nth(1).unwrap_or(arn)
-}
-
-/// A list as `aws elbv2 modify-rule --actions` takes it.
-pub(super) fn as_json(actions: &[Action]) -> Value {
-    Value::Array(actions.iter().map(action_json).collect())
-}
-
-fn action_json(action: &Action) -> Value {
-    let mut fields = Map::new();
-    put(&mut fields, "Type", action.r#type.as_ref().map(ActionTypeEnum::as_str));
-    put(&mut fields, "Order", action.order);
-    put(&mut fields, "TargetGroupArn", action.target_group_arn.as_deref());
-    put(&mut fields, "ForwardConfig", action.forward_config.as_ref().map(forward_json));
-    put(
-        &mut fields,
-        "AuthenticateOidcConfig",
-        action.authenticate_oidc_config.as_ref().map(|oidc| {
-            let mut fields = Map::new();
-            put(&mut fields, "Issuer", oidc.issuer.as_deref());
-            put(&mut fields, "AuthorizationEndpoint", oidc.authorization_endpoint.as_deref());
-            put(&mut fields, "TokenEndpoint", oidc.token_endpoint.as_deref());
-            put(&mut fields, "UserInfoEndpoint", oidc.user_info_endpoint.as_deref());
-            put(&mut fields, "ClientId", oidc.client_id.as_deref());
-            put(&mut fields, "SessionCookieName", oidc.session_cookie_name.as_deref());
-            put(&mut fields, "Scope", oidc.scope.as_deref());
-            put(&mut fields, "SessionTimeout", oidc.session_timeout);
-            put(
-                &mut fields,
-                "AuthenticationRequestExtraParams",
-                oidc.authentication_request_extra_params.as_ref().map(sorted),
-            );
-            put(
-                &mut fields,
-                "OnUnauthenticatedRequest",
-                oidc.on_unauthenticated_request.as_ref().map(|on| on.as_str()),
-            );
-            fields.insert("UseExistingClientSecret".into(), true.into());
-            Value::Object(fields)
-        }),
-    );
-    put(
-        &mut fields,
-        "AuthenticateCognitoConfig",
-        action.authenticate_cognito_config.as_ref().map(|cognito| {
-            let mut fields = Map::new();
-            put(&mut fields, "UserPoolArn", cognito.user_pool_arn.as_deref());
-            put(&mut fields, "UserPoolClientId", cognito.user_pool_client_id.as_deref());
-            put(&mut fields, "UserPoolDomain", cognito.user_pool_domain.as_deref());
-            put(&mut fields, "SessionCookieName", cognito.session_cookie_name.as_deref());
-            put(&mut fields, "Scope", cognito.scope.as_deref());
-            put(&mut fields, "SessionTimeout", cognito.session_timeout);
-            put(
-                &mut fields,
-                "AuthenticationRequestExtraParams",
-                cognito.authentication_request_extra_params.as_ref().map(sorted),
-            );
-            put(
-                &mut fields,
-                "OnUnauthenticatedRequest",
-                cognito.on_unauthenticated_request.as_ref().map(|on| on.as_str()),
-            );
-            Value::Object(fields)
-        }),
-    );
-    put(&mut fields, "JwtValidationConfig", action.jwt_validation_config.as_ref().map(|jwt| {
-        let claims = jwt.additional_claims().iter().map(|claim| {
-            json!({"Format": claim.format.as_ref().map(|format| format.as_str()), "Name": claim.name, "Values": claim.values()})
-        });
-        json!({"JwksEndpoint": jwt.jwks_endpoint, "Issuer": jwt.issuer, "AdditionalClaims": claims.collect::<Vec<_>>()})
-    }));
-    put(
-        &mut fields,
-        "RedirectConfig",
-        action.redirect_config.as_ref().map(|redirect| {
-            json!({"Protocol": redirect.protocol, "Port": redirect.port, "Host": redirect.host, "Path": redirect.path,
-               "Query": redirect.query, "StatusCode": redirect.status_code.as_ref().map(|code| code.as_str())})
-        }),
-    );
-    put(&mut fields, "FixedResponseConfig", action.fixed_response_config.as_ref().map(|fixed| {
-        json!({"MessageBody": fixed.message_body, "StatusCode": fixed.status_code, "ContentType": fixed.content_type})
-    }));
-    Value::Object(fields)
-}
-
-fn forward_json(forward: &ForwardActionConfig) -> Value {
-    let groups = forward.target_groups().iter().map(|tuple| {
-        let mut fields = Map::new();
-        put(&mut fields, "TargetGroupArn", tuple.target_group_arn.as_deref());
-        put(&mut fields, "Weight", tuple.weight);
-        Value::Object(fields)
-    });
-    let mut fields = Map::new();
-    fields.insert("TargetGroups".into(), groups.collect());
-    put(
-        &mut fields,
-        "TargetGroupStickinessConfig",
-        forward.target_group_stickiness_config.as_ref().map(|stickiness| {
-            let mut fields = Map::new();
-            put(&mut fields, "Enabled", stickiness.enabled);
-            put(&mut fields, "DurationSeconds", stickiness.duration_seconds);
-            Value::Object(fields)
-        }),
-    );
-    Value::Object(fields)
-}
-
-/// Only what is there: an absent field is not the same as an empty one.
-fn put(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        fields.insert(name.to_owned(), value.into());
-    }
-}
-
-fn sorted(parameters: &HashMap<String, String>) -> Value {
-    let sorted: std::collections::BTreeMap<_, _> = parameters.iter().collect();
-    sorted.into_iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
 }
 
 #[cfg(test)]

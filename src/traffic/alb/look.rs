@@ -1,11 +1,12 @@
 //! Reading rules and listeners.
 
+use super::strange::Strangers;
 use super::words::{Reach, Trouble};
 use crate::plan::{AlbForward, ArnKind};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{Action, Listener, Rule};
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// ARNs in one call: AWS takes at most 20 of listeners, and one answer of 20 rules is small.
 const ARNS_IN_A_CALL: usize = 20;
@@ -19,6 +20,8 @@ pub(super) struct Seen {
     pub actions: Vec<Action>,
     /// Whether it is a rule that only its listener can change.
     pub is_default_rule: bool,
+    /// Settings of actions in the same answer that this version does not know, and so cannot send back.
+    pub strange: BTreeSet<String>,
 }
 
 /// Reads each of them, in the plan's order: rules in one call, listeners in another, at the same time.
@@ -69,13 +72,14 @@ where
 }
 
 async fn rules_of(client: &Client, arns: Vec<String>) -> Result<Vec<(String, Seen)>, Trouble> {
-    let rules = all_rules(client, Rules::Named(arns)).await?;
-    Ok(rules.into_iter().filter_map(rule_seen).collect())
-}
-
-fn rule_seen(rule: Rule) -> Option<(String, Seen)> {
-    let seen = Seen { actions: rule.actions.unwrap_or_default(), is_default_rule: rule.is_default.unwrap_or(false) };
-    Some((rule.rule_arn?, seen))
+    let strangers = Strangers::default();
+    let rules = all_rules(client, Rules::Named(arns), &strangers).await?;
+    let strange = strangers.met();
+    let seen = |rule: Rule| {
+        let (actions, is_default_rule) = (rule.actions.unwrap_or_default(), rule.is_default.unwrap_or(false));
+        Some((rule.rule_arn?, Seen { actions, is_default_rule, strange: strange.clone() }))
+    };
+    Ok(rules.into_iter().filter_map(seen).collect())
 }
 
 /// Which rules are meant.
@@ -87,7 +91,7 @@ pub(super) enum Rules {
 }
 
 /// Rules, page by page.
-pub(super) async fn all_rules(client: &Client, which: Rules) -> Result<Vec<Rule>, Trouble> {
+pub(super) async fn all_rules(client: &Client, which: Rules, strangers: &Strangers) -> Result<Vec<Rule>, Trouble> {
     let (named, listener) = match which {
         Rules::Named(arns) => (Some(arns), None),
         Rules::OfListener(arn) => (None, Some(arn)),
@@ -96,7 +100,7 @@ pub(super) async fn all_rules(client: &Client, which: Rules) -> Result<Vec<Rule>
     let mut marker = None;
     for _ in 0..PAGES_MAX {
         let call = client.describe_rules().set_rule_arns(named.clone()).set_listener_arn(listener.clone());
-        let page = call.set_marker(marker).send().await?;
+        let page = call.set_marker(marker).customize().interceptor(strangers.clone()).send().await?;
         rules.extend(page.rules.unwrap_or_default());
         marker = page.next_marker.filter(|marker| !marker.is_empty());
         if marker.is_none() {
@@ -107,10 +111,12 @@ pub(super) async fn all_rules(client: &Client, which: Rules) -> Result<Vec<Rule>
 }
 
 async fn listeners_of(client: &Client, arns: Vec<String>) -> Result<Vec<(String, Seen)>, Trouble> {
-    let listeners = all_listeners(client, Some(arns), None).await?;
+    let strangers = Strangers::default();
+    let listeners = all_listeners(client, Some(arns), None, &strangers).await?;
+    let strange = strangers.met();
     let seen = |listener: Listener| {
         let actions = listener.default_actions.unwrap_or_default();
-        Some((listener.listener_arn?, Seen { actions, is_default_rule: false }))
+        Some((listener.listener_arn?, Seen { actions, is_default_rule: false, strange: strange.clone() }))
     };
     Ok(listeners.into_iter().filter_map(seen).collect())
 }
@@ -120,12 +126,13 @@ pub(super) async fn all_listeners(
     client: &Client,
     arns: Option<Vec<String>>,
     balancer: Option<String>,
+    strangers: &Strangers,
 ) -> Result<Vec<Listener>, Trouble> {
     let mut listeners = Vec::new();
     let mut marker = None;
     for _ in 0..PAGES_MAX {
         let call = client.describe_listeners().set_listener_arns(arns.clone()).set_load_balancer_arn(balancer.clone());
-        let page = call.set_marker(marker).send().await?;
+        let page = call.set_marker(marker).customize().interceptor(strangers.clone()).send().await?;
         listeners.extend(page.listeners.unwrap_or_default());
         marker = page.next_marker.filter(|marker| !marker.is_empty());
         if marker.is_none() {

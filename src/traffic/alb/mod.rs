@@ -5,8 +5,11 @@
 //! not take effect immediately": an accepted write is not yet a moved request.
 
 mod actions;
+mod json;
 mod look;
+mod memory;
 mod session;
+mod strange;
 mod survey;
 mod words;
 
@@ -21,6 +24,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::Action;
 use futures_util::future::join_all;
 use look::{Seen, look};
+use memory::{Basis, Memory};
 use session::Session;
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,8 +42,7 @@ pub(super) struct AlbTraffic {
     plan: AlbDriver,
     limit: Duration,
     session: Session,
-    /// What each forward last held: a rollback goes on from it when AWS answers writes alone.
-    last: Mutex<Vec<Option<Seen>>>,
+    memory: Memory,
     pace: Mutex<Pace>,
     surveyor: Surveyor,
 }
@@ -63,7 +66,7 @@ impl AlbTraffic {
             plan: alb.clone(),
             limit,
             session: Session::new(alb, limit, longest + CREDENTIALS_MARGIN),
-            last: Mutex::new(vec![None; alb.forwards.len()]),
+            memory: Memory::new(alb.forwards.len()),
             pace: Mutex::default(),
             surveyor: Surveyor::default(),
         }
@@ -80,12 +83,7 @@ impl AlbTraffic {
         let late = || Err(Trouble::new(Reach::NoAnswer, "AWS gave no answer in time"));
         let looked = looked.unwrap_or_else(|_| self.plan.forwards.iter().map(|_| late()).collect());
         self.hear(looked.iter().map(|seen| seen.as_ref().err()));
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        for (kept, seen) in last.iter_mut().zip(&looked) {
-            if let Ok(seen) = seen {
-                *kept = Some(seen.clone());
-            }
-        }
+        self.memory.looked(&looked);
         looked
     }
 
@@ -167,29 +165,39 @@ impl AlbTraffic {
         if tag.is_some() && tag_of(&looked).as_deref() != tag {
             return WriteResult::Refused("somebody changed it since it was last read; nothing was sent".into());
         }
-        if let Some(kind) = looked.iter().flatten().find_map(|seen| actions::unknown_kind(&seen.actions)) {
-            let why = format!("it has an action of the kind {kind}, which this version does not know how to keep");
+        if let Some(why) =
+            looked.iter().flatten().find_map(|seen| actions::weights(&self.plan.groups, &seen.actions).err())
+        {
             return WriteResult::Refused(Clean::new(why));
         }
-        let seen = looked.into_iter().map(Result::ok).collect();
-        self.send(client, setting, seen, false).await
+        if let Some(what) = looked.iter().flatten().find_map(not_kept) {
+            let why = format!("its actions have {what}, which this version does not know how to keep");
+            return WriteResult::Refused(Clean::new(why));
+        }
+        let bases = looked.into_iter().map(|seen| seen.map(|seen| Basis { seen, remark: None })).collect();
+        self.send(client, setting, bases, false).await
     }
 
-    /// With its own client and the last good credentials. What cannot be read now is written as it was last read.
+    /// With its own client and the last good credentials. What cannot be read now is written over what it is known to
+    /// have held. Whatever it holds, it is not stopped: a setting that cannot be kept is named.
     async fn write_back(&self, setting: &Setting) -> WriteResult {
         self.pace().goes_back = true;
         let client = &self.session.clients().await.back;
         let looked = self.look(client, self.limit / 2).await;
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let seen: Vec<Option<Seen>> = looked.iter().zip(last).map(|(seen, last)| seen.clone().ok().or(last)).collect();
-        if let (true, Some(Err(why))) = (seen.iter().all(Option::is_none), looked.first()) {
-            let mut why = why.clone();
-            why.words = format!("it cannot be read, and was never read before: {}", why.words);
-            self.session.keyring().renew_refused(self.limit).await;
-            return why.into();
-        }
-        let result = self.send(client, setting, seen, self.plan.unpin_on_rollback).await;
-        if result != WriteResult::Accepted {
+        let basis = |(node, seen): (usize, Result<Seen, Trouble>)| {
+            let mut basis = match seen {
+                Ok(seen) => Basis { seen, remark: None },
+                Err(why) => self.memory.instead(node, &why)?,
+            };
+            if let Some(what) = not_kept(&basis.seen) {
+                let remark = format!("its actions had {what}, which this version does not know and did not keep");
+                basis.remark = Some(basis.remark.into_iter().chain([remark]).collect::<Vec<_>>().join("; "));
+            }
+            Ok(basis)
+        };
+        let bases = looked.into_iter().enumerate().map(basis).collect();
+        let result = self.send(client, setting, bases, self.plan.unpin_on_rollback).await;
+        if !result.is_accepted() {
             // For the next attempt, which comes by itself.
             self.session.keyring().renew_refused(self.limit).await;
         }
@@ -197,14 +205,24 @@ impl AlbTraffic {
     }
 
     /// All of them at the same time.
-    async fn send(&self, client: &Client, setting: &Setting, seen: Vec<Option<Seen>>, unpin: bool) -> WriteResult {
-        let writes = self.plan.forwards.iter().zip(seen).enumerate().map(|(node, (forward, seen))| async move {
+    async fn send(
+        &self,
+        client: &Client,
+        setting: &Setting,
+        bases: Vec<Result<Basis, Trouble>>,
+        unpin: bool,
+    ) -> WriteResult {
+        let writes = self.plan.forwards.iter().zip(bases).enumerate().map(|(node, (forward, basis))| async move {
             let weight = |role: Role| {
                 let slot = Slot { node, name: self.plan.groups[role].name.clone() };
                 setting.0.get(&slot).copied().unwrap_or(0)
             };
             let weights = PerRole { stable: weight(Role::Stable), candidate: weight(Role::Candidate) };
-            (forward.name.clone(), self.send_one(client, forward, seen, weights, unpin).await)
+            let result = match basis {
+                Ok(basis) => self.send_one(client, forward, &basis, weights, unpin).await,
+                Err(why) => why.into(),
+            };
+            (forward.name.clone(), result)
         });
         let what = if self.plan.forwards.iter().all(|f| f.arn.kind() == ArnKind::Rule) { "rules" } else { "forwards" };
         together(&join_all(writes).await, what)
@@ -214,21 +232,25 @@ impl AlbTraffic {
         &self,
         client: &Client,
         forward: &AlbForward,
-        seen: Option<Seen>,
+        basis: &Basis,
         weights: PerRole<u32>,
         unpin: bool,
     ) -> WriteResult {
-        let Some(seen) = seen else { return WriteResult::NotSent("it was never read".into()) };
+        let seen = &basis.seen;
         let unpins = unpin && actions::pinned_for(&seen.actions).is_some();
-        let first = self.modify(client, forward, &seen, weights, unpins).await;
-        match first {
-            // A group with stickiness of its own needs the forward's; the traffic goes back all the same.
-            Err(why) if unpins && why.reach == Reach::Refused => self
-                .modify(client, forward, &seen, weights, false)
-                .await
-                .map_or_else(Into::into, |()| WriteResult::Accepted),
+        let mut remarks: Vec<String> = basis.remark.iter().cloned().collect();
+        let mut sent = self.modify(client, forward, seen, weights, unpins).await;
+        // A group with stickiness of its own needs the forward's; the traffic goes back all the same.
+        if let (true, Err(why)) = (unpins, &sent)
+            && why.reach == Reach::Refused
+        {
+            remarks.push(format!("group stickiness stays on, AWS refuses to turn it off ({})", why.words));
+            sent = self.modify(client, forward, seen, weights, false).await;
+        }
+        match sent {
             Err(why) => why.into(),
-            Ok(()) => WriteResult::Accepted,
+            Ok(()) if remarks.is_empty() => WriteResult::Accepted,
+            Ok(()) => WriteResult::AcceptedBut(Clean::new(remarks.join("; "))),
         }
     }
 
@@ -250,8 +272,8 @@ impl AlbTraffic {
         if held.as_ref().is_ok_and(|held| *held == weights) {
             return Ok(());
         }
-        let holds = held.map_or_else(|why| why, |held| format!("{} and {}", held.stable, held.candidate));
-        Err(Trouble::new(Reach::NoAnswer, format!("AWS said yes, and that it now holds {holds}")))
+        let holds = held.map_or_else(|why| why, |held| format!("it holds {} and {}", held.stable, held.candidate));
+        Err(Trouble::new(Reach::NoAnswer, format!("AWS said yes, and now {holds}")))
     }
 }
 
@@ -276,6 +298,14 @@ async fn modify(
     Ok(held.and_then(|rule| rule.actions).unwrap_or_default())
 }
 
+/// What of a list would be lost by sending it back.
+fn not_kept(seen: &Seen) -> Option<String> {
+    let kind = actions::unknown_kind(&seen.actions).map(|kind| format!("the kind {kind}"));
+    let settings = seen.strange.iter().map(|name| format!("the setting {name}"));
+    let all: Vec<String> = kind.into_iter().chain(settings).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
 /// The listener that a rule's ARN names.
 fn listener_of(rule: &str) -> String {
     let listener = rule.rsplit_once('/').map_or(rule, |(listener, _)| listener);
@@ -286,7 +316,7 @@ fn listener_of(rule: &str) -> String {
 fn tag_of(looked: &[Result<Seen, Trouble>]) -> Option<String> {
     let mut digest = Sha256::new();
     for seen in looked {
-        digest.update(actions::as_json(&seen.as_ref().ok()?.actions).to_string());
+        digest.update(json::as_json(&seen.as_ref().ok()?.actions).to_string());
         digest.update([0]);
     }
     Some(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
@@ -306,6 +336,10 @@ impl Traffic for AlbTraffic {
                 self.write_forward(&setting, tag.as_deref()).await
             }
         })
+    }
+
+    fn recall(&self, state: &str, at: Wall) {
+        self.memory.recall(&self.plan, state, at);
     }
 
     fn survey(&self, now: Wall) -> Pending<'_, Option<Survey>> {

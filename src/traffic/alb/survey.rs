@@ -3,12 +3,13 @@
 use super::AlbTraffic;
 use super::actions;
 use super::look::{Rules, Seen, all_listeners, all_rules};
+use super::memory::configuration;
+use super::strange::Strangers;
 use super::words::Trouble;
 use crate::domain::{Clean, Finding, PerRole, Role, Survey, Targets, Verdict, Wall, duration_words};
 use crate::plan::{AlbDriver, HealthCheck};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup, TargetHealthStateEnum};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -66,8 +67,7 @@ impl Surveyor {
             Ok(settings) => self.others(client, alb, settings).await,
             Err(why) => Err(why.clone()),
         };
-        let last = alb.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let seen: Option<Vec<Seen>> = last.into_iter().collect();
+        let seen = alb.memory.seen();
         let targets = PerRole {
             stable: targets.stable.map_err(|(why, _)| Clean::new(why)),
             candidate: targets.candidate.map_err(|(why, _)| Clean::new(why)),
@@ -188,10 +188,12 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
     balancers.sort();
     balancers.dedup();
     let planned = |arn: &str| plan.forwards.iter().any(|forward| forward.arn.as_str() == arn);
+    // These are only read.
+    let nobody = Strangers::default();
     let mut found = Vec::new();
     for balancer in balancers {
         sleep(SEARCH_PAUSE).await;
-        let listeners = all_listeners(client, None, Some(balancer.clone())).await?;
+        let listeners = all_listeners(client, None, Some(balancer.clone()), &nobody).await?;
         for listener in listeners.iter().take(LISTENERS_MAX) {
             let Some(arn) = &listener.listener_arn else { continue };
             let port = listener.port.map_or_else(|| arn.clone(), |port| format!("port {port}"));
@@ -207,7 +209,7 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
                 continue;
             }
             sleep(SEARCH_PAUSE).await;
-            for rule in all_rules(client, Rules::OfListener(arn.clone())).await? {
+            for rule in all_rules(client, Rules::OfListener(arn.clone()), &nobody).await? {
                 let groups = named(rule.actions());
                 let is_default = rule.is_default == Some(true);
                 let is_planned = rule.rule_arn.as_deref().is_some_and(planned) || is_default && planned(arn);
@@ -401,17 +403,4 @@ fn fencing_finding() -> Finding {
     let words = "none on this API: another hand, or a keeper on another host, is seen by the next reads and freezes \
                  forward";
     finding("fencing", Verdict::Pass, words)
-}
-
-/// All lists of actions, as the AWS tools take them.
-fn configuration(plan: &AlbDriver, seen: &[Seen]) -> String {
-    let forwards = plan.forwards.iter().zip(seen).map(|(forward, seen)| {
-        json!({
-            "name": forward.name.as_str(),
-            "arn": forward.arn.as_str(),
-            "default_rule": seen.is_default_rule,
-            "actions": actions::as_json(&seen.actions),
-        })
-    });
-    serde_json::Value::Array(forwards.collect()).to_string()
 }

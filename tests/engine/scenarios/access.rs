@@ -1,5 +1,6 @@
 //! A balancer that can be surveyed: write access is proven before it is needed, and what stands around it is watched.
 
+use crate::engine::balancer::Fate;
 use crate::engine::plans::AWS;
 use crate::engine::rig::{Rig, good_survey};
 use crate::engine::script::story;
@@ -121,6 +122,27 @@ fn a_target_scaled_in_while_idle_locks_forward_and_unknown_health_takes_nothing_
     assert_eq!(gate(&rig, "rollback target").verdict, Verdict::Unknown);
     assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)), "unknown health never takes y away");
+}
+
+/// A driver that cannot read writes over what it knows, and says so. That is no read: nothing is done.
+#[test]
+fn a_rollback_that_was_taken_unread_is_said_once_and_is_not_done_until_it_is_read() {
+    let mut rig = Rig::at_first_step(&AWS);
+    rig.balancer.dark.insert(0);
+    rig.balancer.usual = Fate::Remarked;
+    assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+    rig.wait(60_000);
+    assert!(rig.balancer.is_back(), "{}", story(&rig));
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+    let rollback = rig.engine.snapshot().rollback.expect("a rollback");
+    assert_eq!(rollback.last_error, Some("written blind".into()));
+    assert_eq!((rollback.acknowledged.is_some(), rollback.read_back), (true, None));
+    let told = rig.lines().filter(|line| line.text.as_str().contains("accepted, and not read back yet: written blind"));
+    assert_eq!(told.count(), 1, "{}", story(&rig));
+    rig.balancer.dark.clear();
+    rig.wait(20_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    assert_eq!(rig.engine.snapshot().rollback.expect("a rollback").last_error, None, "nothing is tried any more");
 }
 
 #[test]

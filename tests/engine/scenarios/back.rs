@@ -279,7 +279,12 @@ fn a_rollback_begins_an_epoch_also_after_a_restart() {
     let epochs: Vec<_> = effects
         .filter_map(|effect| match effect {
             Effect::WriteSplit { direction, epoch, .. } => Some((*direction, *epoch)),
-            Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Rehearse { .. } | Effect::Stop => None,
+            Effect::Journal { .. }
+            | Effect::ReadSplit { .. }
+            | Effect::Rehearse { .. }
+            | Effect::RunHook { .. }
+            | Effect::StopHook { .. }
+            | Effect::Stop => None,
         })
         .collect();
     let (_, forward) = epochs[0];
@@ -320,6 +325,8 @@ fn a_write_of_the_very_turn_of_a_rollback_stays_here() {
         | Effect::WriteSplit { .. }
         | Effect::ReadSplit { .. }
         | Effect::Rehearse { .. }
+        | Effect::RunHook { .. }
+        | Effect::StopHook { .. }
         | Effect::Stop => None,
     });
     // Stable can take the traffic again just after the limits were looked at; the next look is the turn in which the

@@ -29,6 +29,8 @@ fn every_command(generation: u64) -> Vec<Command> {
         Command::SendAgain,
         Command::Suspend { lasting: Duration::from_mins(1), reason: "x".into() },
         Command::Unsuspend,
+        Command::RunHook { hook: "smoke".into() },
+        Command::StopHook { hook: "smoke".into() },
         Command::Note { text: "x".into() },
         Command::End,
     ]

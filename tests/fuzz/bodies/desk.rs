@@ -365,6 +365,10 @@ impl Sitting {
                     || key.code == KeyCode::Char('d') && key.modifiers.contains(KeyModifiers::CONTROL)
                     || yes
             }),
+            Command::RunHook { .. } | Command::StopHook { .. } => {
+                let is_asked = before.kind == Some(Seen::Confirm(Deed::Send(command.clone())));
+                entered && before.line.is_some() || yes && is_asked
+            }
             Command::Approve | Command::Adopt | Command::Suspend { .. } | Command::Unsuspend | Command::Note { .. } => {
                 entered && before.line.is_some()
             }

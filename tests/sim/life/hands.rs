@@ -2,7 +2,7 @@
 
 use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND};
 use warroom::domain::{EffectId, Epoch, Setting};
-use warroom::engine::{Direction, Effect, Event, OutcomeKind, WriteResult};
+use warroom::engine::{Direction, Effect, Event, HookEnd, OutcomeKind, Tail, WriteResult};
 
 impl Life<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -35,8 +35,38 @@ impl Life<'_> {
                 self.write(id, epoch, &setting, None, By::Back);
             }
             Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins { id, epoch }),
+            Effect::RunHook { id, hook, .. } => self.run_hook(id, hook),
+            Effect::StopHook { id } => {
+                let after = self.chance.between(1_000, SECOND);
+                self.later(after, Item::HookEnds { id, end: HookEnd::Stopped });
+            }
             // A percentage API and HAProxy, which it has, are not rehearsed.
             Effect::Rehearse { .. } | Effect::Stop => {}
+        }
+    }
+
+    fn run_hook(&mut self, id: EffectId, hook: usize) {
+        self.running.push(id);
+        let limit = self.stage.plan.hooks[hook].script.timeout.as_micros() as u64;
+        let (after, end) = if self.weather.strikes(Fault::HookHangs) {
+            (limit, HookEnd::TimedOut)
+        } else if self.weather.strikes(Fault::HookFails) {
+            (self.chance.between(1_000, limit), HookEnd::Exited(2))
+        } else if self.weather.strikes(Fault::HookLost) {
+            (self.chance.below(SECOND), HookEnd::Unknown("it panicked".into()))
+        } else {
+            (self.chance.between(1_000, 3 * SECOND), HookEnd::Exited(0))
+        };
+        self.later(after / 2, Item::HookPrints { id });
+        self.later(after, Item::HookEnds { id, end });
+    }
+
+    /// One that was stopped does not end again by itself, nor is one stopped that had ended.
+    pub(super) fn hook_ends(&mut self, id: EffectId, end: HookEnd) {
+        if let Some(place) = self.running.iter().position(|running| *running == id) {
+            self.running.swap_remove(place);
+            let tail = Tail::of(&["the last line".into()], 12);
+            self.outcome(id, Epoch::default(), OutcomeKind::HookEnded { end, tail });
         }
     }
 

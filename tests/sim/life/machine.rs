@@ -94,6 +94,7 @@ impl Life<'_> {
         self.process += 1;
         self.forward = None;
         self.aborted.clear();
+        self.running.clear();
         self.stood_since = None;
         self.still_until = 0;
         // What was being written when it died may be on the disk or not.

@@ -17,6 +17,7 @@ impl Witness<'_> {
                 OutcomeKind::Journaled(result) => self.settled(outcome.id, result.is_ok()),
                 OutcomeKind::Written(result) => self.written(outcome.id, result),
                 OutcomeKind::Rehearsed(_) => {}
+                OutcomeKind::HookEnded { .. } => self.ended_hook = Some(outcome.id),
                 OutcomeKind::Read { started, state } => self.was_read(*started, state),
             },
             Event::Scraped { role, instance, scrape: Ok(scrape) } => self.scraped(*role, *instance, scrape),
@@ -33,6 +34,7 @@ impl Witness<'_> {
             Event::Scraped { .. }
             | Event::HealthSeen { role: Role::Candidate, .. }
             | Event::Surveyed(_)
+            | Event::HookPrinted { .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::Woke
@@ -52,6 +54,9 @@ impl Witness<'_> {
             return;
         }
         self.refused.retain(|refused| *refused != number);
+        if let Fact::HookStarted { hook } = &fact {
+            self.hook_recorded(hook);
+        }
         if let Fact::Intent { step, setting, .. } = fact {
             self.intent = Some((step, row(&setting)));
         }
@@ -137,6 +142,8 @@ impl Witness<'_> {
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
             Fact::RollbackConfirmed => self.may_confirm(truth),
+            Fact::HookStarted { hook } => self.hook_may_start(hook),
+            Fact::HookEnded { hook, .. } => self.hook_may_end(hook),
             Fact::RolledBack if !self.back.as_ref().is_some_and(|back| back.confirmed) => {
                 self.breaks(Rule::Confirms, "rolled back and not confirmed");
             }
@@ -243,6 +250,8 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
+            Fact::HookStarted { hook } => self.hook_started(hook),
+            Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
             Fact::Missed { .. } => self.open = None,
             Fact::Line

@@ -118,6 +118,7 @@ impl Witness<'_> {
         {
             self.breaks(Rule::Readings, format!("step {here} was not baked"));
         }
+        self.hook_allows();
         self.limit_allows();
     }
 

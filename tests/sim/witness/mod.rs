@@ -6,11 +6,13 @@
 mod back;
 mod books;
 mod forward;
+mod hooks;
 mod metrics;
 
 use super::balancer::Row;
 use super::stage::Stage;
 use back::Back;
+use hooks::Hook;
 use metrics::Feed;
 use std::collections::BTreeMap;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
@@ -49,6 +51,9 @@ pub enum Rule {
     Complete,
     /// 9: a command is answered; an effect has an id of its own.
     Answers,
+    /// 3 and 9: a program of the operator's is started once its record is on disk, one run at a time, and each run ends
+    /// once in the journal.
+    Hooks,
     /// 13: a keeper follows a tombstone.
     Tombstone,
     /// The engine itself says that an invariant was violated.
@@ -108,6 +113,9 @@ pub struct Witness<'s> {
     /// A read said what was not so: what it made people do may hide where a write of this run is.
     was_lied_to: bool,
     checks: Vec<Option<(Mono, Verdict)>>,
+    hooks: Vec<Hook>,
+    /// The run that ended in this turn, until its line is seen.
+    ended_hook: Option<EffectId>,
     feeds: PerRole<Feed>,
     health: Option<(Mono, Health)>,
     failures: u32,
@@ -158,6 +166,8 @@ impl<'s> Witness<'s> {
             next_read_is_true: true,
             was_lied_to: false,
             checks: vec![None; stage.plan.checks.len()],
+            hooks: vec![Hook::default(); stage.plan.hooks.len()],
+            ended_hook: None,
             feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
             health: None,
             failures: 0,
@@ -207,6 +217,7 @@ impl<'s> Witness<'s> {
         for entry in entries {
             self.note(entry);
         }
+        self.hooks_are_lost();
         if let Some(back) = &mut self.back {
             back.restarted(now);
         }
@@ -257,11 +268,17 @@ impl<'s> Witness<'s> {
                         Direction::Back => self.backward(*id, setting),
                     }
                 }
+                Effect::RunHook { id, hook, .. } => {
+                    self.fresh(*id);
+                    self.hook_begins(*id, *hook);
+                }
+                Effect::StopHook { id } => self.hook_stops(*id),
                 Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.fresh(*id),
                 Effect::Stop => {}
             }
         }
         self.answered(event, answer, truth);
+        self.hooks_are_told();
         self.back_overdue();
     }
 

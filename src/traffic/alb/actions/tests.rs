@@ -1,6 +1,8 @@
+use super::super::json::as_json;
 use super::*;
 use crate::plan::Arn;
 use aws_sdk_elasticloadbalancingv2::types::AuthenticateOidcActionConfig;
+use serde_json::json;
 
 const PREFIX: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup";
 
