@@ -122,7 +122,10 @@ impl Ending {
 
 impl Done {
     fn not_started(why: impl AsRef<str>) -> Self {
-        let ending = Ending::NotStarted(Clean::new(why));
+        Self::nothing(Ending::NotStarted(Clean::new(why)))
+    }
+
+    fn nothing(ending: Ending) -> Self {
         Self { ending, stdout: Bytes::new(), is_cut: false, last: None, left: None }
     }
 
@@ -186,7 +189,8 @@ impl Script {
         let (mut group, mut child) = match started {
             Ok(Ok(started)) => started,
             Ok(Err(why)) => return Done::not_started(why),
-            Err(_) => return Done::not_started("it could not be started in time (a disk that hangs?)"),
+            // Its group is ended, and yet it may still begin and do something before that.
+            Err(_) => return Done::nothing(Ending::Unseen("it did not start in time (a disk that hangs?)".into())),
         };
         let mut output = Output::new(&mut child, env.secrets.clone(), heard);
         let ended = tokio::select! {
