@@ -68,20 +68,20 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         pieces.push(piece(format!(" {text}"), look.ink(Ink::Bold)));
         pieces
     };
-    // Nothing in these takes a decision, so R and H mean there what they always mean; beside a question only R does.
+    // R and H mean what they always mean, while something is read and beside a question that y answers.
     let reading = |text: &str| beside(&[Action::Rollback, Action::Hold], text);
-    let asking = |text: &str| beside(&[Action::Rollback], text);
+    let asking = |text: &str| reading(&format!("{text}  others cancel"));
     match view.desk.dialog.as_ref().map(|dialog| &dialog.kind) {
         None => main_keys(canvas, view, width, &[]),
         Some(Kind::RollBack { typed: None }) => panel("y ROLL BACK NOW  Esc cancel  any other key cancels"),
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
-        Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay  any other key cancels"),
-        Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held  any other key cancels"),
-        Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it  any other key cancels"),
+        Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay"),
+        Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held"),
+        Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it"),
         Some(Kind::Reassert { seen: None }) => reading("Esc close"),
-        Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel  any other key cancels"),
+        Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel"),
         Some(Kind::Confirm { what, .. }) => {
-            asking(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
+            asking(&format!("y {}  Esc cancel", what.to_uppercase()))
         }
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
         Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
@@ -102,7 +102,7 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
         }
-        Some(Kind::Progress) => reading("Esc close  r reason"),
+        Some(Kind::Progress) => reading("Esc hides this, the rollback goes on  r reason"),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
         Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
@@ -122,7 +122,7 @@ fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, 
         return match (view.is_cut_off(), snapshot.phase == Phase::Held) {
             (true, _) => (word, view.desk.linked),
             (false, _) if is_over => ("", false),
-            (false, true) => ("held", false),
+            (false, true) => ("(held)", false),
             (false, false) => (word, true),
         };
     }
@@ -146,6 +146,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
     let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
+    let is_zoomed = view.desk.zoom().is_some();
     for binding in view.desk.keymap.rows() {
         let Some(word) = binding.footer else { continue };
         let is_traffic = binding.action.is_traffic();
@@ -156,6 +157,14 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         if traffic && !is_traffic {
             traffic = false;
             pieces.push(bar.clone());
+            if is_zoomed {
+                pieces.push(piece(" Esc", look.ink(Ink::Bold)));
+                pieces.push(piece(" back ", look.ink(Ink::Plain)));
+            }
+        }
+        // The way out of a zoom takes the place of what leads elsewhere.
+        if is_zoomed && matches!(binding.action, Action::CommandLine | Action::NextPanel) {
+            continue;
         }
         let label = binding.first();
         // What stands behind a key keeps its place, whatever the key is now.
