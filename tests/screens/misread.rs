@@ -181,6 +181,8 @@ fn a_check_on_too_few_requests_is_not_ok() {
     let text = shot("ready").text(80, 23, UNICODE);
     assert!(text.contains("✓ ok   candidate 5xx  0.24% own checks"), "before there is traffic\n{text}");
     assert!(text.contains("✓ ok   candidate P95   99ms own checks"), "before there is traffic\n{text}");
+    let text = shot("rolled_back").text(80, 23, UNICODE);
+    assert!(text.contains("✓ ok   candidate P95   99ms own checks"), "after the traffic went back\n{text}");
 }
 
 /// `at 25%` behind an ok while 0 % is wanted was read as the rollback's success.
@@ -303,4 +305,17 @@ fn the_footer_says_what_esc_does() {
     assert!(footer(&shot("rolling_back_progress")).contains("Esc hides this, the rollback goes on"));
     let zoomed = shot("baking").keys("44");
     assert!(footer(&zoomed).contains("│ Esc back  ? help"), "{}", footer(&zoomed));
+}
+
+/// Two double frames: nobody knew which had the keys; and what was typed hid the newest lines of the log.
+#[test]
+fn one_frame_has_the_keys_and_the_command_box_leaves_the_newest_lines() {
+    for state in ["advance", "armed", "help", "command_line", "note"] {
+        let text = shot(state).keys("").text(120, 40, UNICODE);
+        assert!(text.matches('╔').count() <= 1, "{state}\n{text}");
+    }
+    let typed = shot("command_line");
+    let newest = typed.status.as_ref().expect("status").snapshot.log.last().expect("a line").text.to_string();
+    let text = typed.text(120, 40, UNICODE);
+    assert!(text.contains(&newest) && text.contains("COMMAND"), "{newest}\n{text}");
 }

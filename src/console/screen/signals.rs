@@ -92,7 +92,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
         Part::new(2, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
     ];
     let title = fit(look, &title, " ", area.width.saturating_sub(columns(look, &tail) + 7));
-    let inside = canvas.frame(area, &title, &tail, view.desk.focus == Panel::Signals);
+    let inside = canvas.frame(area, &title, &tail, view.has_focus(Panel::Signals));
     if inside.height < AROUND_PLOT - 1 {
         return;
     }

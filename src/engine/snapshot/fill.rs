@@ -270,10 +270,14 @@ impl Engine {
                 let of_same = |limit: &Subject| {
                     limit.role == subject.role && counts(&limit.signal) && counts(&subject.signal)
                 };
+                // After a rollback too nobody is sent there.
+                let is_left = self.rollback.is_some() && self.still_on_candidate() == Some(0.0);
                 let few = limits
                     .filter(|(_, (plan, _))| of_same(&plan.subject))
                     .filter_map(|(limit, (_, watch))| match watch.reading.value {
-                        Err(Absence::TooFew { have, need }) => Some((self.is_idle(limit), have, need)),
+                        Err(Absence::TooFew { have, need }) => {
+                            Some((is_left && subject.role == Role::Candidate || self.is_idle(limit), have, need))
+                        }
                         Ok(_) | Err(_) => None,
                     })
                     .max_by_key(|(_, _, need)| *need);
