@@ -224,7 +224,7 @@ fn h_beside_a_question_holds_under_its_own_rules() {
     sitting.press('H');
     assert!(sitting.desk.dialog.is_none());
     sitting.after(150);
-    assert!(matches!(sitting.acts[..], [Act::Send(_, Command::Hold { .. })]), "{:?}", sitting.acts);
+    assert!(matches!(sitting.acts[..], [Act::Send(_, Command::Hold)]), "{:?}", sitting.acts);
     // Just after another key it is no decision.
     let mut sitting = Sitting::baking();
     sitting.press('A');

@@ -159,7 +159,8 @@ fn a_checks_age_is_said_once_while_all_are_fresh() {
         let line = line.rsplit('│').nth(1).expect("its row").trim();
         (title.split(" ─").next().expect("words").to_owned(), line.to_owned())
     };
-    for (millis, under) in [(0, "5s"), (4_999, "5s"), (5_000, "10s"), (9_999, "10s"), (10_000, "30s"), (21_000, "30s")] {
+    for (millis, under) in [(0, "5s"), (4_999, "5s"), (5_000, "10s"), (9_999, "10s"), (10_000, "30s"), (21_000, "30s")]
+    {
         let (title, row) = ages(millis);
         assert_eq!(title, format!("10 of 10 ok, all under {under} old"), "{millis} ms");
         assert!(row.starts_with("✓ ok   candidate redis") && row.ends_with("12ms"), "{millis} ms: {row}");
@@ -190,7 +191,7 @@ fn a_check_on_too_few_requests_is_not_ok() {
 fn the_balancers_check_is_not_ok_while_it_holds_what_is_not_wanted() {
     for (width, height) in WHOLE {
         let text = shot("rollback_not_landing").text(width, height, UNICODE);
-        let row = text.lines().find_map(|line| Some(line.split_once("balancer  ")?)).expect("the check");
+        let row = text.lines().find_map(|line| line.split_once("balancer  ")).expect("the check");
         assert!(row.0.ends_with("! WARN ") && row.1.contains("25%, want 0%"), "{width}x{height}: {row:?}");
     }
 }

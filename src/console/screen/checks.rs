@@ -34,7 +34,7 @@ pub(super) fn verdict_of(view: &View<'_>, check: &CheckView) -> Verdict {
     match check.verdict {
         _ if view.is_cut_off() => Verdict::Unknown,
         Verdict::Pass if is_late(view, check) => Verdict::Warn,
-        verdict => verdict,
+        Verdict::Pass | Verdict::Warn | Verdict::Unknown | Verdict::Fail => check.verdict,
     }
 }
 

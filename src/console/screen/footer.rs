@@ -80,9 +80,7 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it"),
         Some(Kind::Reassert { seen: None }) => reading("Esc close"),
         Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel"),
-        Some(Kind::Confirm { what, .. }) => {
-            asking(&format!("y {}  Esc cancel", what.to_uppercase()))
-        }
+        Some(Kind::Confirm { what, .. }) => asking(&format!("y {}  Esc cancel", what.to_uppercase())),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
         Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
             // What is rarely right is offered last and least.

@@ -117,13 +117,7 @@ pub(super) fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, br
     pieces
 }
 
-fn age_piece(
-    canvas: &Canvas<'_>,
-    view: &View<'_>,
-    snapshot: &Snapshot,
-    source: &Source,
-    brevity: Brevity,
-) -> Piece {
+fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, source: &Source, brevity: Brevity) -> Piece {
     let look = canvas.look;
     let side = Some(snapshot).filter(|_| source.word == "feed" && brevity < Brevity::NoClock);
     let word = side.and_then(|snapshot| old_side(view, snapshot, source));

@@ -277,9 +277,9 @@ fn roll_back(
             let words = format!("TARGET NOT READY: {}", snapshot.rollback_target.words);
             why.push(Part::new(0, vec![piece(words, critical)]).or(vec![piece("TARGET NOT READY", critical)]));
         }
-        why.extend(past.map(|breaks| {
-            Part::new(0, vec![piece(format!("past the point of no return: {breaks}"), critical)])
-        }));
+        why.extend(
+            past.map(|breaks| Part::new(0, vec![piece(format!("past the point of no return: {breaks}"), critical)])),
+        );
         // Both are read before anything is typed, in one row where there is no other.
         if lines.len() + why.len() < rows {
             lines.extend(why.into_iter().map(|part| fit(look, &[part], "", width)));

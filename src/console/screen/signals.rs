@@ -156,7 +156,8 @@ fn charted(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16
 fn to_the_newest(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16) -> Vec<Column> {
     let mut columns = past::columns(view, snapshot, signal, width);
     let value = signal.value.as_ref().ok().filter(|_| !is_old(view, snapshot, signal)).copied();
-    if let (Some(last), Some(value)) = (columns.last_mut(), value.filter(|value| signal.limit.is_some_and(|l| *value > l)))
+    if let (Some(last), Some(value)) =
+        (columns.last_mut(), value.filter(|value| signal.limit.is_some_and(|l| *value > l)))
     {
         let value = value as f32;
         *last = match *last {
@@ -179,8 +180,11 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
     let limit = signal.limit.map_or_else(String::new, |limit| signal.quantity(limit).to_string());
     let (mark, value, style) = value_words(canvas, signal, old);
     // How many requests an old value is from tells nothing; how old it is does.
-    let requests =
-        if old { format!("old {}", age_words(view.age(signal.at))) } else { signal.requests.map_or_else(String::new, count_words) };
+    let requests = if old {
+        format!("old {}", age_words(view.age(signal.at)))
+    } else {
+        signal.requests.map_or_else(String::new, count_words)
+    };
     vec![
         piece(format!("{mark:1}{value:>8} "), style),
         piece(format!(" {limit:<5} "), look.ink(if old { Ink::Stale } else { Ink::Plain })),

@@ -267,9 +267,8 @@ impl Engine {
                 let counts = |signal: &Signal| matches!(signal, Signal::ErrorRatio | Signal::Latency(_));
                 let limits = self.plan.guardrails.iter().zip(&self.watches).enumerate();
                 // Both are counted from the same requests.
-                let of_same = |limit: &Subject| {
-                    limit.role == subject.role && counts(&limit.signal) && counts(&subject.signal)
-                };
+                let of_same =
+                    |limit: &Subject| limit.role == subject.role && counts(&limit.signal) && counts(&subject.signal);
                 // After a rollback too nobody is sent there.
                 let is_left = self.rollback.is_some() && self.still_on_candidate() == Some(0.0);
                 let few = limits
