@@ -303,7 +303,9 @@ fn a_rate_that_is_not_known_or_not_settled_says_so() {
 #[test]
 fn the_footer_says_what_esc_does() {
     let footer = |shot: &Shot| row(&shot.buffer(80, 23, UNICODE), 22);
-    assert!(footer(&shot("rolling_back_progress")).contains("Esc hides this, the rollback goes on"));
+    assert!(footer(&shot("rolling_back_progress")).contains("Esc hides, rollback goes on"));
+    let over = shot("rolled_back").keys("R");
+    assert!(footer(&over).contains("Esc close  r reason"), "{}", footer(&over));
     let zoomed = shot("baking").keys("44");
     assert!(footer(&zoomed).contains("│ Esc back  ? help"), "{}", footer(&zoomed));
 }
@@ -319,4 +321,36 @@ fn one_frame_has_the_keys_and_the_command_box_leaves_the_newest_lines() {
     let newest = typed.status.as_ref().expect("status").snapshot.log.last().expect("a line").text.to_string();
     let text = typed.text(120, 40, UNICODE);
     assert!(text.contains(&newest) && text.contains("COMMAND"), "{newest}\n{text}");
+}
+
+/// Which side is old, and that the balancer's last whole answer is not of now, at every size with a header.
+#[test]
+fn the_header_says_which_feed_is_old_and_marks_an_unread_balancer() {
+    let mut scene = auto_held_scene();
+    scene.metrics.candidate = false;
+    scene.run(8.0);
+    let dark = Shot::of("dark", &scene);
+    let mut status = baked();
+    status.snapshot.split.configured = None;
+    let unread = Shot::from_status("unread", status);
+    for (width, height) in WHOLE {
+        let header = row(&dark.buffer(width, height, UNICODE), 0);
+        assert!(header.contains("feed GREEN "), "{width}x{height}: {header}");
+        let header = row(&unread.buffer(width, height, UNICODE), 0);
+        assert!(header.contains("balancer ?0."), "{width}x{height}: {header}");
+        let header = row(&shot("blind").buffer(width, height, UNICODE), 0);
+        assert!(header.contains("feed ?") || header.contains("feed STALE"), "{width}x{height}: both are: {header}");
+    }
+}
+
+/// The keeper gone: what still works is said where it is asked, whole at 80 columns.
+#[test]
+fn a_keeper_that_is_gone_takes_h_and_a_with_it_and_not_r() {
+    let gone = shot("baking").input(warroom::console::desk::Input::Linked(false));
+    for (width, height) in [(80, 23), (120, 40)] {
+        let buffer = gone.buffer(width, height, UNICODE);
+        let footer = row(&buffer, height - 1);
+        assert!(footer.contains("keeper gone: R goes directly, H A need it"), "{footer}");
+        assert!(!row(&buffer, 0).contains("keeper 0.0s"), "{}", row(&buffer, 0));
+    }
 }

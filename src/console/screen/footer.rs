@@ -6,6 +6,7 @@ use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Line;
 use crate::console::desk::dialog::{Kind, WIDTH_MIN};
+use crate::console::desk::direct::Standing;
 use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::Action;
 use crate::domain::{Clean, Rights};
@@ -100,10 +101,24 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
         }
-        Some(Kind::Progress) => reading("Esc hides this, the rollback goes on  r reason"),
+        Some(Kind::Progress) if is_under_way(view) => reading("Esc hides, rollback goes on  r reason"),
+        Some(Kind::Progress) => reading("Esc close  r reason"),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
         Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
+    }
+}
+
+/// Whether a rollback has not come to its end: leaving its panel must not read as stopping it.
+fn is_under_way(view: &View<'_>) -> bool {
+    let by_keeper = view.status.and_then(|status| status.snapshot.rollback.as_ref());
+    let direct = view.desk.direct.as_ref().map(|direct| direct.standing(view.now));
+    match direct {
+        Some(Standing::Running | Standing::Unknown) => true,
+        Some(Standing::Confirmed | Standing::Nothing | Standing::Failed) => {
+            by_keeper.is_some_and(|rollback| rollback.rolled_back.is_none())
+        }
+        None => by_keeper.is_none_or(|rollback| rollback.rolled_back.is_none()),
     }
 }
 

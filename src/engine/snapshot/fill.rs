@@ -7,7 +7,7 @@ use super::{
 use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Verdict};
 use crate::engine::forward::Shift;
 use crate::engine::window::Freshness;
-use crate::engine::{Engine, Health, share};
+use crate::engine::{Engine, Health, Phase, share};
 use crate::plan::{Advance, CheckKind, Subject};
 use std::time::Duration;
 
@@ -269,8 +269,9 @@ impl Engine {
                 // Both are counted from the same requests.
                 let of_same =
                     |limit: &Subject| limit.role == subject.role && counts(&limit.signal) && counts(&subject.signal);
-                // After a rollback too nobody is sent there.
-                let is_left = self.rollback.is_some() && self.still_on_candidate() == Some(0.0);
+                // On the way back the candidate has its own share no more, and at its end nobody is sent there.
+                let is_left = self.phase() == Phase::RolledBack
+                    || self.phase().is_back() && self.still_on_candidate() == Some(0.0);
                 let few = limits
                     .filter(|(_, (plan, _))| of_same(&plan.subject))
                     .filter_map(|(limit, (_, watch))| match watch.reading.value {
