@@ -256,6 +256,12 @@ fn the_band_asks_what_the_panel_asks_and_keeps_the_alarm() {
         assert!(footer.contains("R roll back  H ") && footer.contains(does), "{state}: {footer}");
         assert!(footer.contains("others cancel"), "{state}: {footer}");
     }
+    // The panel says it with the same words, and not where it is held already.
+    for (state, holds) in [("advance", true), ("confirm_end", true), ("resume", false), ("take", false)] {
+        let text = crate::shots::shot(state).text(80, 23, UNICODE);
+        assert!(text.contains("R  asks to roll back"), "{state}\n{text}");
+        assert_eq!(text.contains("H  holds"), holds, "{state}\n{text}");
+    }
 }
 
 /// An age under a count of requests read as one.

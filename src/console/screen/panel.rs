@@ -10,7 +10,7 @@ use crate::console::desk::dialog::{Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
 use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
-use crate::engine::{Snapshot, StepState};
+use crate::engine::{Phase, Snapshot, StepState};
 use ratatui::layout::Rect;
 
 type Line = Vec<Piece>;
@@ -159,7 +159,7 @@ fn lines_of(
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot, width, rows),
         (Kind::Take { from }, _) => {
             let mut lines = wrapped(&format!("{from} drives now and will see that you took control."));
-            lines.push(ask_line(canvas, "TAKE CONTROL", "keep watching", width));
+            lines.push(ask_line(canvas, view, "TAKE CONTROL", "keep watching", width));
             lines
         }
         (Kind::Confirm { words, what, .. }, snapshot) => {
@@ -167,7 +167,7 @@ fn lines_of(
             // The band says the same.
             let state = snapshot.filter(|_| lines.len() + 1 < rows);
             lines.extend(state.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
-            lines.push(ask_line(canvas, &what.to_uppercase(), "leave it", width));
+            lines.push(ask_line(canvas, view, &what.to_uppercase(), "leave it", width));
             lines
         }
         (Kind::RollBack { typed }, Some(snapshot)) => {
@@ -204,12 +204,15 @@ fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Lin
 }
 
 /// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  asks to roll back`.
-fn ask_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Line {
+fn ask_line(canvas: &Canvas<'_>, view: &View<'_>, does: &str, stays: &str, width: u16) -> Line {
     let [does, stays, _] = confirm_parts(canvas, does, stays);
     let bold = canvas.look.ink(Ink::Bold);
     let back = Part::new(2, vec![piece("R  asks to roll back", bold)]);
-    let hold = Part::new(3, vec![piece("H  holds", bold)]);
-    fit(canvas.look, &[does, stays, back, hold], "    ", width)
+    let mut parts = vec![does, stays, back];
+    if view.status.is_none_or(|status| status.snapshot.phase != Phase::Held) {
+        parts.push(Part::new(3, vec![piece("H  holds", bold)]));
+    }
+    fit(canvas.look, &parts, "    ", width)
 }
 
 fn confirm_parts(canvas: &Canvas<'_>, does: &str, stays: &str) -> [Part; 3] {
@@ -395,7 +398,7 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16
         }
     }
     let stays = format!("stay at {}", snapshot.split.wanted);
-    lines.push(ask_line(canvas, &format!("ADVANCE TO {}", next.split), &stays, width));
+    lines.push(ask_line(canvas, view, &format!("ADVANCE TO {}", next.split), &stays, width));
     lines
 }
 
@@ -431,7 +434,7 @@ fn resume(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
     let mut lines: Vec<Line> =
         view.wrap(&why, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
     lines.push(vec![piece("Moves no traffic.", look.ink(Ink::Dim))]);
-    lines.push(ask_line(canvas, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
+    lines.push(ask_line(canvas, view, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
     lines
 }
 

@@ -62,7 +62,7 @@ pub(super) fn lines(
     }
     let stays =
         snapshot.drift.as_ref().map_or_else(|| "leave it".to_owned(), |drift| format!("leave it at {}", drift.to));
-    lines.push(ask_line(canvas, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
+    lines.push(ask_line(canvas, view, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
     lines
 }
 
