@@ -179,6 +179,9 @@ fn a_check_on_too_few_requests_is_not_ok() {
         assert!(row.contains("? few  candidate 5xx") && row.contains("31 of 40 requests"), "{width}x{height}: {row}");
         assert!(text.contains("8 of 10 ok"), "{width}x{height}\n{text}");
     }
+    let status = shot("locked").status.expect("status");
+    let gate = status.snapshot.gates.iter().find(|gate| gate.name.as_str() == "candidate 5xx").expect("a gate");
+    assert_eq!(gate.verdict, Verdict::Pass, "its own minimum is met: {}", gate.detail);
     let text = shot("ready").text(80, 23, UNICODE);
     assert!(text.contains("✓ ok   candidate 5xx  0.24% own checks"), "before there is traffic\n{text}");
     assert!(text.contains("✓ ok   candidate P95   99ms own checks"), "before there is traffic\n{text}");
