@@ -197,6 +197,11 @@ fn the_balancers_check_is_not_ok_while_it_holds_what_is_not_wanted() {
         let row = text.lines().find_map(|line| line.split_once("balancer  ")).expect("the check");
         assert!(row.0.ends_with("! WARN ") && row.1.contains("25%, want 0%"), "{width}x{height}: {row:?}");
     }
+    // A step on its way reads the same, and is no alarm however long it takes.
+    let shifting = shot("shifting").seconds(10);
+    assert!(shifting.text(80, 23, UNICODE).contains("5%, want 25%"));
+    let raised: Vec<&str> = shifting.desk.alarms.raised().iter().map(|alarm| alarm.condition.words.as_str()).collect();
+    assert!(!raised.iter().any(|words| words.contains("balancer")), "{raised:?}");
 }
 
 /// Beside the probes a count of failures read as theirs, and a symmetric spread went below nothing.
