@@ -67,7 +67,7 @@ fn a_keeper_that_is_ended_in_order_stays_down() {
     let pid = site.home.keeper_pid();
     signal(pid, Signal::TERM);
     wait_until("the keeper ends", || !is_running(pid));
-    terminal.shows("keeper's connection is gone");
+    terminal.shows("keeper gone: R goes directly");
     assert!(site.home.try_status().is_none());
     assert!(!terminal.screen().contains("started again"));
 }
@@ -80,7 +80,7 @@ fn the_console_of_attach_starts_nothing() {
     attached.shows("at 10%");
     drop(terminal);
     site.home.kill_keeper();
-    attached.shows("keeper's connection is gone");
+    attached.shows("keeper gone: R goes directly");
     assert!(site.home.try_status().is_none());
     assert!(!attached.screen().contains("started again"));
 }

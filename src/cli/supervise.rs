@@ -62,11 +62,11 @@ fn watch(places: &Places, run: &RunId, mut keeper: Child, how: KeeperStart<'_>, 
 /// What happened, and nothing that did not: a keeper that could not be started again has not died again.
 fn left_down(died: &str, failed: &[String]) -> String {
     match failed {
-        [] => format!("KEEPER DOWN: {died}, after {AGAIN_MAX} starts in 10 min; left down; R, y goes directly"),
+        [] => format!("KEEPER DOWN: R, y goes directly; {died}, after {AGAIN_MAX} starts in 10 min; left down"),
         [.., why] => {
             let count = failed.len();
             let restarts = if count == 1 { "restart" } else { "restarts" };
-            format!("KEEPER DOWN: {died}; {count} {restarts} failed: {why}; R, y goes directly")
+            format!("KEEPER DOWN: R, y goes directly; {died}; {count} {restarts} failed: {why}")
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     fn what_is_left_down_says_what_happened() {
         let died = "signal: 9 (SIGKILL)";
         let words = left_down(died, &["no such run".to_owned(), "no such folder".to_owned()]);
-        assert_eq!(words, "KEEPER DOWN: signal: 9 (SIGKILL); 2 restarts failed: no such folder; R, y goes directly");
+        assert_eq!(words, "KEEPER DOWN: R, y goes directly; signal: 9 (SIGKILL); 2 restarts failed: no such folder");
         let words = left_down(died, &[]);
         assert!(words.contains("after 3 starts") && !words.contains("failed"), "{words}");
     }

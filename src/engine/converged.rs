@@ -58,7 +58,8 @@ impl Engine {
         }
     }
 
-    fn configured_agrees(&self) -> Agrees {
+    /// Whether the balancer holds what is wanted, slot by slot.
+    pub(super) fn configured_agrees(&self) -> Agrees {
         let unknown = |why: &str| (None, format!("unknown: {why}"));
         let Some(wanted) = self.wanted_setting() else { return unknown("the balancer was not read yet") };
         if let Some(why) = &self.balancer.failure {

@@ -214,3 +214,29 @@ fn h_over_a_rollback_on_its_way_leaves_its_panel_open() {
     assert_eq!(sitting.holds(), 1, "asked, and answered in words");
     assert!(matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Progress)));
 }
+
+/// Beside a question H closes it and holds, as R there arms; its own rules stay.
+#[test]
+fn h_beside_a_question_holds_under_its_own_rules() {
+    let mut sitting = Sitting::baking();
+    sitting.press('A');
+    sitting.after(300);
+    sitting.press('H');
+    assert!(sitting.desk.dialog.is_none());
+    sitting.after(150);
+    assert!(matches!(sitting.acts[..], [Act::Send(_, Command::Hold)]), "{:?}", sitting.acts);
+    // Just after another key it is no decision.
+    let mut sitting = Sitting::baking();
+    sitting.press('A');
+    sitting.after(100);
+    sitting.press('H');
+    sitting.after(1000);
+    assert_eq!(sitting.sent(), 0, "{:?}", sitting.acts);
+    // An armed rollback is only disarmed by it.
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('H');
+    sitting.after(1000);
+    assert_eq!(sitting.sent(), 0, "{:?}", sitting.acts);
+}

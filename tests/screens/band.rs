@@ -17,7 +17,10 @@ const BAND_WORDS: &[(&str, &[&str])] = &[
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
     ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying", "A locked"]),
     ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
-    ("armed", &["ARMED", "BLUE v2.0.5", "y = do it"]),
+    ("armed", &["ARMED", "BLUE v2.0.5", "y = do it", "disarms in 8s"]),
+    ("advance", &["ADVANCE 25% → 50% ?", "y = do it", "Esc = stay", "closes in 19s"]),
+    ("resume", &["RESUME at 25% ?", "y = do it", "Esc = stay held", "closes in 20s"]),
+    ("reassert", &["RE-ASSERT 25% over 60% ?", "y = do it", "Esc = leave it", "closes in 20s"]),
     ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
     ("armed_past_no_return", &["ARMED", "NO RETURN", "type checkout, Enter"]),
     ("auto_rollback_off", &["RUNNING", "AUTO-ROLLBACK OFF until"]),
@@ -44,15 +47,19 @@ fn the_band_says_what_matters_within_80_columns() {
 fn the_whole_sentence_of_the_band_fits_80_columns() {
     let mut checked = 0;
     for shot in all() {
-        let armed = shot.desk.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
-        let Some(status) = shot.status.as_ref().filter(|_| !armed && shot.desk.direct.is_none()) else { continue };
+        let asks = |kind: &Kind| {
+            matches!(kind, Kind::RollBack { .. } | Kind::Advance { .. } | Kind::Resume { .. })
+                || matches!(kind, Kind::Reassert { seen: Some(_) })
+        };
+        let asked = shot.desk.dialog.as_ref().is_some_and(|dialog| asks(&dialog.kind));
+        let Some(status) = shot.status.as_ref().filter(|_| !asked && shot.desk.direct.is_none()) else { continue };
         if shot.name == "keeper_silent" {
             continue;
         }
         for width in [80, 120, 300] {
             let line = row(&shot.buffer(width, 40, UNICODE), 1);
             let band = &status.snapshot.band;
-            let mut rest = line.trim_start_matches([' ', '○', '►', '!', '■', '✓']);
+            let mut rest = line.trim_start_matches([' ', '○', '►', '◄', '!', '■', '✓']);
             rest = rest.strip_prefix(band.word.as_str()).unwrap_or_else(|| panic!("{}: no state: {line}", shot.name));
             for part in &band.parts {
                 let next = rest.trim_start();

@@ -43,7 +43,7 @@ fn hazard_19_the_newest_sample_is_in_the_last_column() {
             }
         }
         let last: &[u16] = match width {
-            80 => &[55],
+            80 => &[54],
             120 => &[34, 70],
             _ => &[63, 128],
         };

@@ -86,7 +86,7 @@ fn hold_is_offered_only_where_something_can_be_held() {
         let phase = status.snapshot.phase;
         let is_over = phase.is_back() || phase == warroom::engine::Phase::Complete;
         let footer = row(&shot.buffer(80, 23, UNICODE), 22);
-        let offered = footer.contains("H hold") || footer.contains("H held");
+        let offered = footer.contains("H hold") || footer.contains("H (held)");
         if is_over {
             // What is not heard any more may be different by now.
             assert_eq!(offered, shot.desk.is_cut_off(shot.now), "{}: {footer}", shot.name);
@@ -143,9 +143,10 @@ fn a_word_longer_than_a_panel_is_covered_before_it_is_broken() {
     assert!(seen_without > 10, "it is not even there without: {seen_without}");
 }
 
-/// Fresh answers are not counted up second by second; what is late is, and so is what is looked at closely.
+/// Fresh answers are not counted up second by second, and a bound behind each reads as one more comparison: it is said
+/// once, above them. What is late is counted, and is no longer ok.
 #[test]
-fn a_checks_age_is_coarse_while_it_is_fresh() {
+fn a_checks_age_is_said_once_while_all_are_fresh() {
     let ages = |millis: u64| {
         let mut status = baked();
         let at = status.snapshot.mono;
@@ -153,18 +154,217 @@ fn a_checks_age_is_coarse_while_it_is_fresh() {
             (check.at, check.every) = (Some(at), Duration::from_secs(10));
         }
         let text = Shot::from_status("ages", status).later(millis).heard_only().text(120, 40, UNICODE);
-        let line = text.lines().find(|line| line.contains("candidate redis")).expect("a check").to_owned();
-        line.trim_end_matches(['│', ' ']).rsplit(' ').next().expect("an age").to_owned()
+        let title = text.lines().find_map(|line| Some(line.split_once("4 CHECKS  ")?.1)).expect("the title");
+        let line = text.lines().find(|line| line.contains("candidate redis")).expect("a check");
+        let line = line.rsplit('│').nth(1).expect("its row").trim();
+        (title.split(" ─").next().expect("words").to_owned(), line.to_owned())
     };
-    for (millis, age) in [
-        (0, "<5s"),
-        (4_999, "<5s"),
-        (5_000, "<10s"),
-        (9_999, "<10s"),
-        (10_000, "<30s"),
-        (21_000, "<30s"),
-        (21_001, "21s"),
-    ] {
-        assert_eq!(ages(millis), age, "{millis} ms");
+    for (millis, under) in [(0, "5s"), (4_999, "5s"), (5_000, "10s"), (9_999, "10s"), (10_000, "30s"), (21_000, "30s")]
+    {
+        let (title, row) = ages(millis);
+        assert_eq!(title, format!("10 of 10 ok, all under {under} old"), "{millis} ms");
+        assert!(row.starts_with("✓ ok   candidate redis") && row.ends_with("12ms"), "{millis} ms: {row}");
+    }
+    let (title, row) = ages(21_001);
+    assert_eq!(title, "0 of 10 ok");
+    assert!(row.starts_with("! LATE candidate redis") && row.ends_with(" 21s"), "{row}");
+}
+
+/// As a gate a check counts by its own minimum; beside a limit that says too few it must not say ok.
+#[test]
+fn a_check_on_too_few_requests_is_not_ok() {
+    for (width, height) in WHOLE {
+        let text = shot("locked").text(width, height, UNICODE);
+        let row = text.lines().find(|line| line.contains("candidate 5xx")).expect("the check");
+        assert!(row.contains("? few  candidate 5xx") && row.contains("31 of 40 requests"), "{width}x{height}: {row}");
+        assert!(text.contains("8 of 10 ok"), "{width}x{height}\n{text}");
+    }
+    let status = shot("locked").status.expect("status");
+    let gate = status.snapshot.gates.iter().find(|gate| gate.name.as_str() == "candidate 5xx").expect("a gate");
+    assert_eq!(gate.verdict, Verdict::Pass, "its own minimum is met: {}", gate.detail);
+    let text = shot("ready").text(80, 23, UNICODE);
+    assert!(text.contains("✓ ok   candidate 5xx  0.24% own checks"), "before there is traffic\n{text}");
+    assert!(text.contains("✓ ok   candidate P95   99ms own checks"), "before there is traffic\n{text}");
+    let text = shot("rolled_back").text(80, 23, UNICODE);
+    assert!(text.contains("✓ ok   candidate P95   99ms own checks"), "after the traffic went back\n{text}");
+}
+
+/// `at 25%` behind an ok while 0 % is wanted was read as the rollback's success.
+#[test]
+fn the_balancers_check_is_not_ok_while_it_holds_what_is_not_wanted() {
+    for (width, height) in WHOLE {
+        let text = shot("rollback_not_landing").text(width, height, UNICODE);
+        let row = text.lines().find_map(|line| line.split_once("balancer  ")).expect("the check");
+        assert!(row.0.ends_with("! WARN ") && row.1.contains("25%, want 0%"), "{width}x{height}: {row:?}");
+    }
+    // A step on its way reads the same, and is no alarm however long it takes.
+    let shifting = shot("shifting").seconds(10);
+    assert!(shifting.text(80, 23, UNICODE).contains("5%, want 25%"));
+    let raised: Vec<&str> = shifting.desk.alarms.raised().iter().map(|alarm| alarm.condition.words.as_str()).collect();
+    assert!(!raised.iter().any(|words| words.contains("balancer")), "{raised:?}");
+}
+
+/// Beside the probes a count of failures read as theirs, and a symmetric spread went below nothing.
+#[test]
+fn what_failed_on_the_candidate_is_no_probe_and_no_share_is_below_nothing() {
+    for shot in all() {
+        let text = shot.text(120, 40, UNICODE);
+        assert!(!text.contains('±') && !text.contains("candidate failed"), "{}\n{text}", shot.name);
+    }
+    let text = shot("rolled_back").text(80, 23, UNICODE);
+    assert!(text.contains("probes 0.0-0.6%  converged  5xx on GREEN: 24"), "{text}");
+    let mut status = baked();
+    status.snapshot.split.measured.as_mut().expect("probed").failed = 1;
+    let text = Shot::from_status("one", status).text(120, 40, UNICODE);
+    assert!(text.contains(" 1 probe failed"), "{text}");
+}
+
+/// Nothing that decides is behind `+1 more` where somebody confirms.
+#[test]
+fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
+    for state in ["armed", "advance", "resume", "reassert", "confirm_end", "take", "armed_target_not_ready"] {
+        for (width, height) in [(80, 23), (80, 24), (120, 40), (200, 60)] {
+            let text = shot(state).text(width, height, UNICODE);
+            assert!(!text.contains(" more\n") && !text.contains(" more "), "{state} {width}x{height}\n{text}");
+        }
+    }
+    let text = shot("advance").text(80, 23, UNICODE);
+    for words in ["HOLD POINT", "5xx 0.24% of 3.00%", "P99 137ms of 200ms", "gates 23/23 open", "checks 10/10 ok"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+/// What a warning or no way back from there says stands in the panel on every whole screen.
+#[test]
+fn the_advance_panel_says_what_breaks_from_there() {
+    let mut status = baked();
+    status.snapshot.steps[2].no_return = Some("schema v43".into());
+    for (width, height) in [(80, 23), (120, 40)] {
+        let text = Shot::from_status("breaks", status.clone()).keys("A").text(width, height, UNICODE);
+        let line = text.lines().find(|line| line.contains("NO RETURN from there: schema v43")).expect("the words");
+        assert_eq!(line.contains("5xx"), height == 23, "{line}");
+    }
+    let last = status.snapshot.steps.len() - 1;
+    for step in &mut status.snapshot.steps {
+        step.state = warroom::engine::StepState::Done;
+    }
+    status.snapshot.steps[last].state = warroom::engine::StepState::ToCome;
+    status.snapshot.next.as_mut().expect("one").split = status.snapshot.steps[last].split;
+    let text = Shot::from_status("last", status).keys("A").text(80, 23, UNICODE);
+    assert!(text.contains("75% → 0%     LAST STEP"), "{text}");
+}
+
+/// An open question was invisible where everybody looks first.
+#[test]
+fn the_band_asks_what_the_panel_asks_and_keeps_the_alarm() {
+    let shot = shot("advance");
+    assert!(row(&shot.buffer(120, 40, ASCII), 1).contains("ADVANCE 25% -> 50% ?"));
+    for (state, does) in [("advance", "y ADVANCE  Esc stay"), ("resume", "y RESUME"), ("take", "y TAKE CONTROL")] {
+        let footer = row(&crate::shots::shot(state).buffer(80, 23, UNICODE), 22);
+        assert!(footer.contains("R roll back  H ") && footer.contains(does), "{state}: {footer}");
+        assert!(footer.contains("others cancel"), "{state}: {footer}");
+    }
+    // The panel says it with the same words, and not where it is held already.
+    for (state, holds) in [("advance", true), ("confirm_end", true), ("resume", false), ("take", false)] {
+        let text = crate::shots::shot(state).text(80, 23, UNICODE);
+        assert!(text.contains("R  asks to roll back"), "{state}\n{text}");
+        assert_eq!(text.contains("H  holds"), holds, "{state}\n{text}");
+    }
+}
+
+/// An age under a count of requests read as one.
+#[test]
+fn how_old_a_reading_is_says_that_it_is_an_age() {
+    for (width, height) in WHOLE {
+        let text = shot("keeper_silent").text(width, height, UNICODE);
+        let old = text.lines().filter(|line| line.contains("old 74s")).count();
+        assert!(old >= 2, "{width}x{height}\n{text}");
+    }
+}
+
+/// The number was over its limit, and the bar beside it flat.
+#[test]
+fn the_newest_value_is_in_the_last_column_when_it_is_over() {
+    let mut status = baked();
+    status.snapshot.signals[1].value = Ok(0.0526);
+    let buffer = Shot::from_status("over", status).buffer(80, 23, UNICODE);
+    let line = row(&buffer, 9);
+    let bars: Vec<char> = line.chars().skip(13).take(42).collect();
+    assert_eq!((bars[40], bars[41]), ('▁', '█'), "{line}");
+}
+
+/// One mark for what stands still and for what runs back, and a tick for what had to go back, said the wrong thing.
+#[test]
+fn the_way_back_has_a_mark_of_its_own() {
+    for state in ["rolling_back", "rollback_not_landing", "new_traffic_back", "rolled_back"] {
+        assert!(row(&shot(state).buffer(80, 23, UNICODE), 1).starts_with(" ◄ "), "{state}");
+        assert!(row(&shot(state).buffer(80, 23, ASCII), 1).starts_with(" < "), "{state}");
+    }
+}
+
+/// Nobody knows is not nobody asks, and an average of before and after is neither.
+#[test]
+fn a_rate_that_is_not_known_or_not_settled_says_so() {
+    let line = row(&shot("blind").buffer(80, 23, UNICODE), 3);
+    assert_eq!(line.matches("? rps").count(), 2, "{line}");
+    let line = row(&shot("locked").buffer(80, 23, UNICODE), 3);
+    assert!(line.contains("~79 rps") && line.contains("~5 rps"), "{line}");
+    let line = row(&shot("baking").buffer(80, 23, UNICODE), 3);
+    assert!(line.contains(" 62 rps"), "{line}");
+}
+
+/// `Esc close` on a running rollback read as its end; a zoom did not say how to leave it.
+#[test]
+fn the_footer_says_what_esc_does() {
+    let footer = |shot: &Shot| row(&shot.buffer(80, 23, UNICODE), 22);
+    assert!(footer(&shot("rolling_back_progress")).contains("Esc hides, rollback goes on"));
+    let over = shot("rolled_back").keys("R");
+    assert!(footer(&over).contains("Esc close  r reason"), "{}", footer(&over));
+    let zoomed = shot("baking").keys("44");
+    assert!(footer(&zoomed).contains("│ Esc back  ? help"), "{}", footer(&zoomed));
+}
+
+/// Two double frames: nobody knew which had the keys; and what was typed hid the newest lines of the log.
+#[test]
+fn one_frame_has_the_keys_and_the_command_box_leaves_the_newest_lines() {
+    for state in ["advance", "armed", "help", "command_line", "note"] {
+        let text = shot(state).keys("").text(120, 40, UNICODE);
+        assert!(text.matches('╔').count() <= 1, "{state}\n{text}");
+    }
+    let typed = shot("command_line");
+    let newest = typed.status.as_ref().expect("status").snapshot.log.last().expect("a line").text.to_string();
+    let text = typed.text(120, 40, UNICODE);
+    assert!(text.contains(&newest) && text.contains("COMMAND"), "{newest}\n{text}");
+}
+
+/// Which side is old, and that the balancer's last whole answer is not of now, at every size with a header.
+#[test]
+fn the_header_says_which_feed_is_old_and_marks_an_unread_balancer() {
+    let mut scene = auto_held_scene();
+    scene.metrics.candidate = false;
+    scene.run(8.0);
+    let dark = Shot::of("dark", &scene);
+    let mut status = baked();
+    status.snapshot.split.configured = None;
+    let unread = Shot::from_status("unread", status);
+    for (width, height) in WHOLE {
+        let header = row(&dark.buffer(width, height, UNICODE), 0);
+        assert!(header.contains("feed GREEN "), "{width}x{height}: {header}");
+        let header = row(&unread.buffer(width, height, UNICODE), 0);
+        assert!(header.contains("balancer ?0."), "{width}x{height}: {header}");
+        let header = row(&shot("blind").buffer(width, height, UNICODE), 0);
+        assert!(header.contains("feed ?") || header.contains("feed STALE"), "{width}x{height}: both are: {header}");
+    }
+}
+
+/// The keeper gone: what still works is said where it is asked, whole at 80 columns.
+#[test]
+fn a_keeper_that_is_gone_takes_h_and_a_with_it_and_not_r() {
+    let gone = shot("baking").input(warroom::console::desk::Input::Linked(false));
+    for (width, height) in [(80, 23), (120, 40)] {
+        let buffer = gone.buffer(width, height, UNICODE);
+        let footer = row(&buffer, height - 1);
+        assert!(footer.contains("keeper gone: R goes directly, H A need it"), "{footer}");
+        assert!(!row(&buffer, 0).contains("keeper 0.0s"), "{}", row(&buffer, 0));
     }
 }

@@ -496,6 +496,8 @@ impl Dialog {
             // Whoever reads the gates and sees it go wrong presses R once. The armed panel is another one, with a dwell of
             // its own: a y that was meant for this one comes too early for it.
             KeyCode::Char('R') if is_printable(key) && key.kind != KeyEventKind::Repeat => Reply::MainScreen,
+            // Neither does whoever wants it to stand still press H twice; an armed rollback it only disarms.
+            KeyCode::Char('H') if is_printable(key) && !matches!(self.kind, Kind::RollBack { .. }) => Reply::MainScreen,
             KeyCode::Char('n') => Reply::Close(Some("cancelled".to_owned())),
             KeyCode::Enter => Reply::Close(Some("Enter does not confirm".to_owned())),
             KeyCode::Char(c) => {

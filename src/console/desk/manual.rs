@@ -148,7 +148,7 @@ fn times() -> Vec<Row> {
     [
         ("y", format!("counts {} after its panel is on the terminal, not before", words(DWELL))),
         ("R", format!("armed for {}; a panel of A is open for {}", words(ARMED_FOR), words(ADVANCE_FOR))),
-        ("R", "in a panel of A or T: closes it and arms".to_owned()),
+        ("R H", "in a panel of A or T: closes it and arms; closes it and holds".to_owned()),
         ("type", format!("a panel with a name to type closes after {} without a key", words(TYPED_FOR))),
         ("R", format!("not within {} after stray text", words(TEXT_ARRIVING))),
         ("H", format!("no other key {} before or {} after it", words(HOLD_BEFORE), words(HOLD_AFTER))),

@@ -102,7 +102,7 @@ impl Desk {
         }
         match status {
             Some(status) if self.linked => self.open_forward(&status.snapshot, now),
-            _ => self.flash("the keeper is not connected: nothing can go forward", now),
+            _ => self.flash("nothing opened: the keeper was not connected", now),
         }
     }
 
@@ -120,7 +120,7 @@ impl Desk {
         }
         match status {
             Some(status) if self.linked => self.show_reassert(&status.snapshot, now),
-            _ => self.flash("the keeper is not connected: nothing can be set", now),
+            _ => self.flash("nothing opened: the keeper was not connected", now),
         }
     }
 

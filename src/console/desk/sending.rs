@@ -132,7 +132,7 @@ impl Desk {
 
     pub(super) fn link(&mut self, linked: bool, now: Mono) {
         if self.linked && !linked {
-            self.flash("the keeper's connection is gone; trying again", now);
+            self.flash("keeper gone: R goes directly, H A need it", now);
         }
         self.linked = linked;
     }

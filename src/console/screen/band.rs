@@ -108,7 +108,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
             None => {
                 parts.push(must("y = do it".to_owned()));
                 parts.push(("Esc = cancel".to_owned(), None, 1));
-                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("{left}s"), None, 2)));
+                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 2)));
             }
             Some(_) => {
                 let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
@@ -131,10 +131,15 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         ];
         return (Severity::Critical, parts);
     }
+    if let Some(parts) = asked(canvas, view, snapshot) {
+        return (snapshot.band.severity.max(Severity::Warn), parts);
+    }
     let band = &snapshot.band;
     let mark = match (band.severity, snapshot.phase) {
         (Severity::Info | Severity::Warn, Phase::Held) => look.glyph("■", "#"),
-        (Severity::Info, Phase::Complete | Phase::RolledBack) => look.glyph("✓", "+"),
+        // The way back, under way and at its end, is neither what stands still nor a success.
+        (_, Phase::RollingBack | Phase::NewTrafficBack | Phase::RolledBack) => look.glyph("◄", "<"),
+        (Severity::Info, Phase::Complete) => look.glyph("✓", "+"),
         // Nothing has begun: on one cell, and without colour, that is not what runs.
         (Severity::Info, Phase::Preflight | Phase::Ready) => look.glyph("○", "o"),
         (Severity::Info, _) => look.glyph("►", ">"),
@@ -153,6 +158,37 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     let severity = if alarm.is_some() { band.severity.max(Severity::Warn) } else { band.severity };
     parts.extend(alarm);
     (severity, parts)
+}
+
+/// `ADVANCE 25% → 50% ?  y = do it  Esc = stay  closes in 20s`: an open question that `y` answers is the state here.
+fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Words>> {
+    let dialog = view.desk.dialog.as_ref()?;
+    let wanted = snapshot.split.wanted;
+    let (question, stays) = match &dialog.kind {
+        Kind::Advance { .. } => (format!("ADVANCE {wanted} → {} ?", snapshot.next.as_ref()?.split), "Esc = stay"),
+        Kind::Resume { .. } => (format!("RESUME at {wanted} ?"), "Esc = stay held"),
+        Kind::Reassert { seen: Some(_) } => {
+            let over = snapshot.drift.as_ref().map_or_else(String::new, |drift| format!(" over {}", drift.to));
+            (format!("RE-ASSERT {wanted}{over} ?"), "Esc = leave it")
+        }
+        Kind::RollBack { .. }
+        | Kind::Reassert { seen: None }
+        | Kind::Locked
+        | Kind::Override(_)
+        | Kind::Take { .. }
+        | Kind::Confirm { .. }
+        | Kind::Progress
+        | Kind::Help { .. }
+        | Kind::Debug
+        | Kind::Check { .. }
+        | Kind::Event { .. }
+        | Kind::Note
+        | Kind::Reason { .. } => return None,
+    };
+    let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 1)];
+    parts.extend(dialog.seconds_left(view.now).map(|left| (format!("closes in {left}s"), None, 2)));
+    parts.extend(alarm(canvas, view, snapshot, &parts));
+    Some(parts)
 }
 
 /// `ROLLED BACK DIRECTLY +5.1s  (keeper silent 14s)`.

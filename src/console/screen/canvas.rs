@@ -75,7 +75,7 @@ impl<'b> Canvas<'b> {
             pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
         }
         pieces.extend_from_slice(title);
-        self.line(area, area.y, &pieces, tail, view.desk.focus == panel);
+        self.line(area, area.y, &pieces, tail, view.has_focus(panel));
     }
 
     /// A panel's frame with its number, double where the focus is; gives the area inside.
@@ -85,7 +85,7 @@ impl<'b> Canvas<'b> {
             pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
         }
         pieces.extend_from_slice(title);
-        self.frame(area, &pieces, tail, view.desk.focus == panel)
+        self.frame(area, &pieces, tail, view.has_focus(panel))
     }
 
     fn line(&mut self, area: Rect, y: u16, title: &[Piece], tail: &[Piece], strong: bool) {

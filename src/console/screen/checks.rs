@@ -29,9 +29,29 @@ pub(super) fn rows(snapshot: &Snapshot, columns: u16) -> u16 {
     (snapshot.checks.len() as u16).div_ceil(columns).max(1)
 }
 
-/// What a check is worth now: on a stale screen nothing is good.
+/// What a check is worth now: on a stale screen nothing is good, and an answer that is late is not either.
 pub(super) fn verdict_of(view: &View<'_>, check: &CheckView) -> Verdict {
-    if view.is_cut_off() { Verdict::Unknown } else { check.verdict }
+    match check.verdict {
+        _ if view.is_cut_off() => Verdict::Unknown,
+        Verdict::Pass if is_late(view, check) => Verdict::Warn,
+        Verdict::Pass | Verdict::Warn | Verdict::Unknown | Verdict::Fail => check.verdict,
+    }
+}
+
+fn is_late(view: &View<'_>, check: &CheckView) -> bool {
+    !check.every.is_zero() && check.at.is_some_and(|at| view.age(at) > fresh::told(check.every).late)
+}
+
+/// The mark and word of what a check is worth now.
+pub(super) fn words_of(canvas: &Canvas<'_>, view: &View<'_>, check: &CheckView) -> (&'static str, &'static str) {
+    let verdict = verdict_of(view, check);
+    let (mark, word) = canvas.look.verdict_words(verdict);
+    let word = match verdict {
+        Verdict::Unknown => unknown_word(view, check),
+        Verdict::Warn if check.verdict == Verdict::Pass => "LATE",
+        Verdict::Pass | Verdict::Warn | Verdict::Fail => word,
+    };
+    (mark, word)
 }
 
 /// How many checks are good, and known to be so now.
@@ -39,11 +59,16 @@ pub(super) fn good(view: &View<'_>, snapshot: &Snapshot) -> usize {
     snapshot.checks.iter().filter(|check| verdict_of(view, check) == Verdict::Pass).count()
 }
 
-/// `10 of 10 ok`.
+/// `10 of 10 ok, all under 5s old`: said once; a check that is older says so itself.
 fn heading(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Piece {
     let (good, all) = (good(view, snapshot), snapshot.checks.len());
     let ink = if good == all { Ink::Plain } else { Ink::Warn };
-    piece(format!("{good} of {all} ok"), canvas.look.ink(ink))
+    let bounds = snapshot.checks.iter().map(|check| fresh_within(view, check)).collect::<Option<Vec<_>>>();
+    let age = match bounds.and_then(|bounds| bounds.into_iter().max()) {
+        Some(bound) => format!(", all under {} old", whole_words(Duration::from_secs(bound))),
+        None => String::new(),
+    };
+    piece(format!("{good} of {all} ok{age}"), canvas.look.ink(ink))
 }
 
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
@@ -108,8 +133,7 @@ pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
 fn whole_check(canvas: &Canvas<'_>, view: &View<'_>, index: usize, check: &CheckView, name_width: u16) -> Vec<Part> {
     let look = canvas.look;
     let (verdict, style) = style_of(canvas, view, index, check);
-    let (mark, word) = look.verdict_words(verdict);
-    let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
+    let (mark, word) = words_of(canvas, view, check);
     let name = fit::cut(look, &[piece(check.name.to_string(), style)], name_width);
     let pad = usize::from(name_width.saturating_sub(fit::columns(look, &name)));
     let mut head = vec![piece(format!("{mark} {word:<4} "), style)];
@@ -140,7 +164,7 @@ fn style_of(canvas: &Canvas<'_>, view: &View<'_>, index: usize, check: &CheckVie
 }
 
 /// Why nobody knows: only what was known can be old.
-pub(super) fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
+fn unknown_word(view: &View<'_>, check: &CheckView) -> &'static str {
     match check.at {
         None => "--",
         Some(_) if view.is_cut_off() => "OLD",
@@ -193,12 +217,12 @@ fn detail_words(detail: &str, width: u16) -> String {
     }
 }
 
-/// `<5s` while it is fresh, since what only counts up would be sent again each second and tells nothing; once it is late
-/// each second counts.
-fn coarse_age(check: &CheckView, age: Duration) -> String {
-    let is_fresh = !check.every.is_zero() && age <= fresh::told(check.every).late;
-    let bound = COARSE_AGES.into_iter().find(|seconds| age < Duration::from_secs(*seconds)).filter(|_| is_fresh);
-    bound.map_or_else(|| age_words(age), |seconds| format!("<{}", whole_words(Duration::from_secs(seconds))))
+/// The seconds that a fresh answer is surely younger than; `None` for one that is late or never came. A fresh age that
+/// only counts up would be sent again each second and tells nothing; of one that is late each second counts.
+fn fresh_within(view: &View<'_>, check: &CheckView) -> Option<u64> {
+    let age = view.age(check.at?);
+    let is_fresh = !view.is_cut_off() && !check.every.is_zero() && age <= fresh::told(check.every).late;
+    COARSE_AGES.into_iter().find(|seconds| age < Duration::from_secs(*seconds)).filter(|_| is_fresh)
 }
 
 /// One check in a row. An answer that is not good and too long for it goes below, in the rows that the cell has there: of
@@ -214,10 +238,10 @@ fn draw_check(
 ) -> u16 {
     let look = canvas.look;
     let (verdict, style) = style_of(canvas, view, index, check);
-    let (mark, word) = look.verdict_words(verdict);
-    let word = if verdict == Verdict::Unknown { unknown_word(view, check) } else { word };
-    let age = match check.at.filter(|_| with_age) {
-        Some(at) => format!(" {:>3}", coarse_age(check, view.age(at))),
+    let (mark, word) = words_of(canvas, view, check);
+    let age = match check.at.filter(|_| with_age && fresh_within(view, check).is_none()) {
+        Some(at) if matches!(word, "OLD" | "LATE") => format!(" {:>3}", age_words(view.age(at))),
+        Some(at) => format!(" {:>3} old", age_words(view.age(at))),
         None => String::new(),
     };
     let mark_width = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);

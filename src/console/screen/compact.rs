@@ -145,7 +145,7 @@ fn rows(canvas: &Canvas<'_>, view: &View<'_>, status: &Status, area: Rect) -> Ve
     rows
 }
 
-/// `candidate 25.0% wanted 25% measured 25.0%`.
+/// `candidate 25.0% wanted 25% probes 21.6-28.7%`.
 fn split(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Piece> {
     let look = canvas.look;
     let (share, ink) = match traffic::configured(view, snapshot) {
@@ -158,12 +158,15 @@ fn split(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         parts.push(Part::new(0, vec![piece("READ-ONLY", look.ink(Ink::Warn))]));
     }
     parts.push(Part::new(1, vec![piece(format!("wanted {}", snapshot.split.wanted), look.ink(Ink::Bold))]));
-    let (measured, ink) = match &snapshot.split.measured {
-        None => ("-".to_owned(), Ink::Dim),
-        Some(it) if traffic::is_old_sample(view, it) => (format!("{:.1}%?", it.value * 100.0), Ink::Stale),
-        Some(it) => (format!("{:.1}%", it.value * 100.0), Ink::Bold),
-    };
-    parts.push(Part::new(2, vec![piece(format!("measured {measured}"), look.ink(ink))]));
+    let probes = |words: String, ink| vec![piece(format!("probes {words}"), look.ink(ink))];
+    parts.push(match &snapshot.split.measured {
+        None => Part::new(2, probes("-".to_owned(), Ink::Dim)),
+        Some(it) => {
+            let (mark, ink) = if traffic::is_old_sample(view, it) { ("?", Ink::Stale) } else { ("", Ink::Bold) };
+            Part::new(2, probes(format!("{}{mark}", traffic::interval(it)), ink))
+                .or(probes(format!("{}{mark}", traffic::wide_interval(it)), ink))
+        }
+    });
     fit(look, &parts, " ", width)
 }
 

@@ -6,7 +6,7 @@ use super::header::age_words;
 use super::look::Ink;
 use super::{View, checks, hooks, piece};
 use crate::console::desk::note::{NOTE_CHARS_MAX, REASONS};
-use crate::domain::{Clean, Verdict, Wall};
+use crate::domain::{Clean, Wall};
 use crate::engine::{Entry, Severity, Snapshot};
 
 type Line = Vec<Piece>;
@@ -35,8 +35,7 @@ pub(super) fn check(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, n
         return vec![vec![piece("this check is no longer asked", plain)]];
     };
     let verdict = checks::verdict_of(view, check);
-    let (mark, word) = look.verdict_words(verdict);
-    let word = if verdict == Verdict::Unknown { checks::unknown_word(view, check) } else { word };
+    let (mark, word) = checks::words_of(canvas, view, check);
     let asked = check.at.map_or_else(
         || "not asked yet".to_owned(),
         |at| {

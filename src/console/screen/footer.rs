@@ -6,6 +6,7 @@ use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Line;
 use crate::console::desk::dialog::{Kind, WIDTH_MIN};
+use crate::console::desk::direct::Standing;
 use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::Action;
 use crate::domain::{Clean, Rights};
@@ -68,21 +69,19 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         pieces.push(piece(format!(" {text}"), look.ink(Ink::Bold)));
         pieces
     };
-    // Nothing in these takes a decision, so R and H mean there what they always mean; beside a question only R does.
+    // R and H mean what they always mean, while something is read and beside a question that y answers.
     let reading = |text: &str| beside(&[Action::Rollback, Action::Hold], text);
-    let asking = |text: &str| beside(&[Action::Rollback], text);
+    let asking = |text: &str| reading(&format!("{text}  others cancel"));
     match view.desk.dialog.as_ref().map(|dialog| &dialog.kind) {
         None => main_keys(canvas, view, width, &[]),
         Some(Kind::RollBack { typed: None }) => panel("y ROLL BACK NOW  Esc cancel  any other key cancels"),
         Some(Kind::RollBack { typed: Some(_) }) => panel("type the name, Enter ROLLS BACK  Esc cancel"),
-        Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay  any other key cancels"),
-        Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held  any other key cancels"),
-        Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it  any other key cancels"),
+        Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay"),
+        Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held"),
+        Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it"),
         Some(Kind::Reassert { seen: None }) => reading("Esc close"),
-        Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel  any other key cancels"),
-        Some(Kind::Confirm { what, .. }) => {
-            asking(&format!("y {}  Esc cancel  any other key cancels", what.to_uppercase()))
-        }
+        Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel"),
+        Some(Kind::Confirm { what, .. }) => asking(&format!("y {}  Esc cancel", what.to_uppercase())),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
         Some(Kind::Locked) => match view.status.map(|status| view.desk.way(&status.snapshot, view.now)) {
             // What is rarely right is offered last and least.
@@ -102,10 +101,24 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
         }
+        Some(Kind::Progress) if is_under_way(view) => reading("Esc hides, rollback goes on  r reason"),
         Some(Kind::Progress) => reading("Esc close  r reason"),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
         Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
+    }
+}
+
+/// Whether a rollback has not come to its end: leaving its panel must not read as stopping it.
+fn is_under_way(view: &View<'_>) -> bool {
+    let by_keeper = view.status.and_then(|status| status.snapshot.rollback.as_ref());
+    let direct = view.desk.direct.as_ref().map(|direct| direct.standing(view.now));
+    match direct {
+        Some(Standing::Running | Standing::Unknown) => true,
+        Some(Standing::Confirmed | Standing::Nothing | Standing::Failed) => {
+            by_keeper.is_some_and(|rollback| rollback.rolled_back.is_none())
+        }
+        None => by_keeper.is_none_or(|rollback| rollback.rolled_back.is_none()),
     }
 }
 
@@ -122,7 +135,7 @@ fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, 
         return match (view.is_cut_off(), snapshot.phase == Phase::Held) {
             (true, _) => (word, view.desk.linked),
             (false, _) if is_over => ("", false),
-            (false, true) => ("held", false),
+            (false, true) => ("(held)", false),
             (false, false) => (word, true),
         };
     }
@@ -146,6 +159,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
     let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
+    let is_zoomed = view.desk.zoom().is_some();
     for binding in view.desk.keymap.rows() {
         let Some(word) = binding.footer else { continue };
         let is_traffic = binding.action.is_traffic();
@@ -156,6 +170,14 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         if traffic && !is_traffic {
             traffic = false;
             pieces.push(bar.clone());
+            if is_zoomed {
+                pieces.push(piece(" Esc", look.ink(Ink::Bold)));
+                pieces.push(piece(" back ", look.ink(Ink::Plain)));
+            }
+        }
+        // The way out of a zoom takes the place of what leads elsewhere.
+        if is_zoomed && matches!(binding.action, Action::CommandLine | Action::NextPanel) {
+            continue;
         }
         let label = binding.first();
         // What stands behind a key keeps its place, whatever the key is now.

@@ -5,7 +5,7 @@ use super::fit::{Part, columns, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::fresh::{self, Source};
-use crate::domain::Rights;
+use crate::domain::{Clean, Rights, Role};
 use crate::engine::Snapshot;
 use crate::wire::Status;
 use ratatui::layout::Rect;
@@ -100,7 +100,7 @@ pub(super) fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, br
     let plain = canvas.look.ink(Ink::Plain);
     let mut pieces = Vec::new();
     for source in [fresh::keeper(view.desk.heard_at), fresh::balancer(snapshot), fresh::feed(snapshot)] {
-        pieces.push(age_piece(canvas, view, &source, brevity));
+        pieces.push(age_piece(canvas, view, snapshot, &source, brevity));
         pieces.push(piece(" ", plain));
     }
     let second = usize::try_from(view.now.micros() / 1_000_000).unwrap_or(0);
@@ -117,9 +117,13 @@ pub(super) fn ages(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, br
     pieces
 }
 
-fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, source: &Source, brevity: Brevity) -> Piece {
+fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, source: &Source, brevity: Brevity) -> Piece {
     let look = canvas.look;
-    let word = source.word;
+    let side = Some(snapshot).filter(|_| source.word == "feed" && brevity < Brevity::NoClock);
+    let word = side.and_then(|snapshot| old_side(view, snapshot, source));
+    let word = word.map_or_else(|| source.word.to_owned(), |chip| format!("{} {chip}", source.word));
+    // Its newest answer is from then; what it holds now nobody could read.
+    let is_unread = source.word == "balancer" && snapshot.split.configured.is_none();
     let stale = if brevity == Brevity::Full { "STALE " } else { "?" };
     let late = if brevity == Brevity::Full { "LATE " } else { "!" };
     let is_gone = source.word == "keeper" && !view.desk.linked;
@@ -129,6 +133,9 @@ fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, source: &Source, brevity: Bre
             let gone = if brevity == Brevity::Full { "GONE " } else { "?" };
             piece(format!("{word} {gone}{}", whole_words(age)), look.ink(Ink::Stale))
         }
+        Some(age) if is_unread && !source.is_stale(view.now) => {
+            piece(format!("{word} ?{}", age_words(age)), look.ink(Ink::Stale))
+        }
         Some(age) if source.is_stale(view.now) => {
             piece(format!("{word} {stale}{}", whole_words(age)), look.ink(Ink::Stale))
         }
@@ -136,6 +143,17 @@ fn age_piece(canvas: &Canvas<'_>, view: &View<'_>, source: &Source, brevity: Bre
         Some(age) if brevity >= Brevity::Whole => piece(format!("{word} {}", whole_words(age)), look.ink(Ink::Plain)),
         Some(age) => piece(format!("{word} {}", age_words(age)), look.ink(Ink::Plain)),
     }
+}
+
+/// The environment whose metrics alone are late.
+fn old_side<'s>(view: &View<'_>, snapshot: &'s Snapshot, feed: &Source) -> Option<&'s Clean> {
+    let is_late = |role: Role| {
+        let newest = snapshot.signals.iter().filter(|signal| signal.role == role).map(|signal| signal.at).max();
+        newest.is_some_and(|at| view.age(at) > feed.limits.late)
+    };
+    let [stable, candidate] = Role::BOTH.map(is_late);
+    let role = if stable { Role::Stable } else { Role::Candidate };
+    (stable != candidate && feed.is_late(view.now)).then(|| &snapshot.environments[role].chip)
 }
 
 /// `8s`, `12m`: what is stale needs no tenths.

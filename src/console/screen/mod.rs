@@ -83,6 +83,11 @@ impl View<'_> {
         self.desk.is_cut_off(self.now)
     }
 
+    /// Whether keys go to a panel: an open dialog and the command line have them first, and only one frame is double.
+    fn has_focus(&self, panel: Panel) -> bool {
+        self.desk.focus == panel && self.desk.dialog.is_none() && self.desk.command_line.is_none()
+    }
+
     /// A direct rollback from here, where it is the newest word: the keeper is cut off, or knows of none.
     fn direct(&self, snapshot: &Snapshot) -> Option<&Direct> {
         let direct = self.desk.direct.as_ref().filter(|_| self.is_cut_off() || snapshot.rollback.is_none());
@@ -161,10 +166,15 @@ fn whole(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, status: &Status, 
     }
     if view.desk.dialog.is_some() {
         panel::draw(canvas, layout.log, view, Some(snapshot));
-    } else if layout.is_wide {
-        log::draw_framed(canvas, layout.log, view, snapshot);
-    } else {
-        log::draw_ruled(canvas, layout.log, view, snapshot);
+        return;
+    }
+    // What is laid over the log takes its rows, and not its newest lines.
+    let height = layout.log.height.saturating_sub(over::rows(area, view));
+    let log = Rect { height, ..layout.log };
+    match height {
+        0 => {}
+        4.. if layout.is_wide => log::draw_framed(canvas, log, view, snapshot),
+        _ => log::draw_ruled(canvas, log, view, snapshot),
     }
 }
 

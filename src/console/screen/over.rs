@@ -11,11 +11,19 @@ const KEPT_WHILE_TYPING: u16 = 18;
 /// Rows of the list and of what Enter would do: the log stays in sight behind it.
 const LIST_ROWS_MAX: u16 = 8;
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
+/// The rows that it takes of the log.
+pub(super) fn rows(area: Rect, view: &View<'_>) -> u16 {
     if area.width < WHOLE_MIN.0 || area.height < WHOLE_MIN.1 || view.desk.command_line.is_none() {
+        return 0;
+    }
+    (area.height - KEPT_WHILE_TYPING - 1).min(LIST_ROWS_MAX)
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
+    let rows = rows(area, view);
+    if rows == 0 {
         return;
     }
-    let rows = (area.height - KEPT_WHILE_TYPING - 1).min(LIST_ROWS_MAX);
     let place = Rect { y: area.bottom() - 1 - rows, height: rows, ..area };
     typing(canvas, place, view);
 }

@@ -10,7 +10,7 @@ use crate::console::desk::dialog::{Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
 use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
-use crate::engine::{Snapshot, StepState};
+use crate::engine::{Phase, Snapshot, StepState};
 use ratatui::layout::Rect;
 
 type Line = Vec<Piece>;
@@ -159,26 +159,28 @@ fn lines_of(
         (Kind::Override(fields), Some(snapshot)) => override_lines(canvas, fields, snapshot, width, rows),
         (Kind::Take { from }, _) => {
             let mut lines = wrapped(&format!("{from} drives now and will see that you took control."));
-            lines.push(ask_line(canvas, "TAKE CONTROL", "keep watching", width));
+            lines.push(ask_line(canvas, view, "TAKE CONTROL", "keep watching", width));
             lines
         }
         (Kind::Confirm { words, what, .. }, snapshot) => {
             let mut lines = wrapped(words);
-            lines.extend(snapshot.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
-            lines.push(ask_line(canvas, &what.to_uppercase(), "leave it", width));
+            // The band says the same.
+            let state = snapshot.filter(|_| lines.len() + 1 < rows);
+            lines.extend(state.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
+            lines.push(ask_line(canvas, view, &what.to_uppercase(), "leave it", width));
             lines
         }
         (Kind::RollBack { typed }, Some(snapshot)) => {
-            roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()), width)
+            roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()), width, rows)
         }
         (Kind::RollBack { .. }, None) => {
             let mut lines = wrapped("The keeper has not been heard: y rolls back directly from this host.");
             lines.push(confirm_line(canvas, "ROLL BACK NOW", "keep as it is", width));
             lines
         }
-        (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width),
+        (Kind::Advance { .. }, Some(snapshot)) => advance(canvas, view, snapshot, width, rows),
         (Kind::Resume { .. }, Some(snapshot)) => resume(canvas, view, snapshot, width),
-        (Kind::Reassert { .. }, Some(snapshot)) => reassert::lines(canvas, view, dialog, snapshot, width),
+        (Kind::Reassert { .. }, Some(snapshot)) => reassert::lines(canvas, view, dialog, snapshot, width, rows),
         (
             Kind::Override(_) | Kind::Advance { .. } | Kind::Resume { .. } | Kind::Reassert { .. } | Kind::Locked,
             None,
@@ -201,11 +203,16 @@ fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Lin
     fit(canvas.look, &confirm_parts(canvas, does, stays), "    ", width)
 }
 
-/// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  arms a rollback`.
-fn ask_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Line {
+/// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  asks to roll back`.
+fn ask_line(canvas: &Canvas<'_>, view: &View<'_>, does: &str, stays: &str, width: u16) -> Line {
     let [does, stays, _] = confirm_parts(canvas, does, stays);
-    let back = Part::new(2, vec![piece("R  arms a rollback", canvas.look.ink(Ink::Bold))]);
-    fit(canvas.look, &[does, stays, back], "    ", width)
+    let bold = canvas.look.ink(Ink::Bold);
+    let back = Part::new(2, vec![piece("R  asks to roll back", bold)]);
+    let mut parts = vec![does, stays, back];
+    if view.status.is_none_or(|status| status.snapshot.phase != Phase::Held) {
+        parts.push(Part::new(3, vec![piece("H  holds", bold)]));
+    }
+    fit(canvas.look, &parts, "    ", width)
 }
 
 fn confirm_parts(canvas: &Canvas<'_>, does: &str, stays: &str) -> [Part; 3] {
@@ -242,7 +249,14 @@ fn moves(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, to: Split) -
         .collect()
 }
 
-fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: Option<&str>, width: u16) -> Vec<Line> {
+fn roll_back(
+    canvas: &Canvas<'_>,
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    typed: Option<&str>,
+    width: u16,
+    rows: usize,
+) -> Vec<Line> {
     let look = canvas.look;
     let plain = look.ink(Ink::Plain);
     let going = snapshot.steps.iter().find(|step| step.state == StepState::Going).map(|step| step.split);
@@ -261,9 +275,19 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
     if let Some(typed) = typed {
         let critical = look.ink(Ink::Critical);
         let past = snapshot.no_return.as_ref();
-        lines.extend(past.map(|breaks| vec![piece(format!("past the point of no return: {breaks}"), critical)]));
+        let mut why: Vec<Part> = Vec::new();
         if past.is_none() || snapshot.rollback_target.ready == Some(false) {
-            lines.push(vec![piece(format!("TARGET NOT READY: {}", snapshot.rollback_target.words), critical)]);
+            let words = format!("TARGET NOT READY: {}", snapshot.rollback_target.words);
+            why.push(Part::new(0, vec![piece(words, critical)]).or(vec![piece("TARGET NOT READY", critical)]));
+        }
+        why.extend(
+            past.map(|breaks| Part::new(0, vec![piece(format!("past the point of no return: {breaks}"), critical)])),
+        );
+        // Both are read before anything is typed, in one row where there is no other.
+        if lines.len() + why.len() < rows {
+            lines.extend(why.into_iter().map(|part| fit(look, &[part], "", width)));
+        } else {
+            lines.push(fit(look, &why, "  ", width));
         }
         let asks = Part::new(
             0,
@@ -277,7 +301,10 @@ fn roll_back(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, typed: O
     if !nothing {
         lines.push(seen(canvas, view, snapshot, going, width));
     }
-    lines.push(vec![traffic::target(canvas, view, snapshot)]);
+    // Where there is no room it is in sight above: the title of the traffic says it always.
+    if lines.len() + 1 < rows {
+        lines.push(vec![traffic::target(canvas, view, snapshot)]);
+    }
     let does = if nothing {
         format!("does nothing: everything is on {}", snapshot.environments.stable.chip)
     } else {
@@ -320,31 +347,78 @@ fn seen(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, going: Option
     fit(look, &[stops, seen], "  ", width)
 }
 
-fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
+/// Where every row counts the question, the numbers that decide it and `y` stay.
+fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16, rows: usize) -> Vec<Line> {
     let look = canvas.look;
     let Some(next) = &snapshot.next else { return Vec::new() };
     let plain = look.ink(Ink::Plain);
-    let open = snapshot.gates.iter().filter(|gate| gate.is_open()).count();
-    let gates = format!("Gates {open}/{} open", snapshot.gates.len());
-    let checks = format!("checks {}/{} ok", checks::good(view, snapshot), snapshot.checks.len());
-    let mut ages = super::header::ages(canvas, view, snapshot, super::header::Brevity::Full);
-    ages.pop();
-    let mut lines = vec![
-        fit(look, &moves(canvas, view, snapshot, next.split), "     ", width),
-        fit(
-            look,
-            &[Part::new(0, vec![piece(gates, plain)]), Part::new(1, vec![piece(checks, plain)]), Part::new(2, ages)],
-            "   ",
-            width,
-        ),
-    ];
-    for gate in snapshot.gates.iter().filter(|gate| gate.verdict == Verdict::Warn) {
-        lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
+    let mut question = moves(canvas, view, snapshot, next.split);
+    let step = snapshot.steps.iter().position(|step| step.state == StepState::ToCome && step.split == next.split);
+    let kind = match step.map(|step| (step, &snapshot.steps[step])) {
+        Some((step, _)) if step + 1 == snapshot.steps.len() => "LAST STEP",
+        Some((_, step)) if step.hold => "HOLD POINT",
+        Some(_) | None => "",
+    };
+    question.push(Part::new(2, vec![piece(kind, look.ink(Ink::Bold))]));
+    let mut warnings: Vec<Line> = Vec::new();
+    if let Some(breaks) = step.and_then(|step| snapshot.steps[step].no_return.as_ref()) {
+        warnings.push(vec![piece(format!("NO RETURN from there: {breaks}"), look.ink(Ink::Critical))]);
     }
-    lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+    for gate in snapshot.gates.iter().filter(|gate| gate.verdict == Verdict::Warn) {
+        warnings.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
+    }
+    let open = snapshot.gates.iter().filter(|gate| gate.is_open()).count();
+    let mut gates = vec![
+        Part::new(3, vec![piece(format!("gates {open}/{} open", snapshot.gates.len()), plain)]),
+        Part::new(4, vec![piece(checks_words(view, snapshot), plain)]),
+    ];
+    let mut numbers = numbers(canvas, view, snapshot);
+    let mut lines = vec![fit(look, &question, "     ", width)];
+    // What is missing is in sight above, but for the warnings: they share the row of the numbers.
+    let spare = rows.saturating_sub(3);
+    if warnings.len() > spare {
+        let joined = warnings.into_iter().map(|line| Part::new(0, line));
+        lines.push(fit(look, &joined.chain(numbers).chain(gates).collect::<Vec<_>>(), "  ", width));
+    } else {
+        let is_tall = spare > warnings.len();
+        if is_tall {
+            let mut ages = super::header::ages(canvas, view, snapshot, super::header::Brevity::Full);
+            ages.pop();
+            gates.push(Part::new(5, ages));
+            lines.push(fit(look, &numbers, "   ", width));
+            lines.push(fit(look, &gates, "   ", width));
+        } else {
+            numbers.extend(gates);
+            lines.push(fit(look, &numbers, "  ", width));
+        }
+        let taken = warnings.len() + usize::from(is_tall);
+        lines.extend(warnings);
+        if spare > taken {
+            lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+        }
+    }
     let stays = format!("stay at {}", snapshot.split.wanted);
-    lines.push(ask_line(canvas, &format!("ADVANCE TO {}", next.split), &stays, width));
+    lines.push(ask_line(canvas, view, &format!("ADVANCE TO {}", next.split), &stays, width));
     lines
+}
+
+/// `5xx GREEN 0.82% of 1.00%`, `P99 GREEN 50ms of 200ms`: what one decides on.
+fn numbers(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let candidate = snapshot.signals.iter().filter(|signal| signal.role == Role::Candidate);
+    candidate
+        .map(|signal| {
+            let (mark, value, style) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));
+            let mark = if value.ends_with('?') { "" } else { mark.trim() };
+            let limit = signal.limit.map_or_else(String::new, |limit| format!(" of {}", signal.quantity(limit)));
+            let chip = &snapshot.environments.candidate.chip;
+            Part::new(1, vec![piece(format!("{} {chip} {mark}{value}{limit}", signal.signal), style)])
+                .or(vec![piece(format!("{} {mark}{value}{limit}", signal.signal), style)])
+        })
+        .collect()
+}
+
+fn checks_words(view: &View<'_>, snapshot: &Snapshot) -> String {
+    format!("checks {}/{} ok", checks::good(view, snapshot), snapshot.checks.len())
 }
 
 fn resume(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Line> {
@@ -360,7 +434,7 @@ fn resume(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
     let mut lines: Vec<Line> =
         view.wrap(&why, width).into_iter().map(|line| vec![piece(line, look.ink(Ink::Plain))]).collect();
     lines.push(vec![piece("Moves no traffic.", look.ink(Ink::Dim))]);
-    lines.push(ask_line(canvas, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
+    lines.push(ask_line(canvas, view, &format!("RESUME at {}", snapshot.split.wanted), "stay held", width));
     lines
 }
 

@@ -19,7 +19,7 @@ const LIMIT_SAID_MIN: u16 = 40;
 /// Columns left of a sparkline: ` 5xx GREEN    `.
 const NAME_WIDTH: u16 = 13;
 /// Columns right of it: value, limit, requests.
-const VALUE_WIDTH: u16 = 23;
+const VALUE_WIDTH: u16 = 24;
 /// From so many columns on a chart has its numbers at its left.
 const NUMBERED_MIN: u16 = 48;
 /// Columns of those numbers: `b 0.21% `.
@@ -92,7 +92,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
         Part::new(2, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
     ];
     let title = fit(look, &title, " ", area.width.saturating_sub(columns(look, &tail) + 7));
-    let inside = canvas.frame(area, &title, &tail, view.desk.focus == Panel::Signals);
+    let inside = canvas.frame(area, &title, &tail, view.has_focus(Panel::Signals));
     if inside.height < AROUND_PLOT - 1 {
         return;
     }
@@ -147,8 +147,25 @@ fn draw_scale(canvas: &mut Canvas<'_>, area: Rect, signal: &SignalView, scale: S
 /// A row's columns, and the scale that it shares with the other environment's.
 fn charted(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16) -> (Vec<Column>, Scale) {
     let both = snapshot.signals.iter().filter(|other| other.signal == signal.signal);
-    let others: Vec<Column> = both.flat_map(|other| past::columns(view, snapshot, other, width)).collect();
-    (past::columns(view, snapshot, signal, width), Scale::of(signal.limit, others.iter()))
+    let others: Vec<Column> = both.flat_map(|other| to_the_newest(view, snapshot, other, width)).collect();
+    (to_the_newest(view, snapshot, signal, width), Scale::of(signal.limit, others.iter()))
+}
+
+/// With the value beside it in the last column where that is over its limit and the samples are not yet: number and bar
+/// must not disagree when it matters.
+fn to_the_newest(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16) -> Vec<Column> {
+    let mut columns = past::columns(view, snapshot, signal, width);
+    let value = signal.value.as_ref().ok().filter(|_| !is_old(view, snapshot, signal)).copied();
+    if let (Some(last), Some(value)) =
+        (columns.last_mut(), value.filter(|value| signal.limit.is_some_and(|l| *value > l)))
+    {
+        let value = value as f32;
+        *last = match *last {
+            Column::Worst(worst) => Column::Worst(worst.max(value)),
+            Column::Before | Column::Gap => Column::Worst(value),
+        };
+    }
+    columns
 }
 
 /// Whether a reading is too old to be of now.
@@ -163,12 +180,15 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
     let limit = signal.limit.map_or_else(String::new, |limit| signal.quantity(limit).to_string());
     let (mark, value, style) = value_words(canvas, signal, old);
     // How many requests an old value is from tells nothing; how old it is does.
-    let requests =
-        if old { age_words(view.age(signal.at)) } else { signal.requests.map_or_else(String::new, count_words) };
+    let requests = if old {
+        format!("old {}", age_words(view.age(signal.at)))
+    } else {
+        signal.requests.map_or_else(String::new, count_words)
+    };
     vec![
         piece(format!("{mark:1}{value:>8} "), style),
-        piece(format!(" {limit:<6}"), look.ink(if old { Ink::Stale } else { Ink::Plain })),
-        piece(format!("{requests:>5}"), look.ink(Ink::Dim)),
+        piece(format!(" {limit:<5} "), look.ink(if old { Ink::Stale } else { Ink::Plain })),
+        piece(format!("{requests:>7}"), look.ink(Ink::Dim)),
     ]
 }
 
@@ -177,10 +197,18 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
 fn tight(pieces: Vec<Piece>, is_said: bool) -> Vec<Part> {
     let limit = if is_said { "max " } else { "/" };
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
+    let words: Vec<Piece> = words.collect();
+    // What is old is compared with nothing: how old it is comes before its limit.
+    let is_old = words.iter().any(|(text, _)| text.starts_with("old "));
     words
+        .into_iter()
         .enumerate()
         .map(|(index, (text, style))| match index {
-            1 if !text.is_empty() => Part::new(0, vec![piece(format!("{limit}{text}"), style)]),
+            1 if !text.is_empty() => Part::new(u8::from(is_old) * 2, vec![piece(format!("{limit}{text}"), style)]),
+            // Without a heading above it a bare count is of anything.
+            2 if text.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'k' | 'M')) => {
+                Part::new(1, vec![piece(format!("{text} requests"), style)]).or(vec![piece(text, style)])
+            }
             index => Part::new(u8::from(index == 2), vec![piece(text, style)]),
         })
         .collect()

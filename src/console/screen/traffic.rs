@@ -78,8 +78,11 @@ fn environment_words(
         Some(_) if is_idle => Some(format!("idle{old}")),
         Some(rate) => Some(format!("{rate:.0} rps{old}")),
         None if goes_back => environment.rate.map(|rate| format!("{rate:.0} rps{old} avg")),
+        None if has_just_moved(snapshot) => environment.rate.map(|rate| format!("~{rate:.0} rps{old}")),
         None => environment.rate.map(|rate| format!("{rate:.0} rps{old}")),
     };
+    // Unknown is not none.
+    let (rate, ink) = rate.map_or_else(|| (Some("? rps".to_owned()), Ink::Stale), |rate| (Some(rate), ink));
     let rate = rate.filter(|_| with_rate);
     match role {
         Role::Stable => {
@@ -93,6 +96,13 @@ fn environment_words(
             vec![piece(rate, look.ink(ink)), share, label, chip, role]
         }
     }
+}
+
+/// Whether the rate still has requests of before the newest step in it: it is taken over five scrapes, at least 3 s.
+fn has_just_moved(snapshot: &Snapshot) -> bool {
+    let window = (snapshot.feed_every * 5).max(Duration::from_secs(3)).as_millis() as i64;
+    let reached = snapshot.steps.iter().filter_map(|step| step.reached).max();
+    reached.is_some_and(|at| snapshot.wall.millis() - at.millis() < window)
 }
 
 /// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.
@@ -166,7 +176,7 @@ pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>
     );
 }
 
-/// `wanted 25%  configured 25.0%  measured 24.8% ±2.0 (1812)` and what is off.
+/// `wanted 25%  configured 25.0%  probes 22.9-26.9% of 1812` and what is off.
 pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let mut parts = Vec::new();
@@ -194,21 +204,30 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
     }
     parts.extend(converged_part(canvas, view, snapshot));
-    let (failed, above) = snapshot.failed_on_candidate;
-    let at_least = snapshot.failed_at_least;
-    if failed > 0 || at_least {
-        let style = if above > 0 || at_least { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
-        if failed == 0 {
-            parts.push(Part::new(3, vec![piece("candidate failed: unknown", style)]));
-        } else {
-            let more = if at_least { "+" } else { "" };
-            let long = vec![piece(format!("candidate failed so far {failed}{more}"), style)];
-            parts.push(Part::new(3, long).or(vec![piece(format!("candidate failed {failed}{more}"), style)]));
-            parts.push(Part::new(4, vec![piece(format!("{above}{more} above stable"), style)]));
-        }
-    }
+    parts.extend(failed_parts(canvas, snapshot));
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);
+}
+
+/// `5xx on GREEN this run 35`: beside the probes it must not read as theirs.
+fn failed_parts(canvas: &Canvas<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let look = canvas.look;
+    let (failed, above) = snapshot.failed_on_candidate;
+    let at_least = snapshot.failed_at_least;
+    if failed == 0 && !at_least {
+        return Vec::new();
+    }
+    let style = if above > 0 || at_least { look.ink(Ink::Warn) } else { look.ink(Ink::Plain) };
+    let on = format!("5xx on {}", snapshot.environments.candidate.chip);
+    if failed == 0 {
+        return vec![Part::new(3, vec![piece(format!("{on}: unknown"), style)])];
+    }
+    let more = if at_least { "+" } else { "" };
+    let long = vec![piece(format!("{on} this run {failed}{more}"), style)];
+    vec![
+        Part::new(3, long).or(vec![piece(format!("{on}: {failed}{more}"), style)]),
+        Part::new(4, vec![piece(format!("{above}{more} above stable"), style)]),
+    ]
 }
 
 fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
@@ -268,20 +287,31 @@ pub(super) fn is_old_sample(view: &View<'_>, measured: &MeasuredView) -> bool {
     view.is_cut_off() || view.age(measured.newest) > PROBES_STALE
 }
 
+/// The same in whole percents, rounded outwards.
+pub(super) fn wide_interval(measured: &MeasuredView) -> String {
+    format!("{:.0}-{:.0}%", (measured.low * 100.0).floor(), (measured.high * 100.0).ceil())
+}
+
+/// `21.6-28.7%`: where the share is at 95 %; near the edges its middle and half its width would say what cannot be.
+pub(super) fn interval(measured: &MeasuredView) -> String {
+    format!("{:.1}-{:.1}%", measured.low * 100.0, measured.high * 100.0)
+}
+
 fn measured_parts(canvas: &Canvas<'_>, view: &View<'_>, measured: &MeasuredView) -> Vec<Part> {
     let look = canvas.look;
-    let spread = (measured.high - measured.low) / 2.0 * 100.0;
     let old = is_old_sample(view, measured);
     let (mark, ink) = if old { ("?", Ink::Stale) } else { ("", Ink::Plain) };
     let mut parts = if measured.requests < PROBES_MIN {
         vec![Part::new(2, vec![piece(format!("probes: too few ({})", measured.requests), look.ink(Ink::Dim))])]
     } else {
-        let share = format!("probes {:.1}%{mark} ±{spread:.1}", measured.value * 100.0);
+        let share = format!("probes {}{mark}", interval(measured));
         let long = vec![piece(format!("{share} of {}", measured.requests), look.ink(ink))];
         vec![Part::new(2, long).or(vec![piece(share, look.ink(ink))])]
     };
     if measured.failed > 0 {
-        parts.push(Part::new(2, vec![piece(format!("{} probes failed", measured.failed), look.ink(Ink::Warn))]));
+        let probes = if measured.failed == 1 { "probe" } else { "probes" };
+        let words = format!("{} {probes} failed", measured.failed);
+        parts.push(Part::new(2, vec![piece(words, look.ink(Ink::Warn))]));
     }
     if measured.unknown > 0 {
         parts.push(Part::new(2, vec![piece(format!("{} of nobody", measured.unknown), look.ink(Ink::Warn))]));

@@ -4,10 +4,10 @@ use super::{
     CheckView, ConfiguredView, DriftView, EnvironmentView, GuardrailView, HeldView, MeasuredView, NextView, PeopleView,
     ReadinessView, RollbackState, RollbackView, SCHEMA_VERSION, SignalView, Snapshot, SplitView, StepState, StepView,
 };
-use crate::domain::{Absence, Clean, Mono, PerRole, Role, Verdict};
+use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Verdict};
 use crate::engine::forward::Shift;
 use crate::engine::window::Freshness;
-use crate::engine::{Engine, Health, share};
+use crate::engine::{Engine, Health, Phase, share};
 use crate::plan::{Advance, CheckKind, Subject};
 use std::time::Duration;
 
@@ -226,12 +226,7 @@ impl Engine {
             CheckKind::Http(_) => self.checks[index].answer.as_ref().map(|(_, a)| a.raw.clone()).unwrap_or_default(),
             CheckKind::Reading { .. } | CheckKind::Balancer => detail.clone(),
         };
-        let few = match &plan.kind {
-            CheckKind::Reading { subject, .. } => {
-                matches!(self.read(subject).value, Err(Absence::TooFew { .. } | Absence::NoRequests))
-            }
-            CheckKind::Http(_) | CheckKind::Balancer => false,
-        };
+        let (verdict, detail, few) = self.as_shown(index, verdict, detail);
         CheckView {
             name: plan.name.clone(),
             verdict,
@@ -246,6 +241,58 @@ impl Engine {
             required: plan.required,
             raw,
             asks: self.asks(index),
+        }
+    }
+
+    /// A check's verdict and words beside what else is on the screen, and whether it rests on too few requests. As a gate
+    /// it counts by itself; to the eye it must not say ok where the limit on the same reading cannot tell, nor where the
+    /// balancer holds what is not wanted.
+    fn as_shown(&self, index: usize, verdict: Verdict, detail: Clean) -> (Verdict, Clean, bool) {
+        match &self.plan.checks[index].kind {
+            CheckKind::Http(_) => (verdict, detail, false),
+            CheckKind::Balancer => {
+                if verdict != Verdict::Pass || self.configured_agrees().0 != Some(false) {
+                    return (verdict, detail, false);
+                }
+                let there = self.balancer.split().filter(|split| *split != self.wanted());
+                let there = there.map_or_else(|| "half applied".to_owned(), |split| split.to_string());
+                (Verdict::Warn, Clean::new(format!("{there}, want {}", self.wanted())), false)
+            }
+            CheckKind::Reading { subject, .. } => {
+                let value = self.read(subject).value;
+                if matches!(value, Err(Absence::TooFew { .. } | Absence::NoRequests)) {
+                    return (verdict, detail, true);
+                }
+                let (Verdict::Pass, Ok(value)) = (verdict, value) else { return (verdict, detail, false) };
+                let counts = |signal: &Signal| matches!(signal, Signal::ErrorRatio | Signal::Latency(_));
+                let limits = self.plan.guardrails.iter().zip(&self.watches).enumerate();
+                // Both are counted from the same requests.
+                let of_same =
+                    |limit: &Subject| limit.role == subject.role && counts(&limit.signal) && counts(&subject.signal);
+                // On the way back the candidate has its own share no more, and at its end nobody is sent there.
+                let is_left = self.phase() == Phase::RolledBack
+                    || self.phase().is_back() && self.still_on_candidate() == Some(0.0);
+                let few = limits
+                    .filter(|(_, (plan, _))| of_same(&plan.subject))
+                    .filter_map(|(limit, (_, watch))| match watch.reading.value {
+                        Err(Absence::TooFew { have, need }) => {
+                            Some((is_left && subject.role == Role::Candidate || self.is_idle(limit), have, need))
+                        }
+                        Ok(_) | Err(_) => None,
+                    })
+                    .max_by_key(|(_, _, need)| *need);
+                match few {
+                    Some((false, have, need)) => {
+                        (Verdict::Unknown, Clean::new(format!("{have} of {need} requests")), true)
+                    }
+                    // Nobody is sent there: what was counted are health checks and our own questions.
+                    Some((true, ..)) => {
+                        let quantity = self.plan.quantity(&subject.signal, value);
+                        (verdict, Clean::new(format!("{quantity} own checks")), false)
+                    }
+                    None => (verdict, detail, false),
+                }
+            }
         }
     }
 

@@ -4,8 +4,8 @@ use super::super::canvas::Canvas;
 use super::super::fit::{Part, fit};
 use super::super::header::{self, Brevity};
 use super::super::look::Ink;
-use super::super::{View, checks, piece};
-use super::{Line, ask_line, moves};
+use super::super::{View, piece};
+use super::{Line, ask_line, checks_words, moves};
 use crate::console::desk::dialog::Dialog;
 use crate::domain::Verdict;
 use crate::engine::{Gate, Snapshot};
@@ -19,6 +19,7 @@ pub(super) fn lines(
     dialog: &Dialog,
     snapshot: &Snapshot,
     width: u16,
+    rows: usize,
 ) -> Vec<Line> {
     let look = canvas.look;
     let lock = view.desk.reassert_lock(snapshot, view.now).filter(|_| !dialog.acts());
@@ -31,18 +32,37 @@ pub(super) fn lines(
         return vec![vec![piece("unlocked: type :reassert to see what it would do", look.ink(Ink::Bold))]];
     }
     let mut lines = vec![fit(look, &moves(canvas, view, snapshot, snapshot.split.wanted), "     ", width)];
-    lines.push(asked(canvas, view, snapshot, width));
+    let mut told: Vec<Line> = Vec::new();
     if let Some(drift) = &snapshot.drift {
         let ink = look.ink(if drift.times > 1 { Ink::Critical } else { Ink::Warn });
-        lines.extend(view.wrap(drift.words.as_str(), width).into_iter().map(|line| vec![piece(line, ink)]));
+        told.extend(view.wrap(drift.words.as_str(), width).into_iter().map(|line| vec![piece(line, ink)]));
     }
     for gate in gates(snapshot).filter(|gate| gate.verdict == Verdict::Warn) {
-        lines.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
+        told.push(vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]);
     }
-    lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+    if lines.len() + 1 + told.len() < rows {
+        lines.push(fit(look, &asked(canvas, view, snapshot), "   ", width));
+        lines.extend(told);
+        if lines.len() + 1 < rows {
+            lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+        }
+    } else {
+        // One row has what decides: over whose, how often, and what warns.
+        let mut parts = asked(canvas, view, snapshot);
+        let warn = |words: String| Part::new(0, vec![piece(words, look.ink(Ink::Critical))]);
+        let times = snapshot.drift.as_ref().map_or(0, |drift| drift.times);
+        let fought = (times > 1).then(|| warn(format!("TIME {times}: talk first")));
+        let warned = gates(snapshot).filter(|gate| gate.verdict == Verdict::Warn);
+        let warned = warned.map(|gate| {
+            let short = vec![piece(format!("! {}", gate.name), look.ink(Ink::Warn))];
+            Part::new(0, vec![piece(format!("! {}: {}", gate.name, gate.detail), look.ink(Ink::Warn))]).or(short)
+        });
+        parts.splice(1..1, fought.into_iter().chain(warned));
+        lines.push(fit(look, &parts, "  ", width));
+    }
     let stays =
         snapshot.drift.as_ref().map_or_else(|| "leave it".to_owned(), |drift| format!("leave it at {}", drift.to));
-    lines.push(ask_line(canvas, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
+    lines.push(ask_line(canvas, view, &format!("RE-ASSERT {}", snapshot.split.wanted), &stays, width));
     lines
 }
 
@@ -50,12 +70,11 @@ fn gates(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
     snapshot.gates.iter().filter(|gate| !NOT_ASKED.contains(&gate.name.as_str()))
 }
 
-/// `Over somebody else's 60% since 12:01:11Z   Gates 14/14 open   checks 9/9 ok`, and how old everything is.
-fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Line {
+/// `Over somebody else's 60% since 12:01:11Z   gates 14/14 open   checks 9/9 ok`, and how old everything is.
+fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
     let look = canvas.look;
     let plain = look.ink(Ink::Plain);
     let (open, all) = (gates(snapshot).filter(|gate| gate.is_open()).count(), gates(snapshot).count());
-    let checks = format!("checks {}/{} ok", checks::good(view, snapshot), snapshot.checks.len());
     let mut ages = header::ages(canvas, view, snapshot, Brevity::Full);
     ages.pop();
     let over = snapshot.drift.as_ref().map(|drift| {
@@ -63,11 +82,10 @@ fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         let since = drift.since_wall.map_or_else(String::new, |since| format!(" since {}", since.clock()));
         format!("Over {whose} {}{since}", drift.to)
     });
-    let parts = [
+    vec![
         Part::new(0, vec![piece(over.unwrap_or_default(), look.ink(Ink::Bold))]),
-        Part::new(0, vec![piece(format!("Gates {open}/{all} open"), plain)]),
-        Part::new(1, vec![piece(checks, plain)]),
-        Part::new(2, ages),
-    ];
-    fit(look, &parts, "   ", width)
+        Part::new(1, vec![piece(format!("gates {open}/{all} open"), plain)]),
+        Part::new(2, vec![piece(checks_words(view, snapshot), plain)]),
+        Part::new(3, ages),
+    ]
 }
