@@ -49,7 +49,7 @@ fn wrapped(line: &str) -> Vec<String> {
         let last = lines.last().map_or("", String::as_str);
         let is_begun = !last.trim().is_empty();
         if is_begun && last.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("  {}", word));
+            lines.push(format!("  {word}"));
         } else if let Some(last) = lines.last_mut() {
             last.push_str(if is_begun { " " } else { "" });
             last.push_str(word);
