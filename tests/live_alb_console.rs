@@ -84,7 +84,7 @@ fn how_long_requests_take_to_follow_is_measured_kept_and_shown() {
     assert!(!console.screen().contains("measured,"), "{}", console.screen());
     cutover.flow(50);
     console.shows("s measured, ~");
-    assert!(cutover.home.history().contains("traffic moved: candidate 50% measured"));
+    assert!(cutover.home.history().contains("converged: candidate 50% configured"));
 }
 
 /// Reads fail for ever and writes work: the rollback goes out over what was last read, says so, and is not called done.

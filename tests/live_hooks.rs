@@ -70,12 +70,14 @@ const STUBBORN: &str = "trap '' TERM HUP INT; echo $$ >pids; (trap '' TERM HUP I
 fn a_step_waits_for_its_program_and_what_it_says_is_told_and_kept() {
     let passes = "echo asking $1 as $WARROOM_BY of $WARROOM_NAME; echo home is ${HOME:-none} >&2; echo 40 of 40 good";
     let fails = "echo 39 of 40 good; echo 'GET /api/agents: 503' >&2; exit 2";
-    let (site, _plan, _console) =
+    let (site, plan, _console) =
         running(&[("smoke", passes, "required_before = \"first\""), ("broken", fails, ""), ("later", "exit 0", "")]);
     site.home.status_when("only the hook's gate is closed", |status| support::only_closed(status, "smoke"));
     site.home.run(["advance", "--as", "alice"]).exits(1).says("smoke: has not run: warroom hook smoke");
     site.home.run(["hook", "smoke", "--as", "bob"]).exits(1).says("only the driver may run a hook");
     site.home.run(["hook"]).exits(0).says("what smoke is for").says("has not run: warroom hook smoke");
+    let checked = site.home.run(support::args(&["check", "PLAN"], &plan)).exits(0);
+    checked.says("NOT RUN smoke                     programs are not run here; 10% waits for it").says("GO ");
     site.home.run(["hook", "smok", "--as", "alice"]).exits(1).says("it has smoke, broken, later");
     let ran = site.home.run(["hook", "smoke", "--as", "alice"]).exits(0);
     let url = format!("| asking http://{} as alice of checkout", site.green.address());

@@ -397,7 +397,7 @@ fn files_that_are_no_plan_say_why() {
     assert!(missing.problem.contains("No such file"), "{missing}");
     assert_eq!((missing.line, missing.column), (1, 1));
     let folder_itself = one(folder.path());
-    assert!(folder_itself.problem.contains("directory"), "{folder_itself}");
+    assert!(folder_itself.problem.contains("folder"), "{folder_itself}");
     let latin1 = one(&file("latin1.toml", b"name = \"caf\xe9\"\n"));
     assert!(latin1.problem.contains("UTF-8"), "{latin1}");
     assert!(latin1.allowed.contains("TOML"), "{latin1}");

@@ -2,7 +2,7 @@
 
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
-use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Targets, Verdict};
+use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict};
 use crate::engine::{CheckView, Effect, Engine, Event, Mode, Outcome, OutcomeKind, Snapshot, Stamped, verdict_word};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe};
@@ -81,7 +81,8 @@ async fn look_around(probes: &Probes) -> Vec<Finding> {
 fn as_json(path: &Path, snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> Result<String, Failure> {
     let check = |check: &CheckView| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw});
     let checks: Vec<_> = snapshot.checks.iter().map(check).collect();
-    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "balancer": findings});
+    let hooks: Vec<_> = waited_for(snapshot).map(|(hook, _)| hook).collect();
+    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "balancer": findings, "hooks_not_run": hooks});
     let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Refused, error))?;
     Ok(text + "\n")
 }
@@ -97,11 +98,19 @@ fn table(snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> String
     for finding in findings {
         let _ = writeln!(text, "{:<8}{:<26}{}", verdict_word(finding.verdict), finding.name, finding.detail);
     }
+    for (hook, split) in waited_for(snapshot) {
+        let _ = writeln!(text, "{:<8}{hook:<26}programs are not run here; {split} waits for it", "NOT RUN");
+    }
     let _ = match why {
         None => writeln!(text, "GO {}", snapshot.title),
         Some(why) => writeln!(text, "NO-GO {}: {why}", snapshot.title),
     };
     text
+}
+
+/// Hooks that a step waits for: a GO says nothing of them.
+fn waited_for(snapshot: &Snapshot) -> impl Iterator<Item = (&Clean, Split)> {
+    snapshot.hooks.iter().filter_map(|hook| Some((&hook.name, hook.before?)))
 }
 
 /// Everything that is asked, with its secrets and trust roots in place.

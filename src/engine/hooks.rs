@@ -275,15 +275,14 @@ impl Engine {
     fn hook_locked(&self, hook: usize) -> Option<String> {
         let plan = &self.plan.hooks[hook];
         let after = plan.only_after_complete?;
-        let Some((_, since)) = self.completed.filter(|_| self.phase() == Phase::Complete && self.drift.is_none())
-        else {
+        let is_complete = self.phase() == Phase::Complete && self.drift.is_none();
+        let Some(until) = self.watch_until.filter(|_| is_complete) else {
             let (name, word) = (&plan.name, self.phase().word());
             return Some(format!("{name} runs only once the cutover is complete; it is {word} at {}", self.current));
         };
-        // By the wall clock: a restart in between does not begin it anew. One that was set back makes it longer.
-        let passed = u64::try_from(self.wall.millis() - since.millis()).unwrap_or(0);
-        let left = after.saturating_sub(Duration::from_millis(passed));
-        let left = Duration::from_secs(whole_seconds(left));
+        // The watch begins with it and lasts at least as long; a clock that is set meanwhile makes it no shorter.
+        let passed = self.plan.watch.saturating_sub(until.since(self.now));
+        let left = Duration::from_secs(whole_seconds(after.saturating_sub(passed)));
         let words = || format!("{} runs only {} after COMPLETE", plan.name, duration_words(after));
         (!left.is_zero()).then(|| format!("{}: {} to go", words(), duration_words(left)))
     }

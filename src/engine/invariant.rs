@@ -4,7 +4,7 @@
 //! rest of the run, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
 use super::forward::{Goal, How};
-use super::{Direction, Effect, Engine, Fact, Mode, Severity};
+use super::{Direction, Effect, Engine, Fact, Mode, Severity, share};
 use crate::domain::{Role, Setting, Weights};
 use crate::plan::PERCENT_WHOLE;
 
@@ -79,18 +79,7 @@ impl Engine {
         if self.layout.slots.iter().any(|(slot, _)| setting.0.get(slot).is_none_or(|weight| *weight > max)) {
             return Some("2: a slot without a weight in range".into());
         }
-        for node in 0..self.layout.nodes.len() {
-            let of_node = setting.0.iter().filter(|(slot, _)| slot.node == node);
-            let sum: u64 = of_node.map(|(_, weight)| u64::from(*weight)).sum();
-            let right = match self.layout.weights {
-                Weights::Percent => sum == u64::from(PERCENT_WHOLE),
-                Weights::Relative { .. } => sum > 0,
-            };
-            if !right {
-                return Some("2: weights that do not make a whole".into());
-            }
-        }
-        None
+        (!share::is_whole(&self.layout, setting)).then(|| "2: weights that do not make a whole".into())
     }
 
     /// A rehearsal writes what is there while nothing is under way.

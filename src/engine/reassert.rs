@@ -15,7 +15,9 @@ use crate::domain::{Clean, Mono, Person, Setting, Split};
 impl Engine {
     /// Whether what somebody else set may be gone over at all, whatever the gates say.
     pub(super) fn may_be_undone(&self, setting: &Setting) -> bool {
-        self.expected.as_ref().is_some_and(|expected| !share::raises_candidate(&self.layout, setting, expected))
+        self.expected.as_ref().is_some_and(|expected| {
+            share::is_whole(&self.layout, expected) && !share::raises_candidate(&self.layout, setting, expected)
+        })
     }
 
     /// Why what this run last set cannot be set again now; empty when it can.
@@ -25,6 +27,12 @@ impl Engine {
         };
         if self.shift.is_some() {
             return vec!["a write is under way; it must be read back first".into()];
+        }
+        if let Some(expected) = self.expected.as_ref().filter(|setting| !share::is_whole(&self.layout, setting)) {
+            let words = format!(
+                "what was adopted makes no whole ({expected}), so that it cannot be set: :adopt, or R rolls back"
+            );
+            return vec![Clean::new(words)];
         }
         if !drift.may_be_undone {
             let words =

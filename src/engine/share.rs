@@ -125,6 +125,17 @@ pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
     (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))
 }
 
+/// Whether a setting can be written: each node has somebody to serve, and percentages make a whole.
+pub fn is_whole(layout: &Layout, setting: &Setting) -> bool {
+    (0..layout.nodes.len()).all(|node| {
+        let sum: u64 = sides(layout, setting, node).iter().sum();
+        match layout.weights {
+            Weights::Percent => sum == u64::from(PERCENT_WHOLE),
+            Weights::Relative { .. } => sum > 0,
+        }
+    })
+}
+
 /// Whether going from one setting to another gives the candidate a larger share of any node, whoever is up. A node that
 /// serves nobody gives it none.
 pub fn raises_candidate(layout: &Layout, from: &Setting, to: &Setting) -> bool {

@@ -39,6 +39,10 @@ impl Traffic for Ranged {
         }
     }
 
+    fn recall(&self, state: &str, at: Wall) {
+        self.driver.recall(state, at);
+    }
+
     fn survey(&self, now: Wall) -> Pending<'_, Option<Survey>> {
         self.driver.survey(now)
     }

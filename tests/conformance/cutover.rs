@@ -4,7 +4,7 @@ use crate::bench::{Bench, Fault, plan_of, plan_text, uneven};
 use crate::support::{App, Home, KEYS, Running, gate, number, wait_for, wait_until};
 use serde_json::Value;
 use std::time::Duration;
-use warroom::domain::{Layout, Setting};
+use warroom::domain::{Layout, Setting, Weights};
 
 /// The time that agreeing reads must span where a test needs no other.
 const LATENESS: &str = "1s";
@@ -100,8 +100,13 @@ pub fn foreign_change<B: Bench>() {
     run.bench.set(&theirs);
     let drift = |status: &Value| status["drift"]["words"].as_str().unwrap_or_default().to_owned();
     // Of several nodes some may be read before the others were changed.
-    let native = theirs.to_string();
-    let status = run.home.status_when("the whole of it is seen", |status| drift(status).contains(&native));
+    let there = |weight: &u32| match run.layout.weights {
+        Weights::Percent => format!("→ {}%", f64::from(*weight) / 1000.0),
+        Weights::Relative { .. } => format!("→ {weight}"),
+    };
+    let status = run.home.status_when("the whole of it is seen", |status| {
+        theirs.0.values().all(|weight| drift(status).contains(&there(weight)))
+    });
     assert!(drift(&status).contains("somebody else"), "{}", drift(&status));
     assert_eq!(number(&status["drift"]["from_percent"]), 50.0);
     assert_ne!(number(&status["drift"]["to_percent"]), 50.0);

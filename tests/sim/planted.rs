@@ -77,7 +77,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::SuspensionForgotten), 1134, Rule::Automatic),
     (Wrong::Engine(Bug::LimitSleeps), 93, Rule::Limits),
     (Wrong::Engine(Bug::CompleteTooSoon), 2, Rule::Complete),
-    (Wrong::Engine(Bug::CompleteUnread), 10172, Rule::Complete),
+    (Wrong::Engine(Bug::CompleteUnread), 41361, Rule::Complete),
     (Wrong::Engine(Bug::OldPassCounts), 168, Rule::Readings),
     (Wrong::Engine(Bug::RunsUnrecorded), 150, Rule::Hooks),
     (Wrong::Engine(Bug::RestartForgetsHook), 87, Rule::Hooks),
@@ -109,10 +109,9 @@ fn each_planted_bug_is_found_at_its_seed_and_is_alone_to_blame() {
 fn every_planted_bug_is_found_within_a_minute() {
     let stages = Stages::load();
     let mut missed = Vec::new();
-    let wanted = std::env::var("WARROOM_BUG").unwrap_or_default();
-    for bug in Wrong::all().filter(|bug| format!("{bug:?}").contains(&wanted)) {
+    for bug in Wrong::all() {
         let began = Instant::now();
-        let seeds = (1..).take_while(|_| began.elapsed() < Duration::from_secs(400));
+        let seeds = (1..).take_while(|_| began.elapsed() < Duration::from_secs(60));
         let alone = |seed| Life::live(seed, &stages, Hands::default(), &mut Counters::new(), false).is_none();
         let found = |seed: u64| bug.live(seed, &stages).filter(|_| alone(seed)).map(|broken| (seed, broken.rule));
         let found = seeds.into_iter().find_map(found);

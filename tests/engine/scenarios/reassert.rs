@@ -18,6 +18,27 @@ fn drifted() -> Rig {
     rig
 }
 
+/// Percentages that somebody left at less than a whole can be adopted, and never be written.
+#[test]
+fn what_makes_no_whole_is_not_set_again() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let set = |rig: &mut Rig, stable, candidate| {
+        let slots = rig.balancer.layout.slots.clone();
+        let weight = |role| if role == Role::Stable { stable } else { candidate };
+        rig.balancer.land(&Setting(slots.into_iter().map(|(slot, role)| (slot, weight(role))).collect()));
+        rig.wait(2_000);
+    };
+    set(&mut rig, 50_000, 10_000);
+    assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)));
+    set(&mut rig, 30_000, 70_000);
+    let drift = rig.engine.snapshot().drift.expect("seen");
+    let refused = drift.reassert_refused.expect("said");
+    assert!(refused.iter().any(|why| why.as_str().contains("makes no whole")), "{refused:?}");
+    assert!(!drift.words.as_str().contains(":reassert"), "{}", drift.words);
+    assert!(refusal(&rig.reassert("alice")).contains("makes no whole"));
+    assert_eq!(rig.engine.snapshot().violation, None);
+}
+
 #[test]
 fn what_was_last_read_back_is_set_again_and_read_back() {
     let rig = play(
