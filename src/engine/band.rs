@@ -146,7 +146,8 @@ impl Engine {
         let what = must(format!("DRIFT{times}: {who} {to}{at} (wanted {from})")).or(format!("{again}{brief} {to}"));
         let fight = drift.fight_words().map_or_else(String::new, |_| "two hands are fighting: talk first".to_owned());
         let mut parts = vec![what, may(1, fight)];
-        parts.extend(self.due_part());
+        let stays = if drift.own { "" } else { "no auto-rollback" };
+        parts.extend(self.due_part().or(Some(may(1, stays))));
         parts.push(must(format!(":adopt keeps {to}")));
         if drift.may_be_undone && self.passed_by_another(to).is_none() {
             parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert {from}")));

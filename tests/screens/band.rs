@@ -117,9 +117,7 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
         for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
             let text = shot(state).text(width, height, UNICODE);
             let time = match (state, width) {
-                // Nothing was written yet: how long that takes nobody knows.
-                ("preflight" | "ready", 60) => "R: 5s until proven",
-                ("preflight" | "ready", _) => "R now: ~5s until proven",
+                ("preflight" | "ready", _) => "R: nothing to roll back yet",
                 (_, ..110) => "R: in 0.4s, proven in 6s",
                 _ => "R now: ~0.4s to send, ~6s until proven",
             };
@@ -130,6 +128,12 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
     assert!(text.contains("last: confirmed in 5."), "{text}");
     let text = shot("balancer_unreadable").text(120, 40, UNICODE);
     assert!(text.contains("R: lands when the balancer answers") && !text.contains("proven"), "{text}");
+    // Somebody else brought it back: what is left for R is to end the run.
+    let mut scene = scene::Scene::at_step(2);
+    scene.candidate = 0;
+    scene.run(3.0);
+    let text = Shot::of("brought back", &scene).text(120, 40, UNICODE);
+    assert!(text.contains("R: ends the run, already on BLUE"), "{text}");
 }
 
 #[test]

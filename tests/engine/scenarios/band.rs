@@ -203,12 +203,12 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Foreign(300), Wait(4_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) [SOMEBODY ELSE set 30%] · :adopt keeps 30% · :reassert sets 10% again [:reassert 10%] · R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) [SOMEBODY ELSE set 30%] · no auto-rollback (1) · :adopt keeps 30% · :reassert sets 10% again [:reassert 10%] · R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Foreign(20), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) [SOMEBODY ELSE set 2%] · :adopt keeps 2% · :complete or R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) [SOMEBODY ELSE set 2%] · no auto-rollback (1) · :adopt keeps 2% · :complete or R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,

@@ -291,6 +291,23 @@ fn a_point_of_no_return_that_another_hand_passed_counts() {
     assert_eq!(rig.balancer.share(), 0, "with the name it goes");
 }
 
+/// Before the first step `R` does nothing; afterwards it ends the run, also where everything is back already.
+#[test]
+fn a_rollback_that_would_do_nothing_is_said_to_be_idle() {
+    let mut rig = Rig::ready(&MANUAL);
+    assert!(rig.engine.snapshot().rollback_target.is_idle);
+    assert!(format!("{:?}", rig.roll_back("alice", None)).contains("nothing to roll back"));
+    rig.advance("alice");
+    assert!(!rig.engine.snapshot().rollback_target.is_idle, "a write is under way");
+    rig.wait(7_000);
+    let back = split(&rig.balancer.layout, 0);
+    rig.balancer.land(&back);
+    rig.wait(2_000);
+    assert!(!rig.engine.snapshot().rollback_target.is_idle);
+    rig.roll_back("alice", None);
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+}
+
 #[test]
 fn a_plan_that_says_manual_holds_instead() {
     let plan = Sections { more: "[rollback]\nautomatic = false\n", ..MANUAL };
