@@ -134,6 +134,6 @@ fn the_demo_has_no_journal_to_go_back_to() {
         }
     }
     let text = words(&left(of("auto_held"), Left::Asked), true);
-    says(&text, &["checkout @ demo was HOLDING (auto): candidate 25.0% at the balancer, as read at"]);
+    says(&text, &["checkout @ demo was HOLDING (auto)\ncandidate 25.0% at the balancer, as read at 12:0"]);
     says(&words(&left(of("baking"), Left::Signal("SIGTERM")), true), &["ended by SIGTERM"]);
 }

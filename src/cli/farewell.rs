@@ -26,10 +26,10 @@ pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) 
     };
     let snapshot = &status.snapshot;
     if is_demo {
-        let was = format!("{} was {}: {}", snapshot.title, snapshot.band.word, split(snapshot));
-        let left = how_left(&exit.left, is_demo);
         let over = "the demo has ended: nothing runs or watches any more".to_owned();
-        return [Some(over), Some(was), left].into_iter().flatten().flat_map(|line| wrapped(&line)).collect();
+        let was = format!("{} was {}", snapshot.title, snapshot.band.word);
+        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(&exit.left, is_demo));
+        return lines.flat_map(|line| wrapped(&line)).collect();
     }
     let mut lines = vec![keeper(status, exit), state(snapshot, exit.private), split(snapshot)];
     lines.extend(how_left(&exit.left, is_demo));

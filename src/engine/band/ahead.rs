@@ -26,13 +26,22 @@ impl Engine {
         let each = self.plan.guardrails.iter().zip(&self.watches).enumerate();
         let coming = each.flat_map(|(limit, (plan, watch))| {
             let is_over = watch.exceeded(plan).is_some();
-            let ahead = watch.ahead(plan, self.now, self.freshness().stale);
-            let asks = ahead.into_iter().filter(move |ahead| is_over || ahead.due.is_some());
+            let asks = self.ahead_of(limit).into_iter().filter(move |ahead| is_over || ahead.due.is_some());
             asks.filter_map(move |ahead| Some((limit, Ahead { act: self.act_of(ahead.act)?, ..ahead })))
         });
         let order = |(_, ahead): &(usize, Ahead)| (ahead.due.is_none(), ahead.due, Reverse(ahead.act));
         let (limit, ahead) = coming.min_by_key(order)?;
         Some(Coming { limit, ahead, words: self.guardrail_words(limit) })
+    }
+
+    /// What a limit will do by itself. A time that runs goes on between two looks at the limits.
+    fn ahead_of(&self, limit: usize) -> Vec<Ahead> {
+        let plan = &self.plan.guardrails[limit];
+        let mut watch = self.watches[limit].clone();
+        if plan.subject.signal == Signal::UnhealthyFor {
+            watch.reading = self.read(&plan.subject);
+        }
+        watch.ahead(plan, self.now, self.freshness().stale)
     }
 
     /// What the keeper would do where a limit asks for this; `None` where it would do nothing more.
@@ -88,8 +97,8 @@ impl Engine {
 
     /// What a limit does over which of its values; both only where both are still to come.
     fn acts_of(&self, limit: usize) -> Vec<String> {
-        let (plan, watch) = (&self.plan.guardrails[limit], &self.watches[limit]);
-        let ahead = watch.ahead(plan, self.now, self.freshness().stale).into_iter();
+        let plan = &self.plan.guardrails[limit];
+        let ahead = self.ahead_of(limit).into_iter();
         let acts: Vec<_> = ahead.filter_map(|ahead| Some((self.act_of(ahead.act)?, ahead.over?))).collect();
         let word = |act: &Level| if *act == Level::RollBack { "rolls back" } else { "holds" };
         let value = |over: &f64| self.plan.quantity(&plan.subject.signal, *over).to_string();
@@ -108,9 +117,7 @@ impl Engine {
 
     /// When the keeper goes back by itself if everything stays as it is: the first of all limits.
     fn rollback_due(&self) -> Option<Mono> {
-        let stale = self.freshness().stale;
-        let each = self.plan.guardrails.iter().zip(&self.watches);
-        let ahead = each.flat_map(|(plan, watch)| watch.ahead(plan, self.now, stale));
+        let ahead = (0..self.watches.len()).flat_map(|limit| self.ahead_of(limit));
         let due = ahead.filter(|ahead| self.act_of(ahead.act) == Some(Level::RollBack)).filter_map(|ahead| ahead.due);
         due.min().filter(|_| self.limits_act())
     }

@@ -305,6 +305,17 @@ fn new_traffic_back_does_not_read_as_if_it_were_back_on_the_candidate() {
     says(&rig, &["NEW TRAFFIC ON BLUE  not proven that GREEN is empty: no metrics"]);
 }
 
+/// The screen that shows it first shows the countdown, too.
+#[test]
+fn an_unhealthy_candidate_counts_from_its_first_moment() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    while !band(&rig).contains("GREEN UNHEALTHY") {
+        rig.wait(10);
+    }
+    says(&rig, &["GREEN UNHEALTHY 0s", "rolls back by itself in "]);
+}
+
 #[test]
 fn what_clears_names_the_limit_that_was_over() {
     let mut rig = guarded();
