@@ -84,6 +84,8 @@ fn how_long_requests_take_to_follow_is_measured_kept_and_shown() {
     assert!(!console.screen().contains("measured,"), "{}", console.screen());
     cutover.flow(50);
     console.shows("s measured, ~");
+    // Until the requests of before weigh no more than chance.
+    console.shows("converged: candidate 50%");
     assert!(cutover.home.history().contains("converged: candidate 50% configured"));
 }
 
