@@ -137,7 +137,7 @@ fn the_sample_plan_goes_up_and_back_by_keys_on_a_console() {
     wait_until("half is on the candidate", || sample.weights() == (50, 50));
     sample.flow(50);
     console.shows("configured 50.0%");
-    console.shows("next: 100% (hold point: A)");
+    console.shows("next: 100%, press A");
     console.press("A");
     console.confirm("ADVANCE TO 100%");
     wait_until("all is on the candidate", || sample.weights() == (0, 100));

@@ -213,7 +213,7 @@ fn the_story(columns: u16, rows: u16) {
     demo.shows("at 5%");
     // A panel that was locked when it was opened never arms by itself: the bake must be over.
     demo.shows("bake 00:02 of 00:02");
-    demo.shows("(A)");
+    demo.shows("next: 25%, press A");
     demo.confirm("A", "ADVANCE TO 25%");
     // Nobody presses H: the errors of the second step do.
     demo.shows("HOLDING");

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Silence of a keeper after which nobody should believe that it is well: what the screen calls late.
 const SILENT: Duration = Duration::from_secs(3);
 
+/// Columns of the narrowest terminal this is written for; a line breaks there, between words.
+const WIDTH: usize = 80;
+
 /// The lines, most important first.
 pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) -> Vec<String> {
     let Some(status) = exit.last.as_deref() else {
@@ -22,25 +25,49 @@ pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) 
         ];
     };
     let snapshot = &status.snapshot;
-    let mut lines = vec![state(snapshot, exit.private), split(snapshot)];
-    lines.extend(how_left(&exit.left, is_demo));
     if is_demo {
-        return lines;
+        let over = "the demo has ended: nothing runs or watches any more".to_owned();
+        let was = format!("{} was {}", snapshot.title, snapshot.band.word);
+        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(&exit.left, is_demo));
+        return lines.flat_map(|line| wrapped(&line)).collect();
     }
-    lines.push(keeper(status, exit));
+    let mut lines = vec![keeper(status, exit), state(snapshot, exit.private), split(snapshot)];
+    lines.extend(how_left(&exit.left, is_demo));
     if !exit.private {
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
     }
+    let mut lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line)).collect();
     lines.push(format!("  {}", next(run, snapshot, exit).join("      ")));
     lines
 }
 
-/// On a screen that others see, names stay where they were hidden.
-fn state(snapshot: &Snapshot, is_private: bool) -> String {
-    if is_private {
-        return format!("{} (names, hosts and reasons are hidden, as on the screen)", snapshot.band.word);
+/// A line in lines of [`WIDTH`] columns; what follows the first is set in. A word that is longer stays whole, so that it
+/// can be copied.
+fn wrapped(line: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.last().map_or("", String::as_str);
+        let is_begun = !last.trim().is_empty();
+        if is_begun && last.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(format!("  {word}"));
+        } else if let Some(last) = lines.last_mut() {
+            last.push_str(if is_begun { " " } else { "" });
+            last.push_str(word);
+        }
     }
-    format!("{}: {} {}", snapshot.title, snapshot.band.word, typed(&snapshot.band.text))
+    lines
+}
+
+/// On a screen that others see, names stay where they were hidden. What a key would do is left out: there is none any
+/// more, and what to type instead stands below.
+fn state(snapshot: &Snapshot, is_private: bool) -> String {
+    let band = &snapshot.band;
+    if is_private {
+        return format!("{} (names, hosts and reasons are hidden, as on the screen)", band.word);
+    }
+    let parts = band.parts.iter().map(|part| &part.words).filter(|words| typed(words) == words.as_str());
+    let text = parts.map(Clean::as_str).collect::<Vec<_>>().join("  ");
+    format!("{}: {} {text}", snapshot.title, band.word)
 }
 
 fn split(snapshot: &Snapshot) -> String {
@@ -66,7 +93,7 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
     let pid = status.keeper.pid;
     match exit.heard_ago {
         _ if status.snapshot.phase == Phase::Ended => "the run has ended, and its keeper with it".to_owned(),
-        Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on (process {pid})"),
+        Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on without this screen (process {pid})"),
         Some(ago) => {
             let link = if exit.linked { "" } else { " and is not connected" };
             format!(
@@ -98,7 +125,8 @@ fn next(run: &RunId, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
             if silent {
                 vec![of("status"), format!("{} --direct", of("rollback"))]
             } else {
-                vec![of("attach"), of("rollback"), of("log")]
+                let adopt = snapshot.drift.as_ref().map(|_| of("adopt"));
+                [of("attach"), of("rollback")].into_iter().chain(adopt).chain([of("log")]).collect()
             }
         }
     }

@@ -157,7 +157,7 @@ pub(super) fn status_json(status: &Status) -> Value {
         })),
         "bake": s.bake.map(|(healthy, needed)| json!({"healthy_seconds": seconds(healthy), "needed_seconds": seconds(needed)})),
         "next": s.next.as_ref().map(|next| json!({"split_percent": f64::from(next.split.permille()) / 10.0, "automatic": next.automatic})),
-        "rollback_target": {"ready": s.rollback_target.ready, "words": s.rollback_target.words, "needs_typing": s.rollback_target.needs_typing, "no_return": s.no_return},
+        "rollback_target": {"ready": s.rollback_target.ready, "words": s.rollback_target.words, "needs_typing": s.rollback_target.needs_typing, "idle": s.rollback_target.is_idle, "no_return": s.no_return},
         "rollback_takes": {"to_balancer_seconds": s.tempo.read_back.max(s.tempo.to_balancer).map(seconds), "lateness_seconds": seconds(s.lateness)},
         "suspended": s.suspended.as_ref().map(|(by, reason, until)| json!({"by": by, "reason": reason, "until": until.to_string()})),
         "failed_on_candidate": {"requests": s.failed_on_candidate.0, "above_stable": s.failed_on_candidate.1, "at_least": s.failed_at_least},

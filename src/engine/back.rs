@@ -399,7 +399,7 @@ impl Engine {
             rollback.journal = None;
             rollback.ahead_of_journal = true;
             rollback.retry_at = Some(now);
-            let text = "the disk is slow: the rollback goes out before it is recorded";
+            let text = "the rollback goes out at once, and its record follows: the disk is slow";
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };

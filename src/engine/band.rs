@@ -6,12 +6,12 @@ mod doubts;
 
 use super::forward::How;
 use super::gates::{Condition, whole_seconds};
-use super::{Band, BandPart, Engine, Gate, Phase, Severity};
-use crate::domain::{Absence, Clean, Role, Verdict, duration_words};
+use super::{Band, BandPart, Engine, Gate, Held, Phase, Severity};
+use crate::domain::{Absence, Clean, Role, Split, Verdict, duration_words};
 use crate::plan::Advance;
 use std::time::Duration;
 
-/// Characters of a reason that is cut: with who did it, and how far it is, it fits 80 columns.
+/// Characters of words that are cut: `memory GREEN 96.8% > 95.0%` is whole, and what follows from it fits 80 columns.
 const REASON_CHARS: usize = 36;
 
 /// What must be read, however narrow the screen.
@@ -44,6 +44,8 @@ impl Engine {
         let goes_on = !phase.is_back() && !matches!(phase, Phase::Ended | Phase::Preflight | Phase::Ready);
         // What makes the rest of the sentence doubtful or dangerous comes first, in every phase.
         if goes_on && self.violation.is_none() && self.drift.is_none() {
+            // In front of what is doubtful: behind it, it would read as that one's time.
+            parts.extend(self.held.as_ref().filter(|held| phase == Phase::Held && held.automatic).map(since_part));
             let doubts = self.doubts(phase);
             severity = severity.max(doubts.severity);
             word = doubts.word.map_or(word, ToOwned::to_owned);
@@ -80,7 +82,9 @@ impl Engine {
 
     fn band_parts(&self, phase: Phase, gates: &[Gate]) -> (Severity, Vec<BandPart>) {
         if let Some(why) = &self.violation {
-            return (Severity::Critical, vec![must("R still rolls back"), must(format!("forward frozen: {why}"))]);
+            let parts = self.due_part().into_iter();
+            let parts = parts.chain([must("R still rolls back"), must(format!("forward frozen: {why}"))]).collect();
+            return (Severity::Critical, parts);
         }
         if self.drift.is_some() && !phase.is_back() {
             return (Severity::Critical, self.drift_parts());
@@ -94,7 +98,9 @@ impl Engine {
             Phase::Shifting => {
                 let going = self.wanted();
                 let moves = must(format!("SHIFTING {} → {going}", self.current)).or(format!("SHIFTING to {going}"));
-                (Severity::Info, vec![moves, must("waiting for the read-back")])
+                let due = self.due_part();
+                let severity = if due.is_some() { Severity::Warn } else { Severity::Info };
+                (severity, [moves].into_iter().chain(due).chain([must("waiting for the read-back")]).collect())
             }
             Phase::Baking => self.baking_parts(gates),
             Phase::Held => self.held_parts(),
@@ -123,34 +129,32 @@ impl Engine {
             let what = must(format!("RE-ASSERTING {} over {}", drift.from, drift.to));
             return vec![what, must("waiting for the read-back"), silent, may(2, "R rolls back")];
         }
-        let times = if drift.times > 1 { format!(" TIME {}", drift.times) } else { String::new() };
         let at = match self.drift_nodes(drift).as_slice() {
             [(node, ..)] if self.layout.nodes.len() > 1 => format!(" on {node}"),
             [] | [_] | [_, _, ..] => String::new(),
         };
         let (who, brief) = if drift.own {
-            ("an earlier or half-applied write,", "half-applied,")
+            ("an earlier or half-applied write,", "half-applied:")
         } else {
             ("SOMEBODY ELSE set", "SOMEBODY ELSE set")
         };
-        let split = format!("{} (wanted {})", drift.to, drift.from);
-        let wide = format!("DRIFT{times}: {who} {}{at} (wanted {})", drift.to, drift.from);
-        let what = must(wide).or(format!("DRIFT{times}: {brief} {split}"));
-        let fight = drift.fight_words().map_or_else(String::new, |_| "two hands are fighting: talk first".to_owned());
-        let next = match (drift.is_towards_stable(), drift.may_be_undone) {
-            (true, false) => must(":adopt takes it, :complete or R rolls back").or(":adopt :complete R"),
-            (true, true) => {
-                let words = ":adopt takes it, :reassert sets it back, :complete or R rolls back";
-                must(words).or(":adopt :reassert :complete R")
-            }
-            (false, true) => {
-                let words = format!(":adopt takes it, :reassert sets {} again, R rolls back", drift.from);
-                must(words).or(":adopt :reassert R")
-            }
-            (false, false) => must(":adopt takes it, R rolls back").or(":adopt  R rolls back"),
+        let (to, from) = (drift.to, drift.from);
+        let (times, again) = match drift.times {
+            0 | 1 => (String::new(), String::new()),
+            times => (format!(" TIME {times}"), format!("TIME {times}: ")),
         };
-        let since = may(2, format!("since {}", drift.since_wall.clock()));
-        vec![what, may(1, fight), may(3, "forward locked"), next, silent, since]
+        let what = must(format!("DRIFT{times}: {who} {to}{at} (wanted {from})")).or(format!("{again}{brief} {to}"));
+        let fight = drift.fight_words().map_or_else(String::new, |_| "two hands are fighting: talk first".to_owned());
+        let mut parts = vec![what, may(1, fight)];
+        let stays = if drift.own { "" } else { "no auto-rollback" };
+        parts.extend(self.due_part().or(Some(may(1, stays))));
+        parts.push(must(format!(":adopt keeps {to}")));
+        if drift.may_be_undone && self.passed_by_another(to).is_none() {
+            parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert {from}")));
+        }
+        let back = if drift.is_towards_stable() { ":complete or R rolls back to 0%" } else { "R rolls back to 0%" };
+        parts.extend([must(back).or("R to 0%"), silent, may(2, format!("since {}", drift.since_wall.clock()))]);
+        parts
     }
 
     fn next_words(&self) -> String {
@@ -167,14 +171,18 @@ impl Engine {
         let Some(position) = self.position else { return (Severity::Info, vec![must(self.at_words())]) };
         let step = &self.plan.steps[position];
         if self.is_blind() {
-            let lasting = format!("no candidate metrics for {} s", self.blind_for().as_secs());
-            let parts =
-                vec![must(lasting), self.blind_next(), must("A locked"), may(1, "values OLD"), may(2, "H R work")];
+            let lasting = self.blind_for().as_secs();
+            let what = must(format!("no candidate metrics for {lasting} s")).or(format!("no metrics {lasting}s"));
+            let mut parts = vec![what];
+            parts.extend(self.alone_part(None));
+            parts.extend([must("A locked"), may(1, "values OLD"), may(2, "H R work")]);
             return (Severity::Warn, parts);
         }
         // Whoever has not read the balancer knows neither where traffic is nor why one cannot go on.
         if !self.balancer_is_known() {
-            return (Severity::Critical, vec![may(1, "A locked"), may(2, self.balancer_trouble())]);
+            let parts = self.due_part().into_iter();
+            let parts = parts.chain([may(1, "A locked"), may(2, self.balancer_trouble())]).collect();
+            return (Severity::Critical, parts);
         }
         let mut parts = vec![must(self.at_words())];
         let ahead = self.ahead();
@@ -186,7 +194,9 @@ impl Engine {
         };
         let bake = self.bake_part(position);
         let Some(next) = self.next_step() else {
-            return (severity, [parts, vec![bake, must("the last step")]].concat());
+            let when = if self.bake_waits() { "once baked".to_owned() } else { self.left_words() };
+            parts.extend([must(format!("completes by itself {when}")), bake, may(2, "no key needed")]);
+            return (severity, parts);
         };
         if let Some(gate) = worst_closed(gates) {
             let name = if gate.name.as_str() == "limit" { String::new() } else { format!("{}: ", gate.name) };
@@ -198,29 +208,47 @@ impl Engine {
             if self.is_abnormal() {
                 severity = severity.max(Severity::Warn);
             }
-            parts.extend([must(whole).or(short), bake]);
+            // Beside what comes by itself it is enough that the footer says it.
+            let rank = u8::from(ahead.is_some());
+            parts.extend([may(rank, whole).or(short), bake]);
             return (severity, parts);
         }
-        let left = match whole_seconds(self.bake_left()) {
-            0 => String::new(),
-            left => format!(" in {}", duration_words(Duration::from_secs(left))),
+        let split = self.plan.steps[next].split;
+        let opens = match whole_seconds(self.bake_left()) {
+            0 => format!("next: {split}, press A"),
+            _ => format!("next: {split}, A opens {}", self.left_words()),
         };
-        let how = match (self.plan.advance, step.hold) {
-            (_, true) => format!("hold point: A{left}"),
-            (Advance::Manual, false) => format!("A{left}"),
-            (Advance::Automatic, false) if self.driver_is_here() => self.automatic_words(&left),
-            (Advance::Automatic, false) => "automatic, waits for the driver".to_owned(),
+        let next = match (self.plan.advance, step.hold) {
+            (Advance::Manual, _) | (Advance::Automatic, true) => opens,
+            (Advance::Automatic, false) if self.driver_is_here() => self.automatic_words(split),
+            (Advance::Automatic, false) => format!("next: {split} by itself, waits for the driver"),
         };
-        let next = format!("next: {} ({how})", self.plan.steps[next].split);
         let next = if ahead.is_some() { may(1, next) } else { must(next) };
-        parts.extend([next, bake]);
+        parts.extend([next, may(2, if step.hold { "hold point" } else { "" }), bake]);
         (severity, parts)
     }
 
     /// When the keeper goes on by itself, or for which warning it waits.
-    fn automatic_words(&self, left: &str) -> String {
+    fn automatic_words(&self, next: Split) -> String {
         let warned = self.closed_gates_of(How::Automatic, |condition| condition != Condition::Bake).next();
-        warned.map_or_else(|| format!("automatic{left}"), |gate| format!("automatic, waits: {}", gate.name))
+        warned.map_or_else(
+            || format!("next: {next}, goes by itself {}", self.left_words()),
+            |gate| format!("next: {next} by itself, waits: {}", gate.name),
+        )
+    }
+
+    /// When the bake is over if it goes on as it does.
+    fn left_words(&self) -> String {
+        match whole_seconds(self.bake_left()) {
+            0 => "now".to_owned(),
+            left => format!("in {}", duration_words(Duration::from_secs(left))),
+        }
+    }
+
+    /// Whether the bake does not go on now, although it is not over.
+    fn bake_waits(&self) -> bool {
+        let stands = self.is_blind() || self.a_limit_is_unknown() || self.drift.is_some() || self.is_breached();
+        stands && !self.bake_left().is_zero()
     }
 
     /// How far the bake is, and what it waits for.
@@ -236,6 +264,7 @@ impl Engine {
         match missing.max() {
             Some(more) if !self.bake_left().is_zero() => may(1, format!("{counted} {goes} after {more} more requests"))
                 .or(format!("bake {goes} after {more} more")),
+            Some(_) | None if self.bake_waits() => may(1, format!("bake paused at {healthy} of {need}")),
             Some(_) | None => may(1, counted),
         }
     }
@@ -273,23 +302,27 @@ impl Engine {
 
     fn held_parts(&self) -> (Severity, Vec<BandPart>) {
         let Some(held) = &self.held else { return (Severity::Warn, Vec::new()) };
-        let since = held.wall.clock();
-        let resumes = must(if self.resume_refused().is_empty() { "A resumes" } else { "A locked" });
-        let back = may(2, "R rolls back");
-        let next = self.ahead().filter(|_| !self.is_blind());
+        // The keys stand in the footer, too; what happens without one stands only here.
+        let resumes = may(1, if self.resume_refused().is_empty() { "A resumes" } else { "A locked" });
+        let back = may(2, "R, then y, rolls back").or("R rolls back");
         if held.automatic {
-            let since = may(1, format!("since {since}")).or(since);
+            let why = held.why.as_str();
+            let about = self.limit_named(why);
             // Since it is blind, what it held for is told by that.
-            let is_told = self.is_blind() && held.why.as_str().starts_with("BLIND");
-            let mut parts = if is_told { Vec::new() } else { vec![self.held_why(held.why.as_str())] };
-            parts.extend(next.as_ref().and_then(|ahead| self.next_part(ahead)));
-            parts.extend(self.is_blind().then(|| self.blind_next()));
-            parts.extend([since, resumes, back]);
+            let is_told = self.is_blind() && why.starts_with("BLIND");
+            let mut parts = if is_told { Vec::new() } else { vec![self.held_why(why, about)] };
+            parts.extend(self.cause_part(about));
+            parts.extend(self.alone_part(about));
+            parts.extend([resumes, back]);
             (Severity::Critical, parts)
         } else {
+            let since = held.wall.clock();
             let who = format!("at {} by {} since {since}", self.current, held.by.name);
             let mut parts = vec![must(who).or(format!("by {} {since}", held.by.name))];
-            parts.extend(next.iter().flat_map(|ahead| self.ahead_parts(ahead)));
+            match self.ahead().filter(|_| !self.is_blind()) {
+                Some(ahead) => parts.extend(self.ahead_parts(&ahead)),
+                None => parts.extend(self.alone_part(None)),
+            }
             parts.extend([resumes, back]);
             (Severity::Warn, parts)
         }
@@ -297,17 +330,31 @@ impl Engine {
 
     fn complete_parts(&self) -> Vec<BandPart> {
         let at = must(format!("100% on {}", self.environment(Role::Candidate)));
+        let at = at.or(format!("100% on {}", self.chip(Role::Candidate)));
         let left = self.watch_until.map_or(Duration::ZERO, |until| until.since(self.now));
-        let back = must("R still rolls back");
+        let back = must("R still rolls back").or("R rolls back");
         if left.is_zero() {
-            vec![at, must("watch over"), back, may(1, ":end leaves it so")]
-        } else {
-            let left = clock_words(left);
-            let mut parts: Vec<_> = self.ahead().iter().flat_map(|ahead| self.ahead_parts(ahead)).collect();
-            parts.extend([at, must(format!("watched for {left} more")).or(format!("watch {left}")), back]);
-            parts
+            let over = must("watch over, no auto-rollback any more").or("watch over");
+            return vec![at, over, back, may(1, ":end leaves it so")];
         }
+        let left = clock_words(left);
+        let watched = match (self.may_roll_back(), self.may_roll_back_on_what_is_read()) {
+            (true, true) => must(format!("auto-rollback on for {left} more")).or(format!("auto-rollback on {left}")),
+            (true, false) => must(format!("watched for {left} more")).or(format!("watch {left}")),
+            (false, _) => {
+                must(format!("watched for {left} more, no auto-rollback")).or(format!("watch {left}, no auto-rollback"))
+            }
+        };
+        let mut parts: Vec<_> = self.ahead().iter().flat_map(|ahead| self.ahead_parts(ahead)).collect();
+        parts.extend([at, watched, back]);
+        parts
     }
+}
+
+/// Since when the keeper holds.
+fn since_part(held: &Held) -> BandPart {
+    let since = held.wall.clock();
+    may(1, format!("since {since}")).or(since)
 }
 
 /// What is closed and not merely unfinished says why one cannot go on: what is bad before what is not known, and what
@@ -324,24 +371,34 @@ fn preflight_parts(gates: &[Gate]) -> (Severity, Vec<BandPart>) {
     let Some(first) = closed.first() else { return (Severity::Info, vec![must("waiting")]) };
     let mut parts = vec![must(format!("waiting for {}", first.name)), may(2, first.detail.as_str())];
     if closed.len() > 1 {
-        parts.push(may(1, format!("+{} more", closed.len() - 1)));
+        parts.push(may(1, format!("+{} gate{}", closed.len() - 1, if closed.len() > 2 { "s" } else { "" })));
     }
     // What was not asked yet is no trouble; what answered badly is.
     let failed = closed.iter().any(|gate| gate.verdict == Verdict::Fail);
     (if failed { Severity::Warn } else { Severity::Info }, parts)
 }
 
-/// `5xx GREEN 5.03% > 3.00%` of `5xx CANDIDATE GREEN 5.03% > 3.00% for 2 s`: the colour tells the role, and a time
-/// that stands still tells nothing.
+/// `5xx GREEN 5.03% > 3.00%` of `5xx CANDIDATE GREEN 5.03% > 3.00% for 2 s`, and `GREEN unhealthy 5s` of `unhealthy
+/// CANDIDATE GREEN for 5.0s (limit 5s)`: the colour tells the role, and a time that stands still tells nothing.
 fn brief(why: &str) -> String {
     let is_time = |tail: &str| tail.strip_suffix(" s").is_some_and(|n| n.bytes().all(|digit| digit.is_ascii_digit()));
     let head = why.rsplit_once(" for ").filter(|(_, tail)| is_time(tail)).map_or(why, |(head, _)| head);
-    Role::BOTH.iter().fold(head.to_owned(), |text, role| text.replacen(&format!("{} ", role.word()), "", 1))
+    let text = Role::BOTH.iter().fold(head.to_owned(), |text, role| text.replacen(&format!("{} ", role.word()), "", 1));
+    let unhealthy = text.strip_prefix("unhealthy ").and_then(|text| text.split_once(" for "));
+    match unhealthy.and_then(|(chip, lasting)| Some((chip, lasting.split_once('.')?.0))) {
+        Some((chip, seconds)) => format!("{chip} unhealthy {seconds}s"),
+        None => text,
+    }
 }
 
 /// As many characters as fit beside the rest, with a mark where it is cut.
 fn clipped(words: &str) -> String {
-    match words.char_indices().nth(REASON_CHARS) {
+    cut(words, REASON_CHARS)
+}
+
+/// At most so many characters and a mark.
+fn cut(words: &str, chars: usize) -> String {
+    match words.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", words[..end].trim_end()),
         None => words.to_owned(),
     }

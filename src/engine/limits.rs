@@ -168,8 +168,12 @@ impl Engine {
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }
 
-    /// What breaks when one goes back from here, once a point of no return is reached or under way.
+    /// What breaks when one goes back from here, once a point of no return is reached or under way, by whose hand ever.
     pub(super) fn past_no_return(&self) -> Option<&Clean> {
+        let by_another = self.drift.as_ref().and_then(|drift| self.passed_by_another(drift.to));
+        if let Some(breaks) = by_another {
+            return Some(breaks);
+        }
         let reached =
             self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(super::Shift::step));
         self.plan

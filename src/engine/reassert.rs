@@ -47,7 +47,7 @@ impl Engine {
     }
 
     /// What breaks when traffic is taken back from there, where this run itself has not gone so far.
-    fn passed_by_another(&self, there: Split) -> Option<&Clean> {
+    pub(super) fn passed_by_another(&self, there: Split) -> Option<&Clean> {
         let passed = self.plan.steps.iter().filter(|step| step.split > self.current && step.split <= there);
         passed.filter_map(|step| step.point_of_no_return.as_ref()).next_back()
     }

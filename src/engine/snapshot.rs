@@ -460,6 +460,9 @@ pub struct ReadinessView {
     pub words: Clean,
     /// Whether `y` is not enough and the service's name must be typed.
     pub needs_typing: bool,
+    /// Whether a rollback would do nothing: no traffic was given to the candidate yet.
+    #[serde(default)]
+    pub is_idle: bool,
 }
 
 /// What writes took in this run.

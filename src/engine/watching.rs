@@ -145,7 +145,8 @@ impl Engine {
         let until = if self.now.since(*at) <= limits.late { self.now } else { *at };
         let value = match (health, state.failing_since) {
             (Health::Unknown(why), _) => Err(Absence::Unreachable(why.clone())),
-            (Health::Failing(_), Some(since)) => Ok(until.since(since).as_secs_f64()),
+            // More than nothing from its first moment on: what runs towards a limit is told from what does not run.
+            (Health::Failing(_), Some(since)) => Ok(until.since(since).as_secs_f64().max(f64::EPSILON)),
             (Health::Healthy | Health::Failing(_), _) => Ok(0.0),
         };
         Reading { value, at: *at, requests: None }

@@ -12,10 +12,10 @@ use warroom::domain::Clean;
 /// What must be read in the band at 80 columns, whatever else is cut from its end.
 const BAND_WORDS: &[(&str, &[&str])] = &[
     ("locked", &["RUNNING", "A locked", "too few requests"]),
-    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60% (wanted 25%)", ":adopt :reassert R"]),
+    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60%", ":adopt keeps 60%", ":reassert 25%", "R to 0%"]),
     ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
-    ("balancer_unreadable", &["BALANCER SILENT", "last known 25%", "R keeps trying", "A locked"]),
+    ("balancer_unreadable", &["BALANCER SILENT", "last read 25%", "R is retried", "A locked"]),
     ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
     ("armed", &["ARMED", "BLUE v2.0.5", "y = do it", "disarms in 8s"]),
     ("advance", &["ADVANCE 25% → 50% ?", "y = do it", "Esc = stay", "closes in 19s"]),
@@ -24,8 +24,8 @@ const BAND_WORDS: &[(&str, &[&str])] = &[
     ("armed_target_not_ready", &["ARMED", "NOT READY", "type checkout, Enter"]),
     ("armed_past_no_return", &["ARMED", "NO RETURN", "type checkout, Enter"]),
     ("auto_rollback_off", &["RUNNING", "AUTO-ROLLBACK OFF until"]),
-    ("auto_held", &["HOLDING (auto)", "5xx GREEN was", "now", "> 3.00%", "12:01:21Z", "A locked"]),
-    ("blind", &["BLIND", "no candidate metrics for", "A locked"]),
+    ("auto_held", &["HOLDING (auto)", "12:01:21Z", "5xx GREEN ", "> 3.00%", "rolls back over "]),
+    ("blind", &["BLIND", "no metrics 14s", "no auto-rollback", "A locked"]),
     ("blind_while_held", &["HOLDING", "BLIND"]),
     ("blind_when_complete", &["COMPLETE", "BLIND"]),
     ("rolled_back", &["ROLLED BACK", "by alice: errors", "on BLUE", ":restart"]),
@@ -124,9 +124,7 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
         for (width, height) in WHOLE.into_iter().chain([(60, 20)]) {
             let text = shot(state).text(width, height, UNICODE);
             let time = match (state, width) {
-                // Nothing was written yet: how long that takes nobody knows.
-                ("preflight" | "ready", 60) => "R: 5s until proven",
-                ("preflight" | "ready", _) => "R now: ~5s until proven",
+                ("preflight" | "ready", _) => "R: nothing to roll back yet",
                 (_, ..110) => "R: in 0.4s, proven in 6s",
                 _ => "R now: ~0.4s to send, ~6s until proven",
             };
@@ -137,6 +135,12 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
     assert!(text.contains("last: confirmed in 5."), "{text}");
     let text = shot("balancer_unreadable").text(120, 40, UNICODE);
     assert!(text.contains("R: lands when the balancer answers") && !text.contains("proven"), "{text}");
+    // Somebody else brought it back: what is left for R is to end the run.
+    let mut scene = scene::Scene::at_step(2);
+    scene.candidate = 0;
+    scene.run(3.0);
+    let text = Shot::of("brought back", &scene).text(120, 40, UNICODE);
+    assert!(text.contains("R: ends the run, already on BLUE"), "{text}");
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn an_unacknowledged_alarm_blinks_once_a_second_and_an_acknowledged_one_is_stead
             .map(|_| {
                 shot = std::mem::replace(&mut shot, shots::shot("waiting")).seconds(1);
                 let buffer = shot.buffer(120, 40, UNICODE);
-                assert!(row(&buffer, 1).contains("DRIFT"), "{}", row(&buffer, 1));
+                assert!(row(&buffer, 1).contains("FROZEN"), "{}", row(&buffer, 1));
                 (1..118).map(|x| buffer[(x, 1)].modifier).collect()
             })
             .collect()

@@ -50,7 +50,7 @@ fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
     let x = area.x + 1 + super::fit::columns(canvas.look, &line[..place]);
     let own_cells = Rect { x, width: super::fit::columns(canvas.look, &line[place..=place]), height: 1, ..area };
     canvas.clear(own_cells);
-    canvas.text(x, area.y, (area.right() - 1).saturating_sub(x), text, style);
+    canvas.text(x, area.y, area.right().saturating_sub(x), text, style);
 }
 
 /// The newest critical alarm that the sentence does not say, and how many more there are.

@@ -260,8 +260,7 @@ fn roll_back(
     let look = canvas.look;
     let plain = look.ink(Ink::Plain);
     let going = snapshot.steps.iter().find(|step| step.state == StepState::Going).map(|step| step.split);
-    let nothing =
-        going.is_none() && snapshot.rollback.is_none() && traffic::configured(view, snapshot) == Some((0.0, true));
+    let nothing = snapshot.rollback_target.is_idle && !view.is_cut_off();
     let mut lines = Vec::new();
     if nothing {
         let stable = &snapshot.environments.stable;

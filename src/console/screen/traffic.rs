@@ -8,7 +8,7 @@ use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::{Mono, Role, Wall};
-use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, Snapshot};
+use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, Snapshot, StepState};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
@@ -389,6 +389,15 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     if is_old(view, snapshot) || snapshot.split.configured.is_none() {
         let words = "R: lands when the balancer answers".to_owned();
         return [words.clone(), words.clone(), words];
+    }
+    if snapshot.rollback_target.is_idle {
+        let words = "R: nothing to roll back yet".to_owned();
+        return [words.clone(), words.clone(), words];
+    }
+    let goes = snapshot.steps.iter().any(|step| step.state == StepState::Going);
+    if !goes && snapshot.phase != Phase::Observing && configured(view, snapshot) == Some((0.0, true)) {
+        let words = format!("R: ends the run, already on {}", snapshot.environments.stable.chip);
+        return [words.clone(), words, "R: ends the run".to_owned()];
     }
     // The read-back tells when it was there; the balancer's yes only that it was asked.
     let there = tempo.read_back.max(tempo.to_balancer);

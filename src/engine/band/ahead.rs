@@ -1,10 +1,11 @@
 //! What a limit will do by itself, before it does it.
 
-use super::{brief, clipped, must};
+use super::{brief, clipped, may, must};
 use crate::domain::{Mono, Role, Signal, Verdict};
 use crate::engine::gates::whole_seconds;
 use crate::engine::guardrail::{Ahead, Level};
 use crate::engine::{BandPart, Engine};
+use crate::plan::{Guardrail, OnAbsent};
 use std::cmp::Reverse;
 
 /// A limit that asks for attention, and what it does next.
@@ -25,13 +26,22 @@ impl Engine {
         let each = self.plan.guardrails.iter().zip(&self.watches).enumerate();
         let coming = each.flat_map(|(limit, (plan, watch))| {
             let is_over = watch.exceeded(plan).is_some();
-            let ahead = watch.ahead(plan, self.now, self.freshness().stale);
-            let asks = ahead.into_iter().filter(move |ahead| is_over || ahead.due.is_some());
+            let asks = self.ahead_of(limit).into_iter().filter(move |ahead| is_over || ahead.due.is_some());
             asks.filter_map(move |ahead| Some((limit, Ahead { act: self.act_of(ahead.act)?, ..ahead })))
         });
         let order = |(_, ahead): &(usize, Ahead)| (ahead.due.is_none(), ahead.due, Reverse(ahead.act));
         let (limit, ahead) = coming.min_by_key(order)?;
         Some(Coming { limit, ahead, words: self.guardrail_words(limit) })
+    }
+
+    /// What a limit will do by itself. A time that runs goes on between two looks at the limits.
+    fn ahead_of(&self, limit: usize) -> Vec<Ahead> {
+        let plan = &self.plan.guardrails[limit];
+        let mut watch = self.watches[limit].clone();
+        if plan.subject.signal == Signal::UnhealthyFor {
+            watch.reading = self.read(&plan.subject);
+        }
+        watch.ahead(plan, self.now, self.freshness().stale)
     }
 
     /// What the keeper would do where a limit asks for this; `None` where it would do nothing more.
@@ -44,37 +54,57 @@ impl Engine {
         (done == Level::RollBack || self.can_be_held()).then_some(done)
     }
 
-    /// `memory GREEN 85.9% > 85.0% (rolls back over 95.0%)`, or `5xx GREEN 6.20% > 5.00%` and `rolls back in 4s`.
+    /// `P99 GREEN 177ms > 150ms (200ms holds, 400ms rolls back)`, or `5xx GREEN 6.20% > 5.00%` and `rolls back in 4s`.
     pub(super) fn ahead_parts(&self, coming: &Coming) -> Vec<BandPart> {
         let subject = &self.plan.guardrails[coming.limit].subject;
+        let next = self.next_parts(coming);
         // That the candidate is unhealthy, and why, stands in the sentence already.
         let is_said = subject.signal == Signal::UnhealthyFor && subject.role == Role::Candidate;
         if is_said && self.failing(Role::Candidate).is_some() {
-            return self.next_part(coming).into_iter().collect();
+            return next;
         }
         let words = brief(&coming.words);
-        let next = self.next_words_of(coming);
         if coming.ahead.due.is_some() {
-            vec![must(clipped(&words)), must(next)]
+            [vec![must(clipped(&words))], next].concat()
         } else {
-            vec![must(format!("{words} ({next})")).or(words)]
+            let acts = self.acts_of(coming.limit).join(", ");
+            vec![must(format!("{words} ({acts})")).or(words)]
         }
     }
 
-    /// The same where what is over stands there already.
-    pub(super) fn next_part(&self, coming: &Coming) -> Option<BandPart> {
-        coming.ahead.due.map(|_| must(self.next_words_of(coming)))
+    /// What happens by itself and when, where something runs towards it.
+    fn next_parts(&self, coming: &Coming) -> Vec<BandPart> {
+        let Some(due) = coming.ahead.due else { return Vec::new() };
+        let back = self.due_part();
+        if coming.ahead.act == Level::RollBack {
+            let holds = if self.can_be_held() { "H does not stop that" } else { "" };
+            return back.into_iter().chain([may(3, holds)]).collect();
+        }
+        let holds = must(format!("holds {}", self.in_words(due)));
+        let over = self.rolls_back_over(coming.limit).map(|over| may(2, format!("rolls back over {over}")));
+        [holds].into_iter().chain(back.or(over)).collect()
     }
 
-    fn next_words_of(&self, coming: &Coming) -> String {
-        let act = if coming.ahead.act == Level::RollBack { "rolls back" } else { "holds" };
-        match (coming.ahead.due, coming.ahead.over) {
-            (Some(due), _) => format!("{act} {}", self.in_words(due)),
-            (None, Some(limit)) => {
-                let signal = &self.plan.guardrails[coming.limit].subject.signal;
-                format!("{act} over {}", self.plan.quantity(signal, limit))
-            }
-            (None, None) => act.to_owned(),
+    /// When the keeper goes back by itself, where something runs towards that.
+    pub(super) fn due_part(&self) -> Option<BandPart> {
+        self.rollback_due().map(|due| self.back_part(due))
+    }
+
+    fn back_part(&self, due: Mono) -> BandPart {
+        let when = self.in_words(due);
+        must(format!("rolls back by itself {when}")).or(format!("rolls back {when}"))
+    }
+
+    /// What a limit does over which of its values; both only where both are still to come.
+    fn acts_of(&self, limit: usize) -> Vec<String> {
+        let plan = &self.plan.guardrails[limit];
+        let ahead = self.ahead_of(limit).into_iter();
+        let acts: Vec<_> = ahead.filter_map(|ahead| Some((self.act_of(ahead.act)?, ahead.over?))).collect();
+        let word = |act: &Level| if *act == Level::RollBack { "rolls back" } else { "holds" };
+        let value = |over: &f64| self.plan.quantity(&plan.subject.signal, *over).to_string();
+        match acts.as_slice() {
+            [(act, over)] => vec![format!("{} over {}", word(act), value(over))],
+            several => several.iter().map(|(act, over)| format!("{} {}", value(over), word(act))).collect(),
         }
     }
 
@@ -85,44 +115,103 @@ impl Engine {
         }
     }
 
-    /// Whether the keeper goes back by itself when nothing can be read for long enough, and when.
-    pub(super) fn blind_next(&self) -> BandPart {
-        let stale = self.freshness().stale;
-        let of_absence = self.plan.guardrails.iter().zip(&self.watches).flat_map(|(plan, watch)| {
-            let ahead = watch.ahead(plan, self.now, stale).into_iter();
-            ahead.filter(|ahead| ahead.over.is_none() && ahead.act == Level::RollBack).filter_map(|ahead| ahead.due)
-        });
-        let may_act = self.limits_act() && self.automatic_rollback_refused().is_none();
-        match of_absence.min().filter(|_| may_act) {
-            Some(due) => must(format!("rolls back by itself {}", self.in_words(due)))
-                .or(format!("rolls back {}", self.in_words(due))),
-            None => must("does not roll back by itself").or("no auto-rollback"),
-        }
+    /// When the keeper goes back by itself if everything stays as it is: the first of all limits.
+    fn rollback_due(&self) -> Option<Mono> {
+        let ahead = (0..self.watches.len()).flat_map(|limit| self.ahead_of(limit));
+        let due = ahead.filter(|ahead| self.act_of(ahead.act) == Some(Level::RollBack)).filter_map(|ahead| ahead.due);
+        due.min().filter(|_| self.limits_act())
     }
 
-    /// `5xx GREEN was 4.19% > 3.00%, now 9.16%`: the value at that time, and the one of now.
-    pub(super) fn held_why(&self, why: &str) -> BandPart {
-        let limits = 0..self.watches.len();
-        // A reason begins with its limit's name, also when it comes from before a restart.
-        let named = limits.filter(|limit| why.starts_with(&format!("{} ", self.limit_name(*limit))));
-        let Some(limit) = named.max_by_key(|limit| self.watches[*limit].level) else {
-            return must(why).or(clipped(&brief(why)));
-        };
+    /// The value over which a limit goes back by itself.
+    fn rolls_back_over(&self, limit: usize) -> Option<String> {
+        let plan = &self.plan.guardrails[limit];
+        let may_act = self.limits_act() && self.automatic_rollback_refused().is_none();
+        plan.roll_back.filter(|_| may_act).map(|over| self.plan.quantity(&plan.subject.signal, over).to_string())
+    }
+
+    /// Whether some limit may go back by itself, now or on a later reading.
+    pub(super) fn may_roll_back(&self) -> bool {
+        let can = |plan: &Guardrail| plan.roll_back.is_some() || plan.absent == OnAbsent::RollBack;
+        self.plan.guardrails.iter().any(can) && self.limits_act() && self.automatic_rollback_refused().is_none()
+    }
+
+    /// Whether it may as things are read now: a value that is missing is over nothing.
+    pub(super) fn may_roll_back_on_what_is_read(&self) -> bool {
+        let is_read = |value: &Result<f64, _>| value.as_ref().is_ok_and(|value| value.is_finite());
+        let mut each = self.plan.guardrails.iter().zip(&self.watches);
+        let can = each.any(|(plan, watch)| {
+            plan.roll_back.is_some() && is_read(&watch.reading.value) || plan.absent == OnAbsent::RollBack
+        });
+        can && self.may_roll_back()
+    }
+
+    /// The limit that will go back first by itself, where it is another than the one that is held for.
+    pub(super) fn cause_part(&self, about: Option<usize>) -> Option<BandPart> {
+        let coming = self.ahead().filter(|coming| coming.ahead.due.is_some() && Some(coming.limit) != about)?;
+        let subject = &self.plan.guardrails[coming.limit].subject;
+        // What is wrong with the candidate as a whole stands in the sentence already.
+        let is_said = subject.role == Role::Candidate
+            && (self.is_blind() || subject.signal == Signal::UnhealthyFor && self.failing(Role::Candidate).is_some());
+        (!is_said).then(|| may(1, clipped(&brief(&coming.words))))
+    }
+
+    /// What the keeper does from a hold without anybody, or that it does nothing; `about`: the limit it holds for.
+    pub(super) fn alone_part(&self, about: Option<usize>) -> Option<BandPart> {
+        if let Some(due) = self.due_part() {
+            return Some(due);
+        }
+        // Before the first step nothing is there to go back from; a suspension stands before everything else.
+        if !self.limits_act() || self.suspension.is_some() {
+            return None;
+        }
+        if let Some(why) = self.automatic_rollback_refused() {
+            return Some(must(format!("no auto-rollback: {why}")).or("no auto-rollback"));
+        }
+        if let Some(over) = about.filter(|_| !self.is_blind()).and_then(|limit| self.rolls_back_over(limit)) {
+            return Some(must(format!("over {over} rolls back by itself")).or(format!("rolls back over {over}")));
+        }
+        let is_for_something = about.is_some() || self.is_blind();
+        let may_go = if is_for_something { self.may_roll_back_on_what_is_read() } else { self.may_roll_back() };
+        Some(match (may_go, is_for_something) {
+            (true, true) => must("this does not roll back by itself").or("no auto-rollback for this"),
+            (true, false) => may(1, "limits still roll back by themselves").or("auto-rollback on"),
+            (false, _) => must("does not roll back by itself").or("no auto-rollback"),
+        })
+    }
+
+    /// The limit whose words a reason is; it begins with that limit's name, also when it comes from before a restart.
+    pub(super) fn limit_named(&self, why: &str) -> Option<usize> {
+        let named = (0..self.watches.len()).filter(|limit| why.starts_with(&format!("{} ", self.limit_name(*limit))));
+        named.max_by_key(|limit| self.watches[*limit].level)
+    }
+
+    /// `5xx GREEN was 4.19% > 3.00%, now 9.16%`: the value at that time, and the one of now where that differs.
+    pub(super) fn held_why(&self, why: &str, limit: Option<usize>) -> BandPart {
+        let Some(limit) = limit else { return must(why).or(clipped(&brief(why))) };
         let (head, tail) =
             why.split_once("; ").map_or((why, String::new()), |(head, tail)| (head, format!("; {tail}")));
-        let role = self.plan.guardrails[limit].subject.role;
-        let name = self.limit_name(limit).replacen(&format!("{} ", role.word()), "", 1);
-        let head = brief(head);
-        let was = head.strip_prefix(&name).unwrap_or(&head).trim_start_matches([' ', ':']);
+        let subject = &self.plan.guardrails[limit].subject;
         let now = self.now_words(limit);
+        let head = brief(head);
+        if subject.signal == Signal::UnhealthyFor {
+            return must(format!("{head}, now {now}{tail}")).or(head);
+        }
+        let name = self.limit_name(limit).replacen(&format!("{} ", subject.role.word()), "", 1);
+        let was = head.strip_prefix(&name).unwrap_or(&head).trim_start_matches([' ', ':']);
         let is_over = self.watches[limit].exceeded(&self.plan.guardrails[limit]).is_some();
+        let Some((value, over)) = was.split_once(" > ") else {
+            return must(format!("{name} was {was}, now {now}{tail}")).or(format!("{name} was {was}, now {now}"));
+        };
+        if is_over && value == now {
+            return must(format!("{name} {was}{tail}")).or(format!("{name} {was}"));
+        }
         // Where there is no room the limit stands beside the value that is over it.
-        let short = match was.split_once(" > ") {
+        let short = match now.strip_suffix(" (ok)") {
             // Nothing can be read, and the sentence says so already.
-            Some((value, _)) if self.is_blind() => format!("{name} was {value}"),
-            Some((value, limit)) if is_over => format!("{name} was {value}, now {now} > {limit}"),
-            Some((value, _)) => format!("{name} was {value}, now {now}"),
-            None => format!("{name} was {was}, now {now}"),
+            _ if self.is_blind() => format!("{name} was {value}"),
+            Some(_) => format!("{name} was {value}, now ok"),
+            None if is_over => format!("{name} {now} > {over}"),
+            None => format!("{name} was {value}, now {now}"),
         };
         must(format!("{name} was {was}, now {now}{tail}")).or(short)
     }

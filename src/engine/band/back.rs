@@ -1,12 +1,15 @@
 //! The way back in one sentence: who, why, how far.
 
-use super::{brief, clipped, may, must};
+use super::{brief, cut, may, must};
 use crate::domain::{Mono, Role, duration_words};
 use crate::engine::back::Rollback;
 use crate::engine::command::NO_REASON;
+use crate::engine::gates::whole_seconds;
 use crate::engine::{BandPart, Engine, Phase, Severity};
 use std::time::Duration;
 
+/// Characters of who and why: with the state and how far it is they fit 80 columns.
+const WHO_WHY_CHARS: usize = 39;
 /// An accepted rollback that is not read back after this long is said to be without effect.
 const NO_EFFECT_AFTER: Duration = Duration::from_secs(2);
 
@@ -31,10 +34,10 @@ impl Engine {
                 let at = rollback.accepted_wall.plus(took).clock();
                 let parts = vec![
                     by_words(rollback),
-                    must(format!("+{:.1}s", took.as_secs_f64())),
-                    may(1, format!("all traffic on {stable}")).or(format!("on {}", self.chip(Role::Stable))),
-                    may(2, format!("at {at}")).or(at),
-                    must(":restart begins a new run").or(":restart"),
+                    must(format!("all traffic on {stable}")).or(format!("on {}", self.chip(Role::Stable))),
+                    may(1, format!("at {at}")).or(at),
+                    may(2, format!("took {:.1}s", took.as_secs_f64())),
+                    may(3, ":restart begins a new run").or(":restart"),
                 ];
                 (Severity::Info, parts)
             }
@@ -62,11 +65,14 @@ impl Engine {
             | Phase::Ended => {
                 let mut parts = vec![by_words(rollback), may(3, format!("to {stable}:")).or("")];
                 parts.extend(self.on_its_way());
-                parts.push(since(3));
+                parts.push(since(2));
                 parts.extend(
                     rollback.last_error.as_ref().map(|why| may(1, format!("{why}; still trying")).or("still trying")),
                 );
-                parts.extend(rollback.ahead_of_journal.then(|| may(2, "(not recorded: disk)")));
+                // A disk that is slow is no failure: what it is told later it has all the same.
+                let disk =
+                    if self.journal_trouble.is_some() { "(not recorded: disk)" } else { "(sent before its record)" };
+                parts.extend(rollback.ahead_of_journal.then(|| may(3, disk)));
                 (Severity::Critical, parts)
             }
         }
@@ -84,11 +90,17 @@ impl Engine {
             }
             (Some(sent), Some(_), None) if self.now.since(sent) > NO_EFFECT_AFTER => {
                 let holds = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
-                let lasting = self.now.since(sent).as_secs();
+                // Until then the balancer does what it said it may.
+                let lands_by = sent + self.plan.traffic.lateness;
+                let late = match whole_seconds(lands_by.since(self.now)) {
+                    0 => format!("sent {} s ago, overdue", self.now.since(sent).as_secs()),
+                    left => format!("may take {left}s more"),
+                };
                 vec![
                     must(format!("NOT IN EFFECT yet: still {holds} on candidate"))
-                        .or(format!("NOT IN EFFECT: still {holds}")),
-                    may(2, format!("attempt {}, {lasting} s", rollback.attempts)),
+                        .or(format!("NOT IN EFFECT: at {holds}")),
+                    may(1, format!("sent again by itself, attempt {}", rollback.attempts)).or("retries by itself"),
+                    may(3, late),
                 ]
             }
             (_, Some(at), None) => vec![
@@ -107,5 +119,5 @@ fn by_words(rollback: &Rollback) -> BandPart {
     if why == NO_REASON {
         return must(format!("by {who}"));
     }
-    must(format!("by {who}: {}", rollback.reason)).or(format!("by {who}: {}", clipped(&why)))
+    must(format!("by {who}: {}", rollback.reason)).or(cut(&format!("by {who}: {why}"), WHO_WHY_CHARS))
 }

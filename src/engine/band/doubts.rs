@@ -48,14 +48,13 @@ impl Engine {
 
     fn silent_parts(&self, is_word: bool) -> Vec<BandPart> {
         let lasting = self.silent_for().as_secs();
-        let last_known = self.balancer.seen.as_ref().and_then(|(_, state)| share::configured(&self.layout, state));
-        let last_known = last_known.map_or(self.current, |configured| configured.split());
+        let last_read = self.balancer.seen.as_ref().and_then(|(_, state)| share::configured(&self.layout, state));
+        let last_known = match last_read {
+            Some(configured) => format!("last read {}", configured.split()),
+            None => format!("last set {}", self.current),
+        };
         let lasting = if is_word { format!("for {lasting}s") } else { format!("BALANCER SILENT {lasting}s") };
-        vec![
-            must(lasting),
-            must(format!("last known {last_known}")),
-            may(1, "R keeps trying until it answers").or("R keeps trying"),
-        ]
+        vec![must(lasting), must(last_known), may(1, "R is retried until it lands")]
     }
 
     /// How long the balancer has not been read whole.

@@ -7,7 +7,7 @@ use super::{
 use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Verdict};
 use crate::engine::forward::Shift;
 use crate::engine::window::Freshness;
-use crate::engine::{Engine, Health, Phase, share};
+use crate::engine::{Engine, Health, Mode, Phase, share};
 use crate::plan::{Advance, CheckKind, Subject};
 use std::time::Duration;
 
@@ -384,6 +384,7 @@ impl Engine {
             ready,
             words: format!("{stable} {health}{up}").as_str().into(),
             needs_typing: ready == Some(false) || self.past_no_return().is_some(),
+            is_idle: self.mode == Mode::Drive && self.rollback.is_none() && self.nothing_to_roll_back(),
         }
     }
 }

@@ -382,7 +382,7 @@ fn the_disk_has_twenty_milliseconds() {
     assert_eq!(rig.sent(Direction::Back), 0);
     rig.wait(2);
     assert_eq!(rig.sent(Direction::Back), 1);
-    assert!(rig.said("the rollback goes out before it is recorded"));
+    assert!(rig.said("the rollback goes out at once, and its record follows"));
     assert!(rig.engine.snapshot().rollback.unwrap().ahead_of_journal);
     rig.wait(8_000);
     assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1));

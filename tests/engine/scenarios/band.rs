@@ -97,7 +97,7 @@ fn watching() -> Rig {
 #[test]
 fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
     check(&[
-        (new, &[Wait(1)], "Info PREFLIGHT: waiting for balancer · not read yet (2) · +5 more (1)"),
+        (new, &[Wait(1)], "Info PREFLIGHT: waiting for balancer · not read yet (2) · +5 gates (1)"),
         (
             new,
             &[Comes("alice"), Wait(20)],
@@ -107,55 +107,55 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             ready,
             &[Metrics(CANDIDATE, Scraping::Silent), Wait(7_000)],
-            "Info PREFLIGHT: waiting for feed candidate · last metrics 7 s old (2) · +1 more (1)",
+            "Info PREFLIGHT: waiting for feed candidate · last metrics 7 s old (2) · +1 gate (1)",
         ),
         (ready, &[], "Info READY: every gate is open · press A, then y, for 10%"),
         (ready, &[Advance("alice")], "Info RUNNING: SHIFTING 0% → 10% [SHIFTING to 10%] · waiting for the read-back"),
         (
             ready,
             &[Advance("alice"), Wait(4_000)],
-            "Info RUNNING: at 10% · next: 50% (A in 3s) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 10% · next: 50%, A opens in 3s · bake 00:02 of 00:05 (1)",
         ),
         (
             first,
             &[Advance("alice"), Wait(3_000)],
-            "Info RUNNING: at 50% · next: 100% (hold point: A in 3s) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 50% · next: 100%, A opens in 3s · hold point (2) · bake 00:02 of 00:05 (1)",
         ),
         (
             needs_approval,
             &[],
             "Info RUNNING: at 10% · A locked: approval: decision authority must approve 50%: :approve · bake 00:05 of 00:05 (1)",
         ),
-        (last, &[], "Info RUNNING: at 100% · bake 00:00 of 00:05 (1) · the last step"),
+        (last, &[], "Info RUNNING: at 100% · completes by itself in 5s · bake 00:00 of 00:05 (1) · no key needed (2)"),
         (
             automatic,
             &[Advance("alice"), Wait(4_000)],
-            "Info RUNNING: at 10% · next: 50% (automatic in 3s) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 10% · next: 50%, goes by itself in 3s · bake 00:02 of 00:05 (1)",
         ),
         (
             automatic,
             &[Advance("alice"), Wait(4_000), Leaves("alice")],
-            "Info RUNNING: at 10% · next: 50% (automatic, waits for the driver) · bake 00:02 of 00:05 (1)",
+            "Info RUNNING: at 10% · next: 50% by itself, waits for the driver · bake 00:02 of 00:05 (1)",
         ),
         (
             first,
             &[Suspend("alice", 600)],
-            "Warn RUNNING: AUTO-ROLLBACK OFF until 11:33:34Z · at 10% · next: 50% (A) · bake 00:05 of 00:05 (1)",
+            "Warn RUNNING: AUTO-ROLLBACK OFF until 11:33:34Z · at 10% · next: 50%, press A · bake 00:05 of 00:05 (1)",
         ),
         (
             last,
             &[Wait(8_000)],
-            "Info COMPLETE: 100% on GREEN v2 · watched for 00:56 more [watch 00:56] · R still rolls back",
+            "Info COMPLETE: 100% on GREEN v2 [100% on GREEN] · auto-rollback on for 00:56 more [auto-rollback on 00:56] · R still rolls back [R rolls back]",
         ),
         (
             last,
             &[Wait(80_000)],
-            "Info COMPLETE: 100% on GREEN v2 · watch over · R still rolls back · :end leaves it so (1)",
+            "Info COMPLETE: 100% on GREEN v2 [100% on GREEN] · watch over, no auto-rollback any more [watch over] · R still rolls back [R rolls back] · :end leaves it so (1)",
         ),
         (
             last,
             &[Wait(8_000), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Warn COMPLETE: BLIND 8s: no candidate metrics [BLIND 8s] · 100% on GREEN v2 · watched for 00:48 more [watch 00:48] · R still rolls back",
+            "Warn COMPLETE: BLIND 8s: no candidate metrics [BLIND 8s] · 100% on GREEN v2 [100% on GREEN] · watched for 00:48 more [watch 00:48] · R still rolls back [R rolls back]",
         ),
         (first, &[End("alice")], "Info ENDED: the run has ended · the split stays as it is"),
         (watching, &[], "Info WATCHING: candidate 0% at the balancer · this keeper holds no write path"),
@@ -178,12 +178,12 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(4_500)],
-            "Warn RUNNING: at 10% · 5xx GREEN 3.00% > 2.00% · holds in 2s · A locked · bake 00:05 of 00:05 (1)",
+            "Warn RUNNING: at 10% · 5xx GREEN 3.00% > 2.00% · holds in 2s · rolls back over 5.00% (2) · A locked (1) · bake 00:05 of 00:05 (1)",
         ),
         (
             warns,
             &[Metrics(CANDIDATE, Scraping::Silent), Wait(7_000)],
-            "Warn BLIND: no candidate metrics for 7 s · does not roll back by itself [no auto-rollback] · A locked · values OLD (1) · H R work (2)",
+            "Warn BLIND: no candidate metrics for 7 s [no metrics 7s] · does not roll back by itself [no auto-rollback] · A locked · values OLD (1) · H R work (2)",
         ),
         (
             warns,
@@ -193,7 +193,7 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Hold("alice"), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Warn HOLDING: BLIND 8s: no candidate metrics [BLIND 8s] · at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · A locked · R rolls back (2)",
+            "Warn HOLDING: BLIND 8s: no candidate metrics [BLIND 8s] · at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · does not roll back by itself [no auto-rollback] · A locked (1) · R, then y, rolls back [R rolls back] (2)",
         ),
         (
             first,
@@ -203,32 +203,32 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Foreign(300), Wait(4_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) · forward locked (3) · :adopt takes it, :reassert sets 10% again, R rolls back [:adopt :reassert R] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) [SOMEBODY ELSE set 30%] · no auto-rollback (1) · :adopt keeps 30% · :reassert sets 10% again [:reassert 10%] · R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Foreign(20), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 2% (wanted 10%) [SOMEBODY ELSE set 2%] · no auto-rollback (1) · :adopt keeps 2% · :complete or R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Foreign(0), Wait(4_000)],
-            "Critical FROZEN: DRIFT: an earlier or half-applied write, 0% (wanted 10%) [DRIFT: half-applied, 0% (wanted 10%)] · forward locked (3) · :adopt takes it, :complete or R rolls back [:adopt :complete R] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: an earlier or half-applied write, 0% (wanted 10%) [half-applied: 0%] · :adopt keeps 0% · :complete or R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Hold("alice")],
-            "Warn HOLDING: at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · A resumes · R rolls back (2)",
+            "Warn HOLDING: at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · limits still roll back by themselves [auto-rollback on] (1) · A resumes (1) · R, then y, rolls back [R rolls back] (2)",
         ),
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(9_000)],
-            "Critical HOLDING (auto): 5xx GREEN was 3.00% > 2.00%, now 3.00% [5xx GREEN was 3.00%, now 3.00% > 2.00%] · since 11:23:40Z [11:23:40Z] (1) · A locked · R rolls back (2)",
+            "Critical HOLDING (auto): since 11:23:40Z [11:23:40Z] (1) · 5xx GREEN 3.00% > 2.00% · over 5.00% rolls back by itself [rolls back over 5.00%] · A locked (1) · R, then y, rolls back [R rolls back] (2)",
         ),
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(9_000), Errors(CANDIDATE, 0.0), Wait(8_000)],
-            "Critical HOLDING (auto): 5xx GREEN was 3.00% > 2.00%, now 0.00% (ok) [5xx GREEN was 3.00%, now 0.00% (ok)] · since 11:23:40Z [11:23:40Z] (1) · A resumes · R rolls back (2)",
+            "Critical HOLDING (auto): since 11:23:40Z [11:23:40Z] (1) · 5xx GREEN was 3.00% > 2.00%, now 0.00% (ok) [5xx GREEN was 3.00%, now ok] · over 5.00% rolls back by itself [rolls back over 5.00%] · A resumes (1) · R, then y, rolls back [R rolls back] (2)",
         ),
     ]);
 }
@@ -239,37 +239,37 @@ fn on_the_way_back_it_says_how_far_that_is() {
         (
             first,
             &[Rollback("alice")],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sending · since 11:23:34Z (3)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sending · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Rollback("alice"), Wait(10)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (3)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (2)",
         ),
         (
             late,
             &[Rollback("alice"), Wait(500)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · accepted by the balancer +0.0s, reading back [accepted +0.0s, reading back] · since 11:23:34Z (3)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · accepted by the balancer +0.0s, reading back [accepted +0.0s, reading back] · since 11:23:34Z (2)",
         ),
         (
             late,
             &[Rollback("alice"), Wait(5_000)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · NOT IN EFFECT yet: still 10% on candidate [NOT IN EFFECT: still 10%] · attempt 7, 4 s (2) · since 11:23:34Z (3)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · NOT IN EFFECT yet: still 10% on candidate [NOT IN EFFECT: at 10%] · sent again by itself, attempt 7 [retries by itself] (1) · may take 1s more (3) · since 11:23:34Z (2)",
         ),
         (
             first,
             &[Next(&[Fate::Refused]), Rollback("alice"), Wait(50)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (3) · 403; still trying [still trying] (1)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · sent, attempt 1 · since 11:23:34Z (2) · 403; still trying [still trying] (1)",
         ),
         (
             first,
             &[Suspend("alice", 600), Rollback("alice"), Wait(1_000)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.0s · confirming over 5s [confirming] (1) · since 11:23:34Z (3)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.0s · confirming over 5s [confirming] (1) · since 11:23:34Z (2)",
         ),
         (
             first,
             &[OnDisk(Disk::Slow(900)), Rollback("alice"), Wait(500)],
-            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.1s · confirming over 5s [confirming] (1) · since 11:23:34Z (3) · (not recorded: disk) (2)",
+            "Critical ROLLING BACK: by alice · to BLUE v1: [] (3) · 0% read back +0.1s · confirming over 5s [confirming] (1) · since 11:23:34Z (2) · (sent before its record) (3)",
         ),
         (
             first,
@@ -289,12 +289,12 @@ fn on_the_way_back_it_says_how_far_that_is() {
         (
             first,
             &[Rollback("alice"), Wait(9_000)],
-            "Info ROLLED BACK: by alice · +5.2s · all traffic on BLUE v1 [on BLUE] (1) · at 11:23:39Z [11:23:39Z] (2) · :restart begins a new run [:restart]",
+            "Info ROLLED BACK: by alice · all traffic on BLUE v1 [on BLUE] · at 11:23:39Z [11:23:39Z] (1) · took 5.2s (2) · :restart begins a new run [:restart] (3)",
         ),
         (
             first,
             &[Rollback("alice"), Wait(9_000), Failing(Role::Stable), Wait(4_000)],
-            "Info ROLLED BACK: by alice · +5.2s · all traffic on BLUE v1 [on BLUE] (1) · at 11:23:39Z [11:23:39Z] (2) · :restart begins a new run [:restart]",
+            "Info ROLLED BACK: by alice · all traffic on BLUE v1 [on BLUE] · at 11:23:39Z [11:23:39Z] (1) · took 5.2s (2) · :restart begins a new run [:restart] (3)",
         ),
     ]);
 }

@@ -1,6 +1,7 @@
 //! Guardrails: what holds, what rolls back, and when the keeper leaves it to a person.
 
 use crate::engine::balancer::Fate;
+use crate::engine::balancer::split;
 use crate::engine::plans::{LIMITS, MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::Act::*;
@@ -266,6 +267,45 @@ fn past_the_point_of_no_return_the_panel_asks_for_the_name() {
     let plan = Sections { steps, ..MANUAL };
     assert!(!Rig::ready(&plan).engine.snapshot().rollback_target.needs_typing);
     assert!(Rig::at_first_step(&plan).engine.snapshot().rollback_target.needs_typing);
+}
+
+/// Another hand went where going back breaks something: `R` from there breaks it as well, and asks for the name.
+#[test]
+fn a_point_of_no_return_that_another_hand_passed_counts() {
+    let steps = leaked(STEPS.replacen("hold = true", "hold = true\npoint_of_no_return = \"schema v43\"", 1));
+    let plan = Sections { steps, ..MANUAL };
+    let mut rig = Rig::at_first_step(&plan);
+    for (permille, asks) in [(400, false), (500, true), (1000, true)] {
+        let foreign = split(&rig.balancer.layout, permille);
+        rig.balancer.land(&foreign);
+        rig.wait(2_000);
+        let snapshot = rig.engine.snapshot();
+        assert_eq!((snapshot.rollback_target.needs_typing, snapshot.no_return.is_some()), (asks, asks), "{permille}");
+        assert_eq!(snapshot.band.text.as_str().contains(":reassert"), !asks, "{permille}: {}", snapshot.band.text);
+    }
+    let refused = rig.roll_back("alice", None);
+    assert!(format!("{refused:?}").contains("past the point of no return: schema v43"), "{refused:?}");
+    assert_eq!(rig.writes.len(), 1);
+    rig.roll_back("alice", Some("checkout"));
+    rig.wait(8_000);
+    assert_eq!(rig.balancer.share(), 0, "with the name it goes");
+}
+
+/// Before the first step `R` does nothing; afterwards it ends the run, also where everything is back already.
+#[test]
+fn a_rollback_that_would_do_nothing_is_said_to_be_idle() {
+    let mut rig = Rig::ready(&MANUAL);
+    assert!(rig.engine.snapshot().rollback_target.is_idle);
+    assert!(format!("{:?}", rig.roll_back("alice", None)).contains("nothing to roll back"));
+    rig.advance("alice");
+    assert!(!rig.engine.snapshot().rollback_target.is_idle, "a write is under way");
+    rig.wait(7_000);
+    let back = split(&rig.balancer.layout, 0);
+    rig.balancer.land(&back);
+    rig.wait(2_000);
+    assert!(!rig.engine.snapshot().rollback_target.is_idle);
+    rig.roll_back("alice", None);
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn the_keeper_waits_for_what_is_measured_and_a_person_is_warned() {
     assert_eq!(gate(&rig), (Verdict::Warn, "unknown: no probe lately".to_owned()));
     assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
     let band = rig.engine.snapshot().band.text;
-    assert!(band.as_str().contains("automatic, waits: measured split"), "{band}");
+    assert!(band.as_str().contains("next: 50% by itself, waits: measured split"), "{band}");
     sample(&mut rig, 7, 1);
     assert_eq!(rig.balancer.share(), 500, "{}", story(&rig));
 

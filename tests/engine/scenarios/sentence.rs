@@ -1,7 +1,7 @@
 //! The band: one sentence that says what is so, why, and what comes next without anybody's doing.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{LIMITS, MANUAL, Sections};
+use crate::engine::plans::{LIMITS, MANUAL, STEPS, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use warroom::domain::{Absence, Clean, Role};
 use warroom::engine::{Command, Health, Phase, Severity};
@@ -59,10 +59,10 @@ fn says(rig: &Rig, words: &[&str]) {
 #[test]
 fn a_warning_that_leads_to_an_act_says_which_and_at_what_value() {
     let mut rig = guarded();
-    says(&rig, &["RUNNING  at 10%  next: 50% (A)"]);
+    says(&rig, &["RUNNING  at 10%  next: 50%, press A"]);
     rig.worlds[CANDIDATE].memory = Ok(0.859);
     rig.wait(1_500);
-    says(&rig, &["at 10%  memory GREEN 85.9% > 85.0% (rolls back over 95.0%)", "next: 50% (A)"]);
+    says(&rig, &["at 10%  memory GREEN 85.9% > 85.0% (rolls back over 95.0%)", "next: 50%, press A"]);
     assert_eq!(rig.engine.snapshot().band.severity, Severity::Warn);
 }
 
@@ -71,14 +71,117 @@ fn a_limit_whose_time_runs_out_says_when_it_acts_and_afterwards_who_did_it_and_w
     let mut rig = guarded();
     rig.worlds[CANDIDATE].memory = Ok(0.968);
     rig.wait(1_500);
-    says(&rig, &["memory GREEN 96.8% > 95.0%", "rolls back in "]);
+    says(&rig, &["memory GREEN 96.8% > 95.0%", "rolls back by itself in ", "H does not stop that"]);
     rig.wait(3_500);
     assert!(rig.engine.phase().is_back());
     says(&rig, &["ROLLING BACK  by warroom: memory", "96.8% > 95.0%"]);
     assert!(narrow(&rig).starts_with("ROLLING BACK  by warroom: memory GREEN 96.8% > 95.0%  "), "{}", narrow(&rig));
     rig.wait(20_000);
     assert_eq!(rig.engine.phase(), Phase::RolledBack);
-    assert!(narrow(&rig).starts_with("ROLLED BACK  by warroom: memory GREEN 96.8% > 95.0%  +"), "{}", narrow(&rig));
+    assert!(
+        narrow(&rig).starts_with("ROLLED BACK  by warroom: memory GREEN 96.8% > 95.0%  on BLUE"),
+        "{}",
+        narrow(&rig)
+    );
+}
+
+/// A hold stops nothing that runs towards a rollback, whoever holds, and however much else is wrong.
+#[test]
+fn what_counts_towards_a_rollback_is_said_under_every_hold() {
+    for held in [false, true] {
+        let mut rig = guarded();
+        rig.worlds[CANDIDATE].scraping = Scraping::Fails(Absence::Refused("connection refused".into()));
+        rig.wait(3_000);
+        rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("connection refused")));
+        rig.wait(1_100);
+        if held {
+            rig.ask_for("alice", Command::Hold);
+        }
+        assert_eq!(rig.engine.phase() == Phase::Held, held);
+        says(&rig, &["rolls back by itself in "]);
+        rig.wait(3_000);
+        assert_eq!(rig.engine.phase(), Phase::Held);
+        says(&rig, &["GREEN UNHEALTHY ", "BLIND ", "rolls back by itself in "]);
+        assert!(!band(&rig).contains("does not roll back"), "{}", band(&rig));
+        assert!(narrow(&rig).contains("rolls back in "), "{}", narrow(&rig));
+        rig.wait(3_000);
+        assert!(rig.engine.phase().is_back(), "as it said");
+    }
+}
+
+#[test]
+fn a_hold_comes_before_the_rollback_and_both_are_said() {
+    const LATER: &str = r#"
+    [[guardrails]]
+    reading = "memory"
+    roll_back = "95 %"
+    for = "9s"
+"#;
+    let mut rig = baked(&Sections { more: LATER, ..MANUAL });
+    rig.worlds[CANDIDATE].memory = Ok(0.97);
+    rig.worlds[CANDIDATE].errors = 0.03;
+    rig.wait(5_000);
+    says(&rig, &["5xx GREEN 3.00% > 2.00%  holds in ", "rolls back by itself in "]);
+    rig.wait(3_000);
+    // The errors hold; what runs towards the rollback is the memory.
+    says(&rig, &["HOLDING (auto)", "5xx GREEN ", "memory GREEN 97.0% > 95.0%  rolls back by itself in "]);
+}
+
+/// The next thing that happens is not left out for the one after it.
+#[test]
+fn a_warning_says_what_holds_before_what_rolls_back() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].errors = 0.015;
+    rig.wait(9_000);
+    says(&rig, &["5xx GREEN 1.50% > 1.00% (2.00% holds, 5.00% rolls back)"]);
+}
+
+#[test]
+fn a_hold_without_an_automatic_rollback_says_so_and_why() {
+    let more = Box::leak(format!("{MORE}\n[rollback]\nautomatic = false\n").into_boxed_str());
+    let mut rig = baked(&Sections { more, ..MANUAL });
+    rig.ask_for("alice", Command::Hold);
+    says(&rig, &["HOLDING  at 10% by alice", "no auto-rollback: the plan says manual"]);
+    rig.resume("alice");
+    rig.worlds[CANDIDATE].errors = 0.03;
+    rig.wait(9_000);
+    says(&rig, &["HOLDING (auto)", "no auto-rollback: the plan says manual"]);
+    let mut rig = guarded();
+    rig.ask_for("alice", Command::Hold);
+    says(&rig, &["limits still roll back by themselves"]);
+}
+
+#[test]
+fn a_bake_that_does_not_count_says_that_it_stands() {
+    let steps = Box::leak(STEPS.replacen("bake = \"5s\"", "bake = \"30s\"", 1).into_boxed_str());
+    let mut rig = Rig::ready(&Sections { steps, ..MANUAL });
+    rig.advance("alice");
+    rig.wait(4_000);
+    assert!(band(&rig).contains("bake 00:02 of 00:30"), "{}", band(&rig));
+    rig.worlds[CANDIDATE].scraping = Scraping::Missing;
+    let paused = |rig: &Rig| band(rig).split_once("bake paused at ").map(|(_, at)| at.to_owned());
+    rig.wait(3_500);
+    let at = paused(&rig).unwrap_or_else(|| panic!("{}", band(&rig)));
+    assert!(at.ends_with(" of 00:30"), "{at}");
+    rig.wait(1_000);
+    assert_eq!(paused(&rig), Some(at), "it stands");
+}
+
+/// Whoever watches after 100 % may rely on the keeper, or may not.
+#[test]
+fn complete_says_whether_the_keeper_still_goes_back() {
+    let steps = STEPS.replace("split = \"100 %\"", "split = \"100 %\"\npoint_of_no_return = \"v43\"");
+    for (steps, words) in
+        [(STEPS, "auto-rollback on for 00:5"), (&*Box::leak(steps.into_boxed_str()), "more, no auto-rollback")]
+    {
+        let mut rig = baked(&Sections { steps, ..MANUAL });
+        for _ in 0..2 {
+            rig.advance("alice");
+            rig.wait(8_500);
+        }
+        assert_eq!(rig.engine.phase(), Phase::Complete);
+        says(&rig, &[words]);
+    }
 }
 
 #[test]
@@ -97,7 +200,10 @@ fn a_hold_tells_the_value_of_then_from_the_value_of_now() {
     rig.worlds[CANDIDATE].errors = 0.04;
     rig.wait(9_000);
     assert_eq!(rig.engine.phase(), Phase::Held);
-    says(&rig, &["HOLDING (auto)  5xx GREEN was ", " > 2.00%, now 4.", "since ", "A locked"]);
+    says(&rig, &["HOLDING (auto)  since ", "  5xx GREEN 4.00% > 2.00%  over 5.00% rolls back by itself  A locked"]);
+    rig.worlds[CANDIDATE].errors = 0.045;
+    rig.wait(2_000);
+    says(&rig, &["5xx GREEN was 4.00% > 2.00%, now 4."]);
     assert!(!band(&rig).contains("(ok)"), "{}", band(&rig));
     rig.worlds[CANDIDATE].errors = 0.0;
     rig.wait(8_000);
@@ -117,7 +223,7 @@ fn blind_says_whether_the_keeper_goes_back_by_itself() {
         rig.worlds[CANDIDATE].scraping = Scraping::Silent;
         rig.wait(8_000);
         assert_eq!(rig.engine.phase(), Phase::Held);
-        says(&rig, &["HOLDING (auto)  BLIND ", ": no candidate metrics", words, "A locked"]);
+        says(&rig, &["HOLDING (auto)  since ", "Z  BLIND ", ": no candidate metrics", words, "A locked"]);
         assert_eq!(band(&rig).matches("BLIND").count(), 1, "{}", band(&rig));
     }
 }
@@ -127,7 +233,7 @@ fn a_silent_balancer_has_a_word_of_its_own() {
     let mut rig = guarded();
     rig.balancer.dark.insert(0);
     rig.wait(9_000);
-    says(&rig, &["BALANCER SILENT  for ", "last known 10%", "R keeps trying until it answers", "A locked"]);
+    says(&rig, &["BALANCER SILENT  for ", "last read 10%", "R is retried until it lands", "A locked"]);
     assert_eq!(rig.engine.snapshot().band.severity, Severity::Critical);
     rig.ask_for("alice", Command::Hold);
     says(&rig, &["HOLDING  BALANCER SILENT "]);
@@ -141,7 +247,7 @@ fn a_candidate_that_is_down_comes_before_what_follows_from_it() {
     rig.wait(3_200);
     let whole = band(&rig);
     assert!(whole.starts_with("RUNNING  GREEN UNHEALTHY "), "{whole}");
-    says(&rig, &[": connection refused", "rolls back in ", "A locked"]);
+    says(&rig, &[": connection refused", "rolls back by itself in ", "A locked"]);
 }
 
 #[test]
@@ -154,9 +260,10 @@ fn a_foreign_change_names_somebody_else_and_once_adopted_the_split_is_not_the_pl
         &rig,
         &[
             "FROZEN  DRIFT: SOMEBODY ELSE set 15% (wanted 10%)",
-            ":adopt takes it, :reassert sets 10% again, R rolls back",
+            ":adopt keeps 15%  :reassert sets 10% again  R rolls back to 0%",
         ],
     );
+    assert_eq!(narrow(&rig), "FROZEN  SOMEBODY ELSE set 15%  :adopt keeps 15%  :reassert 10%  R to 0%");
     rig.ask_for("alice", Command::Adopt);
     rig.wait(1_500);
     says(&rig, &["RUNNING  at 15% adopted"]);
@@ -171,9 +278,21 @@ fn a_bake_says_when_it_ends_and_what_it_waits_for() {
     rig.wait(4_000);
     says(&rig, &["RUNNING  at 10%  A locked: 5xx CANDIDATE: too few requests", "starts after ", " more requests"]);
     rig.wait(5_000);
-    says(&rig, &["next: 50% (A in "]);
+    says(&rig, &["next: 50%, A opens in "]);
     let bake = rig.engine.gates().into_iter().find(|gate| gate.name.as_str() == "bake").expect("a bake");
     assert!(!bake.detail.as_str().contains('.') && !bake.detail.as_str().contains("ms"), "{}", bake.detail);
+}
+
+/// Who and why come first and are short; how far it is stays whole beside them.
+#[test]
+fn a_rollback_for_an_unhealthy_candidate_fits_the_narrowest_screen() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    rig.wait(7_500);
+    assert_eq!(narrow(&rig), "ROLLING BACK  by warroom: GREEN unhealthy 5s  0% read back +0.0s");
+    rig.wait(12_000);
+    assert_eq!(narrow(&rig), "ROLLED BACK  by warroom: GREEN unhealthy 5s  on BLUE");
+    says(&rig, &["all traffic on BLUE v1  at 11:", "Z  took 5.", "  :restart begins a new run"]);
 }
 
 #[test]
@@ -184,6 +303,17 @@ fn new_traffic_back_does_not_read_as_if_it_were_back_on_the_candidate() {
     rig.wait(12_000);
     assert_eq!(rig.engine.phase(), Phase::NewTrafficBack);
     says(&rig, &["NEW TRAFFIC ON BLUE  not proven that GREEN is empty: no metrics"]);
+}
+
+/// The screen that shows it first shows the countdown, too.
+#[test]
+fn an_unhealthy_candidate_counts_from_its_first_moment() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    while !band(&rig).contains("GREEN UNHEALTHY") {
+        rig.wait(10);
+    }
+    says(&rig, &["GREEN UNHEALTHY 0s", "rolls back by itself in "]);
 }
 
 #[test]
