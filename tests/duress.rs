@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use support::{App, BINARY, Home, PlanText, Process, SOON, Terminal, wait_for};
@@ -58,11 +58,19 @@ struct Balancer {
     heard: Arc<Heard>,
 }
 
+/// A request that sets something.
+#[derive(Debug, Clone, Copy)]
+struct Post {
+    /// When its first byte came.
+    at: Instant,
+    /// When its connection was made.
+    accepted: Instant,
+}
+
 #[derive(Default)]
 struct Heard {
     green: Mutex<f64>,
-    posts: Mutex<Vec<Instant>>,
-    accepts: AtomicUsize,
+    posts: Mutex<Vec<Post>>,
     mute: AtomicBool,
 }
 
@@ -74,9 +82,8 @@ impl Balancer {
         let all = heard.clone();
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                all.accepts.fetch_add(1, Ordering::SeqCst);
-                let heard = all.clone();
-                std::thread::spawn(move || while serve(&stream, &heard).is_some() {});
+                let (heard, accepted) = (all.clone(), Instant::now());
+                std::thread::spawn(move || while serve(&stream, accepted, &heard).is_some() {});
             }
         });
         Self { address, heard }
@@ -90,16 +97,12 @@ impl Balancer {
         *self.heard.green.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn posts(&self) -> Vec<Instant> {
+    fn posts(&self) -> Vec<Post> {
         self.heard.posts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn forget(&self) {
         self.heard.posts.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn accepts(&self) -> usize {
-        self.heard.accepts.load(Ordering::SeqCst)
     }
 
     /// Whether writes are swallowed without an answer.
@@ -109,7 +112,7 @@ impl Balancer {
 }
 
 /// One request of a connection; `None` at its end.
-fn serve(stream: &TcpStream, heard: &Heard) -> Option<()> {
+fn serve(stream: &TcpStream, accepted: Instant, heard: &Heard) -> Option<()> {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(stream);
     let at = {
@@ -134,7 +137,7 @@ fn serve(stream: &TcpStream, heard: &Heard) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     if first.starts_with("POST") {
-        heard.posts.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+        heard.posts.lock().unwrap_or_else(PoisonError::into_inner).push(Post { at, accepted });
         if heard.mute.load(Ordering::SeqCst) {
             // Said nothing, until whoever asked has gone.
             return reader.fill_buf().ok().filter(|bytes| !bytes.is_empty()).map(|_| ());
@@ -164,7 +167,8 @@ fn hog() -> Process {
 #[derive(Debug, Clone, Copy)]
 struct Pressed {
     took: Duration,
-    handshakes: usize,
+    /// Whether its request went over a connection that was made only then.
+    handshake: bool,
     /// Whether it was pressed a second time, once the terminal was read again: what is pressed at a picture that
     /// stands still may be dropped, by design, and is said to be.
     again: bool,
@@ -249,7 +253,6 @@ impl Stage {
         }
         // Not synchronisation: the console itself asks for this pause.
         std::thread::sleep(DWELL);
-        let mut accepts = self.balancer.accepts();
         let mut at = terminal.press("y");
         let first = || self.balancer.posts().first().copied();
         let mut again = false;
@@ -261,11 +264,9 @@ impl Stage {
             terminal.press("R");
             terminal.shows("ARMED");
             std::thread::sleep(DWELL);
-            accepts = self.balancer.accepts();
             at = terminal.press("y");
         }
         let heard = wait_for("the rollback is on the wire", SOON, first);
-        let handshakes = self.balancer.accepts() - accepts;
         terminal.stall(false);
         terminal.shows("ROLL");
         over.store(true, Ordering::SeqCst);
@@ -274,12 +275,12 @@ impl Stage {
             assert!(asked > 0, "nobody asked");
         }
         drop(hogs);
-        Pressed { took: heard.saturating_duration_since(at), handshakes, again }
+        Pressed { took: heard.at.saturating_duration_since(at), handshake: heard.accepted >= at, again }
     }
 
     fn case(&self, name: &str, duress: Duress, presses: usize) -> Vec<Pressed> {
         let pressed: Vec<Pressed> = (0..presses).map(|_| self.press(duress)).collect();
-        let handshakes: usize = pressed.iter().map(|p| p.handshakes).sum();
+        let handshakes = pressed.iter().filter(|p| p.handshake).count();
         let again = pressed.iter().filter(|p| p.again).count();
         let more = if again > 0 { format!(", {again} pressed again") } else { String::new() };
         row(name, pressed.iter().map(|p| p.took).collect(), &format!("{handshakes} handshakes{more}"));
@@ -297,7 +298,7 @@ impl Stage {
                 self.balancer.forget();
                 let at = terminal.press("y");
                 let heard = wait_at_once(|| self.balancer.posts().first().copied());
-                heard.saturating_duration_since(at)
+                heard.at.saturating_duration_since(at)
             })
             .collect();
         drop(hogs);
@@ -317,7 +318,7 @@ impl Stage {
         let status = home.status_when("a fourth attempt", |status| status["rollback"]["attempts"].as_u64() >= Some(4));
         assert!(status["rollback"]["last_error"].as_str().is_some_and(|why| why.contains("no answer in time")));
         let posts = self.balancer.posts();
-        let gaps: Vec<Duration> = posts.windows(2).map(|pair| pair[1].duration_since(pair[0])).collect();
+        let gaps: Vec<Duration> = posts.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at)).collect();
         assert!(gaps.windows(2).any(|pair| pair[0] != pair[1]), "{gaps:?}");
         self.balancer.mute(false);
         home.phase("rolled_back");
@@ -438,7 +439,7 @@ fn main() {
         }
     }
     if !pressed.is_empty() {
-        let handshakes: usize = pressed.iter().map(|p| p.handshakes).sum();
+        let handshakes = pressed.iter().filter(|p| p.handshake).count();
         row("every press", pressed.iter().map(|p| p.took).collect(), &format!("{handshakes} handshakes, 0 lost"));
         assert_eq!(handshakes, 0, "the connection to the balancer is warm at all times");
     }

@@ -123,7 +123,7 @@ fn a_disk_that_takes_five_seconds_holds_up_a_step_and_not_a_rollback() {
     wait_until("the rollback is at the balancer", || faulty.site.balancer.green() == 0.0);
     assert!(!has_rollback(&faulty.entries()), "it did not wait for the disk");
     let status = faulty.when("it is read back", |status| status["rollback"]["read_back"] == true);
-    assert!(status["band"].as_str().is_some_and(|band| band.contains("not recorded: disk")), "{}", status["band"]);
+    assert!(status["band"].as_str().is_some_and(|band| band.contains("sent before its record")), "{}", status["band"]);
     rolling.finish().exits(0);
     advancing.finish();
     faulty.fault("");
