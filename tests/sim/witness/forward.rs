@@ -120,15 +120,18 @@ impl Witness<'_> {
 
     /// Whether some node would give the candidate a larger share.
     fn gives_candidate_more(&self, from: &[u32], to: &[u32]) -> bool {
-        let share = |row: &[u32], node: usize| {
-            let sum = |role| {
-                let of_side = |slot: &usize| self.stage.layout.slots[*slot].0.node == node;
-                self.stage.slots(role).filter(of_side).map(|slot| f64::from(row[slot])).sum::<f64>()
-            };
-            let candidate: f64 = sum(Role::Candidate);
-            candidate / (candidate + sum(Role::Stable)).max(1.0)
+        (0..self.stage.layout.nodes.len())
+            .any(|node| self.candidate_share(to, node) > self.candidate_share(from, node) + 1e-9)
+    }
+
+    /// The candidate's share of one node (0.0–1.0); a node that serves nobody gives it none.
+    pub(super) fn candidate_share(&self, row: &[u32], node: usize) -> f64 {
+        let sum = |role: Role| -> f64 {
+            let of_node = |slot: &usize| self.stage.layout.slots[*slot].0.node == node;
+            self.stage.slots_of(role).filter(of_node).map(|slot| f64::from(row[slot])).sum()
         };
-        (0..self.stage.layout.nodes.len()).any(|node| share(to, node) > share(from, node) + 1e-9)
+        let candidate = sum(Role::Candidate);
+        candidate / (candidate + sum(Role::Stable)).max(1.0)
     }
 
     /// Set again is what a read that began after the write's answer says.

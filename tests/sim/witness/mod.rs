@@ -393,8 +393,17 @@ impl<'s> Witness<'s> {
     fn is_past_no_return(&self) -> bool {
         let steps = &self.stage.plan.steps;
         let sent = |step: usize| self.loose.iter().any(|loose| self.intended[step].as_ref() == Some(&loose.row));
+        // Whoever went there: what a colleague's step broke is broken.
+        let there = self.read.as_ref().filter(|_| self.sees_drift()).map_or(0, |read| self.permille(&read.row));
         (0..steps.len())
-            .any(|step| steps[step].point_of_no_return.is_some() && (steps[step].split <= self.current || sent(step)))
+            .filter(|step| steps[*step].point_of_no_return.is_some())
+            .any(|step| steps[step].split <= self.current || steps[step].split.permille() <= there || sent(step))
+    }
+
+    /// The candidate's largest share of any node, as people read it.
+    fn permille(&self, row: &[u32]) -> u16 {
+        let nodes = 0..self.stage.layout.nodes.len();
+        nodes.map(|node| (self.candidate_share(row, node) * 1000.0).round() as u16).max().unwrap_or(0)
     }
 }
 
