@@ -128,7 +128,7 @@ impl Witness<'_> {
     pub(super) fn candidate_share(&self, row: &[u32], node: usize) -> f64 {
         let sum = |role: Role| -> f64 {
             let of_node = |slot: &usize| self.stage.layout.slots[*slot].0.node == node;
-            self.stage.slots_of(role).filter(of_node).map(|slot| f64::from(row[slot])).sum()
+            self.stage.slots(role).filter(of_node).map(|slot| f64::from(row[slot])).sum()
         };
         let candidate = sum(Role::Candidate);
         candidate / (candidate + sum(Role::Stable)).max(1.0)
