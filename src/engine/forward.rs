@@ -75,7 +75,7 @@ enum ShiftStage {
     /// The write is on its way to the balancer.
     Sent { write: EffectId, at: Mono },
     /// The balancer answered, or did not; only reading it back tells.
-    ReadingBack { sent: Mono, answered: Mono, settles: Mono },
+    ReadingBack { sent: Mono, answered: Mono, settles: Mono, is_accepted: bool },
 }
 
 impl Shift {
@@ -86,7 +86,7 @@ impl Shift {
 
     /// A shift whose write may have gone out before the keeper was restarted.
     pub fn recovered(goal: Goal, setting: Setting, now: Mono, lateness: Duration) -> Self {
-        let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness };
+        let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness, is_accepted: false };
         Self { goal, setting, how: How::Pressed, stage }
     }
 
@@ -230,7 +230,8 @@ impl Engine {
             WriteResult::Unknown(why) if planted(Bug::UnknownIsMissed) => self.miss(why.as_str(), out),
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Unknown(_) => {
-                shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles };
+                let is_accepted = result.is_accepted();
+                shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles, is_accepted };
                 if let Some(why) = result.words() {
                     let what =
                         if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
@@ -244,8 +245,12 @@ impl Engine {
     /// A whole read of the balancer while a write may be under way.
     pub(super) fn shift_seen(&mut self, started: Mono, setting: &Setting, out: &mut Vec<Effect>) {
         let Some(shift) = &self.shift else { return };
-        let ShiftStage::ReadingBack { sent, answered, .. } = shift.stage else { return };
+        let ShiftStage::ReadingBack { sent, answered, settles, is_accepted } = shift.stage else { return };
         if started < answered || *setting != shift.setting && !planted(Bug::AnyReadReaches) {
+            return;
+        }
+        // What is set again may be there by another hand, while a part of this write is still to land.
+        if matches!(shift.goal, Goal::Again { .. }) && !is_accepted && started < settles {
             return;
         }
         let (goal, seconds) = (shift.goal.clone(), self.now.since(sent).as_secs_f64());

@@ -251,7 +251,8 @@ impl Witness<'_> {
                     back.foreign = None;
                 }
             }
-            Fact::RollbackConfirmed => {
+            // Either may be all that the disk has kept.
+            Fact::RollbackConfirmed | Fact::RolledBack => {
                 if let Some(back) = &mut self.back {
                     back.confirmed = true;
                     back.was_confirmed = true;
@@ -272,7 +273,6 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted
-            | Fact::RolledBack
             | Fact::Completed
             | Fact::WatchOver => {}
         }
