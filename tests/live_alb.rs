@@ -11,63 +11,16 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum, TargetGroupAttribute,
 };
 use rustix::process::Signal;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{
-    Call, Fault, Moto, SOON, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered, wait_for,
-    weights,
+    Call, Driven, Fault, Moto, SOON, Stage, but_weights, forward, forward_alone, has_keys, need_moto, oidc, ordered,
+    wait_for, weights,
 };
-use warroom::domain::{BalancerState, Credentials, Role, Setting, Slot, Survey, Verdict, Wall};
+use warroom::domain::{Credentials, Role, Survey, Verdict};
 use warroom::engine::WriteResult;
-use warroom::traffic::{Traffic, connect};
-
-fn on<'a>(stage: &'a Stage, forwards: &[(&str, &str)]) -> Driver<'a> {
-    with(stage, forwards, "")
-}
-
-fn with<'a>(stage: &'a Stage, forwards: &[(&str, &str)], more: &str) -> Driver<'a> {
-    let plan = stage.plan(forwards, more);
-    Driver { traffic: connect(&plan).expect("a driver"), nodes: forwards.len(), moto: &stage.moto }
-}
 
 /// Turns of a runtime that are enough for whatever is ready to be done.
 const POOL_TURNS: usize = 50;
-
-/// The driver under test.
-struct Driver<'a> {
-    traffic: Arc<dyn Traffic>,
-    nodes: usize,
-    moto: &'a Moto,
-}
-
-impl Driver<'_> {
-    fn read(&self) -> BalancerState {
-        self.moto.wait(self.traffic.read())
-    }
-
-    /// Each forward's weights, stable first, or why there are none.
-    fn seen(&self) -> Vec<Result<(u32, u32), String>> {
-        let slots = self.read().nodes.into_iter().map(|node| node.slots);
-        slots
-            .map(|slots| slots.map(|slots| (slots[0].weight, slots[1].weight)).map_err(|why| why.to_string()))
-            .collect()
-    }
-
-    fn setting(&self, stable: u32, candidate: u32) -> Setting {
-        let slot = |node, name: &str| Slot { node, name: self.moto.name(name) };
-        let of_node = |node| [(slot(node, "green"), stable), (slot(node, "blue"), candidate)];
-        Setting((0..self.nodes).flat_map(of_node).collect())
-    }
-
-    fn write(&self, stable: u32, candidate: u32) -> WriteResult {
-        self.moto.wait(self.traffic.write(self.setting(stable, candidate), None))
-    }
-
-    fn survey(&self) -> Survey {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        self.moto.wait(self.traffic.survey(Wall::from_millis(now.as_millis() as i64))).expect("it tells")
-    }
-}
 
 /// A finding's verdict and words.
 #[track_caller]
@@ -102,7 +55,7 @@ fn every_form_is_read_on_rules_and_listeners() {
     let fixed = stage.moto.rule(&listener, 50, "e.example.com", vec![fixed]);
     let gone = format!("{}0", &both[..both.len() - 1]);
     let forwards = [("both", both.as_str()), ("alone", &alone), ("one", &one), ("fixed", &fixed)];
-    let driver = on(&stage, &[&forwards[..], &[("default", &listener), ("gone", &gone)]].concat());
+    let driver = Driven::on(&stage, &[&forwards[..], &[("default", &listener), ("gone", &gone)]].concat());
     // One that is gone has the others asked for one by one, which on a busy machine takes moto longer than the limit.
     let seen = wait_for("a read in time", SOON, || Some(driver.seen()).filter(|seen| seen[0].is_ok()));
     assert_eq!(seen[0], Ok((90, 10)));
@@ -134,7 +87,7 @@ fn a_write_changes_two_weights_and_nothing_else() {
     let signed = stage.moto.rule(&listener, 10, "a.example.com", vec![oidc(), ordered(sticky, 2)]);
     let alone = stage.moto.rule(&listener, 20, "b.example.com", vec![forward_alone(&stage.green)]);
     let before = stage.moto.described(&signed);
-    let driver = on(&stage, &[("signed", &signed), ("alone", &alone)]);
+    let driver = Driven::on(&stage, &[("signed", &signed), ("alone", &alone)]);
     assert_eq!(driver.write(300, 700), WriteResult::Accepted);
     assert_eq!(driver.seen(), [Ok((300, 700)), Ok((300, 700))]);
     let after = stage.moto.described(&signed);
@@ -161,7 +114,7 @@ fn a_default_rule_and_a_network_listener_go_through_the_listener() {
     let rules = stage.moto.wait(stage.moto.client().describe_rules().listener_arn(&listener).send()).expect("rules");
     let default = rules.rules().iter().find(|rule| rule.is_default == Some(true)).expect("a default rule");
     let default = default.rule_arn.clone().expect("its ARN");
-    let driver = on(&stage, &[("default", &default)]);
+    let driver = Driven::on(&stage, &[("default", &default)]);
     assert_eq!(driver.write(1, 1), WriteResult::Accepted);
     assert_eq!(driver.seen(), [Ok((1, 1))]);
     assert_eq!(
@@ -173,7 +126,7 @@ fn a_default_rule_and_a_network_listener_go_through_the_listener() {
     let stage = Stage::new(true);
     let actions = vec![stage.both(1, 0)];
     let listener = stage.moto.listener(&stage.balancer, ProtocolEnum::Tcp, 443, actions);
-    let driver = on(&stage, &[("nlb", &listener)]);
+    let driver = Driven::on(&stage, &[("nlb", &listener)]);
     assert_eq!(driver.seen(), [Ok((1, 0))]);
     assert_eq!(driver.write(500, 499), WriteResult::Accepted);
     let held = stage.moto.described_listener(&listener);
@@ -196,7 +149,7 @@ fn half_switched_is_seen_rule_by_rule_and_rolled_back_whole() {
         .map(|(host, priority)| stage.moto.rule(&listener, priority, host, vec![stage.both(1, 0)]))
         .collect();
     let forwards: Vec<(&str, &str)> = ["a", "b", "c", "d"].into_iter().zip(rules.iter().map(String::as_str)).collect();
-    let driver = on(&stage, &forwards);
+    let driver = Driven::on(&stage, &forwards);
     let last: &'static str = String::leak(rules[3].rsplit('/').next().expect("an id").to_owned());
     stage.moto.proxy.fail_where("ModifyRule", last, Fault::Status(503));
     let result = driver.write(1, 1);
@@ -220,7 +173,7 @@ fn a_write_with_a_tag_goes_over_nobodys_change() {
     let stage = Stage::new(false);
     let listener = stage.http(80, vec![stage.both(1, 0)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(100, 0)]);
-    let driver = on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     let tag = driver.read().tag.expect("a tag");
     let rehearse = |tag: &str| stage.moto.wait(driver.traffic.write(driver.setting(100, 0), Some(tag.to_owned())));
     assert_eq!(rehearse(&tag), WriteResult::Accepted);
@@ -257,7 +210,7 @@ fn each_failure_has_its_words() {
         (Fault::Cut, "cut off", "unknown: a: AWS's answer is cut off"),
         (Fault::Lost, "no answer in time", "unknown: a: AWS gave no answer in time"),
     ] {
-        let driver = on(&stage, &[("a", &rule)]);
+        let driver = Driven::on(&stage, &[("a", &rule)]);
         assert_eq!(driver.seen().len(), 1);
         stage.moto.proxy.fail("DescribeRules", fault);
         let began = Instant::now();
@@ -279,7 +232,7 @@ fn each_failure_has_its_words() {
         assert!(why.contains(on_write), "{fault:?}: {why}");
         stage.moto.proxy.mend();
     }
-    let silent = on(&stage, &[("a", &rule)]);
+    let silent = Driven::on(&stage, &[("a", &rule)]);
     stage.moto.proxy.fail("ModifyRule", Fault::Silent);
     let result = silent.write(300, 700);
     assert!(matches!(result, WriteResult::Unknown(_)), "done, and nobody was told: {result:?}");
@@ -294,7 +247,7 @@ fn throttling_slows_polls_and_never_a_rollback() {
     let stage = Stage::new(false);
     let listener = stage.http(80, vec![stage.both(1, 1)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
-    let driver = on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     assert_eq!(driver.seen(), [Ok((50, 50))]);
     stage.moto.proxy.fail("DescribeRules", Fault::Throttle);
     assert!(driver.seen()[0].is_err());
@@ -316,7 +269,7 @@ fn a_rollback_goes_over_a_connection_of_its_own_that_the_polls_keep_warm() {
     let stage = Stage::new(false);
     let listener = stage.http(80, vec![stage.both(1, 1)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
-    let driver = on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     for _ in 0..4 {
         assert_eq!(driver.seen(), [Ok((50, 50))]);
         // The runtime stands still between two waits: a connection that was used needs turns to go back to its pool.
@@ -345,7 +298,7 @@ fn a_frozen_endpoint_holds_nothing_up_for_ever() {
     let stage = Stage::on(Moto::own(), false);
     let listener = stage.http(80, vec![stage.both(1, 1)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
-    let driver = on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     assert_eq!(driver.seen(), [Ok((50, 50))]);
     stage.moto.signal(Signal::STOP);
     let read = driver.seen()[0].clone().expect_err("it hangs");
@@ -366,7 +319,7 @@ fn a_survey_says_what_stands_around_the_weights() {
     let listener = stage.http(80, vec![stage.both(1, 0)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(100, 0)]);
     let more = "[traffic.health_check]\npath = \"/health\"\ninterval = \"10s\"\nhealthy = 2\n";
-    let driver = with(&stage, &[("a", &rule)], more);
+    let driver = Driven::with(&stage, &[("a", &rule)], more);
     driver.seen();
     let survey = driver.survey();
     let up = |role: Role| survey.targets[role].as_ref().map(|targets| (targets.healthy, targets.registered));
@@ -385,7 +338,8 @@ fn a_survey_says_what_stands_around_the_weights() {
     let state = survey.configuration.expect("it was read");
     assert!(state.contains(&stage.blue) && state.contains("\"Weight\":100"), "{state}");
 
-    let wrong = with(&stage, &[("a", &rule)], "[traffic.health_check]\npath = \"/healthz\"\ntimeout = \"3s\"\n");
+    let wrong =
+        Driven::with(&stage, &[("a", &rule)], "[traffic.health_check]\npath = \"/healthz\"\ntimeout = \"3s\"\n");
     let (verdict, words) = finding(&wrong.survey(), "health checks");
     assert_eq!(verdict, Verdict::Fail);
     assert!(words.contains("path is /health, must be /healthz"), "{words}");
@@ -406,7 +360,7 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     let listener = stage.http(80, vec![stage.both(1, 0)]);
     let sticky = |green, blue| forward(&[(&stage.green, Some(green)), (&stage.blue, Some(blue))], Some((true, 3600)));
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![sticky(100, 0)]);
-    let keeps = on(&stage, &[("a", &rule)]);
+    let keeps = Driven::on(&stage, &[("a", &rule)]);
     keeps.seen();
     let (verdict, said) = finding(&keeps.survey(), "stickiness");
     assert_eq!(verdict, Verdict::Warn);
@@ -418,7 +372,7 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     };
     assert_eq!(is_on(), Some(true), "kept unless the plan says otherwise");
 
-    let unpins = with(&stage, &[("a", &rule)], "unpin_on_rollback = true\n");
+    let unpins = Driven::with(&stage, &[("a", &rule)], "unpin_on_rollback = true\n");
     unpins.seen();
     assert_eq!(finding(&unpins.survey(), "stickiness").0, Verdict::Pass);
     assert_eq!(unpins.write(1, 1), WriteResult::Accepted);
@@ -442,7 +396,7 @@ fn stickiness_is_understood_and_a_rollback_can_unpin() {
     let call = stage.moto.client().modify_target_group_attributes().target_group_arn(&stage.blue).attributes(attribute);
     stage.moto.wait(call.send()).expect("modified");
     stage.moto.set_rule(&rule, vec![stage.both(100, 0)]);
-    let loose = on(&stage, &[("a", &rule)]);
+    let loose = Driven::on(&stage, &[("a", &rule)]);
     loose.seen();
     let (verdict, said) = finding(&loose.survey(), "stickiness");
     assert_eq!(verdict, Verdict::Fail);
@@ -457,7 +411,7 @@ fn credentials_that_fail_are_said_and_a_rollback_is_tried_all_the_same() {
     let stage = Stage::on(Moto::own(), false);
     let listener = stage.http(80, vec![stage.both(1, 1)]);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![stage.both(50, 50)]);
-    let driver = on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     assert_eq!(driver.seen(), [Ok((50, 50))]);
     stage.moto.credentials_fail_after(0);
     let why = driver.seen()[0].clone().expect_err("no credentials");

@@ -8,61 +8,8 @@ mod support;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
 };
-use std::sync::Arc;
-use support::{Fault, Moto, Stage, cognito, forward, has_keys, need_moto, oidc, ordered, weights};
-use warroom::domain::{BalancerState, Setting, Slot, Survey, Wall};
+use support::{Driven, Fault, Stage, cognito, forward, has_keys, need_moto, oidc, ordered, weights};
 use warroom::engine::WriteResult;
-use warroom::traffic::{Traffic, connect};
-
-/// The driver under test.
-struct Driver<'a> {
-    traffic: Arc<dyn Traffic>,
-    nodes: usize,
-    moto: &'a Moto,
-}
-
-impl<'a> Driver<'a> {
-    fn on(stage: &'a Stage, forwards: &[(&str, &str)]) -> Self {
-        let traffic = connect(&stage.plan(forwards, "")).expect("a driver");
-        Self { traffic, nodes: forwards.len(), moto: &stage.moto }
-    }
-
-    fn read(&self) -> BalancerState {
-        self.moto.wait(self.traffic.read())
-    }
-
-    fn seen(&self) -> Vec<Result<(u32, u32), String>> {
-        let slots = self.read().nodes.into_iter().map(|node| node.slots);
-        slots
-            .map(|slots| slots.map(|slots| (slots[0].weight, slots[1].weight)).map_err(|why| why.to_string()))
-            .collect()
-    }
-
-    fn setting(&self, stable: u32, candidate: u32) -> Setting {
-        let slot = |node, name: &str| Slot { node, name: self.moto.name(name) };
-        let of_node = |node| [(slot(node, "green"), stable), (slot(node, "blue"), candidate)];
-        Setting((0..self.nodes).flat_map(of_node).collect())
-    }
-
-    fn write(&self, stable: u32, candidate: u32) -> WriteResult {
-        self.moto.wait(self.traffic.write(self.setting(stable, candidate), None))
-    }
-
-    fn rehearse(&self) -> WriteResult {
-        let state = self.read();
-        let (setting, tag) = (state.setting().expect("it was read"), state.tag.expect("a tag"));
-        self.moto.wait(self.traffic.write(setting, Some(tag)))
-    }
-
-    fn survey(&self) -> Survey {
-        self.moto.wait(self.traffic.survey(now())).expect("it tells")
-    }
-}
-
-fn now() -> Wall {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    Wall::from_millis(now.as_millis() as i64)
-}
 
 fn words(result: &WriteResult) -> String {
     format!("{}: {}", result.is_accepted(), result.words().unwrap_or_default())
@@ -107,7 +54,7 @@ fn whatever_a_rule_has_is_word_for_word_as_it_was() {
     stage.moto.rule(&secure, 20, "old.example.com", vec![redirect()]);
     stage.moto.rule(&secure, 30, "shut.example.com", vec![fixed()]);
     let before = [stage.moto.rules_of(&plain), stage.moto.rules_of(&secure)];
-    let driver = Driver::on(&stage, &[("staff", &staff), ("app", &app), ("default", &secure)]);
+    let driver = Driven::on(&stage, &[("staff", &staff), ("app", &app), ("default", &secure)]);
     assert_eq!(driver.rehearse(), WriteResult::Accepted);
     let all = || [stage.moto.rules_of(&plain), stage.moto.rules_of(&secure)];
     assert_eq!(all(), before, "a rehearsal changes nothing");
@@ -131,13 +78,13 @@ fn what_was_recorded_is_written_as_it_was_and_only_after_looks_have_failed_again
     let app = stage.moto.rule(&listener, 20, "app.example.com", vec![oidc(), sticky(&stage)]);
     let before = stage.moto.rules_of(&listener);
     let forwards = [("staff", staff.as_str()), ("app", &app), ("default", &listener)];
-    let first = Driver::on(&stage, &forwards);
+    let first = Driven::on(&stage, &forwards);
     first.seen();
     let recorded = first.survey().configuration.expect("it was read");
     assert_eq!(first.write(1, 1), WriteResult::Accepted);
 
-    let later = Driver::on(&stage, &forwards);
-    later.traffic.recall(&recorded, now());
+    let later = Driven::on(&stage, &forwards);
+    later.traffic.recall(&recorded, support::now());
     assert_eq!(later.survey().configuration, None, "what was recorded is no reading");
     stage.moto.proxy.fail("Describe", Fault::Status(503));
     let forward = words(&later.write(500, 499));
@@ -153,7 +100,7 @@ fn what_was_recorded_is_written_as_it_was_and_only_after_looks_have_failed_again
     // What this process has read is newer than what the journal has.
     stage.moto.proxy.mend();
     later.seen();
-    later.traffic.recall(&recorded, now());
+    later.traffic.recall(&recorded, support::now());
     stage.moto.proxy.fail("Describe", Fault::Status(503));
     let back = words(&later.write(100, 0));
     assert!(back.contains("as last read") && !back.contains("recorded"), "{back}");
@@ -172,7 +119,7 @@ fn a_token_check_goes_back_whole() {
     let stage = Stage::new(false);
     let listener = stage.http(8443, vec![stage.both(100, 0)]);
     let rule = stage.moto.rule(&listener, 10, "api.example.com", vec![sticky(&stage)]);
-    let driver = Driver::on(&stage, &[("api", &rule)]);
+    let driver = Driven::on(&stage, &[("api", &rule)]);
     stage.moto.proxy.fail("DescribeRules", Fault::Replace("<Actions>", JWT));
     assert_eq!(driver.seen(), [Ok((100, 0))]);
     // moto refuses the kind; AWS has it.
@@ -215,7 +162,7 @@ fn what_this_version_cannot_repeat_is_refused_before_the_first_step() {
             "its actions have the setting Mirror, the setting Percent, which this version does not know how to keep",
         ),
     ] {
-        let driver = Driver::on(&stage, &[("app", &rule), ("default", &listener)]);
+        let driver = Driven::on(&stage, &[("app", &rule), ("default", &listener)]);
         stage.moto.proxy.fail("Describe", fault);
         assert_eq!(driver.seen(), vec![Ok((100, 0)); 2], "it is shown all the same");
         let sent = stage.moto.proxy.calls("Modify");
@@ -227,7 +174,7 @@ fn what_this_version_cannot_repeat_is_refused_before_the_first_step() {
         assert_eq!(driver.rehearse(), WriteResult::Accepted);
     }
     // It came after the first step: no reason to leave traffic where it is, and a reason to say so.
-    let driver = Driver::on(&stage, &[("app", &rule)]);
+    let driver = Driven::on(&stage, &[("app", &rule)]);
     let fault = Fault::Replace("</TargetGroups>", "</TargetGroups><Mirror>5</Mirror>");
     stage.moto.proxy.fail("Describe", fault);
     let back = words(&driver.write(100, 0));
@@ -244,7 +191,7 @@ fn a_third_group_stops_the_way_forward_and_stays_on_the_way_back() {
     let old = stage.moto.group(&stage.moto.name("old"), &ProtocolEnum::Http, 1);
     let three = forward(&[(&stage.green, Some(50)), (&stage.blue, Some(50)), (&old, Some(10))], None);
     let rule = stage.moto.rule(&listener, 1, "a.example.com", vec![three]);
-    let driver = Driver::on(&stage, &[("a", &rule)]);
+    let driver = Driven::on(&stage, &[("a", &rule)]);
     let said = format!("it forwards to {}, which the plan does not name", stage.moto.name("old"));
     assert!(driver.seen()[0].as_ref().is_err_and(|why| why.contains(&said)), "{:?}", driver.seen());
     let sent = stage.moto.proxy.calls("Modify");
@@ -274,7 +221,7 @@ fn every_page_is_read() {
         .collect();
     stage.moto.rule(&two, 7, "beside.example.com", vec![stage.both(1, 1)]);
     let driver =
-        Driver::on(&stage, &[("a", &rules[0]), ("b", &rules[1]), ("c", &rules[2]), ("one", &one), ("two", &two)]);
+        Driven::on(&stage, &[("a", &rules[0]), ("b", &rules[1]), ("c", &rules[2]), ("one", &one), ("two", &two)]);
     let whole = driver.read();
     stage.moto.proxy.fail("Describe", Fault::Pages);
     let calls = || (stage.moto.proxy.calls("DescribeRules"), stage.moto.proxy.calls("DescribeListeners"));

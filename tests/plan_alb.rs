@@ -18,21 +18,10 @@ fn edited(old: &str, new: &str) -> String {
     ALB.replacen(old, new, 1)
 }
 
-/// The one error that this edit makes: where it is, what it says, what is allowed, what was meant.
+/// The one error that this edit makes.
 #[track_caller]
 fn one((old, new): (&str, &str), place: &str, parts: &[&str]) {
-    let text = edited(old, new);
-    let marked = text.find(place).unwrap_or_else(|| panic!("{place} is not in the text"));
-    let before = &text[..marked];
-    let line = before.matches('\n').count() + 1;
-    let column = marked - before.rfind('\n').map_or(0, |at| at + 1) + 1;
-    let found = errors(&text);
-    let said = found.to_string();
-    assert_eq!(found.0.len(), 1, "{said}");
-    assert_eq!((found.0[0].line, found.0[0].column), (line, column), "{said}");
-    for part in parts {
-        assert!(said.contains(part), "{said} lacks {part:?}");
-    }
+    plan_common::one(&edited(old, new), place, parts);
 }
 
 #[test]

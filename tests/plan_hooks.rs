@@ -4,7 +4,7 @@
 
 mod plan_common;
 
-use plan_common::{HTTP, errors, sound};
+use plan_common::{HTTP, sound};
 use std::time::Duration;
 use warroom::plan::schedule;
 
@@ -22,16 +22,7 @@ fn with(keys: &str) -> String {
 /// The one error of a plan with these hooks: it points at `place`, and says all of `parts`.
 #[track_caller]
 fn one(text: &str, place: &str, parts: &[&str]) {
-    let at = text.rfind(place).unwrap_or_else(|| panic!("{place} is not in the text"));
-    let before = &text[..at];
-    let column = at - before.rfind('\n').map_or(0, |line| line + 1) + 1;
-    let found = errors(text);
-    let said = found.to_string();
-    assert_eq!(found.0.len(), 1, "{said}");
-    assert_eq!((found.0[0].line, found.0[0].column), (before.matches('\n').count() + 1, column), "{said}");
-    for part in parts {
-        assert!(said.contains(part), "{said} lacks {part:?}");
-    }
+    plan_common::one_at(text, text.rfind(place).unwrap_or_else(|| panic!("{place} is not in the text")), parts);
 }
 
 #[test]

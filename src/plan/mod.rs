@@ -1,6 +1,7 @@
 //! The operator's file. [`load()`] reads TOML into a [`Plan`], which is valid by construction: a function
 //! that is handed a `Plan` never has to check it again.
 
+mod address;
 mod alb;
 mod alb_rescue;
 mod command;
@@ -13,6 +14,7 @@ mod script;
 mod section;
 mod sections;
 mod syntax;
+mod traffic;
 mod validate;
 mod values;
 
@@ -23,12 +25,15 @@ pub use rescue::rescue_card;
 pub use schedule::{guardrail_words, needed_requests, schedule};
 pub use script::{Argument, Run, Script, Values};
 pub use section::{PlanError, PlanErrors};
+pub use traffic::{
+    Driver, HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode, HttpDriver, PERCENT_WHOLE, Traffic,
+};
 // The console's own configuration is read in the same way, with the same errors.
 pub(crate) use load::read_tables;
 pub(crate) use section::{Read, Section, Wrong, nearest, wrong_type};
 pub(crate) use values::{boolean, one_of};
 
-use crate::domain::{Clean, Layout, PerRole, Quantity, Role, Setting, Signal, Slot, Split, Unit, Weights};
+use crate::domain::{Clean, PerRole, Quantity, Role, Signal, Split, Unit};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,184 +136,6 @@ pub enum Secret {
     File(PathBuf),
 }
 
-/// What is changed, and how late a change may still land.
-#[derive(Debug, Clone)]
-pub struct Traffic {
-    /// The balancer.
-    pub driver: Driver,
-    /// How long after it was sent a write may still take effect.
-    pub lateness: Duration,
-    /// Limit of one attempt to read or write.
-    pub timeout: Duration,
-}
-
-/// The balancer's kind and address.
-#[derive(Debug, Clone)]
-pub enum Driver {
-    /// A percentage API over HTTP.
-    Http(HttpDriver),
-    /// One or several HAProxy nodes by their runtime API.
-    Haproxy(HaproxyDriver),
-    /// Rules and listeners of an AWS load balancer by its API.
-    Alb(Box<AlbDriver>),
-    /// Any balancer by the operator's own programs.
-    Command(Box<CommandDriver>),
-}
-
-/// A balancer with a percentage API over HTTP.
-#[derive(Debug, Clone)]
-pub struct HttpDriver {
-    /// Base URL.
-    pub url: String,
-    /// Path of the write.
-    pub write_path: String,
-    /// Path of the read.
-    pub read_path: String,
-    /// JSON field that holds each environment's percentage, in requests and answers.
-    pub fields: PerRole<String>,
-    /// Further fields sent with each write, as JSON.
-    pub extra: Vec<(String, String)>,
-    /// How to speak to it.
-    pub http: Http,
-}
-
-/// One or several HAProxy nodes that share the traffic evenly.
-#[derive(Debug, Clone)]
-pub struct HaproxyDriver {
-    /// The nodes.
-    pub nodes: Vec<HaproxyNode>,
-    /// The backend that holds both environments' servers.
-    pub backend: String,
-    /// Server names of each environment.
-    pub servers: PerRole<Vec<String>>,
-}
-
-/// One HAProxy's runtime socket.
-#[derive(Debug, Clone)]
-pub struct HaproxyNode {
-    /// What people call it.
-    pub name: Clean,
-    /// Where its runtime API listens.
-    pub address: HaproxyAddress,
-}
-
-/// A runtime API's address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HaproxyAddress {
-    /// `host:port`.
-    Tcp(String),
-    /// A Unix socket's path.
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for HaproxyAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// HAProxy takes absolute weights from 0 to 256 (management guide, `set server`).
-pub const HAPROXY_WEIGHT_MAX: u32 = 256;
-/// A side of the percentage API when it has everything, in thousandths of a percent.
-pub const PERCENT_WHOLE: u32 = 100_000;
-
-impl Traffic {
-    /// The slots this balancer has, as the plan names them.
-    pub fn layout(&self) -> Layout {
-        match &self.driver {
-            Driver::Http(http) => Layout {
-                nodes: vec![Clean::new(&http.url)],
-                slots: Role::BOTH.map(|role| (Slot { node: 0, name: http.fields[role].clone() }, role)).to_vec(),
-                weights: Weights::Percent,
-            },
-            Driver::Haproxy(haproxy) => Layout {
-                nodes: haproxy.nodes.iter().map(|node| node.name.clone()).collect(),
-                slots: (0..haproxy.nodes.len())
-                    .flat_map(|node| {
-                        Role::BOTH.into_iter().flat_map(move |role| {
-                            haproxy.servers[role].iter().map(move |name| (Slot { node, name: name.clone() }, role))
-                        })
-                    })
-                    .collect(),
-                weights: Weights::Relative { max: HAPROXY_WEIGHT_MAX },
-            },
-            Driver::Alb(alb) => alb.layout(),
-            Driver::Command(command) => command.layout(),
-        }
-    }
-
-    /// Whether the driver can tell what stands around the weights (see [`crate::domain::Survey`]), and a write of the
-    /// present weights proves beforehand that it may write.
-    pub fn is_surveyed(&self) -> bool {
-        match &self.driver {
-            Driver::Http(_) | Driver::Haproxy(_) | Driver::Command(_) => false,
-            Driver::Alb(_) => true,
-        }
-    }
-
-    /// What makes two plans speak to the same balancer, as a run is filed under.
-    pub fn identity(&self) -> String {
-        match &self.driver {
-            Driver::Http(http) => format!("http {}", canonical(&format!("{}{}", http.url, http.write_path))),
-            Driver::Haproxy(haproxy) => {
-                let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
-                nodes.sort();
-                format!("haproxy {} {}", haproxy.backend, nodes.join(" "))
-            }
-            Driver::Alb(alb) => {
-                let mut parts = alb.identities();
-                parts.sort();
-                parts.join(" ")
-            }
-            Driver::Command(command) => command.identity(),
-        }
-    }
-
-    /// Each thing that only one keeper may hold, sorted: the host-wide locks are on these. Of several HAProxy nodes each
-    /// is one, so that two plans which share only some are seen.
-    pub fn identities(&self) -> Vec<String> {
-        let mut identities: Vec<String> = match &self.driver {
-            Driver::Http(http) => {
-                vec![format!("http {}", local(&canonical(&format!("{}{}", http.url, http.write_path))))]
-            }
-            Driver::Haproxy(haproxy) => haproxy
-                .nodes
-                .iter()
-                .map(|node| match &node.address {
-                    HaproxyAddress::Tcp(address) => format!("haproxy {} {}", haproxy.backend, tcp(address)),
-                    HaproxyAddress::Unix(path) => format!("haproxy {} {}", haproxy.backend, path.display()),
-                })
-                .collect(),
-            Driver::Alb(alb) => alb.identities(),
-            Driver::Command(command) => vec![command.identity()],
-        };
-        identities.sort();
-        identities.dedup();
-        identities
-    }
-
-    /// The weights that put everything on stable when every slot serves; what a rescue card prints.
-    pub fn all_stable(&self) -> Setting {
-        let layout = self.layout();
-        Setting(
-            layout
-                .slots
-                .iter()
-                .map(|(slot, role)| {
-                    let whole = match layout.weights {
-                        Weights::Percent => PERCENT_WHOLE,
-                        Weights::Relative { max } => max,
-                    };
-                    (slot.clone(), if *role == Role::Stable { whole } else { 0 })
-                })
-                .collect(),
-        )
-    }
-}
-
 /// Requests sent through the balancer to see who answers.
 #[derive(Debug, Clone)]
 pub struct Sampler {
@@ -359,39 +186,6 @@ fn simple_unit(signal: &Signal) -> Unit {
         Signal::RequestRate => Unit::PerSecond,
         Signal::Gauge(_) => Unit::Count,
     }
-}
-
-/// Whether two URLs, however they are spelt, name the same thing.
-fn same_address(a: &str, b: &str) -> bool {
-    canonical(a) == canonical(b)
-}
-
-/// A URL in its one spelling: scheme and host in lower case, no default port, no dot or slash at the end.
-fn canonical(url: &str) -> String {
-    match reqwest::Url::parse(url) {
-        Ok(parsed) => {
-            let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
-            let port = parsed.port_or_known_default().unwrap_or(0);
-            format!("{}://{host}:{port}{}", parsed.scheme(), parsed.path().trim_end_matches('/'))
-        }
-        Err(_) => url.to_owned(),
-    }
-}
-
-/// A `host:port` in its one spelling.
-fn tcp(address: &str) -> String {
-    let url = local(&canonical(&format!("tcp://{}", address.to_ascii_lowercase())));
-    url.strip_prefix("tcp://").unwrap_or(address).to_owned()
-}
-
-/// A URL whose host is this machine, by whatever name, has one name for it.
-fn local(url: &str) -> String {
-    let names = ["127.0.0.1", "[::1]", "localhost"];
-    let split = url.split_once("://").and_then(|(scheme, rest)| {
-        let name = names.into_iter().find(|name| rest.starts_with(&format!("{name}:")))?;
-        Some((scheme, &rest[name.len()..]))
-    });
-    split.map_or_else(|| url.to_owned(), |(scheme, rest)| format!("{scheme}://localhost{rest}"))
 }
 
 /// The request counter and how errors are told.

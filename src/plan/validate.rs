@@ -1,9 +1,10 @@
 //! What one key alone cannot tell: how the parts of a plan fit together.
 
+use super::address::same_address;
 use super::section::Section;
 use super::{
     Advance, Check, CheckKind, Environment, Guardrail, HOOKS_MAX, Hook, Metrics, PerRole, Poll, Rollback, Sampler,
-    Step, Subject, same_address,
+    Step, Subject,
 };
 use crate::domain::{Split, Unit, duration_words};
 use std::ops::Range;

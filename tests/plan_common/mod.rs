@@ -235,6 +235,27 @@ pub fn sound(text: &str) -> Plan {
     read(text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+/// The one error that an edited plan has: where it is, what it says, what is allowed, what was meant.
+#[track_caller]
+pub fn one(text: &str, place: &str, parts: &[&str]) {
+    one_at(text, text.find(place).unwrap_or_else(|| panic!("{place} is not in the text")), parts);
+}
+
+/// The same, where the place is known by its byte.
+#[track_caller]
+pub fn one_at(text: &str, marked: usize, parts: &[&str]) {
+    let before = &text[..marked];
+    let line = before.matches('\n').count() + 1;
+    let column = marked - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+    let found = errors(text);
+    let said = found.to_string();
+    assert_eq!(found.0.len(), 1, "{said}");
+    assert_eq!((found.0[0].line, found.0[0].column), (line, column), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{said} lacks {part:?}");
+    }
+}
+
 /// The errors of a plan that must have some.
 pub fn errors(text: &str) -> PlanErrors {
     match read(text) {

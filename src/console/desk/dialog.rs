@@ -2,17 +2,20 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
+mod typed;
+
+pub use typed::{Fields, Typing};
+
 use super::forward::Seen;
 use super::keymap::is_printable;
 use super::log::{Log, Row};
 use super::note::reason_key;
 use crate::domain::{Clean, Mono, Wall};
-use crate::engine::{Command, Entry, Override, Snapshot};
+use crate::engine::{Command, Entry, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::borrow::Cow;
 use std::time::Duration;
-use tui_textarea::TextArea;
 
 /// `y` counts only this long after the panel was on the terminal: a person has seen it by then.
 pub const DWELL: Duration = Duration::from_millis(400);
@@ -28,8 +31,6 @@ pub const WIDTH_MIN: u16 = 30;
 /// The rows of the band, the split, the ages, a panel's title, question and `y`, and the footer: with fewer
 /// nothing can be confirmed.
 pub const HEIGHT_MIN: u16 = 7;
-/// Longest typed name.
-const NAME_CHARS_MAX: usize = 64;
 /// Longest typed reason of a rollback: two rows of a narrow panel.
 pub(super) const REASON_CHARS_MAX: usize = 150;
 /// Rows that details are scrolled at most: an answer as long as [`crate::domain::CLEAN_CHARS_MAX`], three times over, or
@@ -144,29 +145,6 @@ pub enum Deed {
     Restart,
 }
 
-/// A name that must be typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Typing {
-    /// What it must be.
-    pub name: Clean,
-    /// What it is so far.
-    pub so_far: String,
-}
-
-/// The override's two fields.
-#[derive(Debug)]
-pub struct Fields {
-    /// The service's name, as typed.
-    pub name: String,
-    /// Why.
-    pub reason: TextArea<'static>,
-    /// Which field takes the keys.
-    pub in_reason: bool,
-    /// What the name must be.
-    wanted: Clean,
-    generation: u64,
-}
-
 /// What a panel answers to a key.
 #[derive(Debug)]
 pub enum Reply {
@@ -270,13 +248,7 @@ impl Dialog {
     }
 
     pub(super) fn override_fields(status: &Status, now: Mono) -> Self {
-        let fields = Fields {
-            name: String::new(),
-            reason: TextArea::default(),
-            in_reason: false,
-            wanted: status.snapshot.name.clone(),
-            generation: status.snapshot.generation,
-        };
+        let fields = Fields::new(&status.snapshot);
         Self::new(Kind::Override(Box::new(fields)), now)
     }
 
@@ -343,23 +315,7 @@ impl Dialog {
 
     /// Gives the help all the room below the gauge; whether it had not.
     pub(super) fn zoom(&mut self) -> bool {
-        match &mut self.kind {
-            Kind::Help { zoomed, .. } => !std::mem::replace(zoomed, true),
-            Kind::RollBack { .. }
-            | Kind::Advance { .. }
-            | Kind::Resume { .. }
-            | Kind::Reassert { .. }
-            | Kind::Locked
-            | Kind::Override(_)
-            | Kind::Take { .. }
-            | Kind::Confirm { .. }
-            | Kind::Progress
-            | Kind::Debug
-            | Kind::Check { .. }
-            | Kind::Event { .. }
-            | Kind::Note
-            | Kind::Reason { .. } => false,
-        }
+        if let Kind::Help { zoomed, .. } = &mut self.kind { !std::mem::replace(zoomed, true) } else { false }
     }
 
     /// Whether it takes text.
@@ -457,7 +413,7 @@ impl Dialog {
         }
         let may_confirm = key.kind != KeyEventKind::Repeat && self.is_seen(now);
         match &mut self.kind {
-            Kind::RollBack { typed: Some(typing) } => return typed_rollback(typing, key),
+            Kind::RollBack { typed: Some(typing) } => return typing.key(key),
             Kind::Override(fields) => return fields.key(key),
             Kind::Help { from, starts, .. } => {
                 let section = match key.code {
@@ -592,65 +548,4 @@ fn scrolled(from: &mut usize, key: &KeyEvent, rows: usize) -> bool {
     };
     *from = from.saturating_add_signed(by).min(rows.saturating_sub(1));
     by != 0
-}
-
-fn typed_rollback(typing: &mut Typing, key: &KeyEvent) -> Reply {
-    match key.code {
-        KeyCode::Char(c) if is_printable(key) && typing.so_far.chars().count() < NAME_CHARS_MAX => {
-            typing.so_far.push(c);
-        }
-        KeyCode::Backspace => {
-            typing.so_far.pop();
-        }
-        KeyCode::Enter if typing.so_far.trim() == typing.name.as_str() => {
-            let typed = Some(typing.so_far.trim().to_owned());
-            return Reply::Send(Command::Rollback { reason: None, typed }, "rollback");
-        }
-        KeyCode::Enter => return Reply::Flash("that is not the name"),
-        _ => {}
-    }
-    Reply::Stay
-}
-
-impl Fields {
-    /// Takes pasted text in.
-    fn insert(&mut self, text: &str) {
-        if self.in_reason {
-            self.reason.insert_str(text);
-        } else {
-            let room = NAME_CHARS_MAX.saturating_sub(self.name.chars().count());
-            self.name.extend(text.chars().take(room));
-        }
-    }
-
-    fn key(&mut self, key: &KeyEvent) -> Reply {
-        match key.code {
-            KeyCode::Tab | KeyCode::BackTab => self.in_reason = !self.in_reason,
-            // A wrong name is said at once: later it would take the reason away with it.
-            KeyCode::Enter if self.name.trim() != self.wanted.as_str() => {
-                self.in_reason = false;
-                return Reply::Flash("that is not the name");
-            }
-            KeyCode::Enter if !self.in_reason => self.in_reason = true,
-            KeyCode::Enter => {
-                let reason = Clean::new(self.reason.lines().join(" "));
-                if reason.as_str().trim().is_empty() {
-                    return Reply::Flash("an override needs a reason");
-                }
-                let over = Override { typed: self.name.trim().to_owned(), reason };
-                return Reply::Send(Command::Advance { generation: self.generation, over: Some(over) }, "override");
-            }
-            KeyCode::Backspace if !self.in_reason => {
-                self.name.pop();
-            }
-            KeyCode::Char(c) if !self.in_reason && is_printable(key) && self.name.chars().count() < NAME_CHARS_MAX => {
-                self.name.push(c);
-            }
-            _ if self.in_reason => {
-                self.reason.input(*key);
-            }
-            _ => {}
-        }
-        Reply::Stay
-    }
 }

@@ -48,6 +48,17 @@ impl Witness<'_> {
             Some((_, intended)) if *intended != row => self.breaks(Rule::Durable, "not what was intended"),
             Some(_) => {}
         }
+        self.nothing_is_open(truth);
+        self.balancer_allows();
+        self.approval_allows(next);
+        if !self.over {
+            self.readings_allow();
+        }
+        self.sent_forward(id, row);
+    }
+
+    /// 3 and 4: the disk has all there is, and no earlier write can still land.
+    fn nothing_is_open(&mut self, truth: Truth) {
         if !self.refused.is_empty() {
             self.breaks(Rule::Durable, format!("the disk has not taken the records {:?}", self.refused));
         }
@@ -58,12 +69,6 @@ impl Witness<'_> {
         if truth.pending > 0 && !self.was_lied_to {
             self.breaks(Rule::ReadBack, "an earlier forward write can still land");
         }
-        self.balancer_allows();
-        self.approval_allows(next);
-        if !self.over {
-            self.readings_allow();
-        }
-        self.sent_forward(id, row);
     }
 
     /// 7 and 8: what this run last set is set again by its driver, and only to where it stood.
@@ -86,16 +91,7 @@ impl Witness<'_> {
         if intended != row {
             self.breaks(Rule::Durable, "not what was to be re-asserted");
         }
-        if !self.refused.is_empty() {
-            self.breaks(Rule::Durable, format!("the disk has not taken the records {:?}", self.refused));
-        }
-        if let Some(loose) = self.loose.first() {
-            let what = format!("the place of {:?} is unknown", loose.id);
-            self.breaks(Rule::ReadBack, what);
-        }
-        if truth.pending > 0 && !self.was_lied_to {
-            self.breaks(Rule::ReadBack, "an earlier forward write can still land");
-        }
+        self.nothing_is_open(truth);
         if self.expected.as_ref() != Some(&row) {
             let what = format!("re-asserts {row:?}, and last read back was {:?}", self.expected);
             self.breaks(Rule::ReadBack, what);

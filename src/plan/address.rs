@@ -1,0 +1,34 @@
+//! Addresses that are spelt differently and name the same thing.
+
+/// Whether two URLs, however they are spelt, name the same thing.
+pub(super) fn same_address(a: &str, b: &str) -> bool {
+    canonical(a) == canonical(b)
+}
+
+/// A URL in its one spelling: scheme and host in lower case, no default port, no dot or slash at the end.
+pub(super) fn canonical(url: &str) -> String {
+    match reqwest::Url::parse(url) {
+        Ok(parsed) => {
+            let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
+            let port = parsed.port_or_known_default().unwrap_or(0);
+            format!("{}://{host}:{port}{}", parsed.scheme(), parsed.path().trim_end_matches('/'))
+        }
+        Err(_) => url.to_owned(),
+    }
+}
+
+/// A `host:port` in its one spelling.
+pub(super) fn tcp(address: &str) -> String {
+    let url = local(&canonical(&format!("tcp://{}", address.to_ascii_lowercase())));
+    url.strip_prefix("tcp://").unwrap_or(address).to_owned()
+}
+
+/// A URL whose host is this machine, by whatever name, has one name for it.
+pub(super) fn local(url: &str) -> String {
+    let names = ["127.0.0.1", "[::1]", "localhost"];
+    let split = url.split_once("://").and_then(|(scheme, rest)| {
+        let name = names.into_iter().find(|name| rest.starts_with(&format!("{name}:")))?;
+        Some((scheme, &rest[name.len()..]))
+    });
+    split.map_or_else(|| url.to_owned(), |(scheme, rest)| format!("{scheme}://localhost{rest}"))
+}

@@ -1,0 +1,121 @@
+//! How a life ends, and whether that is a place to stand.
+
+use super::{Ending, Life, Phase, RollbackState, SECOND};
+
+impl Life<'_> {
+    /// Nobody does anything: it stands somewhere visible.
+    pub(super) fn ends_by_itself(&mut self) -> Result<Ending, String> {
+        self.people.rest();
+        self.pass(self.stage.lateness + 15 * SECOND);
+        // The keeper may have gone on by itself a moment ago.
+        for _ in self.stage.plan.steps.iter() {
+            if self.engine.phase() == Phase::Shifting {
+                self.pass(self.stage.lateness + 4 * SECOND);
+            }
+        }
+        if self.engine.phase().is_back() {
+            return self.waits_for_confirmation();
+        }
+        self.verdict()
+    }
+
+    /// Everybody works towards the end: it is reached, or a rollback is.
+    pub(super) fn ends_forward(&mut self) -> Result<Ending, String> {
+        self.people.work();
+        for _ in 0..100 {
+            self.pass(5 * SECOND);
+            let phase = self.engine.phase();
+            if self.is_over() || phase == Phase::Complete && !self.witness.sees_drift() {
+                return self.verdict();
+            }
+            if phase.is_back() {
+                return self.waits_for_confirmation();
+            }
+        }
+        // What somebody else set may not be a place to go on from; then it is frozen, and says so.
+        if self.witness.sees_drift() && self.engine.snapshot().band.word.as_str() == "FROZEN" {
+            return Ok(Ending::Frozen);
+        }
+        Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
+    }
+
+    /// Somebody rolls back; often the balancer can be reached one second in ten only.
+    pub(super) fn ends_back(&mut self) -> Result<Ending, String> {
+        self.people.rest();
+        self.flickers = self.chance.coin();
+        if self.engine.is_ended() {
+            return self.verdict();
+        }
+        let answer = self.roll_back_typed();
+        if self.is_over() {
+            return Ok(Ending::Ended);
+        }
+        if !self.engine.phase().is_back() {
+            let nothing = !self.witness.ever_forward;
+            return if nothing { Ok(Ending::NothingToRollBack) } else { Err(format!("not accepted: {answer:?}")) };
+        }
+        self.waits_for_confirmation()
+    }
+
+    fn waits_for_confirmation(&mut self) -> Result<Ending, String> {
+        self.people.rest();
+        let turns = if self.flickers { 200 } else { 6 };
+        // A late write may begin the window anew.
+        for _ in 0..turns + 3 * self.stage.lateness / (10 * SECOND) {
+            self.pass(10 * SECOND);
+            if self.is_over() || matches!(self.engine.phase(), Phase::NewTrafficBack | Phase::RolledBack) {
+                break;
+            }
+            if self.witness.sees_foreign() {
+                if self.chance.coin() {
+                    return self.verdict();
+                }
+                self.send_again();
+            }
+        }
+        if self.flickers {
+            self.flickers = false;
+            self.pass(15 * SECOND);
+        }
+        // The candidate's own requests fall out of their window.
+        for _ in 0..6 {
+            if self.engine.phase() == Phase::NewTrafficBack {
+                self.pass(10 * SECOND);
+            }
+        }
+        self.verdict()
+    }
+
+    /// Where it stands, and whether that is a place to stand.
+    fn verdict(&mut self) -> Result<Ending, String> {
+        if self.witness.broken.is_some() {
+            return Ok(Ending::Ended);
+        }
+        let phase = self.engine.phase();
+        let view = self.engine.snapshot();
+        let band = format!("{} {}", view.band.word, view.band.text);
+        let rollback = view.rollback.as_ref().map(|rollback| rollback.state);
+        if view.band.text.as_str().trim().is_empty() {
+            return Err(format!("the band says nothing in {phase:?}"));
+        }
+        match phase {
+            Phase::Ended => Ok(Ending::Ended),
+            Phase::RolledBack | Phase::NewTrafficBack if !self.balancer.is_back(self.stage) => {
+                Err(format!("{band}, and the candidate has {}", self.balancer.share(self.stage)))
+            }
+            Phase::NewTrafficBack => Err(format!("not at the candidate's floor: {band}")),
+            Phase::RolledBack => Ok(Ending::RolledBack),
+            Phase::RollingBack if rollback == Some(RollbackState::Foreign) => Ok(Ending::Foreign),
+            Phase::RollingBack => Err(format!("a rollback that is not confirmed: {band}")),
+            Phase::Complete if view.drift.is_none() && !self.balancer.is_over(self.stage) => {
+                Err(format!("{band}, and the candidate has {}", self.balancer.share(self.stage)))
+            }
+            Phase::Complete => Ok(Ending::Complete),
+            Phase::Held if view.held.as_ref().is_some_and(|held| !held.why.as_str().is_empty()) => Ok(Ending::Held),
+            Phase::Held => Err("held without a reason".into()),
+            Phase::Shifting => Err(format!("a write is under way without end: {band}")),
+            Phase::Preflight | Phase::Ready | Phase::Baking => Ok(Ending::Waiting),
+            Phase::Observing => Ok(Ending::Watched),
+        }
+    }
+}
