@@ -1,8 +1,6 @@
 //! What a rule has besides two weights, and how much of AWS's answer is needed to see it: kept, read to the last page,
 //! or refused before the first step. The API reference decides where moto is laxer.
 
-#![expect(clippy::disallowed_methods, reason = "a test has clocks and threads of its own")]
-
 mod support;
 
 use aws_sdk_elasticloadbalancingv2::types::{
