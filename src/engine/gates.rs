@@ -21,6 +21,10 @@ pub struct Gate {
     pub detail: Clean,
     /// Whether a driver may go over it with the service's name and a reason.
     pub can_be_overridden: bool,
+    /// Whether it only asks whether the present step may be left for the next: a re-assert does not ask it. False from
+    /// an older keeper.
+    #[serde(default)]
+    pub of_next_step: bool,
 }
 
 impl Gate {
@@ -188,6 +192,7 @@ impl Engine {
             verdict: self.verdict(condition),
             detail: Clean::new(detail),
             can_be_overridden: condition.can_be_overridden(),
+            of_next_step: condition.is_of_next_step(),
         }
     }
 

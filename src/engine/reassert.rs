@@ -3,9 +3,9 @@
 //! It goes only against a move towards the candidate, or one that left the split where it was: on no node does it give
 //! the candidate more than is there. A colleague's rollback is adopted or completed, never undone.
 //!
-//! It passes every gate of an advance but three: the drift, which is its occasion; the bake, which does not count under
-//! drift and would never end; and the approval, which is of the next step. After its intent is on disk the balancer is
-//! read once more, and only what was decided on is gone over.
+//! It passes every gate of an advance but four kinds: the drift, which is its occasion; the bake, which does not count
+//! under drift and would never end; the approval and the hooks, which are of the next step. After its intent is on disk
+//! the balancer is read once more, and only what was decided on is gone over.
 
 use super::forward::{Bake, Goal, How, Shift};
 use super::gates::Condition;

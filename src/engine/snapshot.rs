@@ -296,6 +296,9 @@ pub struct CheckView {
     pub few: bool,
     /// Whether it gates forward movement.
     pub required: bool,
+    /// Whether it is the one that asks of the balancer itself; false from an older keeper.
+    #[serde(default)]
+    pub of_balancer: bool,
     /// What was received.
     pub raw: Clean,
     /// What it asks, of whom and how often, and what the answer must be.

@@ -239,6 +239,7 @@ impl Engine {
             },
             few,
             required: plan.required,
+            of_balancer: matches!(plan.kind, CheckKind::Balancer),
             raw,
             asks: self.asks(index),
         }
