@@ -275,15 +275,20 @@ impl Engine {
     fn hook_locked(&self, hook: usize) -> Option<String> {
         let plan = &self.plan.hooks[hook];
         let after = plan.only_after_complete?;
-        let is_complete = self.phase() == Phase::Complete && self.drift.is_none();
-        let Some(until) = self.watch_until.filter(|_| is_complete) else {
-            let (name, word) = (&plan.name, self.phase().word());
-            return Some(format!("{name} runs only once the cutover is complete; it is {word} at {}", self.current));
-        };
+        let (name, phase) = (&plan.name, self.phase());
+        if phase != Phase::Complete {
+            let (word, split) = (phase.word(), self.current);
+            return Some(format!("{name} runs only once the cutover is complete; it is {word} at {split}"));
+        }
+        let (holds, trouble) = self.configured_agrees();
+        if holds != Some(true) {
+            return Some(format!("{name} runs only while the balancer is seen to hold {}; {trouble}", self.current));
+        }
         // The watch begins with it and lasts at least as long; a clock that is set meanwhile makes it no shorter.
-        let passed = self.plan.watch.saturating_sub(until.since(self.now));
+        let watched = self.watch_until.map_or(self.plan.watch, |until| until.since(self.now));
+        let passed = self.plan.watch.saturating_sub(watched);
         let left = Duration::from_secs(whole_seconds(after.saturating_sub(passed)));
-        let words = || format!("{} runs only {} after COMPLETE", plan.name, duration_words(after));
+        let words = || format!("{name} runs only {} after COMPLETE", duration_words(after));
         (!left.is_zero()).then(|| format!("{}: {} to go", words(), duration_words(left)))
     }
 

@@ -1,8 +1,9 @@
 //! The operator's own programs: who has them run, what is written down of a run, and what a pass is good for.
 
+use crate::engine::balancer::split;
 use crate::engine::plans::{AUTOMATIC, HOOKED, HOOKS, MANUAL, Sections};
-use crate::engine::rig::{Disk, Rig};
-use crate::engine::script::refusal;
+use crate::engine::rig::{Disk, Rig, Turn};
+use crate::engine::script::{refusal, story};
 use warroom::domain::{EffectId, Person, Verdict};
 use warroom::engine::{
     Answer, Command, Direction, Effect, Event, Fact, HookEnd, HookState, HookView, Mode, Phase, Tail,
@@ -33,6 +34,11 @@ fn started(rig: &Rig) -> usize {
 fn ends(rig: &Rig) -> Vec<HookEnd> {
     let end = |fact: &Fact| if let Fact::HookEnded { end, .. } = fact { Some(end.clone()) } else { None };
     rig.lines().filter_map(|entry| end(&entry.fact)).collect()
+}
+
+fn stops(rig: &Rig) -> usize {
+    let stops = |effect: &&Effect| matches!(effect, Effect::StopHook { .. });
+    rig.turns.iter().flat_map(|turn| &turn.effects).filter(stops).count()
 }
 
 #[test]
@@ -160,8 +166,7 @@ fn only_the_driver_has_one_run_and_anybody_ends_it() {
     assert!(rig.said("bob stops scale-up") && rig.said("scale-up was stopped after 2.2 s"));
     let idle = format!("{:?}", rig.stop_hook("bob", "scale-up"));
     assert!(idle.contains("scale-up is not running"), "{idle}");
-    let stops = |effect: &&Effect| matches!(effect, Effect::StopHook { .. });
-    assert_eq!(rig.turns.iter().flat_map(|turn| &turn.effects).filter(stops).count(), 1);
+    assert_eq!(stops(&rig), 1);
 }
 
 #[test]
@@ -210,9 +215,8 @@ fn a_rollback_goes_out_beside_it_and_leaves_it_running() {
     let pressed = rig.now();
     rig.roll_back("bob", None);
     rig.wait(100);
-    let sent = |turn: &&crate::engine::rig::Turn| {
-        turn.effects.iter().any(|e| matches!(e, Effect::WriteSplit { direction: Direction::Back, .. }))
-    };
+    let sent =
+        |turn: &&Turn| turn.effects.iter().any(|e| matches!(e, Effect::WriteSplit { direction: Direction::Back, .. }));
     let at = rig.turns.iter().find(sent).expect("it is sent").at;
     assert!(at.since(pressed).as_millis() <= 20, "{at:?}");
     assert_eq!(view(&rig, "scale-up").state, HookState::Running);
@@ -313,13 +317,30 @@ fn what_it_prints_is_seen_while_it_runs_and_of_no_other_run() {
     assert_eq!(view(&rig, "smoke").by, Some(by.name));
 }
 
+/// One step to the end, and a program that is for ten seconds after it.
+fn afterwards() -> Sections {
+    let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
+    let more = more.replace("fresh = \"10m\"", "");
+    Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL }
+}
+
+/// Complete for so long that the program may run.
+fn complete(sections: &Sections) -> Rig {
+    let mut rig = Rig::ready(sections);
+    rig.advance("alice");
+    rig.wait(20_000);
+    assert_eq!((rig.engine.phase(), view(&rig, "scale-up").locked), (Phase::Complete, None), "{}", story(&rig));
+    rig
+}
+
+fn locked(rig: &Rig) -> String {
+    view(rig, "scale-up").locked.expect("it is locked").to_string()
+}
+
 /// Ten seconds after it is complete, and at no other time: not under way, and not after a rollback.
 #[test]
 fn what_is_for_after_the_cutover_runs_at_no_other_time() {
-    let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
-    let more = more.replace("fresh = \"10m\"", "");
-    let sections = Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL };
-    let mut rig = Rig::ready(&sections);
+    let mut rig = Rig::ready(&afterwards());
     let why = refusal(&rig.run_hook("alice", "scale-up"));
     assert_eq!(why, "scale-up runs only once the cutover is complete; it is READY at 0%");
     rig.advance("alice");
@@ -344,4 +365,37 @@ fn what_is_for_after_the_cutover_runs_at_no_other_time() {
     assert!(rig.said("scale-up was not started: scale-up runs only once the cutover is complete; it is ROLLING BACK"));
     assert!(refusal(&rig.run_hook("alice", "scale-up")).contains("it is ROLLED BACK at"));
     assert!(matches!(rig.run_hook("alice", "smoke"), Answer::Applied(_)), "any other may run");
+}
+
+/// Nobody knows that it is complete while nobody can read the balancer, and a colleague's hand makes it untrue.
+#[test]
+fn what_is_for_after_the_cutover_waits_for_the_balancers_own_word() {
+    let unread = "scale-up runs only while the balancer is seen to hold 100%; unknown: the balancer cannot be read";
+    let mut rig = complete(&afterwards());
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    assert!(locked(&rig).starts_with(unread), "{}", locked(&rig));
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).starts_with(unread));
+    // The next keeper knows it from the journal alone.
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    assert!(matches!(rig.resume("alice"), Answer::Applied(_)));
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    assert!(locked(&rig).starts_with(unread), "{}", locked(&rig));
+    rig.balancer.dark.clear();
+    rig.wait(2_000);
+    assert_eq!(view(&rig, "scale-up").locked, None);
+    // It falls silent while the record is on its way to the disk.
+    rig.disk = Disk::Slow(3_000);
+    assert!(matches!(rig.run_hook("alice", "scale-up"), Answer::Applied(_)));
+    rig.balancer.dark.insert(0);
+    rig.wait(4_000);
+    assert!(rig.ran.is_empty() && rig.said(&format!("scale-up was not started: {unread}")), "{}", story(&rig));
+    rig.balancer.dark.clear();
+    let half = split(&rig.balancer.layout, 500);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(locked(&rig).contains("configured differs: blue 0% → 50%"), "{}", locked(&rig));
 }
