@@ -168,6 +168,7 @@ impl Engine {
         let rollback = Rollback::new(by.clone(), reason, automatic, began, from, setting, waits);
         let forward_lands_until = forward_lands_until.unwrap_or(self.now);
         self.rollback = Some(Rollback { forward_lands_until, ..rollback });
+        self.stop_hooks_of_after(out);
     }
 
     /// The rollback's setting, and what a driver passes through on its way there: everything on stable first.

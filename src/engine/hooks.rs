@@ -356,7 +356,8 @@ impl Engine {
     fn hook_over(&mut self, hook: usize, end: HookEnd, tail: Tail, out: &mut Vec<Effect>) {
         let Some(run) = self.hooks[hook].run.take() else { return };
         let plan = &self.plan.hooks[hook];
-        let took = matches!(run.stage, Stage::UnderWay { .. }).then(|| self.now.since(run.at));
+        let was_started = matches!(run.stage, Stage::UnderWay { .. }) && !matches!(end, HookEnd::NotStarted(_));
+        let took = was_started.then(|| self.now.since(run.at));
         let lasting = took.map_or_else(String::new, |took| format!(" after {:.1} s", took.as_secs_f64()));
         let last = tail.last().map_or_else(String::new, |line| format!(": {line}"));
         let text = format!("{} {}{lasting}{last}", plan.name, end.words(plan.script.timeout));
@@ -389,6 +390,30 @@ impl Engine {
     pub(super) fn running_hook(&self) -> Option<&Clean> {
         let running = self.hooks.iter().position(|stand| stand.run.is_some())?;
         Some(&self.plan.hooks[running].name)
+    }
+
+    /// What is for after the cutover switches off what a rollback goes back to: it is not begun any more, and ends where
+    /// it runs. Whatever else runs goes on beside the rollback.
+    pub(super) fn stop_hooks_of_after(&mut self, out: &mut Vec<Effect>) {
+        for hook in 0..self.hooks.len() {
+            let Some(why) = self.hook_locked(hook) else { continue };
+            let Some(run) = &mut self.hooks[hook].run else { continue };
+            // What was decided on in this very turn has not been started yet.
+            let effects = out.len();
+            out.retain(|effect| !matches!(effect, Effect::RunHook { hook: begun, .. } if *begun == hook));
+            match (run.stage, out.len() < effects) {
+                (Stage::Intended { .. }, _) | (Stage::UnderWay { .. }, true) => {
+                    self.hook_over(hook, HookEnd::NotStarted(Clean::new(why)), Tail::default(), out);
+                }
+                (Stage::UnderWay { id }, false) if !run.is_stopping => {
+                    run.is_stopping = true;
+                    let text = format!("{} is stopped under way: {why}", self.plan.hooks[hook].name);
+                    self.say(Severity::Critical, None, text, Fact::Line, out);
+                    out.push(Effect::StopHook { id });
+                }
+                (Stage::UnderWay { .. } | Stage::Lost, _) => {}
+            }
+        }
     }
 
     /// What was tried before a rollback says nothing of what comes after it.

@@ -1,12 +1,13 @@
 //! The operator's own programs: who has them run, what is written down of a run, and what a pass is good for.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{AUTOMATIC, HOOKED, HOOKS, MANUAL, Sections};
+use crate::engine::plans::{AUTOMATIC, HOOKED, HOOKS, LIMITS, MANUAL, Sections};
 use crate::engine::rig::{Disk, Rig, Turn};
 use crate::engine::script::{refusal, story};
-use warroom::domain::{EffectId, Person, Verdict};
+use warroom::domain::{EffectId, Person, Role, Verdict};
 use warroom::engine::{
-    Answer, Command, Direction, Effect, Event, Fact, HookEnd, HookState, HookView, Mode, Phase, Tail,
+    Answer, Command, Direction, Effect, Event, Fact, HookEnd, HookState, HookView, Mode, Outcome, OutcomeKind, Phase,
+    Severity, Tail,
 };
 
 /// Everything is good but the hook's gate, and `alice` drives.
@@ -398,4 +399,60 @@ fn what_is_for_after_the_cutover_waits_for_the_balancers_own_word() {
     rig.balancer.land(&half);
     rig.wait(2_000);
     assert!(locked(&rig).contains("configured differs: blue 0% → 50%"), "{}", locked(&rig));
+}
+
+/// What switches stable off ends where traffic goes back to it; the write waits for none of it.
+#[test]
+fn a_rollback_ends_what_is_for_after_the_cutover() {
+    let mut rig = complete(&afterwards());
+    rig.hook_ends.extend([(60_000, HookEnd::Exited(0)), (60_000, HookEnd::Exited(0))]);
+    rig.run_hook("alice", "scale-up");
+    rig.run_hook("alice", "smoke");
+    rig.wait(1_000);
+    assert_eq!(rig.ran.len(), 2);
+    rig.roll_back("bob", None);
+    assert_eq!(view(&rig, "scale-up").state, HookState::Stopping);
+    assert_eq!(view(&rig, "smoke").state, HookState::Running, "any other runs beside it");
+    let told = rig.lines().find(|line| line.text.as_str().starts_with("scale-up is stopped")).expect("it is told");
+    assert_eq!(told.severity, Severity::Critical);
+    rig.wait(30);
+    assert_eq!(rig.sent(Direction::Back), 1);
+    rig.stop_hook("bob", "scale-up");
+    rig.wait(15_000);
+    assert_eq!((rig.engine.phase(), ends(&rig)), (Phase::RolledBack, vec![HookEnd::Stopped]));
+    assert_eq!(stops(&rig), 1);
+}
+
+/// A limit rolls back before the disk has its record, in the very turn in which it has, and after.
+#[test]
+fn an_automatic_rollback_keeps_what_is_for_after_the_cutover_from_being_started() {
+    let limits = LIMITS.replace("for = \"3s\"", "for = \"2500ms\"");
+    let sections = Sections { limits: limits.leak(), ..afterwards() };
+    let rolled_back = |turn: &Turn| {
+        turn.effects.iter().any(|effect| {
+            matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+        })
+    };
+    let is_told = |turn: &Turn| matches!(turn.event, Event::Ended(Outcome { result: OutcomeKind::Journaled(_), .. }));
+    let (mut in_one_turn, mut stopped) = (0, 0);
+    for millis in (0..1_500).step_by(20) {
+        let mut rig = complete(&sections);
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(2_000 + millis);
+        rig.disk = Disk::Slow(300);
+        rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
+        if matches!(rig.run_hook("alice", "scale-up"), Answer::Refused(_)) {
+            break;
+        }
+        rig.wait(5_000);
+        assert!(rig.engine.phase().is_back(), "after {millis} ms\n{}", story(&rig));
+        assert_eq!(rig.ran.len(), stops(&rig), "after {millis} ms\n{}", story(&rig));
+        let end = ends(&rig);
+        assert!(matches!(end[..], [HookEnd::NotStarted(_) | HookEnd::Stopped]), "after {millis} ms: {end:?}");
+        let turn = rig.turns.iter().find(|turn| rolled_back(turn)).expect("it is accepted");
+        assert!(!turn.effects.iter().any(|effect| matches!(effect, Effect::RunHook { .. })), "after {millis} ms");
+        in_one_turn += usize::from(is_told(turn));
+        stopped += stops(&rig);
+    }
+    assert!(in_one_turn > 0 && stopped > 0, "{in_one_turn} {stopped}");
 }
