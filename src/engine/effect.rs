@@ -54,7 +54,7 @@ pub enum Effect {
         hook: usize,
         /// Who had it run.
         by: Clean,
-        /// The candidate's share that this run last had read back.
+        /// The candidate's share that this run last had read back: a step's, or 0 once a rollback was.
         split: Split,
     },
     /// End a hook's run. Yields nothing: the run's own outcome follows.

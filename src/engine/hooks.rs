@@ -7,7 +7,7 @@ use super::forward::INTENT_WAIT;
 use super::gates::whole_seconds;
 use super::planted::{Bug, planted};
 use super::{Effect, Engine, Entry, Fact, Mode, Phase, Severity};
-use crate::domain::{Clean, EffectId, Mono, Person, Verdict, Wall, duration_words};
+use crate::domain::{Clean, EffectId, Mono, Person, Split, Verdict, Wall, duration_words};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -162,7 +162,7 @@ pub struct HookView {
     /// How long the last run took.
     pub took: Option<Duration>,
     /// The step that it must have passed before.
-    pub before: Option<crate::domain::Split>,
+    pub before: Option<Split>,
     /// How old such a pass may be.
     pub fresh: Duration,
     /// What it printed, now or the last time.
@@ -277,7 +277,7 @@ impl Engine {
         let after = plan.only_after_complete?;
         let (name, phase) = (&plan.name, self.phase());
         if phase != Phase::Complete {
-            let (word, split) = (phase.word(), self.current);
+            let (word, split) = (phase.word(), self.read_back_split());
             return Some(format!("{name} runs only once the cutover is complete; it is {word} at {split}"));
         }
         let (holds, trouble) = self.configured_agrees();
@@ -328,11 +328,17 @@ impl Engine {
         if let Some(why) = self.hook_locked(hook) {
             return self.hook_over(hook, HookEnd::NotStarted(Clean::new(why)), Tail::default(), out);
         }
-        let id = self.new_effect();
+        let (id, split) = (self.new_effect(), self.read_back_split());
         if let Some(run) = &mut self.hooks[hook].run {
             run.stage = Stage::UnderWay { id };
-            out.push(Effect::RunHook { id, hook, by: run.by.name.clone(), split: self.current });
+            out.push(Effect::RunHook { id, hook, by: run.by.name.clone(), split });
         }
+    }
+
+    /// The candidate's share that was last read back: a step's, until a rollback's was.
+    fn read_back_split(&self) -> Split {
+        let is_back = self.rollback.as_ref().is_some_and(|rollback| rollback.read_back.is_some());
+        if is_back { Split::ALL_STABLE } else { self.current }
     }
 
     fn hook_under_way(&self, id: EffectId) -> Option<usize> {

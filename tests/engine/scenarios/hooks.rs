@@ -1,10 +1,10 @@
 //! The operator's own programs: who has them run, what is written down of a run, and what a pass is good for.
 
-use crate::engine::balancer::split;
+use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, HOOKED, HOOKS, LIMITS, MANUAL, Sections};
 use crate::engine::rig::{Disk, Rig, Turn};
 use crate::engine::script::{refusal, story};
-use warroom::domain::{EffectId, Person, Role, Verdict};
+use warroom::domain::{EffectId, Person, Role, Split, Verdict};
 use warroom::engine::{
     Answer, Command, Direction, Effect, Event, Fact, HookEnd, HookState, HookView, Mode, Outcome, OutcomeKind, Phase,
     Severity, Tail,
@@ -455,4 +455,28 @@ fn an_automatic_rollback_keeps_what_is_for_after_the_cutover_from_being_started(
         stopped += stops(&rig);
     }
     assert!(in_one_turn > 0 && stopped > 0, "{in_one_turn} {stopped}");
+}
+
+/// A program is told where traffic is: on stable once a rollback was read back.
+#[test]
+fn after_a_rollback_a_program_is_told_that_nothing_is_on_the_candidate() {
+    let mut rig = complete(&afterwards());
+    let told = |rig: &Rig| {
+        let split = |effect: &Effect| if let Effect::RunHook { split, .. } = effect { Some(*split) } else { None };
+        rig.turns.iter().flat_map(|turn| &turn.effects).filter_map(split).collect::<Vec<_>>()
+    };
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    rig.balancer.usual = Fate::Lost;
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    rig.balancer.usual = Fate::Fine;
+    rig.wait(15_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    assert_eq!(told(&rig), [Split::ALL_CANDIDATE, Split::ALL_CANDIDATE, Split::ALL_STABLE]);
+    assert!(locked(&rig).ends_with("it is ROLLED BACK at 0%"), "{}", locked(&rig));
 }
