@@ -180,7 +180,10 @@ impl Engine {
 
     fn hold_by(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
         if let Some(held) = &self.held {
-            return Ok(format!("already holding since {} by {}", held.wall.clock(), held.by.name).as_str().into());
+            let text = format!("already holding since {} by {}", held.wall.clock(), held.by.name);
+            // A re-assert may be under way for all that.
+            self.drop_unsent(out);
+            return Ok(text.into());
         }
         self.hold(by, format!("by {by}"), false, out);
         Ok(format!("holding at {}", self.current).as_str().into())

@@ -331,10 +331,12 @@ impl Engine {
         };
         self.held = Some(Held { by: by.clone(), why: why.clone(), wall: self.wall, automatic });
         self.say(severity, Some(by), text, Fact::Held { why, automatic }, out);
-        if self.shift.as_ref().is_some_and(|shift| !shift.was_sent())
-            && !planted(Bug::HoldLetsGo)
-            && let Some(shift) = self.shift.take()
-        {
+        self.drop_unsent(out);
+    }
+
+    /// What has not gone out under a hold does not go out.
+    pub(super) fn drop_unsent(&mut self, out: &mut Vec<Effect>) {
+        if let Some(shift) = self.shift.take_if(|shift| !shift.was_sent() && !planted(Bug::HoldLetsGo)) {
             let (split, fact) = match shift.goal {
                 Goal::Step(step) => (self.plan.steps[step].split, Fact::Missed { step }),
                 Goal::Again { .. } => (self.current, Fact::NotReasserted),

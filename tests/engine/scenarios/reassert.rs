@@ -288,6 +288,29 @@ fn a_hold_keeps_it_from_being_sent() {
     assert!(rig.said("10% was not sent: held"));
 }
 
+/// A re-assert goes out under a hold that was there; a hold that is asked for after it stops it all the same.
+#[test]
+fn a_hold_after_it_keeps_it_from_being_sent_also_under_an_older_one() {
+    let mut rig = drifted();
+    rig.ask_for("bob", Command::Hold);
+    rig.disk = Disk::Slow(500);
+    assert!(matches!(rig.reassert("alice"), Answer::Applied(_)));
+    rig.wait(100);
+    let answer = format!("{:?}", rig.ask_for("alice", Command::Hold));
+    assert!(answer.contains("already holding since"), "{answer}");
+    rig.wait(2_000);
+    assert_eq!((rig.writes.len(), rig.balancer.share()), (1, 300), "{}", story(&rig));
+    assert!(rig.said("10% was not sent: held"));
+    assert_eq!(rig.noted(|fact| matches!(fact, Fact::NotReasserted)), 1);
+    // What has gone out is past holding.
+    assert!(matches!(rig.reassert("alice"), Answer::Applied(_)));
+    rig.disk = Disk::Fine;
+    rig.wait(2_000);
+    rig.ask_for("alice", Command::Hold);
+    rig.wait(2_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Held, 100), "{}", story(&rig));
+}
+
 #[test]
 fn a_disk_that_refuses_keeps_it_from_being_sent() {
     let mut rig = drifted();
