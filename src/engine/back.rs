@@ -345,11 +345,11 @@ impl Engine {
             rollback.agreeing_since = None;
         }
         let since = *rollback.agreeing_since.get_or_insert(now);
+        // What went wrong on the way is in the log.
+        rollback.last_error = None;
         let is_first = rollback.read_back.is_none();
         if is_first {
             rollback.read_back = Some(now);
-            // What went wrong on the way is in the log.
-            rollback.last_error = None;
             self.sampling.restart();
             let after = now.since(rollback.accepted).as_secs_f64();
             let sent = rollback.sent.unwrap_or(rollback.accepted);

@@ -72,6 +72,23 @@ fn what_was_on_the_candidate_before_the_run_can_be_rolled_back() {
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0));
 }
 
+/// An answer that did not come after it was read back is no trouble any more once it is read again.
+#[test]
+fn what_was_still_tried_is_not_said_once_it_is_there() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.next_fates(&[Fate::AnswerLost]);
+    rig.roll_back("alice", None);
+    let trouble = |rig: &Rig| rig.engine.snapshot().rollback.expect("a rollback").last_error;
+    rig.wait(900);
+    assert!(rig.said("candidate 0% read back"), "{}", story(&rig));
+    rig.wait(101);
+    assert_eq!(trouble(&rig), Some("no answer in 1 s".into()));
+    rig.wait(1_000);
+    assert_eq!(trouble(&rig), None, "{}", story(&rig));
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), trouble(&rig)), (Phase::RolledBack, None));
+}
+
 #[test]
 fn once_accepted_nothing_goes_forward_and_asking_again_says_since_when() {
     play(
