@@ -157,6 +157,7 @@ impl Engine {
         let shift = self.shift.take().filter(Shift::was_sent);
         let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
         self.held = None;
+        self.propagation = None;
         self.approvals.clear();
         self.void_hooks();
         let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };

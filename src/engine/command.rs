@@ -295,6 +295,7 @@ impl Engine {
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
         self.sampling.restart();
+        self.propagation = None;
         // What the limits say of it is said at once.
         self.watched_at = None;
     }

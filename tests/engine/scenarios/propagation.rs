@@ -7,7 +7,7 @@ use crate::engine::rig::Rig;
 use crate::engine::script::story;
 use std::time::Duration;
 use warroom::domain::Verdict;
-use warroom::engine::{Event, Samples};
+use warroom::engine::{Answer, Command, Event, Samples};
 
 const SAMPLER: &str = r#"
     [sampler]
@@ -134,4 +134,33 @@ fn the_keeper_waits_for_what_is_measured_and_a_person_is_warned() {
     rig.advance("alice");
     rig.wait(500);
     assert_eq!(rig.balancer.share(), 500, "a person judges it");
+}
+
+/// What was adopted in between was not this write's: it neither converged nor failed to.
+#[test]
+fn an_adopted_setting_ends_the_wait_for_the_step_before_it() {
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.wait(2_000);
+    assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)));
+    sample(&mut rig, 20, 3);
+    assert_eq!(converged(&rig), (Some(true), "converged".to_owned()));
+    assert!(!rig.said("converged: candidate 10%"), "{}", story(&rig));
+    sample(&mut rig, 110, 0);
+    assert!(!rig.said("has not converged"), "{}", story(&rig));
+}
+
+/// Nor is what a rollback makes of it, also where somebody else had moved everything back before.
+#[test]
+fn a_rollback_ends_the_wait_for_the_step_before_it() {
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    let back = split(&rig.balancer.layout, 0);
+    rig.balancer.land(&back);
+    rig.wait(2_000);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    sample(&mut rig, 20, 0);
+    assert_eq!(converged(&rig).0, Some(true));
+    assert!(!rig.said("converged: candidate 10%"), "{}", story(&rig));
 }
