@@ -284,7 +284,7 @@ impl Engine {
         if holds != Some(true) {
             return Some(format!("{name} runs only while the balancer is seen to hold {}; {trouble}", self.current));
         }
-        // The watch begins with it and lasts at least as long; a clock that is set meanwhile makes it no shorter.
+        // The watch begins with it and lasts at least as long, whatever becomes of the wall clock.
         let watched = self.watch_until.map_or(self.plan.watch, |until| until.since(self.now));
         let passed = self.plan.watch.saturating_sub(watched);
         let left = Duration::from_secs(whole_seconds(after.saturating_sub(passed)));

@@ -5,6 +5,7 @@ use super::{Baseline, Engine, Entry, Fact, Goal, Held, LOG_LINES_MAX, Mode, SUSP
 use crate::domain::{Mono, Person, Split, Wall};
 use crate::plan::Plan;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Engine {
     /// Rebuilds a run from its journal. A rollback that was under way goes on by itself; anything else holds.
@@ -85,7 +86,7 @@ impl Engine {
                 let left = until.millis() - self.wall.millis();
                 if let (Ok(left @ 1..), Some(by)) = (u64::try_from(left), &entry.by) {
                     // A wall clock that was set back must not make it longer than anybody could ask for.
-                    let left = std::time::Duration::from_millis(left).min(SUSPEND_MAX);
+                    let left = Duration::from_millis(left).min(SUSPEND_MAX);
                     self.suspension = Some(Suspension {
                         by: by.clone(),
                         reason: entry.text.clone(),
@@ -99,9 +100,11 @@ impl Engine {
             Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
             Fact::Completed => {
                 self.completed = Some((self.now, entry.wall));
-                let passed = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-                let left = self.plan.watch.saturating_sub(std::time::Duration::from_millis(passed));
-                self.watch_until = Some(self.now + left);
+                let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+                // A wall clock that was set forward, or a machine that was booted since, makes it no shorter: the other
+                // clock has then counted less.
+                let passed = Duration::from_millis(by_wall).min(self.now.since(entry.mono));
+                self.watch_until = Some(self.now + self.plan.watch.saturating_sub(passed));
             }
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,

@@ -480,3 +480,22 @@ fn after_a_rollback_a_program_is_told_that_nothing_is_on_the_candidate() {
     assert_eq!(told(&rig), [Split::ALL_CANDIDATE, Split::ALL_CANDIDATE, Split::ALL_STABLE]);
     assert!(locked(&rig).ends_with("it is ROLLED BACK at 0%"), "{}", locked(&rig));
 }
+
+/// The wall clock is set forward while no keeper is there: the time until it may run gets no shorter.
+#[test]
+fn a_clock_that_is_set_does_not_open_what_is_for_after_the_cutover() {
+    let mut rig = Rig::ready(&afterwards());
+    rig.advance("alice");
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    rig.set_wall_back(-3_600_000);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    assert!(locked(&rig).starts_with("scale-up runs only 10s after COMPLETE: "), "{}", locked(&rig));
+    assert!(!rig.said("the watch after 100 % is over"), "{}", story(&rig));
+    rig.wait(10_000);
+    assert_eq!(view(&rig, "scale-up").locked, None);
+}
