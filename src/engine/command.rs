@@ -10,10 +10,10 @@ use super::{
 use crate::domain::{Clean, Person, Rights, Role, Split};
 use std::time::Duration;
 
-/// What a command's own conditions come to.
-type Result = std::result::Result<Clean, Vec<Clean>>;
+/// What a command's own conditions come to: what was done, or each reason why not.
+pub(super) type Answered = Result<Clean, Vec<Clean>>;
 
-fn refuse<T>(why: impl AsRef<str>) -> std::result::Result<T, Vec<Clean>> {
+pub(super) fn refuse<T>(why: impl AsRef<str>) -> Result<T, Vec<Clean>> {
     Err(vec![Clean::new(why)])
 }
 
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    fn obey(&mut self, request: &Request, out: &mut Vec<Effect>) -> Result {
+    fn obey(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answered {
         let ask = Ask::of(&request.command);
         if request.rights == Rights::ReadOnly && !planted(Bug::ReadOnlyObeyed) {
             let whom = self.driver.as_ref().map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// An empty seat goes to the first who needs it; a taken one refuses everybody else.
-    fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> std::result::Result<(), Vec<Clean>> {
+    fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> Result<(), Vec<Clean>> {
         match &self.driver {
             Some(driver) if driver == by || planted(Bug::SeatIgnored) => Ok(()),
             Some(driver) => refuse(format!("{driver} drives: only the driver may {}; T takes control", ask.verb())),
@@ -118,7 +118,7 @@ impl Engine {
         }
     }
 
-    fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Result {
+    fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Answered {
         let Some(step) = self.next_step() else { return refuse("there is no further step") };
         // A hold leaves a write that was sent to be read back.
         if self.shift.is_some() {
@@ -149,7 +149,7 @@ impl Engine {
         self.begin_shift(step, by, how, out).map_err(|why| vec![why])
     }
 
-    fn typed_name(&self, typed: &str) -> std::result::Result<(), Vec<Clean>> {
+    fn typed_name(&self, typed: &str) -> Result<(), Vec<Clean>> {
         if typed.trim() == self.plan.name.as_str() || planted(Bug::NameNotTyped) {
             Ok(())
         } else {
@@ -167,7 +167,7 @@ impl Engine {
         limits.chain(self.is_blind().then(|| Clean::new(self.blind_reason()))).collect()
     }
 
-    fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn resume(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         let still = self.resume_refused();
         if !still.is_empty() {
             return Err(still);
@@ -178,7 +178,7 @@ impl Engine {
         Ok(text.into())
     }
 
-    fn hold_by(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn hold_by(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         if let Some(held) = &self.held {
             let text = format!("already holding since {} by {}", held.wall.clock(), held.by.name);
             // A re-assert may be under way for all that.
@@ -189,7 +189,13 @@ impl Engine {
         Ok(format!("holding at {}", self.current).as_str().into())
     }
 
-    fn roll_back(&mut self, by: &Person, reason: Option<Clean>, typed: Option<&str>, out: &mut Vec<Effect>) -> Result {
+    fn roll_back(
+        &mut self,
+        by: &Person,
+        reason: Option<Clean>,
+        typed: Option<&str>,
+        out: &mut Vec<Effect>,
+    ) -> Answered {
         if let Some(rollback) = &self.rollback {
             let text = format!("already rolling back since {} by {}", rollback.accepted_wall.clock(), rollback.by.name);
             return Ok(text.as_str().into());
@@ -214,7 +220,7 @@ impl Engine {
         Ok(format!("rolling back to {stable}").as_str().into())
     }
 
-    fn take_control(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn take_control(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         if self.mode == super::Mode::Watch {
             return refuse("this keeper only watches: there is nothing to drive");
         }
@@ -228,7 +234,7 @@ impl Engine {
         Ok(text.into())
     }
 
-    fn approve(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn approve(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         let Some((step, role)) =
             self.next_step().and_then(|step| Some((step, self.plan.steps[step].approval.clone()?)))
         else {
@@ -253,7 +259,7 @@ impl Engine {
         same_user.then(|| format!("the plan asks for another user than the driver's ({})", driver.user))
     }
 
-    fn adopt(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn adopt(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         if self.rollback.is_some() {
             return self.adopt_in_rollback(by, out).map_err(|why| vec![why]);
         }
@@ -300,7 +306,7 @@ impl Engine {
         self.watched_at = None;
     }
 
-    fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn complete(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         match &self.drift {
             Some(drift) if drift.is_towards_stable() => {
                 if self.stable_is_ready() == Some(false) || self.past_no_return().is_some() {
@@ -316,7 +322,7 @@ impl Engine {
         }
     }
 
-    fn suspend(&mut self, by: &Person, lasting: Duration, reason: &Clean, out: &mut Vec<Effect>) -> Result {
+    fn suspend(&mut self, by: &Person, lasting: Duration, reason: &Clean, out: &mut Vec<Effect>) -> Answered {
         if reason.as_str().trim().is_empty() {
             return refuse("suspending automatic rollback needs a reason");
         }
@@ -331,7 +337,7 @@ impl Engine {
         Ok(text.into())
     }
 
-    fn unsuspend(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn unsuspend(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         if self.suspension.take().is_none() {
             return Ok("automatic rollback is on".into());
         }
@@ -340,7 +346,7 @@ impl Engine {
         Ok(text.into())
     }
 
-    fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result {
+    fn end(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         let foreign = self.rollback.as_ref().is_some_and(|rollback| rollback.foreign.is_some());
         let unreadable = self.balancer.failure.is_some();
         if self.phase() == Phase::RollingBack && !foreign && !unreadable {

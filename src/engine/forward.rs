@@ -288,15 +288,20 @@ impl Engine {
     /// The step, or the re-assert, did not happen; the run is where it was, and holds.
     pub(super) fn miss(&mut self, why: &str, out: &mut Vec<Effect>) {
         let Some(shift) = self.shift.take() else { return };
-        let (text, fact) = match shift.goal {
-            Goal::Step(step) => {
-                (format!("{} was not reached: {why}", self.plan.steps[step].split), Fact::Missed { step })
-            }
-            Goal::Again { .. } => (format!("{} was not set again: {why}", self.current), Fact::NotReasserted),
-        };
+        let (split, fact) = self.missed(&shift);
+        let what = if shift.step().is_some() { "reached" } else { "set again" };
+        let text = format!("{split} was not {what}: {why}");
         self.say(Severity::Critical, None, &text, fact, out);
         self.balancer.read_soon(self.now);
         self.hold(&Person::keeper(), text, true, out);
+    }
+
+    /// What a write was to reach, and what is written down when it does not.
+    fn missed(&self, shift: &Shift) -> (Split, Fact) {
+        match shift.step() {
+            Some(step) => (self.plan.steps[step].split, Fact::Missed { step }),
+            None => (self.current, Fact::NotReasserted),
+        }
     }
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
@@ -337,10 +342,7 @@ impl Engine {
     /// What has not gone out under a hold does not go out.
     pub(super) fn drop_unsent(&mut self, out: &mut Vec<Effect>) {
         if let Some(shift) = self.shift.take_if(|shift| !shift.was_sent() && !planted(Bug::HoldLetsGo)) {
-            let (split, fact) = match shift.goal {
-                Goal::Step(step) => (self.plan.steps[step].split, Fact::Missed { step }),
-                Goal::Again { .. } => (self.current, Fact::NotReasserted),
-            };
+            let (split, fact) = self.missed(&shift);
             self.say(Severity::Warn, None, format!("{split} was not sent: held"), fact, out);
         }
     }

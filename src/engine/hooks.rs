@@ -3,6 +3,7 @@
 //!
 //! A hook touches none of the engine's own state but its own: it runs beside whatever moves, and holds up nothing.
 
+use super::command::{Answered, refuse};
 use super::forward::INTENT_WAIT;
 use super::gates::whole_seconds;
 use super::planted::{Bug, planted};
@@ -222,12 +223,6 @@ fn ago(age: Duration) -> String {
     let seconds = age.as_secs();
     let whole = if seconds < 60 { seconds } else { seconds / 60 * 60 };
     format!("{} ago", duration_words(Duration::from_secs(whole)))
-}
-
-type Answered = Result<Clean, Vec<Clean>>;
-
-fn refuse<T>(why: impl AsRef<str>) -> Result<T, Vec<Clean>> {
-    Err(vec![Clean::new(why)])
 }
 
 impl Engine {

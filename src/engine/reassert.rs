@@ -7,6 +7,7 @@
 //! under drift and would never end; the approval and the hooks, which are of the next step. After its intent is on disk
 //! the balancer is read once more, and only what was decided on is gone over.
 
+use super::command::Answered;
 use super::forward::{Bake, Goal, How, Shift};
 use super::gates::Condition;
 use super::{Effect, Engine, Fact, Gate, Severity, share};
@@ -56,7 +57,7 @@ impl Engine {
         self.closed_gates_of(How::Pressed, |condition| !condition.is_of_next_step() && condition != Condition::Drift)
     }
 
-    pub(super) fn reassert(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Vec<Clean>> {
+    pub(super) fn reassert(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {
         self.look_at_limits();
         let refused = self.reassert_refused();
         if !refused.is_empty() {
