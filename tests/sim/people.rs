@@ -156,6 +156,10 @@ impl Life<'_> {
             self.command(who, Command::RunHook { hook: SMOKE.into() });
             return;
         }
+        if self.engine.phase() == Phase::Complete && self.chance.one_in(3) {
+            self.command(who, Command::RunHook { hook: SCALE.into() });
+            return;
+        }
         let ask = match self.engine.phase() {
             Phase::Preflight | Phase::Ready if self.chance.one_in(10) => Ask::Adopt,
             Phase::Preflight | Phase::Ready | Phase::Baking if self.chance.one_in(12) => Ask::Override,

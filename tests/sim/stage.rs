@@ -35,7 +35,8 @@ servers = { stable = ["b1", "b2"], candidate = ["g1", "g2"] }
 /// Name, advance, traffic, lateness, steps, absence, more, instances of the candidate.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str, usize);
 
-/// A program that no step waits for, and one that a step waits for on some stages.
+/// A program that no step waits for, and that is for after the cutover on one stage; and one that a step waits for on
+/// some.
 pub const SCALE: &str = "scale-up";
 pub const SMOKE: &str = "smoke";
 
@@ -45,7 +46,7 @@ const APPROVED: &[&str] = &["25 %", "60 % approval", "100 % approval"];
 const NO_RETURN: &[&str] = &["40 % hold", "100 % no return"];
 
 const ROWS: &[Row] = &[
-    ("http manual", "manual", HTTP, "3s", TWO, "hold", 1),
+    ("http manual, hook for after", "manual", HTTP, "3s", TWO, "hold", 1),
     ("http automatic, hook before 50 %", "automatic", HTTP, "2s", HOLD, "hold", 1),
     ("haproxy manual", "manual", HAPROXY, "2s", HOLD, "warn", 1),
     ("haproxy automatic approved", "automatic", HAPROXY, "3s", APPROVED, "hold", 1),
@@ -79,6 +80,7 @@ fn stage(row: &Row) -> Stage {
     let gate = name
         .split_once("hook before ")
         .map_or_else(String::new, |(_, step)| format!("required_before = \"{step}\"\nfresh = \"20s\""));
+    let after = if name.ends_with("hook for after") { "only_after_complete = \"4s\"" } else { "" };
     let text = format!(
         r#"
 version = 1
@@ -125,6 +127,7 @@ name = "{SCALE}"
 says = "twice as many"
 run = ["./scale.sh"]
 timeout = "8s"
+{after}
 [[hooks]]
 name = "{SMOKE}"
 says = "smoke tests"

@@ -197,6 +197,7 @@ impl Witness<'_> {
                 self.expected = Some(row(setting));
                 self.current = *split;
                 self.reached_at = self.now;
+                self.completed = None;
                 self.approvals.clear();
                 self.loose.clear();
             }
@@ -258,6 +259,7 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
+            Fact::Completed => self.completed = Some(entry.mono),
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
@@ -273,7 +275,6 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted
-            | Fact::Completed
             | Fact::WatchOver => {}
         }
     }

@@ -1,7 +1,8 @@
 //! The operator's own programs: when one may be started, that each run ends once, and what a pass is good for.
 
 use super::{Rule, Witness};
-use warroom::domain::{Clean, EffectId, Mono};
+use std::time::Duration;
+use warroom::domain::{Clean, EffectId, Mono, Role};
 use warroom::engine::HookEnd;
 
 /// What is known of one of them.
@@ -21,6 +22,8 @@ enum Run {
     /// Its record is on the disk.
     OnDisk,
     UnderWay(EffectId),
+    /// Somebody, or the keeper, has asked to end it.
+    Stopping(EffectId),
     /// A keeper that is gone had it; the next is to say so.
     Lost,
 }
@@ -42,7 +45,7 @@ impl Witness<'_> {
         if self.hook(name).run == Run::None {
             self.breaks(Rule::Hooks, format!("{name} ends and was not begun"));
         }
-        if let Run::UnderWay(id) = self.hook(name).run
+        if let Run::UnderWay(id) | Run::Stopping(id) = self.hook(name).run
             && self.ended_hook.take() != Some(id)
         {
             self.breaks(Rule::Hooks, format!("{name} is said to have ended, and nobody heard that it has"));
@@ -67,11 +70,29 @@ impl Witness<'_> {
             self.breaks(Rule::Hooks, what);
         }
         self.hooks[hook].run = Run::UnderWay(id);
+        if let Some(after) = self.stage.plan.hooks[hook].only_after_complete {
+            self.may_begin_after(after);
+        }
+    }
+
+    /// 1 and 8: what may switch stable off waits until everything is seen to be on the candidate for so long.
+    fn may_begin_after(&mut self, after: Duration) {
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let is_there = self.read.as_ref().is_some_and(|read| {
+            let is_over = self.stage.slots(Role::Stable).all(|slot| read.row[slot] == 0);
+            is_over && Some(&read.row) == self.expected.as_ref() && self.now.since(read.ended) <= stale
+        });
+        let is_time = self.completed.is_some_and(|at| self.now.since(at) >= after);
+        if !is_there || !self.is_whole || !is_time || self.held || self.back.is_some() {
+            let what = format!("for after the cutover, complete since {:?}, last read {:?}", self.completed, self.read);
+            self.breaks(Rule::Hooks, what);
+        }
     }
 
     pub(super) fn hook_stops(&mut self, id: EffectId) {
-        if !self.hooks.iter().any(|hook| hook.run == Run::UnderWay(id)) {
-            self.breaks(Rule::Hooks, format!("{id:?} is stopped, and does not run"));
+        match self.hooks.iter_mut().find(|hook| hook.run == Run::UnderWay(id)) {
+            Some(hook) => hook.run = Run::Stopping(id),
+            None => self.breaks(Rule::Hooks, format!("{id:?} is stopped, and does not run")),
         }
     }
 
@@ -94,6 +115,11 @@ impl Witness<'_> {
         }
         if !self.watches && !self.ended && self.hooks.iter().any(|hook| hook.run == Run::Lost) {
             self.breaks(Rule::Hooks, "a program ran when the keeper died, and no line says so");
+        }
+        let plans = &self.stage.plan.hooks;
+        let mut for_after = self.hooks.iter().zip(plans).filter(|(_, plan)| plan.only_after_complete.is_some());
+        if self.back.is_some() && for_after.any(|(hook, _)| matches!(hook.run, Run::UnderWay(_))) {
+            self.breaks(Rule::Hooks, "what is for after the cutover goes on beside a rollback");
         }
     }
 

@@ -52,7 +52,7 @@ pub enum Rule {
     /// 9: a command is answered; an effect has an id of its own.
     Answers,
     /// 3 and 9: a program of the operator's is started once its record is on disk, one run at a time, and each run ends
-    /// once in the journal.
+    /// once in the journal. One for after the cutover runs while everything is seen to be there, and ends with a rollback.
     Hooks,
     /// 13: a keeper follows a tombstone.
     Tombstone,
@@ -144,6 +144,8 @@ pub struct Witness<'s> {
     current: Split,
     expected: Option<Row>,
     reached_at: Mono,
+    /// Since when it is complete.
+    completed: Option<Mono>,
     driver: Option<Person>,
     consoles: Vec<(u64, Person, Rights)>,
     approvals: BTreeMap<usize, Person>,
@@ -193,6 +195,7 @@ impl<'s> Witness<'s> {
             current: Split::ALL_STABLE,
             expected: None,
             reached_at: now,
+            completed: None,
             driver: None,
             consoles: Vec::new(),
             approvals: BTreeMap::new(),
