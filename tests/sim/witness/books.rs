@@ -147,6 +147,7 @@ impl Witness<'_> {
             Fact::Reached { step } => self.may_reach(*step),
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
+            Fact::RollbackReadBack => self.may_be_read_back(),
             Fact::RollbackConfirmed => self.may_confirm(truth),
             Fact::HookStarted { hook } => self.hook_may_start(hook),
             Fact::HookEnded { hook, .. } => self.hook_may_end(hook),
@@ -166,7 +167,6 @@ impl Witness<'_> {
             | Fact::RollbackAccepted { automatic: false, .. }
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }
-            | Fact::RollbackReadBack
             | Fact::RolledBack
             | Fact::Approved { .. }
             | Fact::Driver
