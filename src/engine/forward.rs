@@ -109,7 +109,7 @@ impl Shift {
     /// Whether a setting can be what it makes of what was there before, in whole or in part.
     pub fn explains(&self, setting: &Setting, ledger: &Ledger) -> bool {
         match &self.goal {
-            Goal::Step(_) => ledger.explains(setting),
+            Goal::Step(_) => ledger.is_own(setting),
             Goal::Again { over, .. } => {
                 let known = |slot| [over.0.get(slot), self.setting.0.get(slot)];
                 setting.0.iter().all(|(slot, weight)| known(slot).contains(&Some(weight)))

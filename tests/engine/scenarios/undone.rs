@@ -1,9 +1,10 @@
 //! What was so and is so no longer: nothing that is shown outlives it, and nothing that it broke is forgotten with it.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::MANUAL;
+use crate::engine::plans::{HTTP, MANUAL, Sections};
 use crate::engine::rig::Rig;
-use crate::engine::script::story;
+use crate::engine::script::{refusal, story};
+use warroom::domain::Role;
 use warroom::engine::{Direction, Fact, Phase, RollbackState};
 
 fn lines(rig: &Rig, words: &str) -> usize {
@@ -47,4 +48,70 @@ fn a_rollback_that_came_undone_is_read_back_no_longer() {
         assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
         assert!(rig.engine.snapshot().tempo.confirmed.is_some_and(|took| took.as_millis() > waited.into()));
     }
+}
+
+/// At the first step, and somebody has set 30 %; a write is waited for so long that limits can act meanwhile.
+fn drifted() -> Rig {
+    let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"20s\"").into_boxed_str());
+    let mut rig = Rig::at_first_step(&Sections { traffic, ..MANUAL });
+    set(&mut rig, 300);
+    assert!(rig.engine.snapshot().drift.is_some());
+    rig
+}
+
+/// Somebody else sets so many permille, and it is read.
+fn set(rig: &mut Rig, permille: u32) {
+    let setting = split(&rig.balancer.layout, permille);
+    rig.balancer.land(&setting);
+    rig.wait(2_000);
+}
+
+/// What another hand set is seen, and nothing goes over it by itself.
+fn another_hand_is_seen(rig: &mut Rig, permille: u16) {
+    let drift = rig.engine.snapshot().drift;
+    assert!(drift.is_some_and(|drift| !drift.own && drift.to.permille() == permille), "{}", story(rig));
+    assert!(refusal(&rig.reassert("alice")).contains("it must be read back first"), "{}", story(rig));
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(8_000);
+    assert!(rig.said("> 5.00%") && !rig.said("AUTOMATIC ROLLBACK"), "{}", story(rig));
+    assert_eq!((rig.sent(Direction::Back), rig.balancer.share()), (0, permille), "{}", story(rig));
+}
+
+/// Killed before its re-assert was sent, the next keeper waits for it; what it was to go over is there all the time.
+#[test]
+fn what_a_recovered_reassert_goes_over_is_somebody_elses() {
+    let mut rig = drifted();
+    rig.reassert("alice");
+    rig.wait(2);
+    assert_eq!(rig.writes.len(), 1, "{}", story(&rig));
+    rig.crash();
+    rig.come("alice");
+    rig.wait(2_000);
+    another_hand_is_seen(&mut rig, 300);
+}
+
+/// It landed without an answer, and while that is waited for the other hand sets the same again.
+#[test]
+fn the_same_change_over_a_reassert_without_an_answer_is_seen_again() {
+    let mut rig = drifted();
+    rig.next_fates(&[Fate::AnswerLost]);
+    rig.reassert("alice");
+    rig.wait(3_000);
+    assert_eq!((rig.balancer.share(), rig.engine.snapshot().drift), (100, None), "{}", story(&rig));
+    set(&mut rig, 300);
+    another_hand_is_seen(&mut rig, 300);
+}
+
+/// What a re-assert went over once explains no later step.
+#[test]
+fn the_same_change_under_a_later_step_is_seen_again() {
+    let mut rig = drifted();
+    rig.reassert("alice");
+    rig.wait(8_000);
+    assert_eq!((rig.balancer.share(), rig.engine.phase()), (100, Phase::Baking), "{}", story(&rig));
+    rig.next_fates(&[Fate::Lost]);
+    rig.advance("alice");
+    rig.wait(500);
+    set(&mut rig, 300);
+    another_hand_is_seen(&mut rig, 300);
 }

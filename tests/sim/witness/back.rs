@@ -242,7 +242,7 @@ impl Witness<'_> {
         }
     }
 
-    /// 8: not to a stable that is down, not past a point of no return, not while suspended.
+    /// 8: not to a stable that is down, not over what somebody else set, not past a point of no return, not while suspended.
     pub(super) fn may_go_back_by_itself(&mut self) {
         let why = if self.stable_is_down() {
             "stable is down"
@@ -250,6 +250,8 @@ impl Witness<'_> {
             "past the point of no return"
         } else if self.suspended.is_some() {
             "it is suspended"
+        } else if self.read.as_ref().is_some_and(|read| self.sees_drift() && self.is_anothers(&read.row)) {
+            "somebody else set it"
         } else {
             return;
         };

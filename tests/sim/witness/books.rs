@@ -118,16 +118,20 @@ impl Witness<'_> {
     }
 
     pub(super) fn knows(&mut self, weights: &[Option<u32>]) {
-        for (known, weight) in self.own.iter_mut().zip(weights) {
-            if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
-                known.push(weight);
-            }
-        }
+        note(&mut self.own, weights);
     }
 
-    /// Whether each weight is one that this run read before it began, set, or was told to take.
+    /// Whether each weight is one that this run read before it began, set, or was told to take or to go over.
     pub(super) fn is_own(&self, seen: &[Option<u32>]) -> bool {
-        self.own.iter().zip(seen).all(|(known, weight)| weight.is_none_or(|weight| known.contains(&weight)))
+        let known = self.own.iter().zip(&self.gone_over);
+        known
+            .zip(seen)
+            .all(|((own, over), weight)| weight.is_none_or(|weight| own.contains(&weight) || over.contains(&weight)))
+    }
+
+    /// Whether some weight is one that only somebody else can have set.
+    pub(super) fn is_anothers(&self, row: &Row) -> bool {
+        self.own.iter().zip(row).any(|(own, weight)| !own.contains(weight))
     }
 
     /// A line on its way to the disk.
@@ -263,7 +267,8 @@ impl Witness<'_> {
             Fact::Ended => self.ended = true,
             Fact::Reasserting { over, .. } => {
                 // It may come back in whole or in part.
-                self.knows(&self.weights(over));
+                let weights = self.weights(over);
+                note(&mut self.gone_over, &weights);
                 (self.reassert, self.reasserts) = (None, true);
             }
             Fact::Missed { .. } => self.open = None,
@@ -283,5 +288,14 @@ impl Witness<'_> {
         self.began = true;
         self.ever_forward = true;
         self.loose.push(Loose { id, row, answered: None });
+    }
+}
+
+/// Takes each slot's weight in, where it has one.
+fn note(known: &mut [Vec<u32>], weights: &[Option<u32>]) {
+    for (known, weight) in known.iter_mut().zip(weights) {
+        if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
+            known.push(weight);
+        }
     }
 }

@@ -128,6 +128,8 @@ pub struct Witness<'s> {
 
     /// Each slot's weights that this run has a name for.
     own: Vec<Vec<u32>>,
+    /// And those that somebody else set and that it was told to go over.
+    gone_over: Vec<Vec<u32>>,
     has_baseline: bool,
     intent: Option<(usize, Row)>,
     intended: Vec<Option<Row>>,
@@ -180,6 +182,7 @@ impl<'s> Witness<'s> {
             refused: Vec::new(),
             last_effect: None,
             own: vec![Vec::new(); stage.layout.slots.len()],
+            gone_over: vec![Vec::new(); stage.layout.slots.len()],
             has_baseline: false,
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
