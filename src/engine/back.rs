@@ -149,11 +149,8 @@ impl Engine {
         let from = self.balancer.split();
         self.record_way_back(&setting);
         // Whoever rolls back over a drift that is on screen has seen it and means it.
-        if let Some(drift) = self.drift.take()
-            && !automatic
-        {
-            self.ledger.record(&drift.setting);
-        }
+        let over = self.drift.take().filter(|_| !automatic).map(|drift| drift.setting);
+        over.iter().for_each(|over| self.ledger.record(over));
         self.epoch.0 += 1;
         // What was decided in this very turn and has not left yet does not leave any more.
         out.retain(|effect| !matches!(effect, Effect::WriteSplit { direction: Direction::Forward, .. }));
@@ -162,7 +159,7 @@ impl Engine {
         self.held = None;
         self.approvals.clear();
         self.void_hooks();
-        let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
+        let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic, over };
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
         let journal = self.say(Severity::Critical, Some(by), text, fact, out);

@@ -206,6 +206,9 @@ pub enum Fact {
         setting: Setting,
         /// Whether a guardrail did it.
         automatic: bool,
+        /// What differed on screen when a person had it sent over that.
+        #[serde(default)]
+        over: Option<Setting>,
     },
     /// Somebody else's setting was seen during a rollback: nothing is sent over it.
     Foreign {

@@ -242,6 +242,16 @@ impl Witness<'_> {
         }
     }
 
+    /// 5: whoever rolls back over a drift on screen means that, and nothing that was never there.
+    pub(super) fn may_go_over(&mut self, over: Option<&Setting>) {
+        let Some(over) = over.map(row) else { return };
+        let is_there = self.read.as_ref().is_some_and(|read| self.sees_drift() && read.row == over);
+        let seen: Vec<_> = over.iter().copied().map(Some).collect();
+        if !is_there && !self.is_own(&seen) {
+            self.breaks(Rule::Foreign, format!("goes back over {over:?}, and the last read was {:?}", self.read));
+        }
+    }
+
     /// 8: not to a stable that is down, not over what somebody else set, not past a point of no return, not while suspended.
     pub(super) fn may_go_back_by_itself(&mut self) {
         let why = if self.stable_is_down() {

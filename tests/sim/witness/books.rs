@@ -150,7 +150,12 @@ impl Witness<'_> {
             Fact::Reasserted => self.may_be_again(),
             Fact::Reached { step } => self.may_reach(*step),
             Fact::Completed => self.may_complete(truth),
-            Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
+            Fact::RollbackAccepted { automatic, over, .. } => {
+                self.may_go_over(over.as_ref());
+                if *automatic {
+                    self.may_go_back_by_itself();
+                }
+            }
             Fact::RollbackReadBack => self.may_be_read_back(),
             Fact::RollbackConfirmed => self.may_confirm(truth),
             Fact::HookStarted { hook } => self.hook_may_start(hook),
@@ -168,7 +173,6 @@ impl Witness<'_> {
             | Fact::Held { .. }
             | Fact::Resumed
             | Fact::Adopted { .. }
-            | Fact::RollbackAccepted { automatic: false, .. }
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }
             | Fact::RolledBack
@@ -219,11 +223,9 @@ impl Witness<'_> {
             }
             Fact::Held { .. } => self.held = true,
             Fact::Resumed => self.held = false,
-            Fact::RollbackAccepted { setting, automatic, .. } => {
-                if let (false, Some(read)) = (automatic, self.read.as_ref().filter(|_| self.sees_drift())) {
-                    // Whoever rolls back over a drift on screen means it.
-                    let seen: Vec<_> = read.row.iter().copied().map(Some).collect();
-                    self.knows(&seen);
+            Fact::RollbackAccepted { setting, over, .. } => {
+                if let Some(over) = over {
+                    self.knows(&self.weights(over));
                 }
                 self.knows(&self.weights(setting));
                 self.knows(&self.way_back());
