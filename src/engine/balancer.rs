@@ -188,6 +188,7 @@ impl Engine {
         } else {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
+            self.judge_no_return(setting, out);
             self.reassert_looked(started, setting, out);
         }
     }

@@ -149,7 +149,7 @@ impl Engine {
         let stays = if drift.own { "" } else { "no auto-rollback" };
         parts.extend(self.due_part().or(Some(may(1, stays))));
         parts.push(must(format!(":adopt keeps {to}")));
-        if drift.may_be_undone && self.passed_by_another(to).is_none() {
+        if drift.may_be_undone && self.passed_beyond().is_none() {
             parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert {from}")));
         }
         let back = if drift.is_towards_stable() { ":complete or R rolls back to 0%" } else { "R rolls back to 0%" };

@@ -162,6 +162,11 @@ pub enum Fact {
         /// Index of the step.
         step: usize,
     },
+    /// The balancer was seen past a step's point of no return, by whose hand ever.
+    PastNoReturn {
+        /// Index of the step.
+        step: usize,
+    },
     /// A forward write did not take effect; the run is where it was.
     Missed {
         /// Index of the step.

@@ -279,10 +279,6 @@ impl Engine {
         let text = format!("candidate {} read back{took}", self.current);
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);
         self.look_at_limits();
-        if let Some(breaks) = self.plan.steps[step].point_of_no_return.clone() {
-            let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
-            self.say(Severity::Warn, None, text, Fact::Line, out);
-        }
     }
 
     /// The step, or the re-assert, did not happen; the run is where it was, and holds.

@@ -46,6 +46,7 @@ impl Engine {
                 self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
+            Fact::PastNoReturn { step } => self.passed = self.passed.max(Some(*step)),
             Fact::Missed { .. } | Fact::NotReasserted => self.shift = None,
             Fact::Reasserting { setting, over, .. } => self.fold_reasserting(setting, over),
             Fact::Reasserted => {
@@ -61,6 +62,7 @@ impl Engine {
                     self.fold_foreign(None);
                 } else {
                     self.adopted(setting.clone(), *split);
+                    self.fold_no_return(*split);
                 }
             }
             Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
@@ -119,6 +121,7 @@ impl Engine {
         self.reasserts = 0;
         self.position = Some(step);
         self.current = self.plan.steps[step].split;
+        self.fold_no_return(self.current);
         self.reached[step] = Some((self.now, entry.wall));
         debug_assert!(self.current > Split::ALL_STABLE, "steps are above zero by construction");
     }

@@ -1,11 +1,11 @@
 //! What was so and is so no longer: nothing that is shown outlives it, and nothing that it broke is forgotten with it.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::{HTTP, MANUAL, Sections};
+use crate::engine::plans::{HTTP, MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::{refusal, story};
 use warroom::domain::Role;
-use warroom::engine::{Direction, Fact, Phase, RollbackState};
+use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
 
 fn lines(rig: &Rig, words: &str) -> usize {
     rig.lines().filter(|line| line.text.as_str().contains(words)).count()
@@ -114,4 +114,80 @@ fn the_same_change_under_a_later_step_is_seen_again() {
     rig.wait(500);
     set(&mut rig, 300);
     another_hand_is_seen(&mut rig, 300);
+}
+
+/// Three steps; going back from 50 % breaks something.
+fn no_return(sections: Sections) -> Sections {
+    let steps = STEPS.replacen("hold = true", "hold = true\npoint_of_no_return = \"schema v43\"", 1);
+    Sections { steps: Box::leak(steps.into_boxed_str()), ..sections }
+}
+
+/// Neither a limit nor a key without the name takes the traffic back from here.
+fn is_past_no_return(rig: &mut Rig) {
+    assert!(rig.engine.snapshot().rollback_target.needs_typing, "{}", story(rig));
+    assert!(refusal(&rig.roll_back("alice", None)).contains("past the point of no return: schema v43"));
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(10_000);
+    assert!(rig.said("> 5.00%"), "{}", story(rig));
+    assert_eq!(rig.sent(Direction::Back), 0, "{}", story(rig));
+}
+
+/// Another hand went past it and came back, or to where this run never was.
+#[test]
+fn a_point_of_no_return_that_was_passed_stays_passed() {
+    for (then, crashes) in [(100, false), (100, true), (300, false), (300, true)] {
+        let mut rig = Rig::at_first_step(&no_return(MANUAL));
+        set(&mut rig, 500);
+        assert!(rig.said("candidate 50% is past the point of no return: schema v43"), "{}", story(&rig));
+        set(&mut rig, then);
+        assert_eq!(rig.engine.snapshot().drift.is_some(), then == 300);
+        if crashes {
+            rig.crash();
+            rig.come("alice");
+            rig.wait(2_000);
+        }
+        if then == 300 {
+            // To set again what this run had would take traffic back, too.
+            assert!(refusal(&rig.reassert("alice")).contains("traffic was past the point of no return (schema v43)"));
+            assert!(!rig.engine.snapshot().band.text.as_str().contains(":reassert"));
+            assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)));
+        }
+        is_past_no_return(&mut rig);
+        assert_eq!(rig.noted(|fact| matches!(fact, Fact::PastNoReturn { step: 1 })), 1, "{}", story(&rig));
+    }
+}
+
+/// This run itself reached it, a colleague went back from there, and that was adopted.
+#[test]
+fn a_point_of_no_return_that_was_reached_stays_reached() {
+    for crashes in [false, true] {
+        let mut rig = Rig::at_first_step(&no_return(MANUAL));
+        rig.advance("alice");
+        rig.wait(7_000);
+        set(&mut rig, 100);
+        assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)), "{}", story(&rig));
+        rig.wait(100);
+        if crashes {
+            rig.crash();
+            rig.come("alice");
+            rig.wait(2_000);
+        }
+        is_past_no_return(&mut rig);
+    }
+}
+
+/// A step that was applied by half went there by this run's own hand, and nobody else is named for it.
+#[test]
+fn a_half_applied_step_passes_a_point_of_no_return_in_its_own_name() {
+    let mut rig = Rig::at_first_step(&no_return(NODES));
+    rig.next_fates(&[Fate::Half]);
+    rig.advance("alice");
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+    assert!(rig.engine.snapshot().drift.is_some_and(|drift| drift.own));
+    let refused = refusal(&rig.reassert("alice"));
+    assert!(refused.contains("traffic was past the point of no return (schema v43)"), "{refused}");
+    assert!(rig.said("is past the point of no return: schema v43"));
+    assert!(!refused.contains("somebody else") && !rig.said("somebody else"), "{refused}\n{}", story(&rig));
+    is_past_no_return(&mut rig);
 }

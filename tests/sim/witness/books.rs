@@ -97,6 +97,9 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
+        if self.back.is_none() && !self.watches {
+            self.furthest = self.furthest.max(self.permille(&row));
+        }
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
     }
@@ -169,6 +172,7 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Baseline { .. }
             | Fact::Missed { .. }
+            | Fact::PastNoReturn { .. }
             | Fact::NotReasserted
             | Fact::Held { .. }
             | Fact::Resumed
@@ -204,6 +208,7 @@ impl Witness<'_> {
                 self.began |= *split != Split::ALL_STABLE;
                 self.expected = Some(row(setting));
                 self.current = *split;
+                self.furthest = self.furthest.max(split.permille());
                 self.reached_at = self.now;
                 self.approvals.clear();
                 self.loose.clear();
@@ -218,6 +223,7 @@ impl Witness<'_> {
                 self.began = true;
                 self.open = None;
                 self.current = self.stage.plan.steps[*step].split;
+                self.furthest = self.furthest.max(self.current.permille());
                 self.expected.clone_from(&self.intended[*step]);
                 self.reached_at = self.now;
             }
@@ -274,6 +280,9 @@ impl Witness<'_> {
                 (self.reassert, self.reasserts) = (None, true);
             }
             Fact::Missed { .. } => self.open = None,
+            Fact::PastNoReturn { step } => {
+                self.furthest = self.furthest.max(self.stage.plan.steps[*step].split.permille());
+            }
             Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Line
             | Fact::TargetsBefore { .. }

@@ -144,6 +144,8 @@ pub struct Witness<'s> {
     held: bool,
     ended: bool,
     current: Split,
+    /// The candidate's largest share that was ever read before a rollback (permille), as far as the disk has it.
+    furthest: u16,
     expected: Option<Row>,
     reached_at: Mono,
     driver: Option<Person>,
@@ -194,6 +196,7 @@ impl<'s> Witness<'s> {
             held: false,
             ended: false,
             current: Split::ALL_STABLE,
+            furthest: 0,
             expected: None,
             reached_at: now,
             driver: None,
@@ -396,11 +399,10 @@ impl<'s> Witness<'s> {
     fn is_past_no_return(&self) -> bool {
         let steps = &self.stage.plan.steps;
         let sent = |step: usize| self.loose.iter().any(|loose| self.intended[step].as_ref() == Some(&loose.row));
-        // Whoever went there: what a colleague's step broke is broken.
-        let there = self.read.as_ref().filter(|_| self.sees_drift()).map_or(0, |read| self.permille(&read.row));
+        // Whoever went there, and wherever it is now: what broke is broken.
         (0..steps.len())
             .filter(|step| steps[*step].point_of_no_return.is_some())
-            .any(|step| steps[step].split <= self.current || steps[step].split.permille() <= there || sent(step))
+            .any(|step| steps[step].split.permille() <= self.furthest || sent(step))
     }
 
     /// The candidate's largest share of any node, as people read it.
