@@ -347,9 +347,14 @@ impl Engine {
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.is_blind() && !self.a_limit_is_unknown() && self.drift.is_none() {
+        } else if !self.bake_pauses() {
             self.bake.healthy += turn;
         }
+    }
+
+    /// Whether nobody knows how healthy the present step is, or whether the traffic is at that step at all.
+    pub(super) fn bake_pauses(&self) -> bool {
+        self.is_blind() || self.a_limit_is_unknown() || self.drift.is_some() || !self.balancer_is_known()
     }
 
     /// How much of the present step's bake is still to come.
