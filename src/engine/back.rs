@@ -150,7 +150,9 @@ impl Engine {
         self.record_way_back(&setting);
         // Whoever rolls back over a drift that is on screen has seen it and means it.
         let over = self.drift.take().filter(|_| !automatic).map(|drift| drift.setting);
-        over.iter().for_each(|over| self.ledger.record(over));
+        if let Some(over) = &over {
+            self.ledger.record(over);
+        }
         self.epoch.0 += 1;
         // What was decided in this very turn and has not left yet does not leave any more.
         out.retain(|effect| !matches!(effect, Effect::WriteSplit { direction: Direction::Forward, .. }));

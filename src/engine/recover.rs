@@ -67,7 +67,9 @@ impl Engine {
             }
             Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
             Fact::RollbackAccepted { reason, from, setting, automatic, over } => {
-                over.iter().for_each(|over| self.ledger.record(over));
+                if let Some(over) = over {
+                    self.ledger.record(over);
+                }
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
             }
             Fact::Foreign { setting } => self.fold_foreign(Some(setting)),

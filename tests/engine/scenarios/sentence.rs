@@ -153,8 +153,9 @@ fn a_hold_without_an_automatic_rollback_says_so_and_why() {
 
 #[test]
 fn a_bake_that_does_not_count_says_that_it_stands() {
+    type Doubt = fn(&mut Rig);
     let steps = Box::leak(STEPS.replacen("bake = \"5s\"", "bake = \"30s\"", 1).into_boxed_str());
-    let doubts: [(fn(&mut Rig), u64); 2] = [
+    let doubts: [(Doubt, u64); 2] = [
         (|rig| rig.worlds[CANDIDATE].scraping = Scraping::Missing, 3_500),
         (|rig| rig.balancer.dark.extend([0]), 6_500),
     ];

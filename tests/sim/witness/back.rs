@@ -38,7 +38,7 @@ pub struct Back {
     /// What somebody else set, on the nodes that answered.
     pub foreign: Option<Vec<Option<u32>>>,
     /// Called read back, and nothing else was there since.
-    is_read_back: bool,
+    is_seen: bool,
     pub confirmed: bool,
     /// Confirmed once, perhaps in another process.
     pub was_confirmed: bool,
@@ -61,7 +61,7 @@ impl Back {
             differs: None,
             due: false,
             foreign: None,
-            is_read_back: false,
+            is_seen: false,
             confirmed: false,
             was_confirmed: false,
         }
@@ -155,7 +155,7 @@ impl Witness<'_> {
             }
             return;
         }
-        (back.agrees, back.due, back.is_read_back, back.confirmed) = (None, false, false, false);
+        (back.agrees, back.due, back.is_seen, back.confirmed) = (None, false, false, false);
         if !back.can_judge(started) {
             return;
         }
@@ -219,7 +219,7 @@ impl Witness<'_> {
     /// 4: called read back once, when a whole read agrees, and again only after something else was there.
     pub(super) fn may_be_read_back(&mut self) {
         let Some(back) = &mut self.back else { return self.breaks(Rule::ReadBack, "nothing to read back") };
-        let is_again = std::mem::replace(&mut back.is_read_back, true);
+        let is_again = std::mem::replace(&mut back.is_seen, true);
         if is_again || back.agrees.is_none() {
             let what = format!("called read back (before: {is_again}), and it agrees since {:?}", back.agrees);
             self.breaks(Rule::ReadBack, what);
@@ -231,7 +231,7 @@ impl Witness<'_> {
         let window = self.stage.plan.traffic.lateness;
         let Some(back) = &self.back else { return self.breaks(Rule::Confirms, "nothing to confirm") };
         let Some(read) = &self.read else { return self.breaks(Rule::Confirms, "confirmed without a read") };
-        let spans = back.is_read_back && back.agrees.is_some_and(|since| read.started.since(since) >= window);
+        let spans = back.is_seen && back.agrees.is_some_and(|since| read.started.since(since) >= window);
         if !spans || read.row != back.target {
             let what = format!("confirmed, and it agrees since {:?}; read {:?}", back.agrees, read.started);
             self.breaks(Rule::Confirms, what);
