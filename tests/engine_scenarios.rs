@@ -37,3 +37,5 @@ mod recovery;
 mod sentence;
 #[path = "engine/scenarios/shown.rs"]
 mod shown;
+#[path = "engine/scenarios/undone.rs"]
+mod undone;

@@ -436,6 +436,7 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::NotReasserted
         | Fact::Started { .. }
         | Fact::TargetsBefore { .. }
+        | Fact::PastNoReturn { .. }
         | Fact::Configuration { .. }
         | Fact::Held { .. }
         | Fact::Resumed

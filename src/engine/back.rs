@@ -37,13 +37,15 @@ pub(super) struct Rollback {
     /// Confirmed before this process began: sent again only over settings of this run.
     was_confirmed: bool,
     pub sent: Option<Mono>,
+    /// When the first attempt was sent that nobody has read back yet.
+    sent_unread: Option<Mono>,
     /// When the newest attempt was sent.
     newest_send: Option<Mono>,
     /// When the newest attempt ended: until then its own half-way states are expected.
     newest_end: Option<Mono>,
     pub acknowledged: Option<Mono>,
     pub last_error: Option<Clean>,
-    /// The first agreeing read.
+    /// The first agreeing read since something else was there.
     pub read_back: Option<Mono>,
     agreeing_since: Option<Mono>,
     pub confirmed: Option<Mono>,
@@ -82,6 +84,7 @@ impl Rollback {
             look_until: None,
             was_confirmed: false,
             sent: None,
+            sent_unread: None,
             newest_send: None,
             newest_end: None,
             acknowledged: None,
@@ -146,10 +149,9 @@ impl Engine {
         let from = self.balancer.split();
         self.record_way_back(&setting);
         // Whoever rolls back over a drift that is on screen has seen it and means it.
-        if let Some(drift) = self.drift.take()
-            && !automatic
-        {
-            self.ledger.record(&drift.setting);
+        let over = self.drift.take().filter(|_| !automatic).map(|drift| drift.setting);
+        if let Some(over) = &over {
+            self.ledger.record(over);
         }
         self.epoch.0 += 1;
         // What was decided in this very turn and has not left yet does not leave any more.
@@ -160,7 +162,7 @@ impl Engine {
         self.propagation = None;
         self.approvals.clear();
         self.void_hooks();
-        let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic };
+        let fact = Fact::RollbackAccepted { reason: reason.clone(), from, setting: setting.clone(), automatic, over };
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
         let journal = self.say(Severity::Critical, Some(by), text, fact, out);
@@ -285,30 +287,30 @@ impl Engine {
             }
             return;
         }
-        rollback.agreeing_since = None;
-        let was_confirmed = rollback.confirmed.take().is_some();
-        rollback.rolled_back = None;
-        if !rollback.can_judge(started) {
-            return;
-        }
-        rollback.look_until = None;
-        if !explained {
-            return self.rollback_meets_foreign(setting, out);
-        }
-        if foreign_may_be_there {
-            return;
-        }
-        rollback.foreign = None;
-        if rollback.retry_at.is_none() && !planted(Bug::NotSentAgain) {
-            // The first is sent at once; after that a balancer that is late must not be flooded.
-            let pause = if rollback.tries == 0 { Duration::ZERO } else { rollback.pause(spread) };
-            rollback.retry_at = Some(now + pause);
-            if was_confirmed || rollback.read_back.is_some() {
-                let text = format!(
-                    "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
-                );
-                self.say(Severity::Critical, None, text, Fact::Line, out);
+        // What was read back, and confirmed, is so no longer.
+        let is_undone = rollback.read_back.take().is_some();
+        (rollback.agreeing_since, rollback.confirmed, rollback.rolled_back) = (None, None, None);
+        self.tempo.confirmed = None;
+        if rollback.can_judge(started) {
+            rollback.look_until = None;
+            if !explained {
+                return self.rollback_meets_foreign(setting, out);
             }
+            if foreign_may_be_there {
+                return;
+            }
+            rollback.foreign = None;
+            if rollback.retry_at.is_none() && !planted(Bug::NotSentAgain) {
+                // The first is sent at once; after that a balancer that is late must not be flooded.
+                let pause = if rollback.tries == 0 { Duration::ZERO } else { rollback.pause(spread) };
+                rollback.retry_at = Some(now + pause);
+            }
+        }
+        if is_undone && explained {
+            let text = format!(
+                "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
+            );
+            self.say(Severity::Critical, None, text, Fact::Line, out);
         }
     }
 
@@ -318,7 +320,6 @@ impl Engine {
         (rollback.retry_at, rollback.look_until) = (None, None);
         if rollback.foreign.as_ref().is_none_or(|(_, seen)| seen != setting) {
             rollback.foreign = Some((now, setting.clone()));
-            rollback.read_back = None;
             let text = format!("FOREIGN: somebody else set {setting}; nothing is sent over it; :sendagain or :adopt");
             self.say(Severity::Critical, None, text, Fact::Foreign { setting: setting.clone() }, out);
         }
@@ -353,7 +354,7 @@ impl Engine {
             rollback.read_back = Some(now);
             self.sampling.restart();
             let after = now.since(rollback.accepted).as_secs_f64();
-            let sent = rollback.sent.unwrap_or(rollback.accepted);
+            let sent = rollback.sent_unread.take().unwrap_or(rollback.accepted);
             let from = rollback.from;
             self.tempo.read_back = Some(now.since(sent));
             let text = format!("candidate 0% read back +{after:.1} s; confirming over {} s", lateness.as_secs());
@@ -420,6 +421,7 @@ impl Engine {
         rollback.tries += 1;
         rollback.was_confirmed = false;
         rollback.sent.get_or_insert(now);
+        rollback.sent_unread.get_or_insert(now);
         rollback.newest_send = Some(now);
         out.push(Effect::WriteSplit { id, epoch: self.epoch, direction: Direction::Back, setting, tag: None });
     }

@@ -188,6 +188,7 @@ impl Engine {
         } else {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
+            self.judge_no_return(setting, out);
             self.reassert_looked(started, setting, out);
         }
     }
@@ -216,14 +217,16 @@ impl Engine {
     fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
-        let sent = self.shift.as_ref().filter(|shift| shift.was_sent());
-        let explained_by_shift = sent.is_some_and(|shift| shift.explains(setting, &self.ledger));
-        if explained_by_shift && setting != expected && sent.is_some_and(|shift| shift.step().is_none()) {
-            // A re-assert that has not landed leaves the drift what it was.
+        let explained_by =
+            self.shift.as_ref().filter(|shift| shift.was_sent() && shift.explains(setting, &self.ledger));
+        let by_a_step = explained_by.is_some_and(|shift| shift.step().is_some());
+        if explained_by.is_some() && !by_a_step && setting != expected && self.drift.is_some() {
+            // A re-assert that has not landed leaves the drift what it was. Where none is known it hides none: what it
+            // goes over is somebody else's.
             return;
         }
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
-        if setting == expected || explained_by_shift || overruled {
+        if setting == expected || by_a_step || overruled {
             if self.drift.take().is_some() {
                 self.say(Severity::Info, None, "the balancer holds what this run set again", Fact::Line, out);
             }

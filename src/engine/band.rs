@@ -149,7 +149,7 @@ impl Engine {
         let stays = if drift.own { "" } else { "no auto-rollback" };
         parts.extend(self.due_part().or(Some(may(1, stays))));
         parts.push(must(format!(":adopt keeps {to}")));
-        if drift.may_be_undone && self.passed_by_another(to).is_none() {
+        if drift.may_be_undone && self.passed_beyond().is_none() {
             parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert {from}")));
         }
         let back = if drift.is_towards_stable() { ":complete or R rolls back to 0%" } else { "R rolls back to 0%" };
@@ -181,7 +181,8 @@ impl Engine {
         // Whoever has not read the balancer knows neither where traffic is nor why one cannot go on.
         if !self.balancer_is_known() {
             let parts = self.due_part().into_iter();
-            let parts = parts.chain([may(1, "A locked"), may(2, self.balancer_trouble())]).collect();
+            let bake = self.bake_waits().then(|| self.bake_part(position));
+            let parts = parts.chain([may(1, "A locked"), may(2, self.balancer_trouble())]).chain(bake).collect();
             return (Severity::Critical, parts);
         }
         let mut parts = vec![must(self.at_words())];
@@ -247,8 +248,7 @@ impl Engine {
 
     /// Whether the bake does not go on now, although it is not over.
     fn bake_waits(&self) -> bool {
-        let stands = self.is_blind() || self.a_limit_is_unknown() || self.drift.is_some() || self.is_breached();
-        stands && !self.bake_left().is_zero()
+        (self.bake_pauses() || self.is_breached()) && !self.bake_left().is_zero()
     }
 
     /// How far the bake is, and what it waits for.

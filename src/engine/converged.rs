@@ -93,20 +93,19 @@ impl Engine {
         // Each node may send its own share; weights in whole numbers make what they make.
         let shares = || configured.nodes.iter().flatten().copied();
         let (least, most) = (shares().fold(f64::INFINITY, f64::min), shares().fold(0.0, f64::max));
-        let agrees = |hits: u32| {
-            wilson(hits, sent).is_some_and(|(low, high)| least <= high + ROUNDING && most >= low - ROUNDING)
-        };
         // Nobody knows whose the unanswered ones would have been: all stable's, or all the candidate's.
-        let either = [agrees(samples.candidate), agrees(sent - samples.stable)];
-        let (low, high) = wilson(samples.candidate, sent).unwrap_or((0.0, 1.0));
+        let ends = [samples.candidate, sent - samples.stable].map(|hits| wilson(hits, sent));
+        let [Some((low, high)), Some((low_at_most, high_at_most))] = ends else {
+            return unknown("no probe lately".to_owned());
+        };
         let value = f64::from(samples.candidate) / f64::from(sent);
         let measured = format!("measured {:.1}% ({:.1}-{:.1})", value * 100.0, low * 100.0, high * 100.0);
-        match either {
-            [true, true] => (Some(true), format!("{measured}, configured {}", configured.split())),
-            [false, false] => (Some(false), format!("{measured} not yet {}", configured.split())),
-            [true, false] | [false, true] => {
-                unknown(format!("{} of {sent} probes were answered by neither side", sent - answered))
-            }
+        if high + ROUNDING >= least && low_at_most - ROUNDING <= most {
+            (Some(true), format!("{measured}, configured {}", configured.split()))
+        } else if high_at_most + ROUNDING < least || low - ROUNDING > most {
+            (Some(false), format!("{measured} not yet {}", configured.split()))
+        } else {
+            unknown(format!("{} of {sent} probes were answered by neither side", sent - answered))
         }
     }
 }
@@ -146,5 +145,8 @@ mod tests {
         let (agrees, words) = measured(0.5, 50, 30, 40);
         assert_eq!((agrees, words.as_str()), (None, "unknown: 40 of 120 probes were answered by neither side"));
         assert_eq!(measured(0.5, 150, 20, 10).0, Some(false), "whoever the ten would have been");
+        assert_eq!(measured(0.5, 20, 150, 10).0, Some(false), "and on the other side");
+        let (agrees, words) = measured(0.5, 30, 30, 140);
+        assert_eq!((agrees, words.as_str()), (None, "unknown: 140 of 200 probes were answered by neither side"));
     }
 }

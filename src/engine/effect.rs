@@ -162,6 +162,11 @@ pub enum Fact {
         /// Index of the step.
         step: usize,
     },
+    /// The balancer was seen past a step's point of no return, by whose hand ever.
+    PastNoReturn {
+        /// Index of the step.
+        step: usize,
+    },
     /// A forward write did not take effect; the run is where it was.
     Missed {
         /// Index of the step.
@@ -206,6 +211,9 @@ pub enum Fact {
         setting: Setting,
         /// Whether a guardrail did it.
         automatic: bool,
+        /// What differed on screen when a person had it sent over that.
+        #[serde(default)]
+        over: Option<Setting>,
     },
     /// Somebody else's setting was seen during a rollback: nothing is sent over it.
     Foreign {

@@ -109,7 +109,7 @@ impl Shift {
     /// Whether a setting can be what it makes of what was there before, in whole or in part.
     pub fn explains(&self, setting: &Setting, ledger: &Ledger) -> bool {
         match &self.goal {
-            Goal::Step(_) => ledger.explains(setting),
+            Goal::Step(_) => ledger.is_own(setting),
             Goal::Again { over, .. } => {
                 let known = |slot| [over.0.get(slot), self.setting.0.get(slot)];
                 setting.0.iter().all(|(slot, weight)| known(slot).contains(&Some(weight)))
@@ -279,10 +279,6 @@ impl Engine {
         let text = format!("candidate {} read back{took}", self.current);
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);
         self.look_at_limits();
-        if let Some(breaks) = self.plan.steps[step].point_of_no_return.clone() {
-            let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
-            self.say(Severity::Warn, None, text, Fact::Line, out);
-        }
     }
 
     /// The step, or the re-assert, did not happen; the run is where it was, and holds.
@@ -355,9 +351,14 @@ impl Engine {
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.is_blind() && !self.a_limit_is_unknown() && self.drift.is_none() {
+        } else if !self.bake_pauses() {
             self.bake.healthy += turn;
         }
+    }
+
+    /// Whether nobody knows how healthy the present step is, or whether the traffic is at that step at all.
+    pub(super) fn bake_pauses(&self) -> bool {
+        self.is_blind() || self.a_limit_is_unknown() || self.drift.is_some() || !self.balancer_is_known()
     }
 
     /// How much of the present step's bake is still to come.

@@ -3,8 +3,8 @@
 use super::forward::How;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
-use super::{Effect, Engine, Fact, Phase, Severity};
-use crate::domain::{Clean, Person, Role, Signal, Split};
+use super::{Effect, Engine, Fact, Phase, Severity, share};
+use crate::domain::{Clean, Person, Role, Setting, Signal, Split};
 use crate::plan::{CheckKind, OnAbsent, Subject};
 use std::time::Duration;
 
@@ -168,20 +168,40 @@ impl Engine {
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }
 
-    /// What breaks when one goes back from here, once a point of no return is reached or under way, by whose hand ever.
+    /// Takes note of a point of no return that the balancer is seen to be past.
+    pub(super) fn judge_no_return(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        let there = share::by_weight(&self.layout, setting).unwrap_or_default();
+        let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
+        let Some((step, breaks)) = seen else { return };
+        let text =
+            format!("candidate {there} is past the point of no return: {breaks}; no automatic rollback from here");
+        self.passed = Some(step);
+        self.say(Severity::Warn, None, text, Fact::PastNoReturn { step }, out);
+    }
+
+    /// The journal says that the candidate had this share.
+    pub(super) fn fold_no_return(&mut self, there: Split) {
+        self.passed = self.passed.max(self.no_return_at(there).map(|(step, _)| step));
+    }
+
+    /// The last step whose point of no return this share is past, and what breaks there.
+    fn no_return_at(&self, there: Split) -> Option<(usize, &Clean)> {
+        let mut steps = self.plan.steps.iter().enumerate().rev().filter(|(_, step)| step.split <= there);
+        steps.find_map(|(index, step)| Some((index, step.point_of_no_return.as_ref()?)))
+    }
+
+    /// What breaks when traffic is taken back, where the balancer was further than this run itself now stands.
+    pub(super) fn passed_beyond(&self) -> Option<&Clean> {
+        let step = self.plan.steps.get(self.passed?)?;
+        step.point_of_no_return.as_ref().filter(|_| step.split > self.current)
+    }
+
+    /// What breaks when one goes back from here, once a point of no return was reached or is under way, by whose hand ever.
     pub(super) fn past_no_return(&self) -> Option<&Clean> {
-        let by_another = self.drift.as_ref().and_then(|drift| self.passed_by_another(drift.to));
-        if let Some(breaks) = by_another {
-            return Some(breaks);
-        }
-        let reached =
-            self.position.max(self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(super::Shift::step));
-        self.plan
-            .steps
-            .iter()
-            .take(reached.map_or(0, |step| step + 1))
-            .filter_map(|step| step.point_of_no_return.as_ref())
-            .next_back()
+        let under_way = self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(super::Shift::step);
+        let reached = self.passed.max(under_way);
+        let steps = self.plan.steps.iter().take(reached.map_or(0, |step| step + 1));
+        steps.filter_map(|step| step.point_of_no_return.as_ref()).next_back()
     }
 
     pub(super) fn pass_suspension(&mut self, out: &mut Vec<Effect>) {

@@ -170,6 +170,9 @@ pub struct Engine {
 
     /// Index of the last step reached; `None` before the first.
     position: Option<usize>,
+    /// The furthest step with a point of no return that the balancer was seen at, by whose hand ever: what broke stays
+    /// broken wherever the traffic goes from there.
+    passed: Option<usize>,
     /// The split this run last had read back.
     current: Split,
     bake: Bake,
@@ -244,6 +247,7 @@ impl Engine {
             drift: None,
             reasserts: 0,
             position: None,
+            passed: None,
             current: Split::ALL_STABLE,
             bake: Bake::new(mono),
             shift: None,

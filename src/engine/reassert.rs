@@ -40,17 +40,11 @@ impl Engine {
                 "it would give the candidate more than somebody else left it: :adopt, :complete or R rolls back";
             return vec![words.into()];
         }
-        if let Some(breaks) = self.passed_by_another(drift.to) {
-            let words = format!("somebody else went past the point of no return ({breaks}): :adopt, or R rolls back");
+        if let Some(breaks) = self.passed_beyond() {
+            let words = format!("traffic was past the point of no return ({breaks}): :adopt, or R rolls back");
             return vec![Clean::new(words)];
         }
         self.closed_to_reassert().map(|gate| gate.words()).collect()
-    }
-
-    /// What breaks when traffic is taken back from there, where this run itself has not gone so far.
-    pub(super) fn passed_by_another(&self, there: Split) -> Option<&Clean> {
-        let passed = self.plan.steps.iter().filter(|step| step.split > self.current && step.split <= there);
-        passed.filter_map(|step| step.point_of_no_return.as_ref()).next_back()
     }
 
     fn closed_to_reassert(&self) -> impl Iterator<Item = Gate> {

@@ -47,6 +47,7 @@ impl Engine {
                 self.shift = Some(shift).filter(|_| !planted(Bug::RestartForgetsShift));
             }
             Fact::Reached { step } => self.fold_reached(*step, entry),
+            Fact::PastNoReturn { step } => self.passed = self.passed.max(Some(*step)),
             Fact::Missed { .. } | Fact::NotReasserted => self.shift = None,
             Fact::Reasserting { setting, over, .. } => self.fold_reasserting(setting, over),
             Fact::Reasserted => {
@@ -62,10 +63,14 @@ impl Engine {
                     self.fold_foreign(None);
                 } else {
                     self.adopted(setting.clone(), *split);
+                    self.fold_no_return(*split);
                 }
             }
             Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
-            Fact::RollbackAccepted { reason, from, setting, automatic } => {
+            Fact::RollbackAccepted { reason, from, setting, automatic, over } => {
+                if let Some(over) = over {
+                    self.ledger.record(over);
+                }
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);
             }
             Fact::Foreign { setting } => self.fold_foreign(Some(setting)),
@@ -121,6 +126,7 @@ impl Engine {
         self.reasserts = 0;
         self.position = Some(step);
         self.current = self.plan.steps[step].split;
+        self.fold_no_return(self.current);
         self.reached[step] = Some((self.now, entry.wall));
         debug_assert!(self.current > Split::ALL_STABLE, "steps are above zero by construction");
     }

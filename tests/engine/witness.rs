@@ -408,6 +408,7 @@ impl Witness {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Missed { .. }
+            | Fact::PastNoReturn { .. }
             | Fact::Reasserted
             | Fact::RollbackReadBack
             | Fact::RollbackConfirmed

@@ -244,3 +244,36 @@ fn rolling_back_over_a_drift_that_was_shown_does_not_end_in_foreign() {
         assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{fate:?}");
     }
 }
+
+/// Nor is it after a restart: what was gone over is in the journal, and an interrupted rollback goes on by itself.
+#[test]
+fn rolling_back_over_a_drift_goes_on_after_a_restart() {
+    for lost in [&[Fate::Lost, Fate::Lost][..], &[Fate::Half, Fate::Half]] {
+        let mut rig = Rig::at_first_step(&NODES);
+        let foreign = split(&rig.balancer.layout, 300);
+        rig.balancer.land(&foreign);
+        rig.wait(2_000);
+        rig.next_fates(lost);
+        rig.roll_back("alice", None);
+        rig.wait(100);
+        rig.crash();
+        rig.wait(12_000);
+        assert!(!rig.said("FOREIGN"), "{lost:?}\n{}", story(&rig));
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{lost:?}\n{}", story(&rig));
+    }
+}
+
+/// What was set after the acceptance nobody has seen: that stays foreign.
+#[test]
+fn what_was_set_after_the_acceptance_is_foreign_after_a_restart() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.next_fates(&[Fate::Lost, Fate::Lost]);
+    rig.roll_back("alice", None);
+    rig.wait(100);
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.crash();
+    rig.wait(12_000);
+    assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::Foreign, "{}", story(&rig));
+    assert_eq!(rig.balancer.share(), 300);
+}

@@ -372,6 +372,8 @@ fn a_bake_pauses_while_nobody_can_see() {
         (MANUAL, Foreign(300), true),
         (MANUAL, Metrics(Role::Candidate, Scraping::Missing), true),
         (unlimited, silent(), true),
+        // While nobody has read the balancer nobody knows what is baked.
+        (MANUAL, Dark(0), true),
         (unlimited, Check(warroom::domain::Verdict::Pass), false),
     ] {
         let steps = STEPS.replacen("bake = \"5s\"", "bake = \"1m\"", 1);

@@ -86,6 +86,17 @@ fn requests_that_failed_tell_nothing() {
     assert!(!rig.said("converged:"));
 }
 
+/// Those that nobody answered may all have been the candidate's, or none: only what neither would make right differs.
+#[test]
+fn requests_that_failed_differ_only_where_nobody_could_make_them_agree() {
+    for (stable, failed, agrees) in [(30, 170, None), (400, 10, Some(false))] {
+        let mut rig = Rig::at_first_step(&SAMPLED);
+        rig.feed(Event::Sampled(Samples { stable, failed, ..Samples::default() }));
+        let (agree, words) = converged(&rig);
+        assert_eq!(agree, agrees, "{stable} by stable, {failed} by nobody: {words}");
+    }
+}
+
 #[test]
 fn what_does_not_converge_is_told_once() {
     let mut rig = Rig::at_first_step(&SAMPLED);

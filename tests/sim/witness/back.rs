@@ -37,6 +37,8 @@ pub struct Back {
     due: bool,
     /// What somebody else set, on the nodes that answered.
     pub foreign: Option<Vec<Option<u32>>>,
+    /// Called read back, and nothing else was there since.
+    is_seen: bool,
     pub confirmed: bool,
     /// Confirmed once, perhaps in another process.
     pub was_confirmed: bool,
@@ -59,6 +61,7 @@ impl Back {
             differs: None,
             due: false,
             foreign: None,
+            is_seen: false,
             confirmed: false,
             was_confirmed: false,
         }
@@ -152,7 +155,7 @@ impl Witness<'_> {
             }
             return;
         }
-        (back.agrees, back.due, back.confirmed) = (None, false, false);
+        (back.agrees, back.due, back.is_seen, back.confirmed) = (None, false, false, false);
         if !back.can_judge(started) {
             return;
         }
@@ -213,12 +216,22 @@ impl Witness<'_> {
         self.breaks(rule, what);
     }
 
+    /// 4: called read back once, when a whole read agrees, and again only after something else was there.
+    pub(super) fn may_be_read_back(&mut self) {
+        let Some(back) = &mut self.back else { return self.breaks(Rule::ReadBack, "nothing to read back") };
+        let is_again = std::mem::replace(&mut back.is_seen, true);
+        if is_again || back.agrees.is_none() {
+            let what = format!("called read back (before: {is_again}), and it agrees since {:?}", back.agrees);
+            self.breaks(Rule::ReadBack, what);
+        }
+    }
+
     /// 5: agreeing reads from the first to the last over the whole window, and so in truth.
     pub(super) fn may_confirm(&mut self, truth: Truth) {
         let window = self.stage.plan.traffic.lateness;
         let Some(back) = &self.back else { return self.breaks(Rule::Confirms, "nothing to confirm") };
         let Some(read) = &self.read else { return self.breaks(Rule::Confirms, "confirmed without a read") };
-        let spans = back.agrees.is_some_and(|since| read.started.since(since) >= window);
+        let spans = back.is_seen && back.agrees.is_some_and(|since| read.started.since(since) >= window);
         if !spans || read.row != back.target {
             let what = format!("confirmed, and it agrees since {:?}; read {:?}", back.agrees, read.started);
             self.breaks(Rule::Confirms, what);
@@ -229,7 +242,17 @@ impl Witness<'_> {
         }
     }
 
-    /// 8: not to a stable that is down, not past a point of no return, not while suspended.
+    /// 5: whoever rolls back over a drift on screen means that, and nothing that was never there.
+    pub(super) fn may_go_over(&mut self, over: Option<&Setting>) {
+        let Some(over) = over.map(row) else { return };
+        let is_there = self.read.as_ref().is_some_and(|read| self.sees_drift() && read.row == over);
+        let seen: Vec<_> = over.iter().copied().map(Some).collect();
+        if !is_there && !self.is_own(&seen) {
+            self.breaks(Rule::Foreign, format!("goes back over {over:?}, and the last read was {:?}", self.read));
+        }
+    }
+
+    /// 8: not to a stable that is down, not over what somebody else set, not past a point of no return, not while suspended.
     pub(super) fn may_go_back_by_itself(&mut self) {
         let why = if self.stable_is_down() {
             "stable is down"
@@ -237,6 +260,8 @@ impl Witness<'_> {
             "past the point of no return"
         } else if self.suspended.is_some() {
             "it is suspended"
+        } else if self.read.as_ref().is_some_and(|read| self.sees_drift() && self.is_anothers(&read.row)) {
+            "somebody else set it"
         } else {
             return;
         };

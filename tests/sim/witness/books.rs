@@ -97,6 +97,9 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
+        if self.back.is_none() && !self.watches {
+            self.furthest = self.furthest.max(self.permille(&row));
+        }
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
     }
@@ -118,16 +121,20 @@ impl Witness<'_> {
     }
 
     pub(super) fn knows(&mut self, weights: &[Option<u32>]) {
-        for (known, weight) in self.own.iter_mut().zip(weights) {
-            if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
-                known.push(weight);
-            }
-        }
+        note(&mut self.own, weights);
     }
 
-    /// Whether each weight is one that this run read before it began, set, or was told to take.
+    /// Whether each weight is one that this run read before it began, set, or was told to take or to go over.
     pub(super) fn is_own(&self, seen: &[Option<u32>]) -> bool {
-        self.own.iter().zip(seen).all(|(known, weight)| weight.is_none_or(|weight| known.contains(&weight)))
+        let known = self.own.iter().zip(&self.gone_over);
+        known
+            .zip(seen)
+            .all(|((own, over), weight)| weight.is_none_or(|weight| own.contains(&weight) || over.contains(&weight)))
+    }
+
+    /// Whether some weight is one that only somebody else can have set.
+    pub(super) fn is_anothers(&self, row: &Row) -> bool {
+        self.own.iter().zip(row).any(|(own, weight)| !own.contains(weight))
     }
 
     /// A line on its way to the disk.
@@ -146,7 +153,13 @@ impl Witness<'_> {
             Fact::Reasserted => self.may_be_again(),
             Fact::Reached { step } => self.may_reach(*step),
             Fact::Completed => self.may_complete(truth),
-            Fact::RollbackAccepted { automatic: true, .. } => self.may_go_back_by_itself(),
+            Fact::RollbackAccepted { automatic, over, .. } => {
+                self.may_go_over(over.as_ref());
+                if *automatic {
+                    self.may_go_back_by_itself();
+                }
+            }
+            Fact::RollbackReadBack => self.may_be_read_back(),
             Fact::RollbackConfirmed => self.may_confirm(truth),
             Fact::HookStarted { hook } => self.hook_may_start(hook),
             Fact::HookEnded { hook, .. } => self.hook_may_end(hook),
@@ -159,14 +172,13 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Baseline { .. }
             | Fact::Missed { .. }
+            | Fact::PastNoReturn { .. }
             | Fact::NotReasserted
             | Fact::Held { .. }
             | Fact::Resumed
             | Fact::Adopted { .. }
-            | Fact::RollbackAccepted { automatic: false, .. }
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }
-            | Fact::RollbackReadBack
             | Fact::RolledBack
             | Fact::Approved { .. }
             | Fact::Driver
@@ -196,6 +208,7 @@ impl Witness<'_> {
                 self.began |= *split != Split::ALL_STABLE;
                 self.expected = Some(row(setting));
                 self.current = *split;
+                self.furthest = self.furthest.max(split.permille());
                 self.reached_at = self.now;
                 self.completed = None;
                 self.approvals.clear();
@@ -211,16 +224,15 @@ impl Witness<'_> {
                 self.began = true;
                 self.open = None;
                 self.current = self.stage.plan.steps[*step].split;
+                self.furthest = self.furthest.max(self.current.permille());
                 self.expected.clone_from(&self.intended[*step]);
                 self.reached_at = self.now;
             }
             Fact::Held { .. } => self.held = true,
             Fact::Resumed => self.held = false,
-            Fact::RollbackAccepted { setting, automatic, .. } => {
-                if let (false, Some(read)) = (automatic, self.read.as_ref().filter(|_| self.sees_drift())) {
-                    // Whoever rolls back over a drift on screen means it.
-                    let seen: Vec<_> = read.row.iter().copied().map(Some).collect();
-                    self.knows(&seen);
+            Fact::RollbackAccepted { setting, over, .. } => {
+                if let Some(over) = over {
+                    self.knows(&self.weights(over));
                 }
                 self.knows(&self.weights(setting));
                 self.knows(&self.way_back());
@@ -265,10 +277,14 @@ impl Witness<'_> {
             Fact::Ended => self.ended = true,
             Fact::Reasserting { over, .. } => {
                 // It may come back in whole or in part.
-                self.knows(&self.weights(over));
+                let weights = self.weights(over);
+                note(&mut self.gone_over, &weights);
                 (self.reassert, self.reasserts) = (None, true);
             }
             Fact::Missed { .. } => self.open = None,
+            Fact::PastNoReturn { step } => {
+                self.furthest = self.furthest.max(self.stage.plan.steps[*step].split.permille());
+            }
             Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Line
             | Fact::TargetsBefore { .. }
@@ -284,5 +300,14 @@ impl Witness<'_> {
         self.began = true;
         self.ever_forward = true;
         self.loose.push(Loose { id, row, answered: None });
+    }
+}
+
+/// Takes each slot's weight in, where it has one.
+fn note(known: &mut [Vec<u32>], weights: &[Option<u32>]) {
+    for (known, weight) in known.iter_mut().zip(weights) {
+        if let Some(weight) = weight.filter(|weight| !known.contains(weight)) {
+            known.push(weight);
+        }
     }
 }

@@ -128,6 +128,8 @@ pub struct Witness<'s> {
 
     /// Each slot's weights that this run has a name for.
     own: Vec<Vec<u32>>,
+    /// And those that somebody else set and that it was told to go over.
+    gone_over: Vec<Vec<u32>>,
     has_baseline: bool,
     intent: Option<(usize, Row)>,
     intended: Vec<Option<Row>>,
@@ -142,6 +144,8 @@ pub struct Witness<'s> {
     held: bool,
     ended: bool,
     current: Split,
+    /// The candidate's largest share that was ever read before a rollback (permille), as far as the disk has it.
+    furthest: u16,
     expected: Option<Row>,
     reached_at: Mono,
     /// Since when it is complete.
@@ -182,6 +186,7 @@ impl<'s> Witness<'s> {
             refused: Vec::new(),
             last_effect: None,
             own: vec![Vec::new(); stage.layout.slots.len()],
+            gone_over: vec![Vec::new(); stage.layout.slots.len()],
             has_baseline: false,
             intent: None,
             intended: vec![None; stage.plan.steps.len()],
@@ -193,6 +198,7 @@ impl<'s> Witness<'s> {
             held: false,
             ended: false,
             current: Split::ALL_STABLE,
+            furthest: 0,
             expected: None,
             reached_at: now,
             completed: None,
@@ -396,11 +402,10 @@ impl<'s> Witness<'s> {
     fn is_past_no_return(&self) -> bool {
         let steps = &self.stage.plan.steps;
         let sent = |step: usize| self.loose.iter().any(|loose| self.intended[step].as_ref() == Some(&loose.row));
-        // Whoever went there: what a colleague's step broke is broken.
-        let there = self.read.as_ref().filter(|_| self.sees_drift()).map_or(0, |read| self.permille(&read.row));
+        // Whoever went there, and wherever it is now: what broke is broken.
         (0..steps.len())
             .filter(|step| steps[*step].point_of_no_return.is_some())
-            .any(|step| steps[step].split <= self.current || steps[step].split.permille() <= there || sent(step))
+            .any(|step| steps[step].split.permille() <= self.furthest || sent(step))
     }
 
     /// The candidate's largest share of any node, as people read it.
