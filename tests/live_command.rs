@@ -408,6 +408,20 @@ fn a_direct_rollback_ends_what_a_stopped_keeper_has_begun() {
 }
 
 #[test]
+fn two_ways_back_do_not_end_one_another() {
+    let Some(site) = site(&["10 %", "100 %"], "10s") else { return };
+    let _console = site.run();
+    site.home.advance("alice").exits(0);
+    site.lb.mode("set", "long");
+    // The keeper lives: it finds the tombstone, and goes back beside the command that left it.
+    site.home.run(["rollback", "--yes", "--direct", "--as", "bob"]).exits(0);
+    site.home.phase("rolled_back");
+    wait_until("nobody was ended on the way back", || site.lb.done() == ["100 0", "100 0"]);
+    assert_eq!(site.lb.sets(), ["90 10", "100 0", "100 0"], "one step, and a way back of each");
+    site.nothing_acts_later(BACK);
+}
+
+#[test]
 fn a_direct_rollback_needs_no_run_and_no_folder_of_its_own() {
     let Some(site) = site(&["10 %", "100 %"], "5s") else { return };
     for command in ["set server app/blue1 weight 20", "set server app/green1 weight 80"] {

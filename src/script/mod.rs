@@ -35,8 +35,8 @@ pub const VARIABLES: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "USER", "TMPDIR"
 /// How long the files of secrets are waited for before a run goes on with what they last held: a rollback waits no
 /// longer for a disk than a person's eye blinks.
 const FILES_WAIT: Duration = Duration::from_millis(100);
-/// Starts of one script that may hang on a disk at the same time, each on a thread of its own: a step, its way back,
-/// that one's second attempt, and one spare.
+/// Starts of one script that may hang on a disk at the same time, each on a thread of its own: two attempts that were
+/// given up, the newest, and one spare.
 const STARTS: usize = 4;
 /// How long output is still read after everybody who should have it is gone: what is in a pipe is there at once, and
 /// somebody who left the group may hold it open for ever.

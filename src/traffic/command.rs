@@ -17,6 +17,9 @@ use tokio::time::timeout;
 
 pub(super) struct CommandTraffic {
     set: Script,
+    /// The same program under a mark of its own: a way back ends every `set`, and no other way back, which does what it
+    /// does itself.
+    back: Script,
     refused: Vec<i32>,
     get: Script,
     reading: Reading,
@@ -33,6 +36,7 @@ impl CommandTraffic {
     pub fn new(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
             set: Script::new(&plan.set, &format!("set {}", plan.balancer))?,
+            back: Script::new(&plan.set, &format!("back {}", plan.balancer))?,
             refused: plan.refused.clone(),
             get: Script::new(&plan.get, &format!("get {}", plan.balancer))?,
             reading: plan.reading.clone(),
@@ -59,10 +63,10 @@ impl CommandTraffic {
         }
     }
 
-    /// What still sets something is ended first: it would land on what is set now.
+    /// What still gives the candidate something is ended first: it would land on what is set now.
     async fn bring_back(&self, values: &Values) -> WriteResult {
         let older = self.set.end_older().await;
-        let result = self.run(values).await;
+        let result = self.run(&self.back, values).await;
         match older {
             Ok(()) => result,
             Err(why) => WriteResult::Unknown(Clean::new(format!(
@@ -72,9 +76,9 @@ impl CommandTraffic {
         }
     }
 
-    async fn run(&self, values: &Values) -> WriteResult {
+    async fn run(&self, set: &Script, values: &Values) -> WriteResult {
         failpoint::pass("command set due");
-        let done = self.set.run(values).await;
+        let done = set.run(values).await;
         failpoint::pass("command set ended");
         self.judge(&done)
     }
@@ -112,7 +116,7 @@ impl Traffic for CommandTraffic {
                 return WriteResult::NotSent("the setting has not both shares".into());
             };
             let values = Values(vec![("stable", percent(stable)), ("candidate", percent(candidate))]);
-            if candidate == 0 { self.bring_back(&values).await } else { self.run(&values).await }
+            if candidate == 0 { self.bring_back(&values).await } else { self.run(&self.set, &values).await }
         })
     }
 }
