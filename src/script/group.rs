@@ -71,7 +71,7 @@ impl Group {
         command.args(["-c", GUARD, &mark.0]).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut guard = spawn(command, places).await.map_err(|error| format!("/bin/sh, its guard: {error}"))?;
+        let mut guard = spawn(command, places, |error| format!("/bin/sh, its guard: {error}")).await?;
         let line = guard.stdin.take();
         let ready = async { guard.stdout.take()?.read_u8().await.ok() }.await;
         let id = guard.id().and_then(|id| Pid::from_raw(id.cast_signed()));

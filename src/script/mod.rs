@@ -21,6 +21,7 @@ use crate::plan::{self, Run, Secret, Values};
 use bytes::Bytes;
 use group::{Group, Mark};
 use output::{Heard, Output, TooMuch};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -274,25 +275,30 @@ impl Script {
         let group = Group::begin(self.mark.clone(), &self.starts).await?;
         group.take_in(&mut command);
         let (name, directory) = (self.plan.name(), self.plan.directory.clone());
-        let child = spawn(command, &self.starts).await.map_err(|error| not_started(&error, &name, &directory))?;
+        let child = spawn(command, &self.starts, move |error| not_started(error, &name, &directory)).await?;
         Ok((group, child))
     }
 }
 
-/// Starts a program on a thread of its own: `exec` waits for the disk, and everybody would wait with it.
-async fn spawn(command: std::process::Command, places: &Arc<Semaphore>) -> std::io::Result<Child> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+/// Starts a program on a thread of its own: `exec` waits for the disk, and everybody would wait with it. There, too, are
+/// the words found for what went wrong, which may need another look at that disk.
+async fn spawn(
+    command: std::process::Command,
+    places: &Arc<Semaphore>,
+    words: impl FnOnce(&io::Error) -> String + Send + 'static,
+) -> Result<Child, String> {
+    let place = places.clone().acquire_owned().await.map_err(|error| error.to_string())?;
     let starting = tokio::task::spawn_blocking(move || {
-        let child = Command::from(command).spawn();
+        let child = Command::from(command).spawn().map_err(|error| words(&error));
         drop(place);
         child
     });
-    starting.await.map_err(std::io::Error::other)?
+    starting.await.map_err(|error| error.to_string())?
 }
 
 /// The system says "No such file" of the folder, of the program and of the interpreter in its first line alike.
-fn not_started(error: &std::io::Error, name: &str, directory: &Path) -> String {
-    if error.kind() == std::io::ErrorKind::NotFound && !directory.is_dir() {
+fn not_started(error: &io::Error, name: &str, directory: &Path) -> String {
+    if error.kind() == io::ErrorKind::NotFound && !directory.is_dir() {
         return format!("there is no folder {}", directory.display());
     }
     format!("{name}: {error}")
