@@ -6,7 +6,7 @@
 //! * At its timeout, when its future is dropped, and when this process dies, however it dies: SIGTERM to the whole
 //!   group, SIGKILL a second later (`group.rs` has how). What leaves its process group by itself (`setsid`, a daemon)
 //!   or becomes another user (`sudo`) is out of reach.
-//! * Output is kept up to a limit, shown line by line as [`Clean`], and secrets are taken out of all of it.
+//! * Output is kept up to a limit, shown line by line as [`Clean`], and secrets are taken out of all that is.
 //! * A run never blocks whoever waits for it: files that hang cost it its own time and a bounded number of threads.
 
 #![expect(clippy::disallowed_methods, reason = "programs are started beside the runtime: a disk may hang")]
@@ -21,6 +21,7 @@ use crate::plan::{self, Run, Secret, Values};
 use bytes::Bytes;
 use group::{Group, Mark};
 use output::{Heard, Output, TooMuch};
+use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -77,14 +78,29 @@ struct Env {
 pub struct Done {
     /// How it ended.
     pub ending: Ending,
-    /// What it wrote on its standard output, without secrets, up to 64 KiB.
-    pub stdout: Bytes,
+    /// What it wrote on its standard output, up to 64 KiB.
+    pub stdout: Printed,
     /// Whether it wrote more than that.
     pub is_cut: bool,
     /// The last line it wrote, on its standard error if there was any.
     pub last: Option<Clean>,
     /// What of it could not be ended and may still act.
     pub left: Option<Clean>,
+}
+
+/// What was printed, twice: a secret may look like anything, also like a part of an answer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// As it was written: for whoever reads an answer in it, and never shown.
+    pub raw: Bytes,
+    /// Without secrets.
+    pub shown: Bytes,
+}
+
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.fmt(f)
+    }
 }
 
 /// How a run ended.
@@ -127,7 +143,7 @@ impl Done {
     }
 
     fn nothing(ending: Ending) -> Self {
-        Self { ending, stdout: Bytes::new(), is_cut: false, last: None, left: None }
+        Self { ending, stdout: Printed::default(), is_cut: false, last: None, left: None }
     }
 
     /// All of it in words: `exit code 3: connection refused`.

@@ -10,7 +10,7 @@ use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{CommandDriver, Reading, Values};
 use crate::remote::{self, SetupError, SetupTrouble};
-use crate::script::{self, Done, Ending, Script};
+use crate::script::{self, Done, Ending, Printed, Script};
 use regex::Regex;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ impl CommandTraffic {
         failpoint::pass("command get ended");
         match done.ending {
             Ending::Exited(0) if done.is_cut => Err(Clean::new("get wrote more than can be an answer")),
-            Ending::Exited(0) => Ok(slots(&shares(&self.reading, &done.stdout)?)),
+            Ending::Exited(0) => printed_shares(&self.reading, &done.stdout).map(|shares| slots(&shares)),
             Ending::NotStarted(_)
             | Ending::Exited(_)
             | Ending::Killed(_)
@@ -136,6 +136,14 @@ fn slots(shares: &PerRole<f64>) -> Vec<SlotState> {
     Role::BOTH.map(slot).to_vec()
 }
 
+/// Both shares in what was printed. Why there are none is said of the text without secrets.
+fn printed_shares(reading: &Reading, printed: &Printed) -> Result<PerRole<f64>, Clean> {
+    shares(reading, &printed.raw).map_err(|_| {
+        let why = shares(reading, &printed.shown).err();
+        why.unwrap_or_else(|| "what get printed cannot be read, and it cannot be shown: it has a secret in it".into())
+    })
+}
+
 /// Both shares in percent as `get` printed them; numbers from 0 to 100 that make 100, each found exactly once.
 pub fn shares(reading: &Reading, printed: &[u8]) -> Result<PerRole<f64>, Clean> {
     let side = |role: Role| -> Result<Option<f64>, Clean> {
@@ -185,6 +193,7 @@ fn number_in(pattern: &Regex, printed: &[u8]) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan;
 
     fn read(reading: &Reading, printed: &str) -> Result<(f64, f64), String> {
         shares(reading, printed.as_bytes()).map(|both| (both.stable, both.candidate)).map_err(|why| why.to_string())
@@ -236,6 +245,37 @@ mod tests {
         assert!(shares(&one, b"green 10%\xff").expect_err("no text").as_str().contains("no text"));
         let maybe = Reading::Pattern(PerRole { stable: None, candidate: pattern("green(?: ([0-9]+)%)?") });
         assert!(read(&maybe, "green").expect_err("no number").contains("without its number"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_the_answer_does_not_make_it_unknown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("secret");
+        let script = |text: &str| plan::Script {
+            run: plan::Run::Shell(text.to_owned()),
+            env: vec![("COLOUR".to_owned(), plan::Secret::File(secret.clone()))],
+            timeout: Duration::from_secs(30),
+            directory: folder.path().to_owned(),
+        };
+        let place = |place: &str| Some(place.to_owned());
+        let driver = |get: &str| CommandDriver {
+            balancer: "edge".into(),
+            set: script("true"),
+            refused: Vec::new(),
+            get: script(get),
+            reading: Reading::Json(PerRole { stable: place("blue"), candidate: place("green") }),
+        };
+        std::fs::write(&secret, "green").expect("written");
+        let print = r#"echo "{\"blue\":90,\"green\":10}""#;
+        let whole = CommandTraffic::new(&driver(print), Duration::from_secs(30)).expect("readable");
+        assert_eq!(whole.read_slots().await, Ok(slots(&PerRole { stable: 90.0, candidate: 10.0 })));
+        // What is said of an answer that cannot be read has no secret in it, whatever it stands for there.
+        std::fs::write(&secret, "s3cr3t").expect("written");
+        for bad in [r#"echo "{\"blue\":90,\"green\":\"$COLOUR\"}""#, "echo $COLOUR", r#"echo "{\"blue\":1$COLOUR"}"#] {
+            let broken = CommandTraffic::new(&driver(bad), Duration::from_secs(30)).expect("readable");
+            let why = broken.read_slots().await.expect_err(bad);
+            assert!(!why.as_str().contains("s3cr3t"), "{why}");
+        }
     }
 
     proptest::proptest! {
