@@ -17,6 +17,7 @@ mod output;
 pub use output::Recent;
 
 use crate::domain::{Clean, Secrets, duration_words};
+use crate::files;
 use crate::plan::{self, Run, Secret, Values};
 use bytes::Bytes;
 use group::{Group, Mark};
@@ -330,16 +331,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 fn read_env(plan: &plan::Script) -> Result<Env, String> {
     let (mut variables, mut secrets) = (Vec::new(), Vec::new());
     for (name, secret) in &plan.env {
-        let value = match secret {
-            Secret::Plain(value) => value.clone(),
-            Secret::Env(variable) => std::env::var(variable)
-                .map_err(|_| format!("env.{name}: the environment variable {variable} is not set"))?,
-            Secret::File(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|why| format!("env.{name}: the file {} cannot be read: {why}", path.display()))?;
-                text.trim_end_matches(['\r', '\n']).to_owned()
-            }
-        };
+        let value = files::value(secret).map_err(|why| format!("env.{name}: {why}"))?;
         if value.contains('\0') {
             return Err(format!("env.{name}: its value cannot be a variable's"));
         }
