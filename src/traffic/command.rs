@@ -1,6 +1,8 @@
 //! Any balancer by the operator's own programs. They are not trusted with more than their exit code and one number:
 //! what `set` says it did is read back by `get`, and what `get` prints must be exactly what the plan expects.
 
+#![expect(clippy::disallowed_methods, reason = "secrets are read beside the runtime: a disk may hang")]
+
 use super::http::{SUM_TOLERANCE, WEIGHTS_PER_PERCENT, tail};
 use super::{Pending, Traffic};
 use crate::domain::{
@@ -13,17 +15,18 @@ use crate::remote::{self, SetupError, SetupTrouble};
 use crate::script::{self, Done, Ending, Printed, Script};
 use regex::Regex;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 pub(super) struct CommandTraffic {
+    plan: CommandDriver,
+    timeout: Duration,
     set: Script,
     /// The same program under a mark of its own: a way back ends every `set`, and no other way back, which does what it
     /// does itself.
     back: Script,
-    refused: Vec<i32>,
-    get: Script,
-    reading: Reading,
-    timeout: Duration,
+    /// Made ready by the first look that can: until then the balancer is unreadable, and written all the same.
+    get: OnceCell<Script>,
 }
 
 impl From<script::SetupError> for SetupError {
@@ -33,26 +36,39 @@ impl From<script::SetupError> for SetupError {
 }
 
 impl CommandTraffic {
+    /// Makes ready what writes; an error of `get` is one of each look.
     pub fn new(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
-        Ok(Self {
-            set: Script::new(&plan.set, &format!("set {}", plan.balancer))?,
-            back: Script::new(&plan.set, &format!("back {}", plan.balancer))?,
-            refused: plan.refused.clone(),
-            get: Script::new(&plan.get, &format!("get {}", plan.balancer))?,
-            reading: plan.reading.clone(),
-            timeout,
-        })
+        let set = |what: &str| Script::new(&plan.set, &format!("{what} {}", plan.balancer));
+        Ok(Self { plan: plan.clone(), timeout, set: set("set")?, back: set("back")?, get: OnceCell::new() })
+    }
+
+    /// Makes all of it ready: nothing goes forward that cannot be read.
+    pub fn whole(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
+        let made = Self::new(plan, timeout)?;
+        let get = OnceCell::new_with(Some(made_get(plan)?));
+        Ok(Self { get, ..made })
+    }
+
+    async fn get(&self) -> Result<&Script, Clean> {
+        let made = || async {
+            let plan = self.plan.clone();
+            let made = tokio::task::spawn_blocking(move || made_get(&plan)).await;
+            made.map_err(|error| Clean::new(format!("get: {error}")))?
+                .map_err(|error| Clean::new(format!("get: {}", error.why)))
+        };
+        self.get.get_or_try_init(made).await
     }
 
     async fn read_slots(&self) -> Result<Vec<SlotState>, Clean> {
         failpoint::pass("command get due");
         // Whoever reads waits no longer than this; what hangs is ended behind its back.
-        let done = timeout(self.timeout, self.get.run(&Values::default())).await;
-        let done = done.map_err(|_| Clean::new(format!("get timed out after {}", duration_words(self.timeout))))?;
+        let run = async { Ok::<_, Clean>(self.get().await?.run(&Values::default()).await) };
+        let done = timeout(self.timeout, run).await;
+        let done = done.map_err(|_| Clean::new(format!("get timed out after {}", duration_words(self.timeout))))??;
         failpoint::pass("command get ended");
         match done.ending {
             Ending::Exited(0) if done.is_cut => Err(Clean::new("get wrote more than can be an answer")),
-            Ending::Exited(0) => printed_shares(&self.reading, &done.stdout).map(|shares| slots(&shares)),
+            Ending::Exited(0) => printed_shares(&self.plan.reading, &done.stdout).map(|shares| slots(&shares)),
             Ending::NotStarted(_)
             | Ending::Exited(_)
             | Ending::Killed(_)
@@ -87,7 +103,7 @@ impl CommandTraffic {
         let words = Clean::new(format!("set: {}", done.words()));
         match &done.ending {
             Ending::Exited(0) => WriteResult::Accepted,
-            Ending::Exited(code) if self.refused.contains(code) => WriteResult::Refused(words),
+            Ending::Exited(code) if self.plan.refused.contains(code) => WriteResult::Refused(words),
             Ending::NotStarted(_) => WriteResult::NotSent(words),
             Ending::Exited(_)
             | Ending::Killed(_)
@@ -97,6 +113,10 @@ impl CommandTraffic {
             | Ending::Unseen(_) => WriteResult::Unknown(words),
         }
     }
+}
+
+fn made_get(plan: &CommandDriver) -> Result<Script, script::SetupError> {
+    Script::new(&plan.get, &format!("get {}", plan.balancer))
 }
 
 impl Traffic for CommandTraffic {
