@@ -12,6 +12,7 @@ pub mod direct;
 pub mod domain;
 pub mod engine;
 pub mod failpoint;
+pub mod files;
 pub mod journal;
 pub mod keeper;
 pub mod plan;

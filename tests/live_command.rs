@@ -10,7 +10,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 use support::{
-    BINARY, Haproxy, Home, Running, Scripted, Terminal, World, below, gate, get, need, number, post, signal, wait_until,
+    BINARY, Haproxy, Home, HungFile, Running, Scripted, Terminal, World, below, gate, get, need, number, post, signal,
+    wait_until,
 };
 use warroom::plan::{load_file, rescue_card};
 
@@ -404,6 +405,73 @@ fn a_direct_rollback_ends_what_a_stopped_keeper_has_begun() {
     site.home.status_when("the keeper follows", |status| {
         ["rolling_back", "rolled_back"].contains(&status["phase"].as_str().unwrap_or_default())
     });
+    site.nothing_acts_later(BACK);
+}
+
+/// A plan whose `get` alone, or both of whose programs, have a token from the file beside it.
+#[track_caller]
+fn site_with_token(of: &str) -> Option<(Site, PathBuf)> {
+    let line = "LB_TOKEN = { file = \"token\" }";
+    let site = site_with(&["10 %", "100 %"], "5s", |text| match of {
+        "get" => text.replace("[traffic.env]", &format!("[traffic.get.env]\n{line}\n[traffic.env]")),
+        _ => text.replace("[traffic.env]", &format!("[traffic.env]\n{line}")),
+    })?;
+    let token = site.home.write("token", "s3cr3t");
+    Some((site, token))
+}
+
+#[test]
+fn a_direct_rollback_goes_out_without_what_only_get_needs() {
+    for hangs in [false, true] {
+        let Some((site, token)) = site_with_token("get") else { return };
+        let _console = site.run();
+        site.home.advance("alice").exits(0);
+        signal(site.home.keeper_pid(), Signal::STOP);
+        let (hung, why) = if hangs {
+            (Some(HungFile::at(&token)), "token cannot be read: its disk does not answer")
+        } else {
+            std::fs::remove_file(&token).expect("removed");
+            (None, "token cannot be read: No such file")
+        };
+        let mut rolling = site.home.start(["rollback", "--yes", "--direct", "--as", "bob"]);
+        wait_until("it is written", || site.lb.weights() == BACK);
+        rolling.says(&format!("get: env.LB_TOKEN: the file {}", site.home.path().display()));
+        rolling.says(why);
+        match hung {
+            Some(hung) => hung.mend("s3cr3t"),
+            None => drop(site.home.write("token", "s3cr3t")),
+        }
+        rolling.finish().exits(0).says("rollback confirmed");
+    }
+}
+
+#[test]
+fn a_rollback_that_cannot_be_written_names_the_file_that_is_missing_or_hangs() {
+    let Some((site, token)) = site_with_token("both") else { return };
+    let plan = site.plan.display().to_string();
+    let words = ["rollback", "--direct", "--yes", "--to", "v1", &plan];
+    std::fs::remove_file(&token).expect("removed");
+    site.home.run(words).exits(3).says("env.LB_TOKEN: the file").says("No such file");
+    let hung = HungFile::at(&token);
+    for (words, code) in [(&words[..], 3), (&["check", &plan], 2)] {
+        site.home.run(words).exits(code).says("env.LB_TOKEN: the file").says("its disk does not answer");
+    }
+    hung.mend("s3cr3t");
+    site.home.run(words).exits(0);
+    assert_eq!(site.lb.weights(), BACK);
+}
+
+#[test]
+fn two_ways_back_do_not_end_one_another() {
+    let Some(site) = site(&["10 %", "100 %"], "10s") else { return };
+    let _console = site.run();
+    site.home.advance("alice").exits(0);
+    site.lb.mode("set", "long");
+    // The keeper lives: it finds the tombstone, and goes back beside the command that left it.
+    site.home.run(["rollback", "--yes", "--direct", "--as", "bob"]).exits(0);
+    site.home.phase("rolled_back");
+    wait_until("nobody was ended on the way back", || site.lb.done() == ["100 0", "100 0"]);
+    assert_eq!(site.lb.sets(), ["90 10", "100 0", "100 0"], "one step, and a way back of each");
     site.nothing_acts_later(BACK);
 }
 

@@ -6,7 +6,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use support::{BINARY, PlanText, Running, Site, Terminal, gate, is_open, is_running, signal, wait_for, wait_until};
+use support::{
+    BINARY, HungFile, PlanText, Running, Site, Terminal, gate, is_open, is_running, signal, wait_for, wait_until,
+};
 
 /// Scripts by name, and the keys of each hook besides name, purpose and program.
 type Hook<'h> = (&'h str, &'h str, &'h str);
@@ -213,6 +215,18 @@ fn secrets_are_in_nothing_that_is_shown_and_a_missing_one_stops_only_its_program
     let everything = [ran.all(), status, site.home.history()].concat();
     assert!(!everything.contains("s3cr3t"), "{everything}");
     site.home.ready();
+}
+
+#[test]
+fn a_secret_on_a_disk_that_hangs_stops_its_program_and_nothing_else() {
+    let tells = "echo the token is $TOKEN";
+    let (site, _plan, _console) = running(&[("tells", tells, "env = { TOKEN = { file = \"token\" } }")]);
+    let hung = HungFile::at(&site.home.path().join("token"));
+    let ran = site.home.run(["hook", "tells", "--as", "alice"]).exits(1);
+    ran.says("tells was not started: env.TOKEN: the file").says("its disk does not answer");
+    hung.mend("s3cr3t-of-mine\n");
+    site.home.run(["hook", "tells", "--as", "alice"]).exits(0).says("| the token is ***");
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
 }
 
 #[test]

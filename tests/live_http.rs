@@ -7,7 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{
-    Door, Guarded, HOST, Home, Ran, Running, Site, Tags, World, args, below, need, number, post, wait_until,
+    Door, Guarded, HOST, Home, HungFile, Ran, Running, Site, Tags, World, args, below, need, number, post, wait_until,
 };
 
 // Somebody else between our read and our write.
@@ -270,14 +270,18 @@ fn a_secret_or_ca_that_is_not_there_is_named_before_anything_is_asked() {
         for words in [&["check", "PLAN"][..], &["run", "PLAN"]] {
             // What the plan names and this machine lacks is the plan's fault, whoever finds it.
             let ran = Running::start(site.home.command(args(words, &path)).env_remove(VARIABLE)).finish().exits(2);
-            let named =
-                [VARIABLE, "/nonexistent/ca.pem", "/nonexistent/token"].iter().any(|name| ran.all().contains(name));
+            let named = [VARIABLE, "/nonexistent/ca.pem", "/nonexistent/token", "hung cannot be read: its disk"];
+            let named = named.iter().any(|name| ran.all().contains(name));
             assert!(named, "{}", ran.all());
         }
     };
     begin(&format!("headers = {{ Authorization = {{ env = \"{VARIABLE}\" }} }}"));
     begin("headers = { Authorization = { file = \"/nonexistent/token\" } }");
     begin("ca = \"/nonexistent/ca.pem\"");
+    let hung = site.home.path().join("hung");
+    let _hung = HungFile::at(&hung);
+    begin(&format!("headers = {{ Authorization = {{ file = \"{}\" }} }}", hung.display()));
+    begin(&format!("ca = \"{}\"", hung.display()));
     assert_eq!(site.balancer.posts().len(), 0);
 }
 

@@ -132,6 +132,23 @@ fn a_stranger_is_shut_out() {
 }
 
 #[test]
+fn a_program_that_only_another_user_may_start_is_an_error_of_the_plan() {
+    if !is_root() {
+        return;
+    }
+    let site = Site::new();
+    let binary = open(&site.home);
+    let program = site.home.write("smoke.sh", "#!/bin/sh\n");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o744)).expect("our own file");
+    let mut plan = site.plan();
+    plan.more = "[[hooks]]\nname = \"smoke\"\nsays = \"asks everything\"\nrun = [\"./smoke.sh\"]\n".to_owned();
+    let path = site.write(&plan);
+    site.home.run(args(&["plan", "PLAN"], &path)).exits(0);
+    let stranger = start(&site, &binary, STRANGER, None, args(&["plan", "PLAN"], &path)).finish().exits(2);
+    stranger.says("smoke.sh is not executable by this user");
+}
+
+#[test]
 fn what_a_group_may_use_is_the_socket_and_nothing_else() {
     if !is_root() {
         return;

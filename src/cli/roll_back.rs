@@ -315,7 +315,7 @@ async fn roll_back(direct: Direct) -> CommandResult {
 }
 
 fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
-    traffic::connect(plan).map_err(|error| Failure::new(Exit::Unreachable, error))
+    traffic::connect_back(plan).map_err(|error| Failure::new(Exit::Unreachable, error))
 }
 
 fn me(name: Option<Clean>) -> Person {

@@ -80,11 +80,7 @@ impl HookHand {
     /// Ends everything that is running, and waits until it is gone. How it ended is not heard any more: the next keeper
     /// says that nobody knows.
     pub async fn finish(self) {
-        let until = Instant::now() + FAREWELL;
-        for Running { stop, over } in self.running.into_values() {
-            drop(stop);
-            let _ = timeout_at(until, over).await;
-        }
+        end_all(self.running.into_values()).await;
     }
 
     fn values(&self, by: &Clean, split: Split) -> Values {
@@ -103,6 +99,19 @@ impl HookHand {
     }
 }
 
+/// Tells all of them before it waits for any: each takes its second by itself.
+async fn end_all(running: impl Iterator<Item = Running>) {
+    let until = Instant::now() + FAREWELL;
+    let stopped = |Running { stop, over }| {
+        drop(stop);
+        over
+    };
+    let over: Vec<_> = running.map(stopped).collect();
+    for over in over {
+        let _ = timeout_at(until, over).await;
+    }
+}
+
 /// One run from its beginning to its end, on this thread.
 fn attend(
     plan: &Plan,
@@ -118,7 +127,7 @@ fn attend(
         Err(error) => return not_started(format!("no runtime for it: {error}")),
     };
     // Made ready for this run alone: a variable that is missing concerns nothing but it, and a file that was renewed
-    // is read as it is now.
+    // is read as it is now. One whose disk hangs is given up after a second.
     let script = match Script::new(&hook.script, &format!("hook {} of {}", hook.name, plan.traffic.identity())) {
         Ok(script) => script,
         Err(error) => return not_started(error.why.to_string()),
@@ -147,5 +156,25 @@ fn end_of(ending: Ending) -> HookEnd {
         Ending::TooMuch => HookEnd::TooMuch,
         Ending::Stopped => HookEnd::Stopped,
         Ending::Unseen(why) => HookEnd::Unknown(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_farewell_stops_every_run_before_it_waits_for_one() {
+        let run = || {
+            let ((stop, stopped), (is_over, over)) = (oneshot::channel(), oneshot::channel::<()>());
+            (stopped, is_over, Running { stop: Some(stop), over })
+        };
+        let ((first, first_over, one), (mut second, second_over, other)) = (run(), run());
+        let hearing = async move {
+            assert!(first.await.is_err(), "dropped");
+            assert_eq!(second.try_recv(), Err(oneshot::error::TryRecvError::Closed), "and the other with it");
+            drop((first_over, second_over));
+        };
+        tokio::join!(end_all([one, other].into_iter()), hearing);
     }
 }

@@ -1,6 +1,6 @@
 //! What a plan will do, printed before anything is contacted.
 
-use super::{Advance, CheckKind, Driver, Guardrail, Http, Plan, Secret, Step, Subject};
+use super::{Advance, CheckKind, Driver, Guardrail, Http, Plan, Script, Secret, Step, Subject};
 use crate::domain::{Clean, Quantity, Role, Signal, Split, Unit, duration_words};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -383,22 +383,14 @@ fn needed(out: &mut String, plan: &Plan) -> std::fmt::Result {
             http.headers.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.headers.{name}"))),
         );
     }
+    let mut programs: Vec<(String, &Script)> = Vec::new();
     if let Driver::Command(command) = &plan.traffic.driver {
-        for (section, script) in [("traffic.set", &command.set), ("traffic.get", &command.get)] {
-            lines.extend(script.file().map(|path| format!("  program   {}  for {section}", path.display())));
-            lines.extend(
-                script.env.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.env.{name}"))),
-            );
-        }
+        programs.extend([("traffic.set".to_owned(), &command.set), ("traffic.get".to_owned(), &command.get)]);
     }
-    for hook in &plan.hooks {
-        let section = format!("hooks.{}", hook.name);
-        lines.extend(hook.script.file().map(|path| format!("  program   {}  for {section}", path.display())));
-        lines.extend(hook.script.env.iter().filter_map(|(name, secret)| match secret {
-            Secret::Plain(_) => None,
-            Secret::Env(variable) => Some(format!("  variable  {variable}  for {section}.env.{name}")),
-            Secret::File(path) => Some(format!("  file      {}  for {section}.env.{name}", path.display())),
-        }));
+    programs.extend(plan.hooks.iter().map(|hook| (format!("hooks.{}", hook.name), &hook.script)));
+    for (section, script) in programs {
+        lines.extend(script.file().map(|path| format!("  program   {}  for {section}", path.display())));
+        lines.extend(script.env.iter().filter_map(|(name, secret)| source(secret, &format!("{section}.env.{name}"))));
     }
     if !lines.is_empty() {
         writeln!(out, "\nNeeded where it runs\n{}", lines.join("\n"))?;

@@ -7,6 +7,7 @@ mod json;
 pub use json::{Found, look_at};
 
 use crate::domain::{Absence, Clean, Secrets};
+use crate::files;
 use crate::plan::{Http, Secret};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -32,11 +33,9 @@ pub struct SetupError {
 /// What is wrong with a client's setting.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupTrouble {
-    /// A file the plan names cannot be read.
-    #[error("{what} {path} cannot be read: {why}")]
-    File {
-        /// What it is for.
-        what: &'static str,
+    /// The CA file cannot be read.
+    #[error("the CA file {path} cannot be read: {why}")]
+    Ca {
         /// Its path.
         path: String,
         /// Why.
@@ -45,13 +44,13 @@ pub enum SetupTrouble {
     /// A CA file that holds no certificate.
     #[error("the CA file {0} holds no certificate (PEM, BEGIN CERTIFICATE)")]
     NoCertificate(String),
-    /// An environment variable the plan names is not set.
-    #[error("header {header}: the environment variable {variable} is not set")]
-    Variable {
+    /// A header's variable or file is not there.
+    #[error("header {header}: {why}")]
+    Value {
         /// The header.
         header: String,
-        /// The variable.
-        variable: String,
+        /// Why.
+        why: String,
     },
     /// A header's value cannot be sent.
     #[error("header {0}: its value cannot be sent in a header")]
@@ -81,7 +80,7 @@ pub struct Client {
 }
 
 /// A client for one server as the plan describes it; `place` is what its errors call that server. Secrets are read
-/// here, once, and never shown. No proxy of the environment is used, no redirect followed, no compression asked for.
+/// here, once, and never shown; each file is waited for a second at most. No proxy of the environment is used, no redirect followed, no compression asked for.
 pub fn client(place: &str, http: &Http, timeout: Duration, keep: Keep) -> Result<Client, SetupError> {
     make(http, timeout, keep).map_err(|why| SetupError { place: Clean::new(place), why })
 }
@@ -120,11 +119,7 @@ fn builder(
         Keep::Nothing => builder.pool_max_idle_per_host(0),
     };
     if let Some(path) = &http.ca {
-        let pem = std::fs::read(path).map_err(|why| SetupTrouble::File {
-            what: "the CA file",
-            path: path.display().to_string(),
-            why,
-        })?;
+        let pem = files::read(path).map_err(|why| SetupTrouble::Ca { path: path.display().to_string(), why })?;
         let certificates =
             reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| SetupTrouble::Setup(chain(&error)))?;
         // Text without any certificate is no error to the reader of bundles.
@@ -140,19 +135,7 @@ fn headers(http: &Http) -> Result<(HeaderMap, Secrets), SetupTrouble> {
     let mut headers = HeaderMap::new();
     let mut secrets = Vec::new();
     for (name, secret) in &http.headers {
-        let value = match secret {
-            Secret::Plain(value) => value.clone(),
-            Secret::Env(variable) => std::env::var(variable)
-                .map_err(|_| SetupTrouble::Variable { header: name.clone(), variable: variable.clone() })?,
-            Secret::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|why| SetupTrouble::File {
-                    what: "a header's file",
-                    path: path.display().to_string(),
-                    why,
-                })?;
-                text.trim_end_matches(['\r', '\n']).to_owned()
-            }
-        };
+        let value = files::value(secret).map_err(|why| SetupTrouble::Value { header: name.clone(), why })?;
         let is_secret = !matches!(secret, Secret::Plain(_));
         if is_secret {
             secrets.extend(secrets_of(&value));

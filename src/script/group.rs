@@ -71,7 +71,7 @@ impl Group {
         command.args(["-c", GUARD, &mark.0]).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut guard = spawn(command, places).await.map_err(|error| format!("/bin/sh, its guard: {error}"))?;
+        let mut guard = spawn(command, places, |error| format!("/bin/sh, its guard: {error}")).await?;
         let line = guard.stdin.take();
         let ready = async { guard.stdout.take()?.read_u8().await.ok() }.await;
         let id = guard.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -108,8 +108,7 @@ pub(super) async fn end_all(mark: &Mark) -> Result<(), Clean> {
     let Some(all) = list().await else {
         return Err("whether an older run is still under way is unknown: the list of processes does not come".into());
     };
-    let guards: Vec<i32> =
-        all.iter().filter(|p| p.name == mark.0 && p.id == p.group && p.is_alive()).map(|p| p.id).collect();
+    let guards: Vec<i32> = guards(&all, mark).filter(|guard| guard.is_alive()).map(|guard| guard.id).collect();
     if guards.is_empty() {
         return Ok(());
     }
@@ -117,12 +116,23 @@ pub(super) async fn end_all(mark: &Mark) -> Result<(), Clean> {
     signal(&guards, Signal::CONT);
     let is_guard = |process: &Process| process.id == process.group;
     let _ = gone(&guards, GRACE_OLDER, |process| process.is_alive() && !is_guard(process)).await;
-    signal(&guards, Signal::KILL);
+    let Some(all) = list().await else { return Err("whether an older run has ended is unknown".into()) };
+    signal(&still(&guards, &all, mark), Signal::KILL);
     gone(&guards, GONE_WAIT, Process::is_alive).await?;
     // A dead guard keeps its group open for one more until whoever began it has seen its end. A keeper that is stopped
     // does not; what it would start when it wakes up it takes back by itself, as it finds the tombstone.
     let _ = gone(&guards, SEEN_WAIT, is_guard).await;
     Ok(())
+}
+
+/// The guards of the groups with a mark, dead ones too.
+fn guards<'p>(all: &'p [Process], mark: &Mark) -> impl Iterator<Item = &'p Process> {
+    all.iter().filter(|process| process.name == mark.0 && process.id == process.group)
+}
+
+/// Of these groups those that are still what they were: the number of one that has ended may be somebody else's.
+fn still(groups: &[i32], all: &[Process], mark: &Mark) -> Vec<i32> {
+    guards(all, mark).map(|guard| guard.id).filter(|id| groups.contains(id)).collect()
 }
 
 fn signal(groups: &[i32], signal: Signal) {
@@ -196,6 +206,20 @@ mod tests {
         assert_eq!(process, Process { id: 42, name: "a) (b) c".to_owned(), state: 'S', group: 40 });
         assert_eq!(Process::parse("42 (a"), None);
         assert_eq!(Process::parse(""), None);
+    }
+
+    #[test]
+    fn a_number_that_is_somebody_elses_by_now_is_not_killed() {
+        let mark = Mark::new("set edge-eu1");
+        let process = |id, name: &str, state, group| Process { id, name: name.to_owned(), state, group };
+        let all = [
+            process(40, &mark.0, 'S', 40),
+            process(41, &mark.0, 'Z', 41),
+            process(42, "postgres", 'S', 42),
+            process(43, &mark.0, 'S', 42),
+            process(44, &mark.0, 'S', 44),
+        ];
+        assert_eq!(still(&[40, 41, 42, 43], &all, &mark), [40, 41], "and what began since is not this one's to end");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! * At its timeout, when its future is dropped, and when this process dies, however it dies: SIGTERM to the whole
 //!   group, SIGKILL a second later (`group.rs` has how). What leaves its process group by itself (`setsid`, a daemon)
 //!   or becomes another user (`sudo`) is out of reach.
-//! * Output is kept up to a limit, shown line by line as [`Clean`], and secrets are taken out of all of it.
+//! * Output is kept up to a limit, shown line by line as [`Clean`], and secrets are taken out of all that is.
 //! * A run never blocks whoever waits for it: files that hang cost it its own time and a bounded number of threads.
 
 #![expect(clippy::disallowed_methods, reason = "programs are started beside the runtime: a disk may hang")]
@@ -17,10 +17,13 @@ mod output;
 pub use output::Recent;
 
 use crate::domain::{Clean, Secrets, duration_words};
+use crate::files;
 use crate::plan::{self, Run, Secret, Values};
 use bytes::Bytes;
 use group::{Group, Mark};
 use output::{Heard, Output, TooMuch};
+use std::fmt;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -35,8 +38,8 @@ pub const VARIABLES: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "USER", "TMPDIR"
 /// How long the files of secrets are waited for before a run goes on with what they last held: a rollback waits no
 /// longer for a disk than a person's eye blinks.
 const FILES_WAIT: Duration = Duration::from_millis(100);
-/// Starts of one script that may hang on a disk at the same time, each on a thread of its own: a step, its way back,
-/// that one's second attempt, and one spare.
+/// Starts of one script that may hang on a disk at the same time, each on a thread of its own: two attempts that were
+/// given up, the newest, and one spare.
 const STARTS: usize = 4;
 /// How long output is still read after everybody who should have it is gone: what is in a pipe is there at once, and
 /// somebody who left the group may hold it open for ever.
@@ -76,14 +79,29 @@ struct Env {
 pub struct Done {
     /// How it ended.
     pub ending: Ending,
-    /// What it wrote on its standard output, without secrets, up to 64 KiB.
-    pub stdout: Bytes,
+    /// What it wrote on its standard output, up to 64 KiB.
+    pub stdout: Printed,
     /// Whether it wrote more than that.
     pub is_cut: bool,
     /// The last line it wrote, on its standard error if there was any.
     pub last: Option<Clean>,
     /// What of it could not be ended and may still act.
     pub left: Option<Clean>,
+}
+
+/// What was printed, twice: a secret may look like anything, also like a part of an answer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// As it was written: for whoever reads an answer in it, and never shown.
+    pub raw: Bytes,
+    /// Without secrets.
+    pub shown: Bytes,
+}
+
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.fmt(f)
+    }
 }
 
 /// How a run ended.
@@ -126,7 +144,7 @@ impl Done {
     }
 
     fn nothing(ending: Ending) -> Self {
-        Self { ending, stdout: Bytes::new(), is_cut: false, last: None, left: None }
+        Self { ending, stdout: Printed::default(), is_cut: false, last: None, left: None }
     }
 
     /// All of it in words: `exit code 3: connection refused`.
@@ -274,25 +292,30 @@ impl Script {
         let group = Group::begin(self.mark.clone(), &self.starts).await?;
         group.take_in(&mut command);
         let (name, directory) = (self.plan.name(), self.plan.directory.clone());
-        let child = spawn(command, &self.starts).await.map_err(|error| not_started(&error, &name, &directory))?;
+        let child = spawn(command, &self.starts, move |error| not_started(error, &name, &directory)).await?;
         Ok((group, child))
     }
 }
 
-/// Starts a program on a thread of its own: `exec` waits for the disk, and everybody would wait with it.
-async fn spawn(command: std::process::Command, places: &Arc<Semaphore>) -> std::io::Result<Child> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+/// Starts a program on a thread of its own: `exec` waits for the disk, and everybody would wait with it. There, too, are
+/// the words found for what went wrong, which may need another look at that disk.
+async fn spawn(
+    command: std::process::Command,
+    places: &Arc<Semaphore>,
+    words: impl FnOnce(&io::Error) -> String + Send + 'static,
+) -> Result<Child, String> {
+    let place = places.clone().acquire_owned().await.map_err(|error| error.to_string())?;
     let starting = tokio::task::spawn_blocking(move || {
-        let child = Command::from(command).spawn();
+        let child = Command::from(command).spawn().map_err(|error| words(&error));
         drop(place);
         child
     });
-    starting.await.map_err(std::io::Error::other)?
+    starting.await.map_err(|error| error.to_string())?
 }
 
 /// The system says "No such file" of the folder, of the program and of the interpreter in its first line alike.
-fn not_started(error: &std::io::Error, name: &str, directory: &Path) -> String {
-    if error.kind() == std::io::ErrorKind::NotFound && !directory.is_dir() {
+fn not_started(error: &io::Error, name: &str, directory: &Path) -> String {
+    if error.kind() == io::ErrorKind::NotFound && !directory.is_dir() {
         return format!("there is no folder {}", directory.display());
     }
     format!("{name}: {error}")
@@ -308,16 +331,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 fn read_env(plan: &plan::Script) -> Result<Env, String> {
     let (mut variables, mut secrets) = (Vec::new(), Vec::new());
     for (name, secret) in &plan.env {
-        let value = match secret {
-            Secret::Plain(value) => value.clone(),
-            Secret::Env(variable) => std::env::var(variable)
-                .map_err(|_| format!("env.{name}: the environment variable {variable} is not set"))?,
-            Secret::File(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|why| format!("env.{name}: the file {} cannot be read: {why}", path.display()))?;
-                text.trim_end_matches(['\r', '\n']).to_owned()
-            }
-        };
+        let value = files::value(secret).map_err(|why| format!("env.{name}: {why}"))?;
         if value.contains('\0') {
             return Err(format!("env.{name}: its value cannot be a variable's"));
         }

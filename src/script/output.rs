@@ -1,5 +1,6 @@
 //! What a script writes: read as it comes, kept up to a limit, made safe to show.
 
+use super::Printed;
 use crate::domain::{Clean, Secrets};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -136,15 +137,16 @@ impl<'h> Output<'h> {
     }
 
     /// The standard output, whether it was cut, and the last line, of the standard error where it has one.
-    pub fn finish(mut self) -> (Bytes, bool, Option<Clean>) {
+    pub fn finish(mut self) -> (Printed, bool, Option<Clean>) {
         for stream in [Stream::Out, Stream::Err] {
             self.taken.end_line(stream);
         }
         self.taken.tell();
         let Taken { secrets, kept, is_cut, lines: [(_, out), (_, err)], .. } = self.taken;
-        let kept = kept.freeze();
+        let raw = kept.freeze();
+        let shown = if is_cut { secrets.hide_cut(raw.clone()) } else { secrets.hide(raw.clone()) };
         let last = [err, out].into_iter().find(|line| !line.bytes.is_empty()).map(|line| line.shown(&secrets));
-        (if is_cut { secrets.hide_cut(kept) } else { secrets.hide(kept) }, is_cut, last)
+        (Printed { raw, shown }, is_cut, last)
     }
 }
 

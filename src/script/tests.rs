@@ -47,7 +47,7 @@ fn folder() -> tempfile::TempDir {
 async fn output_ending_and_values() {
     let done = run("echo to $WARROOM_CANDIDATE; echo no >&2; exit 3").await;
     assert_eq!(done.ending, Ending::Exited(3));
-    assert_eq!(&done.stdout[..], b"to 12.5\n");
+    assert_eq!(&done.stdout.raw[..], b"to 12.5\n");
     assert_eq!(done.words().as_str(), "exit code 3: no");
     assert_eq!(run("kill -KILL $$").await.ending, Ending::Killed(9));
     assert_eq!(run("read x || echo nothing to read").await.words().as_str(), "exit code 0: nothing to read");
@@ -59,7 +59,7 @@ async fn the_environment_is_nobodys() {
     plan.env = vec![("OWN".to_owned(), Secret::Plain("x".to_owned()))];
     let script = Script::new(&plan, "test environment").expect("nothing to read");
     let done = script.run(&Values(vec![("stable", "1".to_owned())])).await;
-    let names = String::from_utf8_lossy(&done.stdout).into_owned();
+    let names = String::from_utf8_lossy(&done.stdout.raw).into_owned();
     let known =
         |name: &str| VARIABLES.contains(&name) || ["OWN", "WARROOM_STABLE", "PWD", "_", "SHLVL"].contains(&name);
     assert!(names.contains("OWN") && names.contains("WARROOM_STABLE"), "{names}");
@@ -98,11 +98,11 @@ async fn secrets_are_in_no_line_and_files_are_read_again() {
         let mut expected = ["err ***", &token[..5], "out ***"];
         expected.sort_unstable();
         assert_eq!(lines, expected);
-        assert_eq!(done.stdout, format!("out ***\n{}\n", &token[..5]));
+        assert_eq!(done.stdout.shown, format!("out ***\n{}\n", &token[..5]));
     }
     std::fs::remove_file(&file).expect("removed");
     let done = script.run(&Values::default()).await;
-    assert!(done.stdout.starts_with(b"out ***"), "the last good one is used: {done:?}");
+    assert!(done.stdout.shown.starts_with(b"out ***"), "the last good one is used: {done:?}");
     let error = Script::new(&plan, "test secrets").expect_err("no file");
     assert!(error.to_string().contains("env.TOKEN: the file"), "{error}");
 }
@@ -129,7 +129,7 @@ async fn a_secret_on_a_disk_that_hangs_holds_nobody_up() {
     // The second finds the first still reading, and does not wait at all.
     for _ in 0..2 {
         let done = script.run(&Values::default()).await;
-        assert_eq!(&done.stdout[..], b"as before\n", "{}", done.words());
+        assert_eq!(&done.stdout.raw[..], b"as before\n", "{}", done.words());
     }
     std::fs::write(&file, "").expect("whoever reads it goes on");
 }
@@ -187,7 +187,7 @@ async fn asked_to_stop_the_whole_group_ends() {
 #[tokio::test]
 async fn long_output_is_cut_and_endless_output_ended() {
     let done = run("yes | head -c 200000").await;
-    assert_eq!((done.ending, done.stdout.len(), done.is_cut), (Ending::Exited(0), 64 * 1024, true));
+    assert_eq!((done.ending, done.stdout.raw.len(), done.is_cut), (Ending::Exited(0), 64 * 1024, true));
     let done = run("cat /dev/zero").await;
     assert_eq!((done.ending.clone(), done.is_cut), (Ending::TooMuch, true), "{}", done.words());
     let one_line = run("yes | tr -d '\\n' | head -c 200000 >&2").await;
@@ -215,7 +215,7 @@ async fn what_a_script_leaves_running_ends_with_it() {
     let folder = folder();
     let file = folder.path().join("pid");
     let done = run(&format!("sleep 60 & echo $! >{}; echo done", file.display())).await;
-    assert_eq!((done.ending, &done.stdout[..]), (Ending::Exited(0), &b"done\n"[..]));
+    assert_eq!((done.ending, &done.stdout.raw[..]), (Ending::Exited(0), &b"done\n"[..]));
     until_dead(process_in(&file).await).await;
 }
 
@@ -224,7 +224,7 @@ async fn who_leaves_the_group_holds_nobody_up() {
     let folder = folder();
     let file = folder.path().join("pid");
     let done = run(&format!("setsid sh -c 'echo $$ >{}; exec sleep 60' & sleep 0.2; echo done", file.display())).await;
-    assert_eq!((done.ending, &done.stdout[..]), (Ending::Exited(0), &b"done\n"[..]));
+    assert_eq!((done.ending, &done.stdout.raw[..]), (Ending::Exited(0), &b"done\n"[..]));
     let id = rustix::process::Pid::from_raw(process_in(&file).await).expect("a process");
     rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("this test's own");
 }

@@ -1,6 +1,8 @@
 //! Any balancer by the operator's own programs. They are not trusted with more than their exit code and one number:
 //! what `set` says it did is read back by `get`, and what `get` prints must be exactly what the plan expects.
 
+#![expect(clippy::disallowed_methods, reason = "secrets are read beside the runtime: a disk may hang")]
+
 use super::http::{SUM_TOLERANCE, WEIGHTS_PER_PERCENT, tail};
 use super::{Pending, Traffic};
 use crate::domain::{
@@ -10,17 +12,21 @@ use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{CommandDriver, Reading, Values};
 use crate::remote::{self, SetupError, SetupTrouble};
-use crate::script::{self, Done, Ending, Script};
+use crate::script::{self, Done, Ending, Printed, Script};
 use regex::Regex;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 pub(super) struct CommandTraffic {
-    set: Script,
-    refused: Vec<i32>,
-    get: Script,
-    reading: Reading,
+    plan: CommandDriver,
     timeout: Duration,
+    set: Script,
+    /// The same program under a mark of its own: a way back ends every `set`, and no other way back, which does what it
+    /// does itself.
+    back: Script,
+    /// Made ready by the first look that can: until then the balancer is unreadable, and written all the same.
+    get: OnceCell<Script>,
 }
 
 impl From<script::SetupError> for SetupError {
@@ -30,25 +36,39 @@ impl From<script::SetupError> for SetupError {
 }
 
 impl CommandTraffic {
+    /// Makes ready what writes; an error of `get` is one of each look.
     pub fn new(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
-        Ok(Self {
-            set: Script::new(&plan.set, &format!("set {}", plan.balancer))?,
-            refused: plan.refused.clone(),
-            get: Script::new(&plan.get, &format!("get {}", plan.balancer))?,
-            reading: plan.reading.clone(),
-            timeout,
-        })
+        let set = |what: &str| Script::new(&plan.set, &format!("{what} {}", plan.balancer));
+        Ok(Self { plan: plan.clone(), timeout, set: set("set")?, back: set("back")?, get: OnceCell::new() })
+    }
+
+    /// Makes all of it ready: nothing goes forward that cannot be read.
+    pub fn whole(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
+        let made = Self::new(plan, timeout)?;
+        let get = OnceCell::new_with(Some(made_get(plan)?));
+        Ok(Self { get, ..made })
+    }
+
+    async fn get(&self) -> Result<&Script, Clean> {
+        let made = || async {
+            let plan = self.plan.clone();
+            let made = tokio::task::spawn_blocking(move || made_get(&plan)).await;
+            made.map_err(|error| Clean::new(format!("get: {error}")))?
+                .map_err(|error| Clean::new(format!("get: {}", error.why)))
+        };
+        self.get.get_or_try_init(made).await
     }
 
     async fn read_slots(&self) -> Result<Vec<SlotState>, Clean> {
         failpoint::pass("command get due");
         // Whoever reads waits no longer than this; what hangs is ended behind its back.
-        let done = timeout(self.timeout, self.get.run(&Values::default())).await;
-        let done = done.map_err(|_| Clean::new(format!("get timed out after {}", duration_words(self.timeout))))?;
+        let run = async { Ok::<_, Clean>(self.get().await?.run(&Values::default()).await) };
+        let done = timeout(self.timeout, run).await;
+        let done = done.map_err(|_| Clean::new(format!("get timed out after {}", duration_words(self.timeout))))??;
         failpoint::pass("command get ended");
         match done.ending {
             Ending::Exited(0) if done.is_cut => Err(Clean::new("get wrote more than can be an answer")),
-            Ending::Exited(0) => Ok(slots(&shares(&self.reading, &done.stdout)?)),
+            Ending::Exited(0) => printed_shares(&self.plan.reading, &done.stdout).map(|shares| slots(&shares)),
             Ending::NotStarted(_)
             | Ending::Exited(_)
             | Ending::Killed(_)
@@ -59,10 +79,10 @@ impl CommandTraffic {
         }
     }
 
-    /// What still sets something is ended first: it would land on what is set now.
+    /// What still gives the candidate something is ended first: it would land on what is set now.
     async fn bring_back(&self, values: &Values) -> WriteResult {
         let older = self.set.end_older().await;
-        let result = self.run(values).await;
+        let result = self.run(&self.back, values).await;
         match older {
             Ok(()) => result,
             Err(why) => WriteResult::Unknown(Clean::new(format!(
@@ -72,9 +92,9 @@ impl CommandTraffic {
         }
     }
 
-    async fn run(&self, values: &Values) -> WriteResult {
+    async fn run(&self, set: &Script, values: &Values) -> WriteResult {
         failpoint::pass("command set due");
-        let done = self.set.run(values).await;
+        let done = set.run(values).await;
         failpoint::pass("command set ended");
         self.judge(&done)
     }
@@ -83,7 +103,7 @@ impl CommandTraffic {
         let words = Clean::new(format!("set: {}", done.words()));
         match &done.ending {
             Ending::Exited(0) => WriteResult::Accepted,
-            Ending::Exited(code) if self.refused.contains(code) => WriteResult::Refused(words),
+            Ending::Exited(code) if self.plan.refused.contains(code) => WriteResult::Refused(words),
             Ending::NotStarted(_) => WriteResult::NotSent(words),
             Ending::Exited(_)
             | Ending::Killed(_)
@@ -93,6 +113,10 @@ impl CommandTraffic {
             | Ending::Unseen(_) => WriteResult::Unknown(words),
         }
     }
+}
+
+fn made_get(plan: &CommandDriver) -> Result<Script, script::SetupError> {
+    Script::new(&plan.get, &format!("get {}", plan.balancer))
 }
 
 impl Traffic for CommandTraffic {
@@ -112,7 +136,7 @@ impl Traffic for CommandTraffic {
                 return WriteResult::NotSent("the setting has not both shares".into());
             };
             let values = Values(vec![("stable", percent(stable)), ("candidate", percent(candidate))]);
-            if candidate == 0 { self.bring_back(&values).await } else { self.run(&values).await }
+            if candidate == 0 { self.bring_back(&values).await } else { self.run(&self.set, &values).await }
         })
     }
 }
@@ -130,6 +154,14 @@ fn slots(shares: &PerRole<f64>) -> Vec<SlotState> {
         readiness: Readiness::Up,
     };
     Role::BOTH.map(slot).to_vec()
+}
+
+/// Both shares in what was printed. Why there are none is said of the text without secrets.
+fn printed_shares(reading: &Reading, printed: &Printed) -> Result<PerRole<f64>, Clean> {
+    shares(reading, &printed.raw).map_err(|_| {
+        let why = shares(reading, &printed.shown).err();
+        why.unwrap_or_else(|| "what get printed cannot be read, and it cannot be shown: it has a secret in it".into())
+    })
 }
 
 /// Both shares in percent as `get` printed them; numbers from 0 to 100 that make 100, each found exactly once.
@@ -181,6 +213,7 @@ fn number_in(pattern: &Regex, printed: &[u8]) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan;
 
     fn read(reading: &Reading, printed: &str) -> Result<(f64, f64), String> {
         shares(reading, printed.as_bytes()).map(|both| (both.stable, both.candidate)).map_err(|why| why.to_string())
@@ -232,6 +265,37 @@ mod tests {
         assert!(shares(&one, b"green 10%\xff").expect_err("no text").as_str().contains("no text"));
         let maybe = Reading::Pattern(PerRole { stable: None, candidate: pattern("green(?: ([0-9]+)%)?") });
         assert!(read(&maybe, "green").expect_err("no number").contains("without its number"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_the_answer_does_not_make_it_unknown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("secret");
+        let script = |text: &str| plan::Script {
+            run: plan::Run::Shell(text.to_owned()),
+            env: vec![("COLOUR".to_owned(), plan::Secret::File(secret.clone()))],
+            timeout: Duration::from_secs(30),
+            directory: folder.path().to_owned(),
+        };
+        let place = |place: &str| Some(place.to_owned());
+        let driver = |get: &str| CommandDriver {
+            balancer: "edge".into(),
+            set: script("true"),
+            refused: Vec::new(),
+            get: script(get),
+            reading: Reading::Json(PerRole { stable: place("blue"), candidate: place("green") }),
+        };
+        std::fs::write(&secret, "green").expect("written");
+        let print = r#"echo "{\"blue\":90,\"green\":10}""#;
+        let whole = CommandTraffic::new(&driver(print), Duration::from_secs(30)).expect("readable");
+        assert_eq!(whole.read_slots().await, Ok(slots(&PerRole { stable: 90.0, candidate: 10.0 })));
+        // What is said of an answer that cannot be read has no secret in it, whatever it stands for there.
+        std::fs::write(&secret, "s3cr3t").expect("written");
+        for bad in [r#"echo "{\"blue\":90,\"green\":\"$COLOUR\"}""#, "echo $COLOUR", r#"echo "{\"blue\":1$COLOUR"}"#] {
+            let broken = CommandTraffic::new(&driver(bad), Duration::from_secs(30)).expect("readable");
+            let why = broken.read_slots().await.expect_err(bad);
+            assert!(!why.as_str().contains("s3cr3t"), "{why}");
+        }
     }
 
     proptest::proptest! {

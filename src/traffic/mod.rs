@@ -13,11 +13,13 @@ pub use http::percentages;
 
 use crate::domain::{BalancerState, Clean, Setting, Survey, Wall};
 use crate::engine::WriteResult;
-use crate::plan::{Driver, Plan};
+use crate::plan::{CommandDriver, Driver, Plan};
 use crate::remote::SetupError;
+use command::CommandTraffic;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A boxed future, so that drivers can be kept behind one pointer.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -49,11 +51,24 @@ pub trait Traffic: Send + Sync {
 
 /// The plan's driver. Contacts nothing yet.
 pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
+    driver(plan, CommandTraffic::whole)
+}
+
+/// The same for a way back alone: it goes out without what only looks need.
+pub fn connect_back(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
+    driver(plan, CommandTraffic::new)
+}
+
+fn driver(
+    plan: &Plan,
+    command: impl FnOnce(&CommandDriver, Duration) -> Result<CommandTraffic, SetupError>,
+) -> Result<Arc<dyn Traffic>, SetupError> {
+    let timeout = plan.traffic.timeout;
     let driver: Arc<dyn Traffic> = match &plan.traffic.driver {
-        Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, plan.traffic.timeout)?),
-        Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, plan.traffic.timeout)),
+        Driver::Http(http) => Arc::new(http::HttpTraffic::new(http, timeout)?),
+        Driver::Haproxy(haproxy) => Arc::new(haproxy::HaproxyTraffic::new(haproxy, timeout)),
         Driver::Alb(alb) => Arc::new(alb::AlbTraffic::new(alb, plan)),
-        Driver::Command(command) => Arc::new(command::CommandTraffic::new(command, plan.traffic.timeout)?),
+        Driver::Command(scripts) => Arc::new(command(scripts, timeout)?),
     };
     Ok(Arc::new(range::Ranged::new(plan.traffic.layout(), driver)))
 }

@@ -78,8 +78,17 @@ impl Scripted {
 
     /// The calls of `set` so far, with what they were to set.
     pub fn sets(&self) -> Vec<String> {
+        self.sets_in("calls")
+    }
+
+    /// Those of mode `long` that came to their end.
+    pub fn done(&self) -> Vec<String> {
+        self.sets_in("done")
+    }
+
+    fn sets_in(&self, file: &str) -> Vec<String> {
         let of_set = |line: &str| line.split_once(" set ").map(|(_, what)| what.to_owned());
-        self.file("calls").lines().filter_map(of_set).collect()
+        self.file(file).lines().filter_map(of_set).collect()
     }
 
     /// Waits until `set` has been called so often in all.

@@ -10,6 +10,8 @@ case $mode in
   '') real "$@" ;;
   hang) sleep 600 ;;
   slow) sleep 0.5; real "$@" ;;
+  # Takes its time, and says in $LB_HERE/done what it came to the end of.
+  long) sleep 4; real "$@"; echo "$$ $*" >>"$LB_HERE/done" ;;
   # Ends for nothing but SIGKILL, and then would still set what it was told.
   deaf) trap '' TERM INT HUP; later "$@" ;;
   # Leaves somebody behind who holds both streams open.

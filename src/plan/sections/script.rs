@@ -5,6 +5,8 @@ use crate::plan::script::{Part, variable};
 use crate::plan::section::{Read, Section, Wrong, nearest, wrong_type};
 use crate::plan::values::{duration, label, plain_text, text};
 use crate::plan::{Argument, Run, Script, Secret};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,7 +112,7 @@ fn program(section: &Section<'_>, uses: &Use, directory: &Path) -> Option<Run> {
     Some(Run::Program { program, arguments: arguments.to_vec() })
 }
 
-/// Whether a file can be a program. What is looked for in `PATH` is not looked for here: the keeper's may be another.
+/// Whether this user can start a file as a program. What is looked for in `PATH` is not looked for here: the keeper's may be another.
 fn may_run(program: &Path) -> Result<(), String> {
     if !program.is_absolute() {
         return Ok(());
@@ -118,12 +120,15 @@ fn may_run(program: &Path) -> Result<(), String> {
     let shown = program.display();
     let found = std::fs::metadata(program).map_err(|error| format!("{shown}: {error}"))?;
     if !found.is_file() {
-        Err(format!("{shown} is no file"))
-    } else if found.permissions().mode() & 0o111 == 0 {
-        Err(format!("{shown} is not executable: chmod +x"))
-    } else {
-        Ok(())
+        return Err(format!("{shown} is no file"));
     }
+    access(program, Access::EXEC_OK).map_err(|error| {
+        let hint = if found.permissions().mode() & 0o111 == 0 { ": chmod +x" } else { " by this user" };
+        match error {
+            Errno::ACCESS => format!("{shown} is not executable{hint}"),
+            error => format!("{shown}: {error}"),
+        }
+    })
 }
 
 /// `--weight={candidate}`; a brace is written twice.
