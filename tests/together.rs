@@ -112,6 +112,9 @@ fn each_is_rolled_back_for_itself_whatever_the_others_do() {
         assert!(line.starts_with(begins), "{begins:?}: {}", ran.all());
     }
     assert!(ended[1].contains("no such file"), "{ended:?}");
+    // There are no keys here.
+    assert!(!ran.all().contains(":restart"), "{}", ran.all());
+    let ran = ran.says("`warroom restart` begins a new run");
     ran.says("payments.toml: ").says("rolling back directly").says("nope.toml: nope.toml: no such file");
     // The keeper goes on without the command.
     signal(world.pid(), Signal::CONT);

@@ -167,7 +167,7 @@ async fn follow(mut client: Client, plan: PathBuf) -> Result<CommandResult, Clie
             if !snapshot.phase.is_back() {
                 return Ok(Exit::Done);
             }
-            let words = format!("{}: {}", snapshot.band.word, snapshot.band.text);
+            let words = format!("{}: {}", snapshot.band.word, super::act::typed(&snapshot.band.text));
             if words != said {
                 say(&words);
                 said = words;
