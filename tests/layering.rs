@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["domain", "plan"]),
     ("remote", &["domain", "plan"]),
     ("script", &["domain", "plan"]),
-    ("traffic", &["failpoint", "domain", "plan", "engine", "remote", "script"]),
+    ("traffic", &["clock", "failpoint", "domain", "plan", "engine", "remote", "script"]),
     ("probe", &["domain", "plan", "engine", "remote"]),
     ("journal", &["failpoint", "domain", "engine"]),
     ("wire", &["domain", "engine"]),
