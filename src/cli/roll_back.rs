@@ -309,7 +309,7 @@ async fn without_run(
 
 async fn roll_back(direct: Direct) -> CommandResult {
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| say(Clean::new(words))) => ended,
+        ended = direct::roll_back(direct, |words| say(typed_alone(&words))) => ended,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
@@ -325,6 +325,12 @@ async fn roll_back(direct: Direct) -> CommandResult {
         }
         Ended::Refused(reasons) => super::act::print_answer(Answer::Refused(reasons)),
     }
+}
+
+/// The engine's words where no keeper takes further commands.
+fn typed_alone(words: &str) -> String {
+    let again = "stopped (Ctrl-C) and begun again it is sent over it";
+    super::act::typed(&Clean::new(words.replace(":sendagain or :adopt", again)))
 }
 
 fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {

@@ -61,8 +61,9 @@ impl Company {
         self.is_several
     }
 
-    /// Takes a run or a balancer for what was named. Under another name that has it already it is the same one, whose
-    /// end is waited for and given; where that one never got as far as sending, this name goes on with what it knows.
+    /// Takes a run or a balancer for what was named, to bring its traffic `to` a place. Where another name has it
+    /// already, that one's end is waited for: it is the same one if it leads to the same place. Where it never got as
+    /// far as sending, or was refused on its way elsewhere, this name goes on with what it knows.
     pub fn take(&self, what: &str, to: &str, named: &str) -> Taken {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -143,6 +144,7 @@ impl Outcome {
         }
     }
 
+    /// The outcome of one for which there was no thread until the command ended.
     fn not_begun(run: String) -> Self {
         Self { run, exit: Exit::Unreachable, words: "stopped before this machine had a thread for it".into() }
     }
