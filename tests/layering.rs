@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("files", &["plan"]),
     ("remote", &["domain", "plan", "files"]),
     ("script", &["domain", "plan", "files"]),
-    ("traffic", &["failpoint", "domain", "plan", "engine", "remote", "script"]),
+    ("traffic", &["clock", "failpoint", "domain", "plan", "engine", "remote", "script"]),
     ("probe", &["domain", "plan", "engine", "remote"]),
     ("journal", &["failpoint", "domain", "engine"]),
     ("wire", &["domain", "engine"]),

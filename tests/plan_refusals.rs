@@ -9,8 +9,10 @@
 mod plan_common;
 
 use plan_common::{Edit, HAPROXY, HTTP, edited, errors, read, sound};
-use std::path::Path;
-use warroom::plan::{PLAN_BYTES_MAX, PlanErrors, load, load_file, load_frozen};
+use std::path::{Path, PathBuf};
+use warroom::plan::{
+    Driver, PLAN_BYTES_MAX, Plan, PlanErrors, Secret, folder_of, load, load_file, load_frozen, origin,
+};
 
 use Edit::Put;
 
@@ -247,6 +249,31 @@ fn a_ca_file_holds_a_certificate() {
         assert_eq!((said.0[0].line, said.0[0].column), (34, 6), "{said}");
         load_frozen(&plan).expect("nothing stands between anybody and a rollback");
     }
+}
+
+/// A keeper works in another folder than whoever wrote the plan, and a run's copy lies in a third.
+#[test]
+fn files_that_a_plan_names_begin_at_its_own_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    let lines = "lateness = \"5s\"\nca = \"tls/ca.pem\"\nheaders = { Authorization = { file = \"lb-token\" } }";
+    std::fs::write(&plan, HTTP.replace("lateness = \"5s\"", lines)).unwrap();
+    let named = |plan: &Plan| {
+        let Driver::Http(driver) = &plan.traffic.driver else { panic!("another driver") };
+        let files = driver.http.headers.iter().filter_map(|(_, secret)| match secret {
+            Secret::File(path) => Some(path.clone()),
+            Secret::Plain(_) | Secret::Env(_) => None,
+        });
+        driver.http.ca.iter().cloned().chain(files).collect::<Vec<PathBuf>>()
+    };
+    let below = |folder: &Path| ["tls/ca.pem", "lb-token"].map(|name| folder.join(name));
+    assert_eq!(named(&load_file(&plan).unwrap()), below(&folder_of(&plan)));
+    std::fs::write(origin(&plan), "/etc/warroom").unwrap();
+    assert_eq!(named(&load_frozen(&plan).unwrap()), below(Path::new("/etc/warroom")));
+    std::fs::create_dir(folder.path().join("tls")).unwrap();
+    std::fs::write(folder.path().join("tls/ca.pem"), "# the CA of the house\n").unwrap();
+    let said = load_file(&plan).expect_err("it is looked into there").to_string();
+    assert!(said.contains("no certificate in PEM"), "{said}");
 }
 
 // What an error must not repeat or do.

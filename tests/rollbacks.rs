@@ -144,6 +144,26 @@ fn a_direct_rollback_goes_over_what_the_dead_keeper_had_stopped_at() {
 }
 
 #[test]
+fn a_direct_rollback_that_stops_at_another_hand_says_what_can_be_typed_there() {
+    let (site, _plan, _console) =
+        Site::running(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.kill_keeper();
+    let words = ["rollback", &run, "--yes", "--direct"];
+    let mut rolling = site.home.start(words);
+    rolling.says("confirming over");
+    site.balancer.set(30.0);
+    rolling.says("begun again it is sent over it");
+    rolling.signal(Signal::INT);
+    let ran = rolling.finish().exits(5).says("FOREIGN");
+    assert!(!ran.all().contains(":sendagain"), "there is no console: {}", ran.all());
+    assert_eq!(site.balancer.green(), 30.0, "it is not fought");
+    site.home.run(words).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
+#[test]
 fn an_entry_that_cannot_be_read_does_not_hide_the_others() {
     let (site, _plan, _console) = Site::running(plain);
     site.advance_to(10.0);

@@ -46,7 +46,7 @@ impl Floor {
         let cutover = Cutover { file, path, _console: console };
         wait_until("every gate is open", || {
             self.try_status(&cutover)
-                .is_some_and(|status| status["gates"].as_array().expect("gates").iter().all(is_open))
+                .is_some_and(|status| status["gates"].as_array().is_some_and(|gates| gates.iter().all(is_open)))
         });
         self.home.run(["advance", file, "--as", "alice"]).exits(0);
         cutover
@@ -112,6 +112,9 @@ fn each_is_rolled_back_for_itself_whatever_the_others_do() {
         assert!(line.starts_with(begins), "{begins:?}: {}", ran.all());
     }
     assert!(ended[1].contains("no such file"), "{ended:?}");
+    // There are no keys here.
+    assert!(!ran.all().contains(":restart"), "{}", ran.all());
+    let ran = ran.says("`warroom restart` begins a new run");
     ran.says("payments.toml: ").says("rolling back directly").says("nope.toml: nope.toml: no such file");
     // The keeper goes on without the command.
     signal(world.pid(), Signal::CONT);
@@ -209,6 +212,48 @@ fn several_without_a_terminal_need_yes_and_plans_without_runs_a_label() {
     let named = both.into_iter().chain([again.to_str().expect("text"), "--yes", "--to", "v0", "--to", "v1"]);
     floor.home.run(named).exits(0).says(": the same as ");
     assert_eq!((one.green(), other.green()), (0.0, 0.0));
+}
+
+/// Stable and candidate the other way round, on the same balancer.
+#[test]
+fn two_plans_that_lead_to_opposite_sides_are_not_called_the_same() {
+    let floor = Floor::new();
+    let balancer = Balancer::start();
+    let there = floor.plan("checkout", "there.toml", &balancer.address());
+    let turned = [("v1", "v2"), ("blue", "green")];
+    let text = turned.iter().fold(std::fs::read_to_string(there).expect("a plan"), |text, (one, other)| {
+        text.replace(one, "\0").replace(other, one).replace('\0', other)
+    });
+    floor.home.write("back.toml", &text);
+    balancer.set(40.0);
+    let both = ["rollback", "there.toml", "back.toml", "--yes", "--to", "v1", "--to", "v2"];
+    let ran = floor.home.run(both).exits(1);
+    assert!(!ran.all().contains("the same as"), "{}", ran.all());
+    let ended = outcomes(&ran, 2);
+    let count = |word: &str| ended.iter().filter(|line| line.starts_with(word)).count();
+    assert_eq!((count("DONE "), count("REFUSED ")), (1, 1), "{}", ran.all());
+    ran.says("took the same balancer elsewhere");
+    let done = ended.iter().find(|line| line.starts_with("DONE ")).expect("one");
+    let side = if done.contains("there.toml") { 0.0 } else { 100.0 };
+    assert_eq!(balancer.green(), side, "{done}");
+}
+
+#[test]
+fn two_runs_of_one_balancer_that_have_ended_are_one() {
+    let floor = Floor::new();
+    let balancer = Balancer::start();
+    let runs = [0, 1].map(|_| {
+        balancer.set(0.0);
+        let cutover = floor.at_ten("checkout", "checkout.toml", &balancer.address());
+        let run = floor.run_id(&cutover);
+        floor.home.run(["end", &run, "--yes", "--as", "alice"]).exits(0);
+        run
+    });
+    assert_ne!(runs[0], runs[1]);
+    balancer.set(40.0);
+    let ran = floor.home.run(["rollback", &runs[0], &runs[1], "--yes", "--to", "v1"]).exits(0);
+    ran.says(": the same as ");
+    assert_eq!(balancer.green(), 0.0);
 }
 
 #[test]

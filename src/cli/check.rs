@@ -61,8 +61,9 @@ async fn look_around(probes: &Probes) -> Vec<Finding> {
     let Some(survey) = survey else { return Vec::new() };
     let credentials = match survey.credentials {
         Credentials::Lasting => finding("credentials", Verdict::Pass, "they have no end".into()),
-        Credentials::Until(end) => {
-            finding("credentials", Verdict::Pass, Clean::new(format!("good until {}", end.clock())))
+        Credentials::Until { end, failure } => {
+            let why = failure.map_or_else(String::new, |why| format!("; not renewed: {why}"));
+            finding("credentials", Verdict::Pass, Clean::new(format!("good until {}{why}", end.clock())))
         }
         Credentials::Missing(why) => finding("credentials", Verdict::Fail, why),
     };

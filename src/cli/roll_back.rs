@@ -6,7 +6,7 @@ use super::act::{ask, line};
 use super::known::{DISK_LIMIT, Known, Standing, within};
 use super::out::{complain, say};
 use super::places::{self, Dead, Found, NotOne};
-use super::roll_backs::Company;
+use super::roll_backs::{Company, Taken};
 use super::{CommandResult, Exit, Failure, RollbackArgs};
 use crate::direct::{self, Direct, Ended, Seen};
 use crate::domain::{Clean, Person, Role};
@@ -39,17 +39,11 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => match taken(company, found.run.as_str(), &args) {
-            Some(exit) => Ok(exit),
-            None => of_found(&home_of(places, &found), &found, &args, name, company).await,
-        },
+        Ok(found) => of_found(&home_of(places, &found), &found, &args, name, company).await,
         Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
             Some(path) => {
                 let plan = first_sound(&[path])?;
-                match taken(company, &plan.traffic.identity(), &args) {
-                    Some(exit) => Ok(exit),
-                    None => without_run(plan, "no run of this plan is known here", &args, name, company).await,
-                }
+                without_run(plan, "no run of this plan is known here", &args, name, company).await
             }
             None => Err(failure),
         },
@@ -57,11 +51,22 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     }
 }
 
-/// The same under another name is one: whoever came first goes on with it, and its outcome is the outcome.
-fn taken(company: &Company, what: &str, args: &RollbackArgs) -> Option<Exit> {
-    let (holder, exit) = company.take(what, args.runs.first()?)?;
-    say(format!("the same as {}", Clean::new(holder)));
-    Some(exit)
+/// The same under another name is one: whoever came first goes on with it, and its outcome is the outcome. What
+/// would lead elsewhere than another one just did is refused: both were asked for, and only a person knows which is
+/// meant.
+fn taken(company: &Company, what: &str, to: &str, args: &RollbackArgs) -> Result<Option<Exit>, Failure> {
+    let Some(named) = args.runs.first() else { return Ok(None) };
+    match company.take(what, to, named) {
+        Taken::Ours => Ok(None),
+        Taken::Same { holder, exit } => {
+            say(format!("the same as {}", Clean::new(holder)));
+            Ok(Some(exit))
+        }
+        Taken::Against { holder } => Err(Failure::new(
+            Exit::Refused,
+            format!("{} took the same balancer elsewhere: name the one that is meant", Clean::new(holder)),
+        )),
+    }
 }
 
 fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {
@@ -100,7 +105,10 @@ async fn of_found(
             Exit::Refused,
             format!("run {} only watches: it holds no write path; name the plan file instead", found.run),
         )),
-        _ => of_run(places, found, args, name).await,
+        _ => match taken(company, found.run.as_str(), "stable", args)? {
+            Some(exit) => Ok(exit),
+            None => of_run(places, found, args, name).await,
+        },
     }
 }
 
@@ -167,7 +175,7 @@ async fn follow(mut client: Client, plan: PathBuf) -> Result<CommandResult, Clie
             if !snapshot.phase.is_back() {
                 return Ok(Exit::Done);
             }
-            let words = format!("{}: {}", snapshot.band.word, snapshot.band.text);
+            let words = format!("{}: {}", snapshot.band.word, super::act::typed(&snapshot.band.text));
             if words != said {
                 say(&words);
                 said = words;
@@ -255,6 +263,11 @@ async fn without_run(
     name: Option<Clean>,
     company: &Company,
 ) -> CommandResult {
+    // Two plans of one balancer are the same only where they bring its traffic to the same place.
+    let to = format!("{} {}", plan.environments[Role::Stable].label, plan.traffic.all_stable());
+    if let Some(exit) = taken(company, &plan.traffic.identity(), &to, args)? {
+        return Ok(exit);
+    }
     let traffic = driver(&plan)?;
     let seen: Seen = direct::look(traffic.as_ref()).await;
     match direct::split_of(&plan, &seen) {
@@ -296,7 +309,7 @@ async fn without_run(
 
 async fn roll_back(direct: Direct) -> CommandResult {
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| say(Clean::new(words))) => ended,
+        ended = direct::roll_back(direct, |words| say(typed_alone(&words))) => ended,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
@@ -312,6 +325,12 @@ async fn roll_back(direct: Direct) -> CommandResult {
         }
         Ended::Refused(reasons) => super::act::print_answer(Answer::Refused(reasons)),
     }
+}
+
+/// The engine's words where no keeper takes further commands.
+fn typed_alone(words: &str) -> String {
+    let again = "stopped (Ctrl-C) and begun again it is sent over it";
+    super::act::typed(&Clean::new(words.replace(":sendagain or :adopt", again)))
 }
 
 fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {

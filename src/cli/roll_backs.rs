@@ -7,10 +7,10 @@ use super::act::ask;
 use super::out::{self, Speaker, complain, say};
 use super::{CommandResult, Exit, RollbackArgs, block_on, roll_back};
 use crate::domain::Clean;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -27,19 +27,32 @@ const WORST_FIRST: [(Exit, &str); 4] = [
     (Exit::Usage, "NOT BEGUN"),
 ];
 
-/// What several rollbacks of one command share: who has taken which run.
+/// What several rollbacks of one command share: which of them nobody has begun, and who has taken which run.
 #[derive(Debug, Default)]
 pub(super) struct Company {
     is_several: bool,
+    waiting: Mutex<VecDeque<String>>,
     taken: Mutex<BTreeMap<String, Holder>>,
     ended: Condvar,
 }
 
-/// The name under which a run is rolled back, and how that ended.
+/// The name under which a run or a balancer is rolled back, where its traffic goes, and how that ended.
 #[derive(Debug)]
 struct Holder {
     name: String,
+    to: String,
     exit: Option<Exit>,
+}
+
+/// Whose a run or a balancer is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// This name's.
+    Ours,
+    /// Another's, who brought the same traffic to the same place.
+    Same { holder: String, exit: Exit },
+    /// Another's, who may have brought its traffic to another place.
+    Against { holder: String },
 }
 
 impl Company {
@@ -48,26 +61,39 @@ impl Company {
         self.is_several
     }
 
-    /// Takes a run or a balancer for what was named. Under another name that has it already it is the same one, whose
-    /// end is waited for and given; where that one never got as far as sending, this name goes on with what it knows.
-    pub fn take(&self, what: &str, named: &str) -> Option<(String, Exit)> {
+    /// Takes a run or a balancer for what was named, to bring its traffic `to` a place. Where another name has it
+    /// already, that one's end is waited for: it is the same one if it leads to the same place. Where it never got as
+    /// far as sending, or was refused on its way elsewhere, this name goes on with what it knows.
+    pub fn take(&self, what: &str, to: &str, named: &str) -> Taken {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match taken.get(what) {
-                Some(holder) if holder.name != named => match holder.exit {
-                    None => taken = self.ended.wait(taken).unwrap_or_else(PoisonError::into_inner),
-                    Some(Exit::Usage | Exit::Unreachable) => drop(taken.remove(what)),
-                    Some(exit @ (Exit::Done | Exit::Refused | Exit::RolledBack | Exit::Unconfirmed)) => {
-                        return Some((holder.name.clone(), exit));
-                    }
-                },
-                Some(_) => return None,
-                None => {
-                    taken.insert(what.to_owned(), Holder { name: named.to_owned(), exit: None });
-                    return None;
+            let Some(holder) = taken.get(what) else {
+                taken.insert(what.to_owned(), Holder { name: named.to_owned(), to: to.to_owned(), exit: None });
+                return Taken::Ours;
+            };
+            if holder.name == named {
+                return Taken::Ours;
+            }
+            match (holder.exit, holder.to == to) {
+                (None, _) => taken = self.ended.wait(taken).unwrap_or_else(PoisonError::into_inner),
+                (Some(Exit::Usage | Exit::Unreachable), _) | (Some(Exit::Refused), false) => drop(taken.remove(what)),
+                (Some(exit @ (Exit::Done | Exit::Refused | Exit::RolledBack | Exit::Unconfirmed)), true) => {
+                    return Taken::Same { holder: holder.name.clone(), exit };
+                }
+                (Some(Exit::Done | Exit::RolledBack | Exit::Unconfirmed), false) => {
+                    return Taken::Against { holder: holder.name.clone() };
                 }
             }
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next one that nobody has begun.
+    fn next(&self) -> Option<String> {
+        self.waiting().pop_front()
     }
 
     fn note_end(&self, named: &str, exit: Exit) {
@@ -76,6 +102,25 @@ impl Company {
             holder.exit = Some(exit);
         }
         self.ended.notify_all();
+    }
+}
+
+/// Says how a rollback ended, in a panic too: others may be waiting for it.
+struct Seat<'c> {
+    company: &'c Company,
+    run: String,
+    exit: Exit,
+}
+
+impl<'c> Seat<'c> {
+    fn new(company: &'c Company, run: &str) -> Self {
+        Self { company, run: run.to_owned(), exit: Exit::Unconfirmed }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.company.note_end(&self.run, self.exit);
     }
 }
 
@@ -97,6 +142,11 @@ impl Outcome {
                 words: "stopped before it ended: whether it is done is not known; look with `warroom status`".into(),
             },
         }
+    }
+
+    /// The outcome of one for which there was no thread until the command ended.
+    fn not_begun(run: String) -> Self {
+        Self { run, exit: Exit::Unreachable, words: "stopped before this machine had a thread for it".into() }
     }
 }
 
@@ -125,25 +175,23 @@ pub(super) fn run(args: &RollbackArgs, name: Option<&Clean>) -> CommandResult {
     if !args.yes && !ask(&question)? {
         return Ok(Exit::Refused);
     }
-    let company = Arc::new(Company { is_several: true, ..Company::default() });
+    let company =
+        Arc::new(Company { is_several: true, waiting: Mutex::new(names.clone().into()), ..Company::default() });
     let (told, outcomes) = mpsc::channel(names.len());
-    let mut left = Vec::new();
-    for run in &names {
-        let args = RollbackArgs { runs: vec![run.clone()], yes: true, ..args.clone() };
-        let (by, company, told) = (name.cloned(), company.clone(), told.clone());
-        let work = {
-            let args = args.clone();
-            // There is room for each of them; without a reader the command has ended.
-            move || drop(told.try_send(one(args, by, &company)))
+    for _ in &names {
+        let (args, by, company, told) = (args.clone(), name.cloned(), company.clone(), told.clone());
+        // One for which the machine has no thread is begun by whichever has ended first: late is better than never.
+        let work = move || {
+            while let Some(run) = company.next() {
+                let args = RollbackArgs { runs: vec![run], yes: true, ..args.clone() };
+                // There is room for each of them; without a reader the command has ended.
+                let _ = told.try_send(one(args, by.clone(), &company));
+            }
         };
-        if std::thread::Builder::new().name("rollback".into()).spawn(work).is_err() {
-            left.push(args);
-        }
+        let _ = std::thread::Builder::new().name("rollback".into()).spawn(work);
     }
     drop(told);
-    let mut ended = block_on(until_ended(outcomes))?;
-    // The machine had no thread for these: late is better than never.
-    ended.extend(left.into_iter().map(|args| one(args, name.cloned(), &company)));
+    let mut ended = block_on(until_ended(outcomes, &company))?;
     let ended: Vec<Outcome> = names.iter().map(|run| Outcome::of(run, &mut ended)).collect();
     for outcome in &ended {
         say(outcome);
@@ -152,20 +200,21 @@ pub(super) fn run(args: &RollbackArgs, name: Option<&Clean>) -> CommandResult {
     Ok(WORST_FIRST.into_iter().map(|(exit, _)| exit).find(is_there).unwrap_or(Exit::Done))
 }
 
-/// Waits for all of them; after Ctrl-C only for those that stop by themselves.
-async fn until_ended(mut outcomes: mpsc::Receiver<Outcome>) -> Vec<Outcome> {
+/// Waits for all of them; after Ctrl-C none is begun, and only those are waited for that stop by themselves.
+async fn until_ended(mut outcomes: mpsc::Receiver<Outcome>, company: &Company) -> Vec<Outcome> {
     let mut ended = Vec::new();
     let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             outcome = outcomes.recv() => match outcome {
                 Some(outcome) => ended.push(outcome),
-                None => return ended,
+                None => break,
             },
             // Where it cannot be heard it ends the process, as ever.
             Ok(()) = &mut stop => break,
         }
     }
+    ended.extend(std::mem::take(&mut *company.waiting()).into_iter().map(Outcome::not_begun));
     let until = Instant::now() + STOP_WAIT;
     while let Ok(Some(outcome)) = timeout_at(until, outcomes.recv()).await {
         ended.push(outcome);
@@ -176,6 +225,7 @@ async fn until_ended(mut outcomes: mpsc::Receiver<Outcome>) -> Vec<Outcome> {
 /// One rollback from its beginning to its end, every line under its name.
 fn one(args: RollbackArgs, name: Option<Clean>, company: &Company) -> Outcome {
     let run = args.runs.concat();
+    let mut seat = Seat::new(company, &run);
     let speaker = Arc::new(Speaker::new(&run));
     out::speak_as(Some(speaker.clone()));
     let ended = block_on(roll_back::of_one(args, name, company)).and_then(|ended| ended);
@@ -190,6 +240,64 @@ fn one(args: RollbackArgs, name: Option<Clean>, company: &Company) -> Outcome {
         }
     };
     out::speak_as(None);
-    company.note_end(&outcome.run, outcome.exit);
+    seat.exit = outcome.exit;
     outcome
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has threads of its own")]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// What another name is told once the first one has ended like this.
+    fn after(exit: Exit, to: &str) -> Taken {
+        let company = Company::default();
+        assert_eq!(company.take("http lb", "blue", "a"), Taken::Ours);
+        assert_eq!(company.take("http lb", "blue", "a"), Taken::Ours, "one name may take it twice");
+        company.note_end("a", exit);
+        company.take("http lb", to, "b")
+    }
+
+    #[test]
+    fn another_name_is_the_same_only_where_it_leads_to_the_same_place() {
+        let holder = || "a".to_owned();
+        for exit in [Exit::Done, Exit::RolledBack, Exit::Unconfirmed] {
+            assert_eq!(after(exit, "blue"), Taken::Same { holder: holder(), exit });
+            assert_eq!(after(exit, "green"), Taken::Against { holder: holder() });
+        }
+        assert_eq!(after(Exit::Refused, "blue"), Taken::Same { holder: holder(), exit: Exit::Refused });
+        assert_eq!(after(Exit::Refused, "green"), Taken::Ours, "nothing was moved");
+        for (exit, to) in [(Exit::Usage, "blue"), (Exit::Unreachable, "green")] {
+            assert_eq!(after(exit, to), Taken::Ours);
+        }
+    }
+
+    #[test]
+    fn a_panic_leaves_nobody_waiting() {
+        let company = Arc::new(Company::default());
+        let others = company.clone();
+        let fallen = catch_unwind(AssertUnwindSafe(|| {
+            let _seat = Seat::new(&company, "a");
+            company.take("http lb", "blue", "a");
+            panic!("as a defect of ours would");
+        }));
+        assert!(fallen.is_err());
+        let waiting = std::thread::spawn(move || others.take("http lb", "blue", "b"));
+        let told = waiting.join().expect("an answer");
+        assert_eq!(told, Taken::Same { holder: "a".into(), exit: Exit::Unconfirmed }, "it may have sent");
+    }
+
+    #[test]
+    fn what_no_thread_has_begun_is_said_and_never_begun() {
+        let company = Company { waiting: Mutex::new(["a".to_owned(), "b".to_owned()].into()), ..Company::default() };
+        let (told, outcomes) = mpsc::channel::<Outcome>(1);
+        // Every thread has ended, or there never was one.
+        drop(told);
+        let ended = block_on(until_ended(outcomes, &company)).unwrap_or_else(|failure| panic!("{}", failure.words));
+        let words: Vec<String> = ended.iter().map(Outcome::to_string).collect();
+        assert_eq!(words.len(), 2);
+        assert!(words[1].starts_with("UNREACHABLE b: stopped before"), "{words:?}");
+        assert_eq!(company.next(), None, "and a thread that comes late finds nothing");
+    }
 }

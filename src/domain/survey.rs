@@ -43,7 +43,12 @@ pub enum Credentials {
     /// They carry no end.
     Lasting,
     /// Until then, unless they are renewed before.
-    Until(Wall),
+    Until {
+        /// Their end.
+        end: Wall,
+        /// Why the newest try to renew them failed.
+        failure: Option<Clean>,
+    },
     /// There are none, or the balancer refuses them.
     Missing(Clean),
 }

@@ -89,12 +89,17 @@ impl Engine {
     }
 
     fn tell_credentials(&mut self, before: Option<&Survey>, survey: &Survey, out: &mut Vec<Effect>) {
-        if before.is_some_and(|before| before.credentials == survey.credentials) {
+        let before = before.map(|before| &before.credentials);
+        if before.is_some_and(|before| told(before) == told(&survey.credentials)) {
             return;
         }
         let (severity, text) = match &survey.credentials {
             Credentials::Lasting => (Severity::Info, "credentials without an end".to_owned()),
-            Credentials::Until(end) => {
+            Credentials::Until { end, failure: Some(why) } => {
+                let text = format!("credentials cannot be renewed, and end at {}: {why}", end.clock());
+                (Severity::Warn, text)
+            }
+            Credentials::Until { end, failure: None } => {
                 let word = if before.is_some() { "credentials renewed" } else { "credentials" };
                 (Severity::Info, format!("{word}: good until {}", end.clock()))
             }
@@ -244,8 +249,8 @@ impl Engine {
             None => Verdict::Unknown,
             Some(Credentials::Missing(_)) => Verdict::Fail,
             Some(Credentials::Lasting) => Verdict::Pass,
-            Some(Credentials::Until(end)) if *end >= self.wall.plus(self.credentials_needed()) => Verdict::Pass,
-            Some(Credentials::Until(_)) => Verdict::Fail,
+            Some(Credentials::Until { end, .. }) if *end >= self.wall.plus(self.credentials_needed()) => Verdict::Pass,
+            Some(Credentials::Until { .. }) => Verdict::Fail,
         }
     }
 
@@ -255,10 +260,11 @@ impl Engine {
             None => "not looked at yet".to_owned(),
             Some(Credentials::Missing(why)) => why.to_string(),
             Some(Credentials::Lasting) => "they have no end".to_owned(),
-            Some(Credentials::Until(end)) => {
+            Some(Credentials::Until { end, failure }) => {
                 let left = u64::try_from((end.millis() - self.wall.millis()) / 1000).unwrap_or(0);
                 let left = duration_words(Duration::from_secs(left));
-                format!("good until {}, {left}; the next bake and a rollback need {needed}", end.clock())
+                let why = failure.as_ref().map_or_else(String::new, |why| format!("; not renewed: {why}"));
+                format!("good until {}, {left}; the next bake and a rollback need {needed}{why}", end.clock())
             }
         }
     }
@@ -303,5 +309,15 @@ impl Engine {
         let before = self.access.targets_before.filter(|before| *before != healthy);
         let before = before.map_or_else(String::new, |before| format!(" ({before} at the start)"));
         Some(format!(" {healthy}/{registered} up{before}"))
+    }
+}
+
+/// What is told of them: another reason why they cannot be renewed is no news.
+fn told(credentials: &Credentials) -> Credentials {
+    match credentials {
+        Credentials::Until { end, failure } => {
+            Credentials::Until { end: *end, failure: failure.as_ref().map(|_| Clean::default()) }
+        }
+        Credentials::Lasting | Credentials::Missing(_) => credentials.clone(),
     }
 }

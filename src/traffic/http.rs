@@ -157,7 +157,8 @@ impl HttpTraffic {
             Err(why) => return WriteResult::NotSent(why),
         };
         let gives_nothing = |name| setting.0.get(&Slot { node: 0, name }) == Some(&0);
-        let written = if gives_nothing(self.plan.fields.candidate.clone()) {
+        // What is set again at 0 % is no way back, and has a tag.
+        let written = if tag.is_none() && gives_nothing(self.plan.fields.candidate.clone()) {
             self.bring_back(&body).await
         } else {
             let clients = self.clients();

@@ -30,7 +30,7 @@ pub use driven::{Driven, now};
 pub use haproxy::{Haproxy, haproxy_command};
 pub use hung::HungFile;
 pub use moto::{KEYS, Moto, forward, forward_alone, has_keys, has_keys_but, need_moto, weights};
-pub use net::{App, Reply, Server, free_port, get, post};
+pub use net::{App, Reply, Request, Server, free_port, get, post};
 pub use site::{Site, args, modes, plain};
 pub use stage::{Stage, but_weights, cognito, oidc, ordered};
 pub use terminal::Terminal;

@@ -5,7 +5,7 @@ use crate::domain::{Clean, PerRole};
 use crate::plan::section::{Read, Section, wrong_type};
 use crate::plan::values::{header_name, path_text, plain_text, short_text, text, url_text, variable_name};
 use crate::plan::{Environment, Http, Secret, validate};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::de::DeValue;
 
 pub(in crate::plan) fn environments(root: &Section<'_>) -> Option<PerRole<Environment>> {
@@ -38,15 +38,16 @@ fn environment(section: Section<'_>) -> Option<Environment> {
 }
 
 pub(super) fn http_options(section: &Section<'_>) -> Http {
+    let folder = &section.report().folder;
     let ca = section.optional("ca", "the path of a PEM file with a certificate", |value| {
-        let path = PathBuf::from(plain_text(value)?);
+        let path = folder.join(plain_text(value)?);
         if section.report().looks_into_files { holds_certificate(&path).map(|()| path) } else { Ok(path) }
     });
     let mut headers = Vec::new();
     if let Some(table) = section.table("headers") {
         for (name, value) in table.entries() {
             const ALLOWED: &str = "{ env = \"NAME\" }, { file = \"/path\" }, or plain text when it is not secret";
-            match header_source(&name, value.get_ref()) {
+            match header_source(&name, value.get_ref(), folder) {
                 Ok(source) => headers.push((name, source)),
                 Err(wrong) => table.wrong_entry(&name, value, wrong, ALLOWED),
             }
@@ -55,14 +56,14 @@ pub(super) fn http_options(section: &Section<'_>) -> Http {
     Http { ca, headers }
 }
 
-fn header_source(name: &str, value: &DeValue<'_>) -> Read<Secret> {
+fn header_source(name: &str, value: &DeValue<'_>, folder: &Path) -> Read<Secret> {
     header_name(name)?;
-    source(name, value, false)
+    source(name, value, false, folder)
 }
 
-/// Where a value comes from. What its name or its look says is secret must not be written down, unless it is only
-/// the place of a secret.
-pub(super) fn source(name: &str, value: &DeValue<'_>, is_place: bool) -> Read<Secret> {
+/// Where a value comes from; a relative file begins at the plan's own folder. What its name or its look says is secret
+/// must not be written down, unless it is only the place of a secret.
+pub(super) fn source(name: &str, value: &DeValue<'_>, is_place: bool, folder: &Path) -> Read<Secret> {
     const SECRET_WORDS: [&str; 7] = ["auth", "cookie", "token", "key", "secret", "password", "session"];
     const SECRET_STARTS: [&str; 2] = ["bearer ", "basic "];
     if let Some(plain) = value.as_str() {
@@ -80,7 +81,7 @@ pub(super) fn source(name: &str, value: &DeValue<'_>, is_place: bool) -> Read<Se
     match (entries.next(), entries.next()) {
         (Some((key, value)), None) => match key.get_ref().as_ref() {
             "env" => variable_name(value.get_ref()).map(Secret::Env),
-            "file" => plain_text(value.get_ref()).map(|path| Secret::File(path.into())),
+            "file" => plain_text(value.get_ref()).map(|path| Secret::File(folder.join(path))),
             other => Err(format!("{other:?} is not a source").into()),
         },
         _ => Err("needs exactly one source".into()),

@@ -200,8 +200,7 @@ pub(super) fn environment(section: &Section<'_>) -> Option<Vec<(String, Secret)>
     let entries = table.entries();
     let count = entries.len();
     for (name, value) in entries {
-        match entry(&name, value.get_ref()) {
-            Ok(Secret::File(path)) => env.push((name, Secret::File(section.report().folder.join(path)))),
+        match entry(&name, value.get_ref(), &section.report().folder) {
             Ok(source) => env.push((name, source)),
             Err(wrong) => table.wrong_entry(&name, value, wrong, ALLOWED),
         }
@@ -209,7 +208,7 @@ pub(super) fn environment(section: &Section<'_>) -> Option<Vec<(String, Secret)>
     (env.len() == count).then_some(env)
 }
 
-fn entry(name: &str, value: &DeValue<'_>) -> Read<Secret> {
+fn entry(name: &str, value: &DeValue<'_>, folder: &Path) -> Read<Secret> {
     // Such a variable names the place of a secret.
     const PLACES: [&str; 4] = ["_FILE", "_PATH", "_DIR", "_SOCK"];
     label(name).map_err(|_| format!("{name:?} is not a variable's name"))?;
@@ -217,7 +216,7 @@ fn entry(name: &str, value: &DeValue<'_>) -> Read<Secret> {
         return Err("variables that begin with WARROOM_ are warroom's own".into());
     }
     if value.is_table() || value.is_str() {
-        return source(name, value, PLACES.iter().any(|place| name.ends_with(place)));
+        return source(name, value, PLACES.iter().any(|place| name.ends_with(place)), folder);
     }
     Err(Wrong::from(wrong_type(value)))
 }

@@ -7,12 +7,11 @@
 use super::json;
 use super::look::Seen;
 use super::words::{Reach, Trouble};
-use crate::domain::Wall;
+use crate::domain::{Mono, Wall};
 use crate::plan::AlbDriver;
 use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Until this age a list stands for the present one at once: it is the last few polls', and a change since then is as
 /// unlikely as one between any look and its write.
@@ -34,7 +33,8 @@ struct Known {
 /// Where a list comes from.
 #[derive(Clone, Copy)]
 enum Origin {
-    Read(Instant),
+    /// Read then; the clock goes on while the machine sleeps.
+    Read(Mono),
     Recorded(Wall),
 }
 
@@ -54,10 +54,10 @@ impl Memory {
     }
 
     /// Somebody looked.
-    pub fn looked(&self, looked: &[Result<Seen, Trouble>]) {
+    pub fn looked(&self, looked: &[Result<Seen, Trouble>], now: Mono) {
         for (known, seen) in self.known().iter_mut().zip(looked) {
             match seen {
-                Ok(seen) => *known = Known { seen: Some((seen.clone(), Origin::Read(Instant::now()))), misses: 0 },
+                Ok(seen) => *known = Known { seen: Some((seen.clone(), Origin::Read(now))), misses: 0 },
                 Err(_) => known.misses = known.misses.saturating_add(1),
             }
         }
@@ -86,14 +86,14 @@ impl Memory {
     }
 
     /// What a forward is written over although this look at it failed. The error is what keeps it from being sent.
-    pub fn instead(&self, node: usize, why: &Trouble) -> Result<Basis, Trouble> {
+    pub fn instead(&self, node: usize, why: &Trouble, now: Mono) -> Result<Basis, Trouble> {
         let known = self.known()[node].clone();
         let not_sent = |what: String| Trouble::new(Reach::NotSent, format!("it cannot be read ({}){what}", why.words));
         let Some((seen, origin)) = known.seen else {
             return Err(not_sent(", and nobody has read it before: its other actions would be lost".into()));
         };
         let (is_young, how) = match origin {
-            Origin::Read(at) => (at.elapsed() <= YOUNG, "last read".to_owned()),
+            Origin::Read(at) => (now.since(at) <= YOUNG, "last read".to_owned()),
             Origin::Recorded(at) => (false, format!("recorded at {}", at.clock())),
         };
         if !is_young && known.misses < MISSES {
@@ -127,4 +127,30 @@ fn parsed(forward: &Value) -> Option<Seen> {
         is_default_rule: forward["default_rule"].as_bool()?,
         strange: strange.filter_map(Value::as_str).map(str::to_owned).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Whoever calls gives the keeper's own clock, which counts an hour of sleep for an hour.
+    #[test]
+    fn a_list_is_young_for_ten_seconds_of_the_given_clock() {
+        let memory = Memory::new(1);
+        let read = Mono::from_micros(1_000_000);
+        let seen = Seen { actions: Vec::new(), is_default_rule: false, strange: BTreeSet::new() };
+        memory.looked(&[Ok(seen)], read);
+        let trouble = Trouble::new(Reach::NoAnswer, "hung");
+        let remark = |now| memory.instead(0, &trouble, now).map_err(|why| why.words).map(|basis| basis.remark);
+        let young = remark(read + YOUNG).expect("at once");
+        assert!(young.is_some_and(|words| words.contains("as last read")));
+        let older = read + YOUNG + Duration::from_micros(1);
+        for left in (1..=MISSES).rev() {
+            let why = remark(older).expect_err("only after looks have failed");
+            assert!(why.contains(&format!("after {left} more such looks")), "{why}");
+            memory.looked(&[Err(Trouble::new(Reach::NoAnswer, "hung"))], older);
+        }
+        assert!(remark(older).is_ok());
+    }
 }

@@ -14,6 +14,7 @@ mod survey;
 mod words;
 
 use super::{Pending, Traffic, together};
+use crate::clock;
 use crate::domain::{
     BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState, Survey, Wall,
 };
@@ -83,7 +84,7 @@ impl AlbTraffic {
         let late = || Err(Trouble::new(Reach::NoAnswer, "AWS gave no answer in time"));
         let looked = looked.unwrap_or_else(|_| self.plan.forwards.iter().map(|_| late()).collect());
         self.hear(looked.iter().map(|seen| seen.as_ref().err()));
-        self.memory.looked(&looked);
+        self.memory.looked(&looked, clock::mono());
         looked
     }
 
@@ -187,7 +188,7 @@ impl AlbTraffic {
         let basis = |(node, seen): (usize, Result<Seen, Trouble>)| {
             let mut basis = match seen {
                 Ok(seen) => Basis { seen, remark: None },
-                Err(why) => self.memory.instead(node, &why)?,
+                Err(why) => self.memory.instead(node, &why, clock::mono())?,
             };
             if let Some(what) = not_kept(&basis.seen) {
                 let remark = format!("its actions had {what}, which this version does not know and did not keep");

@@ -15,6 +15,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::retry::RetryConfig;
 use aws_sdk_elasticloadbalancingv2::config::timeout::TimeoutConfig;
 use aws_sdk_elasticloadbalancingv2::config::{Builder, IdentityCache, StalledStreamProtectionConfig};
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::OnceCell;
@@ -24,6 +25,9 @@ use tokio::time::{Instant, timeout};
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// The same while a rollback waits for good ones.
 const RENEW_IN_NEED_EVERY: Duration = Duration::from_secs(5);
+/// What the SDK says of a sign-in by SSO that is not there or has ended: its errors have no public kind for it. The last
+/// is the portal's own.
+const SSO_WORDS: [&str; 3] = ["SSO token", "/.aws/sso/cache/", "UnauthorizedException"];
 /// How long a source of credentials may take: a process or an SSO endpoint that hangs is given up after that.
 const RENEW_LIMIT: Duration = Duration::from_secs(5);
 
@@ -157,7 +161,7 @@ impl Keyring {
         let asking = async {
             let provider = shared_config(&self.plan).await.credentials_provider();
             let provider = provider.ok_or_else(|| "no source of credentials is configured".to_owned())?;
-            provider.provide_credentials().await.map_err(|error| innermost(&error))
+            provider.provide_credentials().await.map_err(|error| why(&error, self.plan.profile.as_deref()))
         };
         let asked = timeout(RENEW_LIMIT, asking).await;
         let mut kept = self.kept();
@@ -187,10 +191,15 @@ impl Keyring {
         let failure = || kept.failure.clone().unwrap_or_else(|| "not looked for yet".to_owned());
         match (&kept.credentials, &kept.refused) {
             (None, _) => domain::Credentials::Missing(Clean::new(failure())),
-            (Some(_), Some(why)) => domain::Credentials::Missing(Clean::new(why)),
-            (Some(credentials), None) => {
-                credentials.expiry().map_or(domain::Credentials::Lasting, |ends| domain::Credentials::Until(wall(ends)))
+            (Some(_), Some(why)) => {
+                let failure =
+                    kept.failure.as_ref().map_or_else(String::new, |failure| format!("; not renewed: {failure}"));
+                domain::Credentials::Missing(Clean::new(format!("{why}{failure}")))
             }
+            (Some(credentials), None) => match credentials.expiry().map(wall) {
+                Some(end) => domain::Credentials::Until { end, failure: kept.failure.as_ref().map(Clean::new) },
+                None => domain::Credentials::Lasting,
+            },
         }
     }
 
@@ -229,12 +238,32 @@ fn wall(time: SystemTime) -> Wall {
     Wall::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        last = error.to_string();
-        next = error.source();
+/// Why a source gave none. A sign-in by SSO that has ended only a person can begin anew, so the command is named.
+fn why(error: &(dyn Error + 'static), profile: Option<&str>) -> String {
+    let chain: Vec<String> =
+        std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    let sso = chain.iter().find(|words| SSO_WORDS.iter().any(|part| words.contains(part)));
+    let Some(words) = sso else { return chain.last().cloned().unwrap_or_default() };
+    let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
+    let profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
+    format!("{words}: sign in with `aws sso login{profile}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    #[test]
+    fn only_a_sign_in_that_ended_is_a_persons_to_renew() {
+        let said = |outer, inner| why(&Said(outer, Some(Box::new(Said(inner, None)))), Some("night"));
+        assert_eq!(said("an error occurred", "exit code 3"), "exit code 3");
+        assert_eq!(
+            said("failed to read `/home/a/.aws/sso/cache/1be2.json`", "No such file or directory"),
+            "failed to read `/home/a/.aws/sso/cache/1be2.json`: sign in with `aws sso login --profile night`"
+        );
     }
-    last
 }

@@ -4,7 +4,7 @@ use crate::engine::balancer::Fate;
 use crate::engine::plans::AWS;
 use crate::engine::rig::{Rig, good_survey};
 use crate::engine::script::story;
-use warroom::domain::{Credentials, Role, Targets, Verdict, Wall};
+use warroom::domain::{Clean, Credentials, Role, Targets, Verdict, Wall};
 use warroom::engine::{Answer, Direction, Effect, Fact, Gate, Phase, WriteResult};
 
 fn gate(rig: &Rig, name: &str) -> Gate {
@@ -67,18 +67,29 @@ fn nobody_elses_change_is_undone_by_a_rehearsal() {
 #[test]
 fn credentials_must_outlive_the_bake_and_a_rollback() {
     let mut rig = Rig::ready(&AWS);
-    let until = |rig: &Rig, seconds: i64| {
+    let until = |rig: &Rig, seconds: i64, failure: Option<Clean>| {
         let mut survey = good_survey();
         let now = rig.lines().last().expect("a line").wall.millis();
-        survey.credentials = Credentials::Until(Wall::from_millis(now + seconds * 1000));
+        let end = Wall::from_millis(now + seconds * 1000);
+        survey.credentials = Credentials::Until { end, failure };
         Some(survey)
     };
     // The next bake of 5 s and the margin of 5 min.
-    rig.survey = until(&rig, 280);
+    rig.survey = until(&rig, 280, None);
     rig.wait(3_000);
     assert_eq!(gate(&rig, "credentials").verdict, Verdict::Fail);
+    for why in ["the sign-in has ended", "and still has"] {
+        if let Some(Credentials::Until { failure, .. }) = rig.survey.as_mut().map(|survey| &mut survey.credentials) {
+            *failure = Some(why.into());
+        }
+        rig.wait(3_000);
+        assert!(gate(&rig, "credentials").detail.as_str().contains(&format!("not renewed: {why}")));
+    }
+    let told = rig.lines().filter(|line| line.text.as_str().contains("credentials cannot be renewed")).count();
+    assert_eq!(told, 1, "another reason is no news: {}", story(&rig));
+    assert_eq!(gate(&rig, "credentials").verdict, Verdict::Fail);
     assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
-    rig.survey = until(&rig, 3_600);
+    rig.survey = until(&rig, 3_600, None);
     rig.wait(3_000);
     assert_eq!(gate(&rig, "credentials").verdict, Verdict::Pass, "renewed, without a restart");
     assert!(rig.said("credentials renewed"));
