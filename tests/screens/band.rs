@@ -243,3 +243,26 @@ fn an_alarm_of_going_forward_is_gone_with_the_first_picture_of_the_way_back() {
     let band = row(&shot.buffer(200, 60, UNICODE), 1);
     assert!(band.contains("ROLLING BACK") && !band.contains('✗') && !band.contains("more"), "{band}");
 }
+
+/// What has just gone wrong is said before how to leave the question, which panel and footer say too; and before how many
+/// more there are.
+#[test]
+fn an_open_question_leaves_the_alarm_in_the_band() {
+    let mut scene = scene::Scene::at_step(2);
+    (scene.candidate, scene.failing) = (60_000, Some(1));
+    scene.run(4.0);
+    let alarmed = || Shot::of("alarmed", &scene).seconds(4);
+    // A drift that is over is no alarm any more.
+    for (state, question, more) in
+        [("advance", "ADVANCE 25% → 50% ?", ""), ("reassert", "RE-ASSERT 25% over 60% ?", "+1 more")]
+    {
+        let mut shot = shot(state);
+        shot.desk.alarms = alarmed().desk.alarms;
+        for (width, height) in WHOLE.into_iter().chain([(64, 9), (58, 9)]) {
+            let band = row(&shot.buffer(width, height, UNICODE), u16::from(height > 9));
+            assert!(band.contains(question) && band.contains("y = do it"), "{state} at {width}x{height}: {band}");
+            assert!(band.contains("✗ "), "{state} at {width}x{height}: {band}");
+            assert!(width < 120 || band.contains(more) && band.contains("closes in"), "{state} {width}: {band}");
+        }
+    }
+}

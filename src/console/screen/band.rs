@@ -53,8 +53,8 @@ fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
     canvas.text(x, area.y, area.right().saturating_sub(x), text, style);
 }
 
-/// The newest critical alarm that the sentence does not say, and how many more there are.
-fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Option<Words> {
+/// The newest critical alarm that the sentence does not say, and behind it how many more there are.
+fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Vec<Words> {
     let said: String = parts.iter().map(|(words, _, _)| words.as_str()).collect::<Vec<_>>().join(" ");
     let raised = view.desk.alarms.raised();
     let mut unsaid = raised.iter().filter(|alarm| {
@@ -67,14 +67,15 @@ fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Wor
             && !is_over
             && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
-    let newest = unsaid.next()?;
-    let more = match unsaid.count() {
-        0 => String::new(),
-        count => format!("  +{count} more"),
-    };
+    let Some(newest) = unsaid.next() else { return Vec::new() };
     let mark = canvas.look.glyph("✗", "X");
-    let short = newest.condition.said.join(" ");
-    Some((format!("{mark} {}{more}", newest.condition.words), Some(format!("{mark} {short}{more}")), 1))
+    let short = format!("{mark} {}", newest.condition.said.join(" "));
+    let mut added = vec![(format!("{mark} {}", newest.condition.words), Some(short), 1)];
+    let more = unsaid.count();
+    if more > 0 {
+        added.push((format!("+{more} more"), None, 2));
+    }
+    added
 }
 
 /// The sentence in so many columns.
@@ -155,7 +156,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         band.parts.iter().map(|part| (part.words.to_string(), part.short.as_ref().map(ToString::to_string), part.rank)),
     );
     let alarm = alarm(canvas, view, snapshot, &parts);
-    let severity = if alarm.is_some() { band.severity.max(Severity::Warn) } else { band.severity };
+    let severity = if alarm.is_empty() { band.severity } else { band.severity.max(Severity::Warn) };
     parts.extend(alarm);
     (severity, parts)
 }
@@ -185,8 +186,9 @@ fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Ve
         | Kind::Note
         | Kind::Reason { .. } => return None,
     };
-    let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 1)];
-    parts.extend(dialog.seconds_left(view.now).map(|left| (format!("closes in {left}s"), None, 2)));
+    // How to leave it is in the panel and in the footer too; what has just gone wrong is said here alone.
+    let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 2)];
+    parts.extend(dialog.seconds_left(view.now).map(|left| (format!("closes in {left}s"), None, 3)));
     parts.extend(alarm(canvas, view, snapshot, &parts));
     Some(parts)
 }
