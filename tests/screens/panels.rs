@@ -242,3 +242,27 @@ fn armed_where_nothing_is_to_roll_back_says_what_y_does() {
     let text = shot("ready").keys("R").text(80, 23, UNICODE);
     assert!(text.contains("y  does nothing: everything is on BLUE") && text.contains("ARMED"), "{text}");
 }
+
+/// What `R` and `H` come to stands in a panel as it stands in the footer.
+#[test]
+fn a_question_promises_no_key_that_does_nothing() {
+    for (state, keys, back, holds) in [
+        ("baking", ":end\n", "R  asks to roll back", true),
+        ("held_by_hand", ":end\n", "R  asks to roll back", false),
+        ("complete", ":end\n", "R  asks to roll back", false),
+        ("rolled_back", ":end\n", "R  progress", false),
+        ("rolled_back", ":restart\n", "R  progress", false),
+        ("foreign", ":sendagain\n", "R  progress", false),
+    ] {
+        for (width, height) in WHOLE {
+            let text = shot(state).keys(keys).text(width, height, UNICODE);
+            let line = text.lines().find(|line| line.contains(" y  ")).unwrap_or_else(|| panic!("{state}\n{text}"));
+            let promised: Vec<&str> = ["R  asks", "R  progress"].into_iter().filter(|it| line.contains(it)).collect();
+            assert!(promised.iter().all(|it| back.starts_with(it)), "{state} at {width}x{height}: {line}");
+            assert!(line.contains(back) && line.contains("H  holds") == holds, "{state} at {width}x{height}: {line}");
+        }
+    }
+    // Nor one that went with the keeper.
+    let text = shot("confirm_end").input(Input::Linked(false)).text(80, 23, UNICODE);
+    assert!(text.contains(" y  END") && !text.contains("H  holds"), "{text}");
+}
