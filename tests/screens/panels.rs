@@ -6,7 +6,7 @@ use crate::{WHOLE, row};
 use warroom::console::desk::Input;
 use warroom::domain::Clean;
 use warroom::domain::CommandId;
-use warroom::engine::Answer;
+use warroom::engine::{Answer, Mode};
 
 /// What cannot be decided on says why; nothing that does not fit is lost in silence.
 #[test]
@@ -265,4 +265,28 @@ fn a_question_promises_no_key_that_does_nothing() {
     // Nor one that went with the keeper.
     let text = shot("confirm_end").input(Input::Linked(false)).text(80, 23, UNICODE);
     assert!(text.contains(" y  END") && !text.contains("H  holds"), "{text}");
+}
+
+/// A re-assert takes no step: what only the next one waits for is not among its gates, whatever it is called.
+#[test]
+fn a_reassert_counts_the_gates_that_it_is_asked_for() {
+    let text = scene::demo_text();
+    let text = text.replacen("split = \"50 %\"\n", "split = \"50 %\"\napproval = \"dba\"\n", 1);
+    let text = text.replacen("[[hooks]]\n", "[[hooks]]\nrequired_before = \"50 %\"\n", 1);
+    let text = text.replacen("name = \"candidate redis\"", "name = \"drift\"", 1);
+    let counted = |text: &str| {
+        let mut scene = scene::Scene::of(scene::plan_of(text), Mode::Drive);
+        scene.run(15.0);
+        for _ in 0..2 {
+            scene.advance();
+            scene.run(28.0);
+        }
+        scene.candidate = 60_000;
+        scene.run(3.0);
+        let text = Shot::of("reassert", &scene).keys(":reassert\n").text(120, 40, UNICODE);
+        let (_, behind) = text.split_once("gates ").unwrap_or_else(|| panic!("{text}"));
+        behind.split(' ').next().expect("a word").to_owned()
+    };
+    assert_eq!(counted(&text), counted(&scene::demo_text()));
+    assert_eq!(counted(&text), "21/21", "and they are open");
 }
