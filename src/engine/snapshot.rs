@@ -288,9 +288,9 @@ pub struct CheckView {
     pub detail: Clean,
     /// When it was answered; `None` when never.
     pub at: Option<Mono>,
-    /// How often it is asked; zero from an older keeper.
+    /// How old its answer may be for going forward on it; zero from an older keeper.
     #[serde(default)]
-    pub every: Duration,
+    pub fresh_for: Duration,
     /// Whether it is unknown only because too few requests came.
     #[serde(default)]
     pub few: bool,

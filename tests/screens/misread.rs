@@ -1,5 +1,6 @@
 //! What somebody who saw the screen for the first time took for something else.
 
+use crate::scene::Scene;
 use crate::shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, auto_held_scene, baked, shot};
 use crate::{WHOLE, row};
 use std::time::Duration;
@@ -151,7 +152,7 @@ fn a_checks_age_is_said_once_while_all_are_fresh() {
         let mut status = baked();
         let at = status.snapshot.mono;
         for check in &mut status.snapshot.checks {
-            (check.at, check.every) = (Some(at), Duration::from_secs(10));
+            (check.at, check.fresh_for) = (Some(at), Duration::from_secs(20));
         }
         let text = Shot::from_status("ages", status).later(millis).heard_only().text(120, 40, UNICODE);
         let title = text.lines().find_map(|line| Some(line.split_once("4 CHECKS  ")?.1)).expect("the title");
@@ -168,6 +169,45 @@ fn a_checks_age_is_said_once_while_all_are_fresh() {
     let (title, row) = ages(21_001);
     assert_eq!(title, "0 of 10 ok");
     assert!(row.starts_with("! LATE candidate redis") && row.ends_with(" 21s"), "{row}");
+}
+
+/// What was never read was tried just now: that is no fresh answer, and no age of one.
+#[test]
+fn a_check_that_nobody_could_read_is_not_under_any_age() {
+    let mut scene = Scene::new();
+    scene.metrics.candidate = false;
+    scene.run(15.0);
+    for (width, height) in WHOLE {
+        let text = Shot::of("unread", &scene).text(width, height, UNICODE);
+        let title = text.lines().find(|line| line.contains("4 CHECKS")).expect("the title");
+        assert!(title.contains("7 of 10 ok") && !title.contains("all under"), "{width}x{height}: {title}");
+        assert_eq!(text.matches("? --   ").count(), 3, "{width}x{height}\n{text}");
+        assert!(!text.contains("0.0s old"), "{width}x{height}\n{text}");
+    }
+    // Too few requests are an answer.
+    assert!(shot("locked").text(80, 23, UNICODE).contains("8 of 10 ok, all under 5s old"));
+}
+
+/// `LATE` and the gate are one rule: what `A` would still go on is not late, and what it would not is so within a second,
+/// in which the keeper tells it.
+#[test]
+fn a_check_is_late_when_its_gate_closes() {
+    let mut scene = Scene::ready();
+    scene.checks = false;
+    let (mut open, mut late, mut closed) = (0, 0, 0);
+    while late == 0 {
+        scene.run(0.2);
+        let snapshot = scene.engine.snapshot();
+        let gate = snapshot.gates.iter().find(|gate| gate.name.as_str() == "candidate redis").expect("its gate");
+        let text = Shot::of("late", &scene).text(80, 23, UNICODE);
+        let is_late = text.contains("! LATE candidate redis");
+        assert!(!is_late || !gate.is_open(), "late, and A goes on it\n{text}");
+        open += usize::from(gate.is_open());
+        closed += usize::from(!gate.is_open());
+        late += usize::from(is_late);
+        assert!(closed <= 6, "its gate is closed for over a second\n{text}");
+    }
+    assert!(open > 20 && closed > 1, "two intervals and the timeout: {open} turns open, {closed} closed");
 }
 
 /// As a gate a check counts by its own minimum; beside a limit that says too few it must not say ok.

@@ -285,7 +285,7 @@ pub const LEGEND: &[(&str, &str, &str)] = &[
     ("~62 rps", "~62 rps", "an average that begins before the newest step"),
     ("b", "b", "baseline: usual on stable before the start"),
     ("~alice", "~alice", "a name that --as claims, no login proves it"),
-    ("LATE !", "LATE !", "older than 2 intervals and 1 s: A locked"),
+    ("LATE !", "LATE !", "2 intervals, a timeout and 1 s old: A locked"),
     ("STALE ?", "STALE ?", "older than 5 intervals and 5 s: not believed"),
     ("BLIND", "BLIND", "no candidate metrics that long: H R work"),
 ];

@@ -232,11 +232,7 @@ impl Engine {
             verdict,
             detail,
             at,
-            every: match &plan.kind {
-                CheckKind::Http(_) => plan.interval,
-                CheckKind::Reading { .. } => self.plan.poll.readings,
-                CheckKind::Balancer => self.plan.poll.balancer,
-            },
+            fresh_for: self.check_freshness(index).late,
             few,
             required: plan.required,
             of_balancer: matches!(plan.kind, CheckKind::Balancer),
