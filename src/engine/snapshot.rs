@@ -142,6 +142,9 @@ pub struct EnvironmentView {
     pub up: Option<(usize, usize)>,
     /// Its own request rate, over five scrapes.
     pub rate: Option<f64>,
+    /// Whether that still has requests of before the split last changed in it; false from an older keeper.
+    #[serde(default)]
+    pub rate_is_mixed: bool,
     /// The same between the newest two: what it is asked for now. `None` from an older keeper too.
     #[serde(default)]
     pub newest_rate: Option<f64>,

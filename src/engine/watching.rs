@@ -333,14 +333,20 @@ impl Engine {
 
     /// An environment's own request rate now.
     pub(super) fn own_rate(&self, role: Role) -> Option<f64> {
-        let subject = Subject {
-            signal: Signal::RequestRate,
-            role,
-            // Short, so that the rate falls soon after the traffic does.
-            window: (self.plan.poll.readings * 5).max(Duration::from_secs(3)),
-            minimum_requests: 0,
-        };
+        let subject = Subject { signal: Signal::RequestRate, role, window: self.rate_window(), minimum_requests: 0 };
         self.read(&subject).value.ok()
+    }
+
+    /// Short, so that the rate falls soon after the traffic does.
+    fn rate_window(&self) -> Duration {
+        (self.plan.poll.readings * 5).max(Duration::from_secs(3))
+    }
+
+    /// Whether an environment's own rate still has requests of before the split last changed in it. The window reaches
+    /// back from the newest scrape.
+    pub(super) fn rate_is_mixed(&self, role: Role) -> bool {
+        let begins = self.instances[role].read_at().map(|at| at.minus(self.rate_window()));
+        begins.zip(self.balancer.moved_at).is_some_and(|(begins, moved)| begins < moved)
     }
 
     /// The same between the newest two scrapes: what it is asked for now, where an average still has what went back.

@@ -1,10 +1,11 @@
 //! What somebody who saw the screen for the first time took for something else.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, alice};
 use crate::shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, auto_held_scene, baked, shot};
 use crate::{WHOLE, row};
 use std::time::Duration;
 use warroom::domain::{Clean, Verdict};
+use warroom::engine::{Answer, Command};
 
 /// Traffic that is gone read as traffic: an average still has it.
 #[test]
@@ -351,6 +352,44 @@ fn a_rate_that_is_not_known_or_not_settled_says_so() {
     assert!(line.contains("~79 rps") && line.contains("~5 rps"), "{line}");
     let line = row(&shot("baking").buffer(80, 23, UNICODE), 3);
     assert!(line.contains(" 62 rps"), "{line}");
+}
+
+/// The average has what was before in it until its window, which reaches back from the newest scrape, begins after the
+/// move; whoever made the move.
+#[test]
+fn a_rate_is_not_settled_until_its_window_begins_after_the_move() {
+    const WINDOW: Duration = Duration::from_secs(5);
+    type Move = fn(&mut Scene);
+    let moves: [(&str, Move); 3] = [
+        ("a step", Scene::advance),
+        ("another hand", |scene| scene.candidate = 60_000),
+        ("a re-assert", |scene| {
+            scene.candidate = 60_000;
+            scene.run(8.0);
+            let generation = scene.engine.snapshot().generation;
+            let answer = scene.command(alice(), Command::Reassert { generation });
+            assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        }),
+    ];
+    for (name, moves) in moves {
+        let mut scene = Scene::at_step(2);
+        let line = |scene: &Scene| row(&Shot::of("moved", scene).buffer(80, 23, UNICODE), 3);
+        assert!(!line(&scene).contains('~'), "{name}: {}", line(&scene));
+        moves(&mut scene);
+        let mut moved_at = None;
+        let mut share = scene.engine.snapshot().split.last_known;
+        for _ in 0..50 {
+            scene.run(0.2);
+            let snapshot = scene.engine.snapshot();
+            if std::mem::replace(&mut share, snapshot.split.last_known) != share {
+                moved_at = Some(scene.now);
+            }
+            let Some(moved_at) = moved_at else { continue };
+            let is_mixed = snapshot.feed_at.expect("it was read").minus(WINDOW) < moved_at;
+            assert_eq!(line(&scene).matches('~').count(), if is_mixed { 2 } else { 0 }, "{name}: {}", line(&scene));
+        }
+        assert!(moved_at.is_some() && !line(&scene).contains('~'), "{name}: {}", line(&scene));
+    }
 }
 
 /// `Esc close` on a running rollback read as its end; a zoom did not say how to leave it.

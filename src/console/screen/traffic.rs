@@ -78,7 +78,7 @@ fn environment_words(
         Some(_) if is_idle => Some(format!("idle{old}")),
         Some(rate) => Some(format!("{rate:.0} rps{old}")),
         None if goes_back => environment.rate.map(|rate| format!("{rate:.0} rps{old} avg")),
-        None if has_just_moved(snapshot) => environment.rate.map(|rate| format!("~{rate:.0} rps{old}")),
+        None if environment.rate_is_mixed => environment.rate.map(|rate| format!("~{rate:.0} rps{old}")),
         None => environment.rate.map(|rate| format!("{rate:.0} rps{old}")),
     };
     // Unknown is not none.
@@ -96,13 +96,6 @@ fn environment_words(
             vec![piece(rate, look.ink(ink)), share, label, chip, role]
         }
     }
-}
-
-/// Whether the rate still has requests of before the newest step in it: it is taken over five scrapes, at least 3 s.
-fn has_just_moved(snapshot: &Snapshot) -> bool {
-    let window = (snapshot.feed_every * 5).max(Duration::from_secs(3)).as_millis() as i64;
-    let reached = snapshot.steps.iter().filter_map(|step| step.reached).max();
-    reached.is_some_and(|at| snapshot.wall.millis() - at.millis() < window)
 }
 
 /// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.

@@ -123,6 +123,7 @@ impl Engine {
             health,
             up: self.targets_up(role).or_else(|| self.slots_up(role)),
             rate: self.own_rate(role),
+            rate_is_mixed: self.rate_is_mixed(role),
             newest_rate: self.newest_rate(role),
         }
     }
