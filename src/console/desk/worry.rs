@@ -35,9 +35,10 @@ pub(super) fn conditions(snapshot: &Snapshot) -> Vec<Condition> {
             );
             // A drift is one alarm: the balancer's own check, which says the same, is no second one.
             // While a step is on its way the balancer holds what it did before it: that is no alarm at all.
-            let is_said = |check: &CheckView| {
-                snapshot.drift.is_some() && check.detail.as_str().starts_with("drift to ")
-                    || snapshot.phase == Phase::Shifting && check.detail.as_str().contains(", want ")
+            let is_said = |check: &CheckView| match check.verdict {
+                Verdict::Fail => check.of_balancer && snapshot.drift.is_some(),
+                Verdict::Warn => check.of_balancer && snapshot.phase == Phase::Shifting,
+                Verdict::Pass | Verdict::Unknown => false,
             };
             let checks = snapshot.checks.iter().enumerate().filter(|(_, check)| !is_said(check));
             bad.extend(checks.filter_map(|(place, check)| of_a_check(place, check)));
