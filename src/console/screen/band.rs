@@ -165,26 +165,15 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
 fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Words>> {
     let dialog = view.desk.dialog.as_ref()?;
     let wanted = snapshot.split.wanted;
-    let (question, stays) = match &dialog.kind {
-        Kind::Advance { .. } => (format!("ADVANCE {wanted} → {} ?", snapshot.next.as_ref()?.split), "Esc = stay"),
-        Kind::Resume { .. } => (format!("RESUME at {wanted} ?"), "Esc = stay held"),
-        Kind::Reassert { seen: Some(_) } => {
-            let over = snapshot.drift.as_ref().map_or_else(String::new, |drift| format!(" over {}", drift.to));
-            (format!("RE-ASSERT {wanted}{over} ?"), "Esc = leave it")
-        }
-        Kind::RollBack { .. }
-        | Kind::Reassert { seen: None }
-        | Kind::Locked
-        | Kind::Override(_)
-        | Kind::Take { .. }
-        | Kind::Confirm { .. }
-        | Kind::Progress
-        | Kind::Help { .. }
-        | Kind::Debug
-        | Kind::Check { .. }
-        | Kind::Event { .. }
-        | Kind::Note
-        | Kind::Reason { .. } => return None,
+    let (question, stays) = if let Kind::Advance { .. } = dialog.kind {
+        (format!("ADVANCE {wanted} → {} ?", snapshot.next.as_ref()?.split), "Esc = stay")
+    } else if let Kind::Resume { .. } = dialog.kind {
+        (format!("RESUME at {wanted} ?"), "Esc = stay held")
+    } else if let Kind::Reassert { seen: Some(_) } = dialog.kind {
+        let over = snapshot.drift.as_ref().map_or_else(String::new, |drift| format!(" over {}", drift.to));
+        (format!("RE-ASSERT {wanted}{over} ?"), "Esc = leave it")
+    } else {
+        return None;
     };
     // How to leave it is in the panel and in the footer too; what has just gone wrong is said here alone.
     let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 2)];
