@@ -267,6 +267,18 @@ fn a_question_promises_no_key_that_does_nothing() {
     assert!(text.contains(" y  END") && !text.contains("H  holds"), "{text}");
 }
 
+/// Only an advance waits for the bake; and where more than that locks it, no time alone unlocks it.
+#[test]
+fn no_time_is_promised_that_unlocks_nothing() {
+    for (width, height) in WHOLE {
+        let text = shot("auto_held").keys("A").text(width, height, UNICODE);
+        let (_, panel) = text.split_once("RESUME is locked").unwrap_or_else(|| panic!("{text}"));
+        assert!(panel.contains("✗ 5xx") && !panel.contains("bake"), "{width}x{height}\n{text}");
+        let text = shot("locked").text(width, height, UNICODE);
+        assert!(text.contains("the bake needs 20 s more of healthy time"), "{width}x{height}\n{text}");
+    }
+}
+
 /// A re-assert takes no step: what only the next one waits for is not among its gates, whatever it is called.
 #[test]
 fn a_reassert_counts_the_gates_that_it_is_asked_for() {

@@ -454,12 +454,14 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
     // What time alone unlocks comes first: it needs nothing typed.
     let mut lines: Vec<Line> = Vec::new();
     let only_bake = snapshot.gates.iter().filter(|gate| !gate.is_open()).all(|gate| gate.name.as_str() == "bake");
-    if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| lock.can_override && healthy < need) {
+    // A resume waits for no bake.
+    let waits_for_bake = lock.what == "ADVANCE" && lock.can_override;
+    if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| waits_for_bake && healthy < need) {
         let left = need.saturating_sub(healthy).as_secs_f64().ceil();
         let words = if only_bake {
             format!("unlocks by itself in {left:.0} s of healthy bake: wait, then press A")
         } else {
-            format!("the bake unlocks by itself in {left:.0} s; the rest must become good")
+            format!("the bake needs {left:.0} s more of healthy time; the rest must become good")
         };
         lines.push(vec![piece(words, look.ink(Ink::Bold))]);
     }
