@@ -3,7 +3,7 @@
 use super::alarms::{Condition, Level};
 use super::keymap::Action;
 use super::{Act, Desk};
-use crate::domain::{Clean, Mono, Verdict};
+use crate::domain::{Clean, Mono, Role, Verdict};
 use crate::engine::guardrail;
 use crate::engine::{CheckView, GuardrailView, Phase, RollbackState, Snapshot};
 use crate::wire::Status;
@@ -92,8 +92,14 @@ fn of_a_limit(place: usize, limit: &GuardrailView, snapshot: &Snapshot) -> Optio
         guardrail::Level::Warn => Level::Warn,
         guardrail::Level::Hold | guardrail::Level::RollBack => Level::Critical,
     };
-    let chip = snapshot.environments[limit.role].chip.as_str();
-    Some(condition(format!("limit {place}"), level, limit.words.as_str(), &[&limit.signal.to_string(), chip]))
+    let (signal, chip) = (limit.signal.to_string(), snapshot.environments[limit.role].chip.as_str());
+    let said: &[&str] = match limit.verdict {
+        // What nobody can read must not be said as if it were over its limit; who is blind has said it of all of them.
+        Verdict::Unknown if snapshot.blind && limit.role == Role::Candidate => &["BLIND"],
+        Verdict::Unknown => &[&signal, chip, "?"],
+        Verdict::Pass | Verdict::Warn | Verdict::Fail => &[&signal, chip],
+    };
+    Some(condition(format!("limit {place}"), level, limit.words.as_str(), said))
 }
 
 fn of_a_check(place: usize, check: &CheckView) -> Option<Condition> {

@@ -57,21 +57,23 @@ fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
 fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Vec<Words> {
     let said: String = parts.iter().map(|(words, _, _)| words.as_str()).collect::<Vec<_>>().join(" ");
     let raised = view.desk.alarms.raised();
+    let dialog = view.desk.dialog.as_ref();
+    let is_undone = dialog.is_some_and(|dialog| matches!(dialog.kind, Kind::Reassert { seen: Some(_) }));
     let mut unsaid = raised.iter().filter(|alarm| {
         let condition = alarm.condition;
         // What is good again and only not cleared yet must not read as if it were so now; a drift that is over was settled
-        // by somebody, or by its own author: it does not come and go.
-        let is_over = condition.key == "drift" && snapshot.drift.is_none();
+        // by somebody, or by its own author: it does not come and go. One that is to be undone is the question itself.
+        let is_settled = condition.key == "drift" && (snapshot.drift.is_none() || is_undone);
         alarm.is_bad
             && condition.level == Level::Critical
-            && !is_over
+            && !is_settled
             && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
     let Some(newest) = unsaid.next() else { return Vec::new() };
     let mark = canvas.look.glyph("✗", "X");
     let short = format!("{mark} {}", newest.condition.said.join(" "));
     let mut added = vec![(format!("{mark} {}", newest.condition.words), Some(short), 1)];
-    let more = unsaid.count();
+    let more = unsaid.filter(|alarm| alarm.condition.said != newest.condition.said).count();
     if more > 0 {
         added.push((format!("+{more} more"), None, 2));
     }
@@ -108,15 +110,16 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         match typed {
             None => {
                 parts.push(must("y = do it".to_owned()));
-                parts.push(("Esc = cancel".to_owned(), None, 1));
-                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 2)));
+                parts.push(("Esc = cancel".to_owned(), None, 2));
+                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 3)));
             }
             Some(_) => {
                 let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
                 parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
-                parts.push(("Esc = cancel".to_owned(), None, 1));
+                parts.push(("Esc = cancel".to_owned(), None, 2));
             }
         }
+        parts.extend(alarm(canvas, view, snapshot, &parts));
         return (Severity::Critical, parts);
     }
     if let Some(direct) = view.desk.direct.as_ref().filter(|_| view.is_cut_off() || snapshot.rollback.is_none()) {
