@@ -2,10 +2,14 @@
 
 #[path = "screens/age.rs"]
 mod age;
+#[path = "screens/back.rs"]
+mod back;
 #[path = "screens/band.rs"]
 mod band;
 #[path = "screens/charts.rs"]
 mod charts;
+#[path = "screens/hooks.rs"]
+mod hooks;
 #[path = "screens/ink.rs"]
 mod ink;
 #[path = "screens/misread.rs"]

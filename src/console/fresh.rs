@@ -1,8 +1,8 @@
 //! How old what is shown may be: one rule for what is drawn and for what may be decided.
 
 use crate::domain::{Clean, Mono};
-use crate::engine::Snapshot;
 use crate::engine::window::Freshness;
+use crate::engine::{CheckView, Snapshot};
 use std::time::Duration;
 
 /// The keeper speaks once a second: silent for 3 s it is late, for 5 s nothing it said is believed.
@@ -55,9 +55,16 @@ pub(super) fn feed(snapshot: &Snapshot) -> Source {
 }
 
 /// The keeper itself holds to two intervals; here what it reads every second is two seconds old by rights.
-pub(super) fn told(every: Duration) -> Freshness {
+fn told(every: Duration) -> Freshness {
     let limits = Freshness::of(every);
     Freshness { late: limits.late + TOLD_EVERY, ..limits }
+}
+
+/// Whether a check's answer is of now, by its gate's own limit and the time to be told; `None` where nobody says so, as
+/// when there is none.
+pub(super) fn check_is_fresh(check: &CheckView, now: Mono) -> Option<bool> {
+    let at = check.at.filter(|_| !check.fresh_for.is_zero())?;
+    Some(now.since(at) <= check.fresh_for + TOLD_EVERY)
 }
 
 /// Whether what the keeper said is not to be believed any more: its connection is gone, which is known at once, or it

@@ -21,6 +21,8 @@ pub(super) struct BalancerView {
     pub seen_started: Option<Mono>,
     /// What the newest read comes to, partial ones included.
     pub configured: Option<Configured>,
+    /// When a whole read first showed another setting than the one before, whoever made it.
+    pub moved_at: Option<Mono>,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
     reading: Option<EffectId>,
@@ -35,6 +37,7 @@ impl BalancerView {
             seen: None,
             seen_started: None,
             configured: None,
+            moved_at: None,
             failure: None,
             reading: None,
             next_at: now,
@@ -151,6 +154,9 @@ impl Engine {
             Ok(setting) => {
                 if self.balancer.failure.take().is_some() {
                     self.say(Severity::Info, None, "balancer answers again", Fact::Line, out);
+                }
+                if self.balancer.seen.as_ref().is_some_and(|(_, before)| before.setting() != state.setting()) {
+                    self.balancer.moved_at = Some(self.now);
                 }
                 self.balancer.seen = Some((self.now, state.clone()));
                 self.balancer.seen_started = Some(started);

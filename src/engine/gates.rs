@@ -238,10 +238,9 @@ impl Engine {
 
     /// For going forward a check's answer must be fresh, not only not yet old.
     fn check_gate(&self, index: usize) -> Verdict {
-        let plan = &self.plan.checks[index];
         let (verdict, at) = self.check(index);
-        let late = Freshness::of(plan.interval).late + plan.timeout;
-        let is_late = matches!(plan.kind, CheckKind::Http(_)) && at.is_none_or(|at| self.now.since(at) > late);
+        let is_asked = matches!(self.plan.checks[index].kind, CheckKind::Http(_));
+        let is_late = is_asked && at.is_none_or(|at| self.now.since(at) > self.check_freshness(index).late);
         if is_late { verdict.max(Verdict::Unknown) } else { verdict }
     }
 

@@ -142,6 +142,9 @@ pub struct EnvironmentView {
     pub up: Option<(usize, usize)>,
     /// Its own request rate, over five scrapes.
     pub rate: Option<f64>,
+    /// Whether that still has requests of before the split last changed in it; false from an older keeper.
+    #[serde(default)]
+    pub rate_is_mixed: bool,
     /// The same between the newest two: what it is asked for now. `None` from an older keeper too.
     #[serde(default)]
     pub newest_rate: Option<f64>,
@@ -288,9 +291,9 @@ pub struct CheckView {
     pub detail: Clean,
     /// When it was answered; `None` when never.
     pub at: Option<Mono>,
-    /// How often it is asked; zero from an older keeper.
+    /// How old its answer may be for going forward on it; zero from an older keeper.
     #[serde(default)]
-    pub every: Duration,
+    pub fresh_for: Duration,
     /// Whether it is unknown only because too few requests came.
     #[serde(default)]
     pub few: bool,

@@ -230,7 +230,7 @@ impl Engine {
         match &plan.kind {
             CheckKind::Http(_) => {
                 let Some((at, answer)) = &self.checks[index].answer else { return (Verdict::Unknown, None) };
-                let is_old = self.now.since(*at) > Freshness::of(plan.interval).stale + plan.timeout;
+                let is_old = self.now.since(*at) > self.check_freshness(index).stale;
                 (if is_old { Verdict::Unknown } else { answer.verdict }, Some(*at))
             }
             CheckKind::Reading { below, .. } => {
@@ -238,7 +238,7 @@ impl Engine {
                 (below_verdict(&reading.value, *below), Some(reading.at))
             }
             CheckKind::Balancer => {
-                let stale = Freshness::of(self.plan.poll.balancer).stale;
+                let stale = self.check_freshness(index).stale;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= stale);
                 let verdict = match (fresh && self.balancer.failure.is_none(), &self.drift) {
                     (false, _) => Verdict::Unknown,
@@ -247,6 +247,20 @@ impl Engine {
                 };
                 (verdict, self.balancer.at())
             }
+        }
+    }
+
+    /// How old a check's answer may be: to go forward on it, and to be believed. A question that takes all its time is
+    /// answered that much later.
+    pub(super) fn check_freshness(&self, index: usize) -> Freshness {
+        let plan = &self.plan.checks[index];
+        match &plan.kind {
+            CheckKind::Http(_) => {
+                let Freshness { late, stale } = Freshness::of(plan.interval);
+                Freshness { late: late + plan.timeout, stale: stale + plan.timeout }
+            }
+            CheckKind::Reading { .. } => self.freshness(),
+            CheckKind::Balancer => Freshness::of(self.plan.poll.balancer),
         }
     }
 
@@ -276,7 +290,7 @@ impl Engine {
                 Clean::new(words)
             }
             CheckKind::Balancer => {
-                let stale = Freshness::of(self.plan.poll.balancer).stale;
+                let stale = self.check_freshness(index).stale;
                 let words = match (&self.balancer.failure, self.balancer.at(), &self.drift) {
                     (Some(why), _, _) => why.to_string(),
                     (None, None, _) => "not read yet".to_owned(),
@@ -319,14 +333,20 @@ impl Engine {
 
     /// An environment's own request rate now.
     pub(super) fn own_rate(&self, role: Role) -> Option<f64> {
-        let subject = Subject {
-            signal: Signal::RequestRate,
-            role,
-            // Short, so that the rate falls soon after the traffic does.
-            window: (self.plan.poll.readings * 5).max(Duration::from_secs(3)),
-            minimum_requests: 0,
-        };
+        let subject = Subject { signal: Signal::RequestRate, role, window: self.rate_window(), minimum_requests: 0 };
         self.read(&subject).value.ok()
+    }
+
+    /// Short, so that the rate falls soon after the traffic does.
+    fn rate_window(&self) -> Duration {
+        (self.plan.poll.readings * 5).max(Duration::from_secs(3))
+    }
+
+    /// Whether an environment's own rate still has requests of before the split last changed in it. The window reaches
+    /// back from the newest scrape.
+    pub(super) fn rate_is_mixed(&self, role: Role) -> bool {
+        let begins = self.instances[role].read_at().map(|at| at.minus(self.rate_window()));
+        begins.zip(self.balancer.moved_at).is_some_and(|(begins, moved)| begins < moved)
     }
 
     /// The same between the newest two scrapes: what it is asked for now, where an average still has what went back.

@@ -277,6 +277,30 @@ fn an_alarm_rings_again_every_30_s_until_somebody_silences_it() {
     assert_eq!(sitting.flash(), "no alarm to silence");
 }
 
+/// What a check is of takes its alarm away beside what says the same; a server may answer in the same words.
+#[test]
+fn a_servers_words_take_no_alarm_away() {
+    let mut drifted = Scene::at_step(2);
+    drifted.candidate = 60_000;
+    drifted.run(3.0);
+    let mut shifting = Scene::at_step(1);
+    shifting.writes_land = false;
+    shifting.advance();
+    shifting.run(1.2);
+    for (scene, words) in [(drifted, "drift to 40 ms behind the primary"), (shifting, "503, want 200")] {
+        let mut status = scene.status();
+        let snapshot = &mut status.snapshot;
+        let of_balancer = snapshot.checks.iter().position(|check| check.of_balancer).expect("the balancer's own");
+        assert_ne!(snapshot.checks[of_balancer].verdict, Verdict::Pass, "it says what is said already");
+        (snapshot.checks[1].verdict, snapshot.checks[1].detail) = (Verdict::Fail, words.into());
+        let mut sitting = Sitting::at(&status);
+        seconds(&mut sitting, RAISE_AFTER + 1);
+        let raised: Vec<&str> = sitting.desk.alarms.raised().iter().map(|alarm| alarm.condition.key.as_str()).collect();
+        assert!(raised.contains(&"check 1"), "{words}: {raised:?}");
+        assert!(!raised.contains(&format!("check {of_balancer}").as_str()), "{words}: {raised:?}");
+    }
+}
+
 #[test]
 fn muted_nothing_rings_and_the_alarm_is_still_there() {
     let mut sitting = Sitting::at(&failing(baking()));

@@ -1,12 +1,12 @@
 //! `:reassert`: a panel like the advance's, bound to what was seen; locked, it says why and never unlocks under a finger.
 
 use crate::scene::{Scene, alice, bob};
-use crate::sitting::{Sitting, baking};
+use crate::sitting::{Sitting, baking, locked};
 use std::sync::OnceLock;
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Foreseen, Input};
-use warroom::domain::Rights;
-use warroom::engine::Command;
+use warroom::domain::{Clean, CommandId, Rights};
+use warroom::engine::{Answer, Command};
 use warroom::wire::Status;
 
 /// Baked at 25 %, and the balancer holds something else, as somebody set it.
@@ -118,4 +118,29 @@ fn it_is_the_drivers_and_needs_something_to_set_right() {
     type_it(&mut sitting);
     assert_eq!(is_bound(&sitting), Some(false));
     assert_eq!(sitting.sent(), 0);
+}
+
+/// What was asked last was an override, not the re-assert of before it.
+#[test]
+fn an_override_that_lost_its_race_opens_no_reassert() {
+    let mut sitting = Sitting::at(forward());
+    let newest = |sitting: &Sitting| -> CommandId {
+        let id = |act: &Act| if let Act::Send(id, _) = act { Some(*id) } else { None };
+        sitting.acts.iter().rev().find_map(id).expect("sent")
+    };
+    type_it(&mut sitting);
+    sitting.after(500);
+    sitting.press('y');
+    let id = newest(&sitting);
+    sitting.input(Input::Answered(id, Answer::Applied(Clean::new("re-asserts 25%"))));
+    // Later the gates of the next step are closed.
+    sitting.status = Some(locked().clone());
+    sitting.type_text("AOcheckout\nINC-7\n");
+    let id = newest(&sitting);
+    let over = |act: &Act| matches!(act, Act::Send(_, Command::Advance { over: Some(_), .. }));
+    assert!(sitting.acts.iter().any(over), "{:?} {}", sitting.acts, sitting.flash());
+    sitting.input(Input::Answered(id, Answer::Late(id)));
+    assert_eq!(is_bound(&sitting), None, "{}", sitting.flash());
+    let opened = sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind);
+    assert!(matches!(opened, Some(Kind::Locked | Kind::Advance { .. })), "{opened:?}");
 }

@@ -151,6 +151,35 @@ fn what_enter_would_do_is_said_before_it() {
     would(&mut sitting, ":rollback", "arms");
 }
 
+/// `:rollback` opens what `R` opens, and says so before: a keeper that is gone no longer brings its rollback to an end.
+#[test]
+fn what_rollback_would_open_is_what_it_opens() {
+    let opens_progress = |mut sitting: Sitting| {
+        sitting.type_text(":rollback");
+        let Foreseen::Does(words) = foreseen(&sitting) else { panic!("{:?}", foreseen(&sitting)) };
+        sitting.press('\n');
+        let is_progress = matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Progress));
+        assert_eq!(words.contains("progress"), is_progress, "{words}");
+        assert_eq!(words.starts_with("arms: all traffic to BLUE"), sitting.is_armed(), "{words}");
+        is_progress
+    };
+    assert!(!opens_progress(Sitting::baking()));
+    assert!(opens_progress(Sitting::at(rolling_back())));
+    let mut silent = Sitting::at(rolling_back());
+    silent.is_heard = false;
+    silent.after(6000);
+    silent.code(KeyCode::Esc);
+    assert!(!opens_progress(silent), "its keeper is silent: the next goes from here");
+    let mut direct = Sitting::baking();
+    direct.input(Input::Linked(false));
+    direct.press('R');
+    direct.after(500);
+    direct.press('y');
+    direct.code(KeyCode::Esc);
+    assert_eq!(direct.directs(), 1);
+    assert!(opens_progress(direct), "one goes from here");
+}
+
 /// What is foreseen as refused sends nothing, and what is not foreseen to be sent is not sent.
 #[test]
 fn what_was_foreseen_is_what_happens() {

@@ -243,3 +243,48 @@ fn an_alarm_of_going_forward_is_gone_with_the_first_picture_of_the_way_back() {
     let band = row(&shot.buffer(200, 60, UNICODE), 1);
     assert!(band.contains("ROLLING BACK") && !band.contains('✗') && !band.contains("more"), "{band}");
 }
+
+/// What has just gone wrong is said before how to leave the question, which panel and footer say too; and before how many
+/// more there are.
+#[test]
+fn an_open_question_leaves_the_alarm_in_the_band() {
+    let mut scene = scene::Scene::at_step(2);
+    (scene.candidate, scene.failing) = (60_000, Some(1));
+    scene.run(4.0);
+    let alarmed = || Shot::of("alarmed", &scene).seconds(4);
+    // A drift that is over is no alarm any more, and one that is to be undone is the question itself.
+    for (state, question, narrow) in [
+        ("advance", "ADVANCE 25% → 50% ?", 58),
+        ("reassert", "RE-ASSERT 25% over 60% ?", 58),
+        ("armed", "ARMED: ROLL BACK to BLUE", 64),
+    ] {
+        let mut shot = shot(state);
+        shot.desk.alarms = alarmed().desk.alarms;
+        for (width, height) in WHOLE.into_iter().chain([(narrow, 9)]) {
+            let band = row(&shot.buffer(width, height, UNICODE), u16::from(height > 9));
+            assert!(band.contains(question) && band.contains("y = do it"), "{state} at {width}x{height}: {band}");
+            assert!(band.contains("✗ candidate database"), "{state} at {width}x{height}: {band}");
+            assert!(width < 120 || band.contains("s in ") && !band.contains("DRIFT"), "{state} {width}: {band}");
+        }
+    }
+}
+
+/// What nobody can read is not over its limit: the band that says `BLIND` has said it, and another says `?`.
+#[test]
+fn an_alarm_of_what_nobody_can_read_does_not_read_as_over_its_limit() {
+    let mut held = scene::Scene::at_step(2);
+    held.metrics.candidate = false;
+    held.run(14.0);
+    let blind = Shot::of("blind", &held).seconds(4);
+    assert!(blind.desk.alarms.raised().iter().any(|alarm| alarm.condition.key.starts_with("limit")), "no such alarm");
+    for (width, height) in WHOLE {
+        let band = row(&blind.buffer(width, height, UNICODE), 1);
+        assert!(band.contains("BLIND") && !band.contains("✗ 5xx") && !band.contains("more"), "{width}: {band}");
+    }
+    let mut status = blind.status.expect("status");
+    status.snapshot.blind = false;
+    let unread = Shot::from_status("unread", status).seconds(4);
+    let raised = unread.desk.alarms.raised();
+    let limit = raised.iter().find(|alarm| alarm.condition.key == "limit 0").expect("the same alarm");
+    assert_eq!(limit.condition.said.join(" "), "5xx GREEN ?");
+}

@@ -1,9 +1,11 @@
 //! What somebody who saw the screen for the first time took for something else.
 
+use crate::scene::{Scene, alice};
 use crate::shots::{ASCII, MONO, Shot, UNICODE, all, auto_held, auto_held_scene, baked, shot};
 use crate::{WHOLE, row};
 use std::time::Duration;
 use warroom::domain::{Clean, Verdict};
+use warroom::engine::{Answer, Command};
 
 /// Traffic that is gone read as traffic: an average still has it.
 #[test]
@@ -151,7 +153,7 @@ fn a_checks_age_is_said_once_while_all_are_fresh() {
         let mut status = baked();
         let at = status.snapshot.mono;
         for check in &mut status.snapshot.checks {
-            (check.at, check.every) = (Some(at), Duration::from_secs(10));
+            (check.at, check.fresh_for) = (Some(at), Duration::from_secs(20));
         }
         let text = Shot::from_status("ages", status).later(millis).heard_only().text(120, 40, UNICODE);
         let title = text.lines().find_map(|line| Some(line.split_once("4 CHECKS  ")?.1)).expect("the title");
@@ -168,6 +170,45 @@ fn a_checks_age_is_said_once_while_all_are_fresh() {
     let (title, row) = ages(21_001);
     assert_eq!(title, "0 of 10 ok");
     assert!(row.starts_with("! LATE candidate redis") && row.ends_with(" 21s"), "{row}");
+}
+
+/// What was never read was tried just now: that is no fresh answer, and no age of one.
+#[test]
+fn a_check_that_nobody_could_read_is_not_under_any_age() {
+    let mut scene = Scene::new();
+    scene.metrics.candidate = false;
+    scene.run(15.0);
+    for (width, height) in WHOLE {
+        let text = Shot::of("unread", &scene).text(width, height, UNICODE);
+        let title = text.lines().find(|line| line.contains("4 CHECKS")).expect("the title");
+        assert!(title.contains("7 of 10 ok") && !title.contains("all under"), "{width}x{height}: {title}");
+        assert_eq!(text.matches("? --   ").count(), 3, "{width}x{height}\n{text}");
+        assert!(!text.contains("0.0s old"), "{width}x{height}\n{text}");
+    }
+    // Too few requests are an answer.
+    assert!(shot("locked").text(80, 23, UNICODE).contains("8 of 10 ok, all under 5s old"));
+}
+
+/// `LATE` and the gate are one rule: what `A` would still go on is not late, and what it would not is so within a second,
+/// in which the keeper tells it.
+#[test]
+fn a_check_is_late_when_its_gate_closes() {
+    let mut scene = Scene::ready();
+    scene.checks = false;
+    let (mut open, mut late, mut closed) = (0, 0, 0);
+    while late == 0 {
+        scene.run(0.2);
+        let snapshot = scene.engine.snapshot();
+        let gate = snapshot.gates.iter().find(|gate| gate.name.as_str() == "candidate redis").expect("its gate");
+        let text = Shot::of("late", &scene).text(80, 23, UNICODE);
+        let is_late = text.contains("! LATE candidate redis");
+        assert!(!is_late || !gate.is_open(), "late, and A goes on it\n{text}");
+        open += usize::from(gate.is_open());
+        closed += usize::from(!gate.is_open());
+        late += usize::from(is_late);
+        assert!(closed <= 6, "its gate is closed for over a second\n{text}");
+    }
+    assert!(open > 20 && closed > 1, "two intervals and the timeout: {open} turns open, {closed} closed");
 }
 
 /// As a gate a check counts by its own minimum; beside a limit that says too few it must not say ok.
@@ -311,6 +352,44 @@ fn a_rate_that_is_not_known_or_not_settled_says_so() {
     assert!(line.contains("~79 rps") && line.contains("~5 rps"), "{line}");
     let line = row(&shot("baking").buffer(80, 23, UNICODE), 3);
     assert!(line.contains(" 62 rps"), "{line}");
+}
+
+/// The average has what was before in it until its window, which reaches back from the newest scrape, begins after the
+/// move; whoever made the move.
+#[test]
+fn a_rate_is_not_settled_until_its_window_begins_after_the_move() {
+    const WINDOW: Duration = Duration::from_secs(5);
+    type Move = fn(&mut Scene);
+    let moves: [(&str, Move); 3] = [
+        ("a step", Scene::advance),
+        ("another hand", |scene| scene.candidate = 60_000),
+        ("a re-assert", |scene| {
+            scene.candidate = 60_000;
+            scene.run(8.0);
+            let generation = scene.engine.snapshot().generation;
+            let answer = scene.command(alice(), Command::Reassert { generation });
+            assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        }),
+    ];
+    for (name, moves) in moves {
+        let mut scene = Scene::at_step(2);
+        let line = |scene: &Scene| row(&Shot::of("moved", scene).buffer(80, 23, UNICODE), 3);
+        assert!(!line(&scene).contains('~'), "{name}: {}", line(&scene));
+        moves(&mut scene);
+        let mut moved_at = None;
+        let mut share = scene.engine.snapshot().split.last_known;
+        for _ in 0..50 {
+            scene.run(0.2);
+            let snapshot = scene.engine.snapshot();
+            if std::mem::replace(&mut share, snapshot.split.last_known) != share {
+                moved_at = Some(scene.now);
+            }
+            let Some(moved_at) = moved_at else { continue };
+            let is_mixed = snapshot.feed_at.expect("it was read").minus(WINDOW) < moved_at;
+            assert_eq!(line(&scene).matches('~').count(), if is_mixed { 2 } else { 0 }, "{name}: {}", line(&scene));
+        }
+        assert!(moved_at.is_some() && !line(&scene).contains('~'), "{name}: {}", line(&scene));
+    }
 }
 
 /// `Esc close` on a running rollback read as its end; a zoom did not say how to leave it.

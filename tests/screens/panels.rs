@@ -6,7 +6,7 @@ use crate::{WHOLE, row};
 use warroom::console::desk::Input;
 use warroom::domain::Clean;
 use warroom::domain::CommandId;
-use warroom::engine::Answer;
+use warroom::engine::{Answer, Mode};
 
 /// What cannot be decided on says why; nothing that does not fit is lost in silence.
 #[test]
@@ -241,4 +241,64 @@ fn the_footer_offers_what_works_now_at_fixed_places() {
 fn armed_where_nothing_is_to_roll_back_says_what_y_does() {
     let text = shot("ready").keys("R").text(80, 23, UNICODE);
     assert!(text.contains("y  does nothing: everything is on BLUE") && text.contains("ARMED"), "{text}");
+}
+
+/// What `R` and `H` come to stands in a panel as it stands in the footer.
+#[test]
+fn a_question_promises_no_key_that_does_nothing() {
+    for (state, keys, back, holds) in [
+        ("baking", ":end\n", "R  asks to roll back", true),
+        ("held_by_hand", ":end\n", "R  asks to roll back", false),
+        ("complete", ":end\n", "R  asks to roll back", false),
+        ("rolled_back", ":end\n", "R  progress", false),
+        ("rolled_back", ":restart\n", "R  progress", false),
+        ("foreign", ":sendagain\n", "R  progress", false),
+    ] {
+        for (width, height) in WHOLE {
+            let text = shot(state).keys(keys).text(width, height, UNICODE);
+            let line = text.lines().find(|line| line.contains(" y  ")).unwrap_or_else(|| panic!("{state}\n{text}"));
+            let promised: Vec<&str> = ["R  asks", "R  progress"].into_iter().filter(|it| line.contains(it)).collect();
+            assert!(promised.iter().all(|it| back.starts_with(it)), "{state} at {width}x{height}: {line}");
+            assert!(line.contains(back) && line.contains("H  holds") == holds, "{state} at {width}x{height}: {line}");
+        }
+    }
+    // Nor one that went with the keeper.
+    let text = shot("confirm_end").input(Input::Linked(false)).text(80, 23, UNICODE);
+    assert!(text.contains(" y  END") && !text.contains("H  holds"), "{text}");
+}
+
+/// Only an advance waits for the bake; and where more than that locks it, no time alone unlocks it.
+#[test]
+fn no_time_is_promised_that_unlocks_nothing() {
+    for (width, height) in WHOLE {
+        let text = shot("auto_held").keys("A").text(width, height, UNICODE);
+        let (_, panel) = text.split_once("RESUME is locked").unwrap_or_else(|| panic!("{text}"));
+        assert!(panel.contains("✗ 5xx") && !panel.contains("bake"), "{width}x{height}\n{text}");
+        let text = shot("locked").text(width, height, UNICODE);
+        assert!(text.contains("the bake needs 20 s more of healthy time"), "{width}x{height}\n{text}");
+    }
+}
+
+/// A re-assert takes no step: what only the next one waits for is not among its gates, whatever it is called.
+#[test]
+fn a_reassert_counts_the_gates_that_it_is_asked_for() {
+    let text = scene::demo_text();
+    let text = text.replacen("split = \"50 %\"\n", "split = \"50 %\"\napproval = \"dba\"\n", 1);
+    let text = text.replacen("[[hooks]]\n", "[[hooks]]\nrequired_before = \"50 %\"\n", 1);
+    let text = text.replacen("name = \"candidate redis\"", "name = \"drift\"", 1);
+    let counted = |text: &str| {
+        let mut scene = scene::Scene::of(scene::plan_of(text), Mode::Drive);
+        scene.run(15.0);
+        for _ in 0..2 {
+            scene.advance();
+            scene.run(28.0);
+        }
+        scene.candidate = 60_000;
+        scene.run(3.0);
+        let text = Shot::of("reassert", &scene).keys(":reassert\n").text(120, 40, UNICODE);
+        let (_, behind) = text.split_once("gates ").unwrap_or_else(|| panic!("{text}"));
+        behind.split(' ').next().expect("a word").to_owned()
+    };
+    assert_eq!(counted(&text), counted(&scene::demo_text()));
+    assert_eq!(counted(&text), "21/21", "and they are open");
 }

@@ -1,7 +1,7 @@
 //! Hazard 35: what a shared screen must not show.
 
 use crate::WHOLE;
-use crate::shots::{ASCII, Shot, UNICODE, auto_held};
+use crate::shots::{ASCII, Shot, UNICODE, auto_held, shot};
 use warroom::console::desk::Input;
 use warroom::domain::Clean;
 use warroom::domain::Person;
@@ -69,4 +69,39 @@ fn hazard_35_privacy_covers_people_hosts_and_addresses_in_every_panel() {
         }
     }
     assert!(seen_without > 100, "the names are not even there without it: {seen_without}");
+}
+
+/// Who ran a program and who approved a step that is passed are named nowhere else; what the program is called stays.
+#[test]
+fn hazard_35_privacy_covers_who_ran_a_hook_and_who_approved_a_step() {
+    let mut seen_without = 0;
+    for state in ["hook_running", "hook_two_running"] {
+        let mut status = shot(state).status.expect("status");
+        for hook in &mut status.snapshot.hooks {
+            hook.by = Some("zelda".into());
+            hook.name = Clean::new(hook.name.as_str().replace("smoke", "smoke.v2"));
+        }
+        status.snapshot.steps[0].approval = Some(("dba".into(), Some("oscar".into())));
+        for entry in &mut status.snapshot.log {
+            (entry.by, entry.text) = (None, "a line".into());
+        }
+        for keys in ["", "22"] {
+            for private in [false, true] {
+                let mut shot = Shot::from_status("private", status.clone());
+                shot.desk.private = private;
+                let shot = shot.keys(keys);
+                for (width, height) in WHOLE {
+                    let text = shot.text(width, height, UNICODE);
+                    let is_seen = text.contains("zelda") || text.contains("oscar");
+                    seen_without += usize::from(!private && is_seen);
+                    assert!(!private || !is_seen, "{state} {keys:?} at {width}x{height}\n{text}");
+                    assert!(
+                        keys == "22" || text.contains("smoke.v2"),
+                        "{state} {keys:?} at {width}x{height}: its name\n{text}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(seen_without > 15, "the names are not even there without it: {seen_without}");
 }

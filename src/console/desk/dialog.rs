@@ -254,26 +254,13 @@ impl Dialog {
 
     /// Takes pasted text into a field of free words; whether it has one. The name that rolls back is typed by hand.
     pub(super) fn insert(&mut self, text: &str, now: Mono) -> bool {
-        match &mut self.kind {
-            Kind::Override(fields) => fields.insert(text),
-            Kind::Reason { typed: Some(typed), .. } => {
-                let room = REASON_CHARS_MAX.saturating_sub(typed.chars().count());
-                typed.extend(text.chars().take(room));
-            }
-            Kind::RollBack { .. }
-            | Kind::Advance { .. }
-            | Kind::Resume { .. }
-            | Kind::Reassert { .. }
-            | Kind::Locked
-            | Kind::Take { .. }
-            | Kind::Confirm { .. }
-            | Kind::Progress
-            | Kind::Help { .. }
-            | Kind::Debug
-            | Kind::Check { .. }
-            | Kind::Event { .. }
-            | Kind::Note
-            | Kind::Reason { typed: None, .. } => return false,
+        if let Kind::Override(fields) = &mut self.kind {
+            fields.insert(text);
+        } else if let Kind::Reason { typed: Some(typed), .. } = &mut self.kind {
+            let room = REASON_CHARS_MAX.saturating_sub(typed.chars().count());
+            typed.extend(text.chars().take(room));
+        } else {
+            return false;
         }
         self.touch(now);
         true
@@ -379,22 +366,10 @@ impl Dialog {
 
     /// What it was opened on, where going forward depends on it.
     pub(super) fn seen(&self) -> Option<&Seen> {
-        match &self.kind {
-            Kind::Advance { seen } | Kind::Resume { seen } | Kind::Reassert { seen: Some(seen) } => Some(seen),
-            Kind::Locked
-            | Kind::Reassert { seen: None }
-            | Kind::RollBack { .. }
-            | Kind::Override(_)
-            | Kind::Take { .. }
-            | Kind::Confirm { .. }
-            | Kind::Progress
-            | Kind::Help { .. }
-            | Kind::Debug
-            | Kind::Check { .. }
-            | Kind::Event { .. }
-            | Kind::Note
-            | Kind::Reason { .. } => None,
-        }
+        let (Kind::Advance { seen } | Kind::Resume { seen } | Kind::Reassert { seen: Some(seen) }) = &self.kind else {
+            return None;
+        };
+        Some(seen)
     }
 
     /// Whether `y` in it would send traffic forward, or back to where it stood.
@@ -467,22 +442,11 @@ impl Dialog {
 
     /// The first row shown, and how many there may be, where there is more than a panel holds.
     fn scrolls(&mut self) -> Option<(&mut usize, usize)> {
-        match &mut self.kind {
-            Kind::Help { from, rows, .. } => Some((from, *rows)),
-            Kind::Check { from, .. } | Kind::Event { from, .. } => Some((from, DETAIL_ROWS_MAX)),
-            Kind::RollBack { .. }
-            | Kind::Advance { .. }
-            | Kind::Resume { .. }
-            | Kind::Reassert { .. }
-            | Kind::Locked
-            | Kind::Override(_)
-            | Kind::Take { .. }
-            | Kind::Confirm { .. }
-            | Kind::Progress
-            | Kind::Debug
-            | Kind::Note
-            | Kind::Reason { .. } => None,
-        }
+        let rows = if let Kind::Help { rows, .. } = self.kind { rows } else { DETAIL_ROWS_MAX };
+        let (Kind::Help { from, .. } | Kind::Check { from, .. } | Kind::Event { from, .. }) = &mut self.kind else {
+            return None;
+        };
+        Some((from, rows))
     }
 
     /// Whether it has been on the terminal for long enough to have been read.

@@ -282,10 +282,10 @@ pub const LEGEND: &[(&str, &str, &str)] = &[
     ("25%*", "25%*", "a hold point: a person moves on from it"),
     ("█ ▒", "B g", "stable's part, the candidate's"),
     ("▁ ·", "_ ?", "zero; a gap, where nobody knows"),
-    ("~62 rps", "~62 rps", "an average that begins before the newest step"),
+    ("~62 rps", "~62 rps", "an average that begins before the split changed"),
     ("b", "b", "baseline: usual on stable before the start"),
     ("~alice", "~alice", "a name that --as claims, no login proves it"),
-    ("LATE !", "LATE !", "older than 2 intervals and 1 s: A locked"),
+    ("LATE !", "LATE !", "2 intervals, a timeout and 1 s old: A locked"),
     ("STALE ?", "STALE ?", "older than 5 intervals and 5 s: not believed"),
     ("BLIND", "BLIND", "no candidate metrics that long: H R work"),
 ];

@@ -225,7 +225,10 @@ impl Desk {
                     return;
                 }
                 let seen = self.dialog.take().and_then(|dialog| dialog.seen().cloned());
-                self.sent_on = seen.or(self.sent_on.take());
+                // An override is bound to no picture: its answer must not open what an earlier command was sent from.
+                if forward {
+                    self.sent_on = seen;
+                }
                 self.send(command, what, now, acts);
             }
             Reply::Restart => acts.push(Act::Restart),

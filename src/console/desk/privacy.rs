@@ -1,9 +1,9 @@
 //! What is hidden on a screen that strangers see: people, hosts and addresses. Covered where the finished frame is, so
 //! that no panel can forget it, with as many marks as characters, so that nothing moves.
 //!
-//! What is driven stays readable: service, target, environments and checks are never covered by their own names, since
-//! nobody may act on something that cannot be told from another. Names of one letter neither: they identify nobody, and
-//! would cover `R` and `y`.
+//! What is driven stays readable: service, target, environments, checks and hooks are never covered by their own names,
+//! since nobody may act on something that cannot be told from another. Names of one letter neither: they identify nobody,
+//! and would cover `R` and `y`.
 
 use crate::domain::{Clean, Person};
 use crate::engine::Entry;
@@ -45,17 +45,20 @@ impl Mask {
             snapshot.held.as_ref().filter(|held| !held.automatic).map(|held| &held.by),
             snapshot.rollback.as_ref().filter(|rollback| !rollback.automatic).map(|rollback| &rollback.by),
             snapshot.suspended.as_ref().map(|(by, _, _)| by),
-            snapshot.next.as_ref().and_then(|next| next.approval.as_ref()).and_then(|(_, by)| by.as_ref()),
         ];
-        others.into_iter().flatten().for_each(|name| mask.name(name));
+        let approvals = snapshot.steps.iter().map(|step| &step.approval);
+        let approvals = approvals.chain(snapshot.next.iter().map(|next| &next.approval)).flatten();
+        let others = others.into_iter().flatten().chain(approvals.filter_map(|(_, by)| by.as_ref()));
+        others.chain(snapshot.hooks.iter().filter_map(|hook| hook.by.as_ref())).for_each(|name| mask.name(name));
         let nodes = snapshot.split.configured.iter().flat_map(|configured| &configured.nodes);
         // A node is called as the plan likes; one that is a plain word of ours is not a host.
         nodes
             .filter(|(name, _)| name.as_str().contains(['.', ':']) || has_digit(name.as_str()))
             .for_each(|(name, _)| mask.name(name));
         mask.keep.insert(status.run.as_str().to_owned());
-        let known =
-            [&snapshot.title, &snapshot.name].into_iter().chain(snapshot.checks.iter().map(|check| &check.name));
+        let asked = snapshot.checks.iter().map(|check| &check.name);
+        let known = [&snapshot.title, &snapshot.name].into_iter().chain(asked);
+        let known = known.chain(snapshot.hooks.iter().map(|hook| &hook.name));
         let environments = [&snapshot.environments.stable, &snapshot.environments.candidate];
         let known =
             known.chain(environments.into_iter().flat_map(|environment| [&environment.chip, &environment.label]));

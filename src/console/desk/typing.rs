@@ -77,8 +77,8 @@ impl Desk {
         let text = match parsed {
             Parsed::Send(command, _) => return Ok(would_send(command, snapshot)),
             Parsed::Confirm(_, _, words) => return Ok(format!("asks first. {words}")),
+            Parsed::Rollback if self.is_being_done(status, now) => "shows the rollback's progress".to_owned(),
             Parsed::Rollback => match snapshot {
-                Some(snapshot) if snapshot.rollback.is_some() => "shows the rollback's progress".to_owned(),
                 Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
             },

@@ -3,7 +3,7 @@
 use super::alarms::{Condition, Level};
 use super::keymap::Action;
 use super::{Act, Desk};
-use crate::domain::{Clean, Mono, Verdict};
+use crate::domain::{Clean, Mono, Role, Verdict};
 use crate::engine::guardrail;
 use crate::engine::{CheckView, GuardrailView, Phase, RollbackState, Snapshot};
 use crate::wire::Status;
@@ -35,9 +35,10 @@ pub(super) fn conditions(snapshot: &Snapshot) -> Vec<Condition> {
             );
             // A drift is one alarm: the balancer's own check, which says the same, is no second one.
             // While a step is on its way the balancer holds what it did before it: that is no alarm at all.
-            let is_said = |check: &CheckView| {
-                snapshot.drift.is_some() && check.detail.as_str().starts_with("drift to ")
-                    || snapshot.phase == Phase::Shifting && check.detail.as_str().contains(", want ")
+            let is_said = |check: &CheckView| match check.verdict {
+                Verdict::Fail => check.of_balancer && snapshot.drift.is_some(),
+                Verdict::Warn => check.of_balancer && snapshot.phase == Phase::Shifting,
+                Verdict::Pass | Verdict::Unknown => false,
             };
             let checks = snapshot.checks.iter().enumerate().filter(|(_, check)| !is_said(check));
             bad.extend(checks.filter_map(|(place, check)| of_a_check(place, check)));
@@ -91,8 +92,14 @@ fn of_a_limit(place: usize, limit: &GuardrailView, snapshot: &Snapshot) -> Optio
         guardrail::Level::Warn => Level::Warn,
         guardrail::Level::Hold | guardrail::Level::RollBack => Level::Critical,
     };
-    let chip = snapshot.environments[limit.role].chip.as_str();
-    Some(condition(format!("limit {place}"), level, limit.words.as_str(), &[&limit.signal.to_string(), chip]))
+    let (signal, chip) = (limit.signal.to_string(), snapshot.environments[limit.role].chip.as_str());
+    let said: &[&str] = match limit.verdict {
+        // What nobody can read must not be said as if it were over its limit; who is blind has said it of all of them.
+        Verdict::Unknown if snapshot.blind && limit.role == Role::Candidate => &["BLIND"],
+        Verdict::Unknown => &[&signal, chip, "?"],
+        Verdict::Pass | Verdict::Warn | Verdict::Fail => &[&signal, chip],
+    };
+    Some(condition(format!("limit {place}"), level, limit.words.as_str(), said))
 }
 
 fn of_a_check(place: usize, check: &CheckView) -> Option<Condition> {

@@ -53,28 +53,31 @@ fn chip(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, line: &[Piece]) {
     canvas.text(x, area.y, area.right().saturating_sub(x), text, style);
 }
 
-/// The newest critical alarm that the sentence does not say, and how many more there are.
-fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Option<Words> {
+/// The newest critical alarm that the sentence does not say, and behind it how many more there are.
+fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Words]) -> Vec<Words> {
     let said: String = parts.iter().map(|(words, _, _)| words.as_str()).collect::<Vec<_>>().join(" ");
     let raised = view.desk.alarms.raised();
+    let dialog = view.desk.dialog.as_ref();
+    let is_undone = dialog.is_some_and(|dialog| matches!(dialog.kind, Kind::Reassert { seen: Some(_) }));
     let mut unsaid = raised.iter().filter(|alarm| {
         let condition = alarm.condition;
         // What is good again and only not cleared yet must not read as if it were so now; a drift that is over was settled
-        // by somebody, or by its own author: it does not come and go.
-        let is_over = condition.key == "drift" && snapshot.drift.is_none();
+        // by somebody, or by its own author: it does not come and go. One that is to be undone is the question itself.
+        let is_settled = condition.key == "drift" && (snapshot.drift.is_none() || is_undone);
         alarm.is_bad
             && condition.level == Level::Critical
-            && !is_over
+            && !is_settled
             && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
-    let newest = unsaid.next()?;
-    let more = match unsaid.count() {
-        0 => String::new(),
-        count => format!("  +{count} more"),
-    };
+    let Some(newest) = unsaid.next() else { return Vec::new() };
     let mark = canvas.look.glyph("✗", "X");
-    let short = newest.condition.said.join(" ");
-    Some((format!("{mark} {}{more}", newest.condition.words), Some(format!("{mark} {short}{more}")), 1))
+    let short = format!("{mark} {}", newest.condition.said.join(" "));
+    let mut added = vec![(format!("{mark} {}", newest.condition.words), Some(short), 1)];
+    let more = unsaid.filter(|alarm| alarm.condition.said != newest.condition.said).count();
+    if more > 0 {
+        added.push((format!("+{more} more"), None, 2));
+    }
+    added
 }
 
 /// The sentence in so many columns.
@@ -107,15 +110,16 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         match typed {
             None => {
                 parts.push(must("y = do it".to_owned()));
-                parts.push(("Esc = cancel".to_owned(), None, 1));
-                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 2)));
+                parts.push(("Esc = cancel".to_owned(), None, 2));
+                parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 3)));
             }
             Some(_) => {
                 let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
                 parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
-                parts.push(("Esc = cancel".to_owned(), None, 1));
+                parts.push(("Esc = cancel".to_owned(), None, 2));
             }
         }
+        parts.extend(alarm(canvas, view, snapshot, &parts));
         return (Severity::Critical, parts);
     }
     if let Some(direct) = view.desk.direct.as_ref().filter(|_| view.is_cut_off() || snapshot.rollback.is_none()) {
@@ -155,7 +159,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         band.parts.iter().map(|part| (part.words.to_string(), part.short.as_ref().map(ToString::to_string), part.rank)),
     );
     let alarm = alarm(canvas, view, snapshot, &parts);
-    let severity = if alarm.is_some() { band.severity.max(Severity::Warn) } else { band.severity };
+    let severity = if alarm.is_empty() { band.severity } else { band.severity.max(Severity::Warn) };
     parts.extend(alarm);
     (severity, parts)
 }
@@ -164,29 +168,19 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
 fn asked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Words>> {
     let dialog = view.desk.dialog.as_ref()?;
     let wanted = snapshot.split.wanted;
-    let (question, stays) = match &dialog.kind {
-        Kind::Advance { .. } => (format!("ADVANCE {wanted} → {} ?", snapshot.next.as_ref()?.split), "Esc = stay"),
-        Kind::Resume { .. } => (format!("RESUME at {wanted} ?"), "Esc = stay held"),
-        Kind::Reassert { seen: Some(_) } => {
-            let over = snapshot.drift.as_ref().map_or_else(String::new, |drift| format!(" over {}", drift.to));
-            (format!("RE-ASSERT {wanted}{over} ?"), "Esc = leave it")
-        }
-        Kind::RollBack { .. }
-        | Kind::Reassert { seen: None }
-        | Kind::Locked
-        | Kind::Override(_)
-        | Kind::Take { .. }
-        | Kind::Confirm { .. }
-        | Kind::Progress
-        | Kind::Help { .. }
-        | Kind::Debug
-        | Kind::Check { .. }
-        | Kind::Event { .. }
-        | Kind::Note
-        | Kind::Reason { .. } => return None,
+    let (question, stays) = if let Kind::Advance { .. } = dialog.kind {
+        (format!("ADVANCE {wanted} → {} ?", snapshot.next.as_ref()?.split), "Esc = stay")
+    } else if let Kind::Resume { .. } = dialog.kind {
+        (format!("RESUME at {wanted} ?"), "Esc = stay held")
+    } else if let Kind::Reassert { seen: Some(_) } = dialog.kind {
+        let over = snapshot.drift.as_ref().map_or_else(String::new, |drift| format!(" over {}", drift.to));
+        (format!("RE-ASSERT {wanted}{over} ?"), "Esc = leave it")
+    } else {
+        return None;
     };
-    let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 1)];
-    parts.extend(dialog.seconds_left(view.now).map(|left| (format!("closes in {left}s"), None, 2)));
+    // How to leave it is in the panel and in the footer too; what has just gone wrong is said here alone.
+    let mut parts = vec![(question, None, 0), ("y = do it".to_owned(), None, 0), (stays.to_owned(), None, 2)];
+    parts.extend(dialog.seconds_left(view.now).map(|left| (format!("closes in {left}s"), None, 3)));
     parts.extend(alarm(canvas, view, snapshot, &parts));
     Some(parts)
 }

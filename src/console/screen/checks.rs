@@ -33,13 +33,9 @@ pub(super) fn rows(snapshot: &Snapshot, columns: u16) -> u16 {
 pub(super) fn verdict_of(view: &View<'_>, check: &CheckView) -> Verdict {
     match check.verdict {
         _ if view.is_cut_off() => Verdict::Unknown,
-        Verdict::Pass if is_late(view, check) => Verdict::Warn,
+        Verdict::Pass if fresh::check_is_fresh(check, view.now) == Some(false) => Verdict::Warn,
         Verdict::Pass | Verdict::Warn | Verdict::Unknown | Verdict::Fail => check.verdict,
     }
-}
-
-fn is_late(view: &View<'_>, check: &CheckView) -> bool {
-    !check.every.is_zero() && check.at.is_some_and(|at| view.age(at) > fresh::told(check.every).late)
 }
 
 /// The mark and word of what a check is worth now.
@@ -218,10 +214,12 @@ fn detail_words(detail: &str, width: u16) -> String {
 }
 
 /// The seconds that a fresh answer is surely younger than; `None` for one that is late or never came. A fresh age that
-/// only counts up would be sent again each second and tells nothing; of one that is late each second counts.
+/// only counts up would be sent again each second and tells nothing; of one that is late each second counts. What could
+/// not be read was only tried just now.
 fn fresh_within(view: &View<'_>, check: &CheckView) -> Option<u64> {
     let age = view.age(check.at?);
-    let is_fresh = !view.is_cut_off() && !check.every.is_zero() && age <= fresh::told(check.every).late;
+    let is_known = check.verdict != Verdict::Unknown || check.few;
+    let is_fresh = is_known && !view.is_cut_off() && fresh::check_is_fresh(check, view.now) == Some(true);
     COARSE_AGES.into_iter().find(|seconds| age < Duration::from_secs(*seconds)).filter(|_| is_fresh)
 }
 
@@ -239,10 +237,10 @@ fn draw_check(
     let look = canvas.look;
     let (verdict, style) = style_of(canvas, view, index, check);
     let (mark, word) = words_of(canvas, view, check);
-    let age = match check.at.filter(|_| with_age && fresh_within(view, check).is_none()) {
-        Some(at) if matches!(word, "OLD" | "LATE") => format!(" {:>3}", age_words(view.age(at))),
-        Some(at) => format!(" {:>3} old", age_words(view.age(at))),
-        None => String::new(),
+    let age = match (word, check.at.filter(|_| with_age && fresh_within(view, check).is_none())) {
+        ("--", _) | (_, None) => String::new(),
+        ("OLD" | "LATE", Some(at)) => format!(" {:>3}", age_words(view.age(at))),
+        (_, Some(at)) => format!(" {:>3} old", age_words(view.age(at))),
     };
     let mark_width = canvas.text(cell.x, cell.y, cell.width, &format!("{mark} {word:<4} "), style);
     let name = [piece(check.name.to_string(), style)];

@@ -123,7 +123,7 @@ fn is_under_way(view: &View<'_>) -> bool {
 }
 
 /// What a key comes to now, and whether it does anything; no word for what means nothing any more.
-fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, bool) {
+pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, bool) {
     let Some(snapshot) = view.status.map(|status| &status.snapshot) else { return (word, true) };
     // Complete, on the way back, or ended: nothing is left that could go forward or be held.
     let is_over = matches!(rule(Ask::Hold, snapshot.phase), Rule::Refused(_));

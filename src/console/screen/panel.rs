@@ -5,12 +5,13 @@ mod reassert;
 use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, checks, debug, details, help, piece, progress, signals, traffic};
+use super::{View, checks, debug, details, footer, help, piece, progress, signals, traffic};
 use crate::console::desk::dialog::{Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
+use crate::console::desk::keymap::Action;
 use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
-use crate::engine::{Phase, Snapshot, StepState};
+use crate::engine::{Snapshot, StepState};
 use ratatui::layout::Rect;
 
 type Line = Vec<Piece>;
@@ -203,14 +204,18 @@ fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Lin
     fit(canvas.look, &confirm_parts(canvas, does, stays), "    ", width)
 }
 
-/// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  asks to roll back`.
+/// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  asks to roll back`. What
+/// `R` and `H` come to is asked where the footer asks it.
 fn ask_line(canvas: &Canvas<'_>, view: &View<'_>, does: &str, stays: &str, width: u16) -> Line {
     let [does, stays, _] = confirm_parts(canvas, does, stays);
     let bold = canvas.look.ink(Ink::Bold);
-    let back = Part::new(2, vec![piece("R  asks to roll back", bold)]);
-    let mut parts = vec![does, stays, back];
-    if view.status.is_none_or(|status| status.snapshot.phase != Phase::Held) {
-        parts.push(Part::new(3, vec![piece("H  holds", bold)]));
+    let mut parts = vec![does, stays];
+    let others = [(2, "R", Action::Rollback, "asks to roll back"), (3, "H", Action::Hold, "holds")];
+    for (rank, key, action, words) in others {
+        let (words, works) = footer::word_of_now(view, action, words);
+        if works {
+            parts.push(Part::new(rank, vec![piece(format!("{key}  {words}"), bold)]));
+        }
     }
     fit(canvas.look, &parts, "    ", width)
 }
@@ -449,12 +454,14 @@ fn locked(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16)
     // What time alone unlocks comes first: it needs nothing typed.
     let mut lines: Vec<Line> = Vec::new();
     let only_bake = snapshot.gates.iter().filter(|gate| !gate.is_open()).all(|gate| gate.name.as_str() == "bake");
-    if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| lock.can_override && healthy < need) {
+    // A resume waits for no bake.
+    let waits_for_bake = lock.what == "ADVANCE" && lock.can_override;
+    if let Some((healthy, need)) = snapshot.bake.filter(|(healthy, need)| waits_for_bake && healthy < need) {
         let left = need.saturating_sub(healthy).as_secs_f64().ceil();
         let words = if only_bake {
             format!("unlocks by itself in {left:.0} s of healthy bake: wait, then press A")
         } else {
-            format!("the bake unlocks by itself in {left:.0} s; the rest must become good")
+            format!("the bake needs {left:.0} s more of healthy time; the rest must become good")
         };
         lines.push(vec![piece(words, look.ink(Ink::Bold))]);
     }

@@ -8,7 +8,7 @@ use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::{Mono, Role, Wall};
-use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, Snapshot, StepState};
+use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn environment_words(
         Some(_) if is_idle => Some(format!("idle{old}")),
         Some(rate) => Some(format!("{rate:.0} rps{old}")),
         None if goes_back => environment.rate.map(|rate| format!("{rate:.0} rps{old} avg")),
-        None if has_just_moved(snapshot) => environment.rate.map(|rate| format!("~{rate:.0} rps{old}")),
+        None if environment.rate_is_mixed => environment.rate.map(|rate| format!("~{rate:.0} rps{old}")),
         None => environment.rate.map(|rate| format!("{rate:.0} rps{old}")),
     };
     // Unknown is not none.
@@ -96,13 +96,6 @@ fn environment_words(
             vec![piece(rate, look.ink(ink)), share, label, chip, role]
         }
     }
-}
-
-/// Whether the rate still has requests of before the newest step in it: it is taken over five scrapes, at least 3 s.
-fn has_just_moved(snapshot: &Snapshot) -> bool {
-    let window = (snapshot.feed_every * 5).max(Duration::from_secs(3)).as_millis() as i64;
-    let reached = snapshot.steps.iter().filter_map(|step| step.reached).max();
-    reached.is_some_and(|at| snapshot.wall.millis() - at.millis() < window)
 }
 
 /// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.
@@ -365,20 +358,7 @@ pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot, rank: u8, style
 /// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard.
 pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
-    if let Some(confirmed) = tempo.confirmed.filter(|_| snapshot.phase.is_back()) {
-        let words = format!("last: confirmed in {}", took(confirmed));
-        return [words.clone(), words.clone(), words];
-    }
-    // Under way there is no other one to wait for.
-    if let Some(rollback) = snapshot.rollback.as_ref().filter(|_| !view.is_cut_off()) {
-        let words = match (&rollback.foreign, rollback.read_back) {
-            (Some(_), _) => "not sent over a foreign setting".to_owned(),
-            (None, Some(read_back)) => {
-                let left = (rollback.accepted_mono + read_back + snapshot.lateness).since(view.now);
-                format!("proven in {:.0}s", left.as_secs_f64().ceil())
-            }
-            (None, None) => "not read back yet".to_owned(),
-        };
+    if let Some(words) = snapshot.rollback.as_ref().and_then(|rollback| way_back_words(view, snapshot, rollback)) {
         return [words.clone(), words.clone(), words];
     }
     // What the balancer does nobody knows then: the rollback goes there from this host.
@@ -420,6 +400,27 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
             format!("R: {proven:.0}s until proven"),
         ],
     }
+}
+
+/// How far the rollback is that was accepted: there is no other one to wait for. `None` where the keeper is not heard and
+/// had not called it confirmed: the next goes from this host.
+fn way_back_words(view: &View<'_>, snapshot: &Snapshot, rollback: &RollbackView) -> Option<String> {
+    if rollback.foreign.is_some() {
+        return (!view.is_cut_off()).then(|| "not sent over a foreign setting".to_owned());
+    }
+    if let Some(confirmed) = rollback.confirmed {
+        return Some(format!("last: confirmed in {}", took(confirmed)));
+    }
+    let read_back = match rollback.read_back {
+        _ if view.is_cut_off() => return None,
+        None => return Some("not read back yet".to_owned()),
+        Some(read_back) => read_back,
+    };
+    // One agreeing read proves nothing yet: what it showed must still be there, and only the keeper says when that is
+    // proof.
+    let left = (rollback.accepted_mono + read_back + snapshot.lateness).since(view.now);
+    let is_proving = !left.is_zero() && configured(view, snapshot) == Some((0.0, true));
+    Some(if is_proving { format!("proven in {:.0}s", left.as_secs_f64().ceil()) } else { "not proven yet".to_owned() })
 }
 
 /// `0.4s`: tenths, and nothing is quicker than the first of them.

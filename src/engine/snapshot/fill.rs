@@ -123,6 +123,7 @@ impl Engine {
             health,
             up: self.targets_up(role).or_else(|| self.slots_up(role)),
             rate: self.own_rate(role),
+            rate_is_mixed: self.rate_is_mixed(role),
             newest_rate: self.newest_rate(role),
         }
     }
@@ -232,11 +233,7 @@ impl Engine {
             verdict,
             detail,
             at,
-            every: match &plan.kind {
-                CheckKind::Http(_) => plan.interval,
-                CheckKind::Reading { .. } => self.plan.poll.readings,
-                CheckKind::Balancer => self.plan.poll.balancer,
-            },
+            fresh_for: self.check_freshness(index).late,
             few,
             required: plan.required,
             of_balancer: matches!(plan.kind, CheckKind::Balancer),

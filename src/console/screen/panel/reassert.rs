@@ -10,9 +10,6 @@ use crate::console::desk::dialog::Dialog;
 use crate::domain::Verdict;
 use crate::engine::{Gate, Snapshot};
 
-/// Gates that a re-assert is not asked for: its own occasion, and what belongs to the next step.
-const NOT_ASKED: [&str; 3] = ["drift", "bake", "approval"];
-
 pub(super) fn lines(
     canvas: &Canvas<'_>,
     view: &View<'_>,
@@ -66,8 +63,11 @@ pub(super) fn lines(
     lines
 }
 
+/// The gates that a re-assert is asked for: neither its own occasion, nor what belongs to the next step. A check may be
+/// called `drift` too; that one can be overridden.
 fn gates(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
-    snapshot.gates.iter().filter(|gate| !NOT_ASKED.contains(&gate.name.as_str()))
+    let is_drift = |gate: &Gate| gate.name.as_str() == "drift" && !gate.can_be_overridden;
+    snapshot.gates.iter().filter(move |gate| !gate.of_next_step && !is_drift(gate))
 }
 
 /// `Over somebody else's 60% since 12:01:11Z   gates 14/14 open   checks 9/9 ok`, and how old everything is.
