@@ -1,7 +1,7 @@
 //! A balancer that can be surveyed: write access is proven before it is needed, and what stands around it is watched.
 
 use crate::engine::balancer::Fate;
-use crate::engine::plans::AWS;
+use crate::engine::plans::{AWS, Sections};
 use crate::engine::rig::{Rig, good_survey};
 use crate::engine::script::story;
 use std::time::Duration;
@@ -227,7 +227,19 @@ fn a_rehearsal_that_fails_is_told_again_only_for_another_reason() {
     assert!(rig.said("rehearsal failed: no answer in 1 s; again in 15s"), "{}", story(&rig));
 }
 
-/// One look at it: how grave each line was that begins so.
+/// What may still land of it must have landed before anything else is written: no sooner than the plan's lateness.
+#[test]
+fn a_rehearsal_that_may_still_land_is_waited_for() {
+    let traffic = AWS.traffic.replace("lateness = \"5s\"", "lateness = \"40s\"").leak();
+    let mut rig = Rig::new(&Sections { traffic, ..AWS });
+    rig.rehearsal = WriteResult::Unknown("no answer in 1 s".into());
+    rig.wait(39_000);
+    assert!(rig.rehearsed.len() == 1 && rig.said("again in 40s"), "{}", story(&rig));
+    rig.wait(3_000);
+    assert_eq!(rig.rehearsed.len(), 2, "{}", story(&rig));
+}
+
+/// How grave each line was that begins so.
 fn told(rig: &Rig, words: &str) -> Vec<Severity> {
     rig.lines().filter(|line| line.text.as_str().starts_with(words)).map(|line| line.severity).collect()
 }
