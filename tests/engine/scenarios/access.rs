@@ -311,17 +311,23 @@ fn a_survey_is_good_for_its_time_and_says_when_it_was() {
     }
 }
 
-/// None of none is nobody to go back to.
+/// None of none is nobody to go back to, and no measure for how many there should be.
 #[test]
-fn a_stable_that_has_no_targets_from_the_start_is_no_rollback_target() {
+fn a_stable_that_has_no_targets_yet_is_no_rollback_target() {
     let mut rig = Rig::new(&AWS);
-    let survey = rig.survey.as_mut().expect("a survey");
-    survey.targets[Role::Stable] = Ok(Targets { healthy: 0, registered: 0 });
     rig.come("alice");
-    rig.wait(7_000);
-    let target = gate(&rig, "rollback target");
-    assert!(target.verdict == Verdict::Fail && target.detail.as_str().contains("0/0 up"), "{target:?}");
+    let target = |rig: &mut Rig, healthy| {
+        rig.survey.as_mut().expect("a survey").targets[Role::Stable] = Ok(Targets { healthy, registered: healthy });
+        rig.wait(7_000);
+        let gate = gate(rig, "rollback target");
+        (gate.verdict, gate.detail.to_string())
+    };
+    let (verdict, words) = target(&mut rig, 0);
+    assert!(verdict == Verdict::Fail && words.contains("0/0 up"), "{words}");
     assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
+    assert_eq!(target(&mut rig, 4).0, Verdict::Pass);
+    let (verdict, words) = target(&mut rig, 1);
+    assert!(verdict == Verdict::Fail && words.contains("1/1 up (4 at the start)"), "{words}");
 }
 
 /// Invariant 8, by what the balancer finds of stable's targets: an old survey is no better than it was when it was new.
