@@ -399,8 +399,8 @@ fn a_pass_that_no_step_waits_for_neither_gets_old_nor_is_undone() {
     rig.advance("alice");
     rig.wait(2_000);
     rig.roll_back("alice", None);
-    rig.wait(3 * 3_600_000);
+    rig.wait(3_600_000);
     assert_eq!(rig.engine.phase(), Phase::RolledBack);
     assert!(view(&rig, "smoke").words.as_str().starts_with("passed before the rollback, which counts no longer"));
-    assert_eq!(view(&rig, "scale-up").words.as_str(), "passed 3 h ago");
+    assert_eq!(view(&rig, "scale-up").words.as_str(), "passed 1 h ago");
 }
