@@ -57,7 +57,10 @@ impl Engine {
         if self.mode == Mode::Watch {
             return;
         }
-        if let (None, Ok(Targets { healthy, registered })) = (self.access.targets_before, &survey.targets.stable) {
+        // With none healthy there is nothing yet to measure a later number by.
+        if let (None, Ok(Targets { healthy: healthy @ 1.., registered })) =
+            (self.access.targets_before, &survey.targets.stable)
+        {
             self.access.targets_before = Some(*healthy);
             let stable = self.environment(Role::Stable);
             let text = format!("recorded: {stable} has {healthy} of {registered} targets healthy");

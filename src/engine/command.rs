@@ -301,6 +301,7 @@ impl Engine {
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();
         self.sampling.restart();
+        // How long this run's own last write took nobody can measure any more.
         self.propagation = None;
         // What the limits say of it is said at once.
         self.watched_at = None;

@@ -274,7 +274,6 @@ impl Engine {
         self.reasserts = 0;
         self.bake = Bake::new(self.now);
         self.reached[step] = Some((self.now, self.wall));
-        self.sampling.restart();
         let took = seconds.map_or_else(String::new, |s| format!(" after {s:.1} s"));
         let text = format!("candidate {} read back{took}", self.current);
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);

@@ -27,9 +27,10 @@ pub(super) struct Propagation {
 }
 
 impl Engine {
-    /// From here on the samples are of the new split.
+    /// From here on the samples are of the new split: those of before are forgotten.
     pub(super) fn await_propagation(&mut self, sent: Mono, from: Split, to: Split) {
         let configured = self.now.since(sent);
+        self.sampling.restart();
         self.propagation = Some(Propagation { sent, from, to, configured, followed: None });
     }
 
@@ -64,7 +65,7 @@ impl Engine {
         let Some(Propagation { sent, from, to, followed: None, .. }) = self.propagation else { return };
         let Some((oldest, samples)) = self.sampling.latest(SAMPLES_JUDGED) else { return };
         // What was not answered, or by somebody unknown, says nothing of who would have.
-        if oldest < sent || samples.failed > 0 || samples.unknown > 0 {
+        if samples.failed > 0 || samples.unknown > 0 {
             return;
         }
         let Some((low, high)) = wilson(samples.candidate, samples.sent()) else { return };

@@ -99,7 +99,6 @@ impl Engine {
         self.reasserts += 1;
         // Its time is to be spent at its split.
         self.bake = Bake::new(self.now);
-        self.sampling.restart();
         self.await_propagation(sent, from, self.current);
         let text = format!("candidate {} set again, read back after {seconds:.1} s", self.current);
         self.say(Severity::Info, None, text, Fact::Reasserted, out);

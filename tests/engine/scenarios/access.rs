@@ -1,11 +1,12 @@
 //! A balancer that can be surveyed: write access is proven before it is needed, and what stands around it is watched.
 
 use crate::engine::balancer::Fate;
-use crate::engine::plans::AWS;
+use crate::engine::plans::{AWS, Sections};
 use crate::engine::rig::{Rig, good_survey};
 use crate::engine::script::story;
-use warroom::domain::{Clean, Credentials, Role, Targets, Verdict, Wall};
-use warroom::engine::{Answer, Direction, Effect, Fact, Gate, Phase, WriteResult};
+use std::time::Duration;
+use warroom::domain::{Clean, Credentials, Finding, Role, Targets, Verdict, Wall};
+use warroom::engine::{Answer, Direction, Effect, Event, Fact, Gate, OutcomeKind, Phase, Severity, WriteResult};
 
 fn gate(rig: &Rig, name: &str) -> Gate {
     let gates = rig.engine.gates();
@@ -175,9 +176,188 @@ fn a_restarted_keeper_knows_what_stable_had_and_rehearses_anew() {
     assert_eq!(rig.rehearsed.len(), 2, "{}", story(&rig));
     assert_eq!(rig.rehearsed[1], rig.balancer.setting, "what is there now, not what was before");
     assert_eq!(rig.balancer.share(), 100);
+    let recorded = |rig: &Rig| rig.noted(|fact| matches!(fact, Fact::Configuration { .. }));
+    assert_eq!(recorded(&rig), 1, "it is in the journal");
+    // Somebody scales it in and changes a rule while no keeper looks.
     let mut survey = good_survey();
     survey.targets[Role::Stable] = Ok(Targets { healthy: 1, registered: 1 });
+    survey.configuration = Some("[{\"actions\":[\"another\"]}]".into());
     rig.survey = Some(survey);
+    rig.crash();
+    rig.wait(5_000);
+    let target = gate(&rig, "rollback target");
+    assert!(target.verdict == Verdict::Fail && target.detail.as_str().contains("(4 at the start)"), "{target:?}");
+    assert_eq!(recorded(&rig), 2);
+    assert!(rig.said("the balancer's whole configuration is changed, and recorded: "), "{}", story(&rig));
+}
+
+/// The weights that are there are those of before: written back now, they would undo what is about to land.
+#[test]
+fn nothing_is_rehearsed_while_a_dead_keepers_write_may_still_land() {
+    let mut rig = Rig::at_first_step(&AWS);
+    rig.next_fates(&[Fate::Late(3_000)]);
+    rig.advance("alice");
+    rig.wait(200);
+    rig.crash();
+    rig.wait(2_500);
+    assert_eq!((rig.balancer.share(), rig.rehearsed.len()), (100, 1), "{}", story(&rig));
+    rig.wait(8_000);
+    assert_eq!((rig.balancer.share(), rig.rehearsed.len()), (500, 2), "{}", story(&rig));
+    assert_eq!(rig.rehearsed[1], rig.balancer.setting);
+}
+
+/// A rollback that does not land leaves the candidate's share there; nobody writes it once more.
+#[test]
+fn nothing_is_rehearsed_in_a_rollback() {
+    let mut rig = Rig::at_first_step(&AWS);
+    rig.balancer.usual = Fate::Lost;
+    rig.roll_back("alice", None);
+    rig.wait(200);
+    rig.crash();
+    rig.wait(30_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RollingBack, 100), "{}", story(&rig));
+    assert_eq!(rig.rehearsed.len(), 1, "{}", story(&rig));
+}
+
+#[test]
+fn a_rehearsal_that_fails_is_told_again_only_for_another_reason() {
+    let mut rig = Rig::new(&AWS);
+    rig.rehearsal = WriteResult::Refused("AccessDenied".into());
+    rig.wait(7_000);
+    let failed = |turn: &&crate::engine::rig::Turn| matches!(&turn.event, Event::Ended(outcome) if matches!(outcome.result, OutcomeKind::Rehearsed(_)));
+    let at = rig.turns.iter().find(failed).expect("it was rehearsed").at;
+    rig.wait(10_300 - rig.now().since(at).as_millis() as u64);
+    rig.feed(Event::Woke);
+    assert_eq!(gate(&rig, "write access").detail.as_str(), "rehearsed again in 5s; last: AccessDenied");
+    let told = |rig: &Rig| rig.lines().filter(|line| line.text.as_str().starts_with("rehearsal failed: ")).count();
+    rig.wait(30_000);
+    assert_eq!((rig.rehearsed.len(), told(&rig)), (3, 1), "{}", story(&rig));
+    rig.rehearsal = WriteResult::Unknown("no answer in 1 s".into());
+    rig.wait(30_000);
+    assert_eq!((rig.rehearsed.len(), told(&rig)), (5, 2), "{}", story(&rig));
+    assert!(rig.said("rehearsal failed: no answer in 1 s; again in 15s"), "{}", story(&rig));
+}
+
+/// What may still land of it must have landed before anything else is written: no sooner than the plan's lateness.
+#[test]
+fn a_rehearsal_that_may_still_land_is_waited_for() {
+    let traffic = AWS.traffic.replace("lateness = \"5s\"", "lateness = \"40s\"").leak();
+    let mut rig = Rig::new(&Sections { traffic, ..AWS });
+    rig.rehearsal = WriteResult::Unknown("no answer in 1 s".into());
+    rig.wait(39_000);
+    assert!(rig.rehearsed.len() == 1 && rig.said("again in 40s"), "{}", story(&rig));
     rig.wait(3_000);
-    assert_eq!(gate(&rig, "rollback target").verdict, Verdict::Fail);
+    assert_eq!(rig.rehearsed.len(), 2, "{}", story(&rig));
+}
+
+/// How grave each line was that begins so.
+fn told(rig: &Rig, words: &str) -> Vec<Severity> {
+    rig.lines().filter(|line| line.text.as_str().starts_with(words)).map(|line| line.severity).collect()
+}
+
+/// However often it is looked at, and whatever becomes of the others.
+#[test]
+fn a_finding_is_told_when_it_is_new_and_when_its_verdict_changes() {
+    let finding = |name: &str, verdict| Finding { name: name.into(), verdict, detail: "1 h".into() };
+    let mut rig = Rig::ready(&AWS);
+    assert_eq!(told(&rig, "stickiness: ok none"), [Severity::Info]);
+    let mut survey = good_survey();
+    survey.findings = vec![finding("stickiness", Verdict::Fail), finding("slow start", Verdict::Pass)];
+    rig.survey = Some(survey);
+    rig.wait(9_000);
+    assert_eq!(told(&rig, "stickiness: FAIL 1 h"), [Severity::Warn], "{}", story(&rig));
+    assert_eq!(told(&rig, "slow start: ok 1 h"), [Severity::Info], "{}", story(&rig));
+    assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
+    rig.survey = Some(good_survey());
+    rig.wait(9_000);
+    assert_eq!(told(&rig, "stickiness: "), [Severity::Info, Severity::Warn, Severity::Info], "{}", story(&rig));
+}
+
+#[test]
+fn credentials_are_told_when_they_change_and_their_gate_says_how_long_they_last() {
+    let mut rig = Rig::new(&AWS);
+    let words = |rig: &Rig| gate(rig, "credentials").detail.to_string();
+    assert_eq!(words(&rig), "not looked at yet");
+    rig.wait(7_000);
+    assert_eq!(words(&rig), "they have no end");
+    assert_eq!(told(&rig, "credentials without an end"), [Severity::Info]);
+    let mut survey = good_survey();
+    survey.credentials = Credentials::Missing("they have expired".into());
+    rig.survey = Some(survey.clone());
+    rig.wait(7_000);
+    assert_eq!(words(&rig), "they have expired");
+    assert_eq!(told(&rig, "no good credentials: they have expired"), [Severity::Critical], "{}", story(&rig));
+    let end = rig.engine.snapshot().wall.plus(Duration::from_secs(1_000));
+    survey.credentials = Credentials::Until(end);
+    rig.survey = Some(survey);
+    rig.wait(10_000);
+    rig.feed(Event::Woke);
+    let left = end.millis() - rig.engine.snapshot().wall.millis();
+    assert!((989_000..=990_000).contains(&left), "{left}");
+    let clock = end.clock();
+    assert_eq!(words(&rig), format!("good until {clock}, 16 min 29 s; the next bake and a rollback need 5 min 5 s"));
+    assert_eq!(told(&rig, &format!("credentials renewed: good until {clock}")), [Severity::Info], "{}", story(&rig));
+}
+
+/// Five looks, two seconds apart, and the time of one attempt.
+#[test]
+fn a_survey_is_good_for_its_time_and_says_when_it_was() {
+    let mut rig = Rig::new(&AWS);
+    let shown = |rig: &Rig| {
+        let gate = gate(rig, "survey");
+        (gate.verdict, gate.detail.to_string())
+    };
+    assert_eq!(shown(&rig), (Verdict::Unknown, "not surveyed yet".to_owned()));
+    rig.wait(3_000);
+    rig.survey = None;
+    let at = rig.turns.iter().rfind(|turn| matches!(turn.event, Event::Surveyed(_))).expect("it was surveyed").at;
+    for (after, verdict, words) in [
+        (10_500, Verdict::Pass, "ok"),
+        (11_500, Verdict::Unknown, "last surveyed 11 s ago"),
+        (29_000, Verdict::Unknown, "last surveyed 29 s ago"),
+    ] {
+        rig.wait(after - rig.now().since(at).as_millis() as u64);
+        rig.feed(Event::Woke);
+        assert_eq!(shown(&rig), (verdict, words.to_owned()), "after {after} ms");
+    }
+}
+
+/// None of none is nobody to go back to, and no measure for how many there should be.
+#[test]
+fn a_stable_that_has_no_targets_yet_is_no_rollback_target() {
+    let mut rig = Rig::new(&AWS);
+    rig.come("alice");
+    let target = |rig: &mut Rig, healthy| {
+        rig.survey.as_mut().expect("a survey").targets[Role::Stable] = Ok(Targets { healthy, registered: healthy });
+        rig.wait(7_000);
+        let gate = gate(rig, "rollback target");
+        (gate.verdict, gate.detail.to_string())
+    };
+    let (verdict, words) = target(&mut rig, 0);
+    assert!(verdict == Verdict::Fail && words.contains("0/0 up"), "{words}");
+    assert!(matches!(rig.advance("alice"), Answer::Refused(_)));
+    assert_eq!(target(&mut rig, 4).0, Verdict::Pass);
+    let (verdict, words) = target(&mut rig, 1);
+    assert!(verdict == Verdict::Fail && words.contains("1/1 up (4 at the start)"), "{words}");
+}
+
+/// Invariant 8, by what the balancer finds of stable's targets: an old survey is no better than it was when it was new.
+#[test]
+fn nothing_goes_by_itself_to_a_stable_with_too_few_targets() {
+    for (healthy, phase) in [(2, Phase::RollingBack), (1, Phase::Held)] {
+        for stops in [false, true] {
+            let mut rig = Rig::at_first_step(&AWS);
+            let survey = rig.survey.as_mut().expect("a survey");
+            survey.targets[Role::Stable] = Ok(Targets { healthy, registered: 4 });
+            rig.wait(3_000);
+            if stops {
+                rig.survey = None;
+                rig.wait(20_000);
+            }
+            rig.worlds[Role::Candidate].errors = 1.0;
+            rig.wait(6_000);
+            assert_eq!(rig.engine.phase(), phase, "{healthy}, it stops: {stops}\n{}", story(&rig));
+            assert_eq!(rig.said("no automatic rollback: BLUE v1 is not ready"), phase == Phase::Held);
+        }
+    }
 }

@@ -4,10 +4,10 @@ use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, HOOKED, HOOKS, LIMITS, MANUAL, Sections};
 use crate::engine::rig::{Disk, Rig, Turn};
 use crate::engine::script::{refusal, story};
-use warroom::domain::{EffectId, Person, Role, Split, Verdict};
+use warroom::domain::{Clean, EffectId, Person, Role, Split, Verdict};
 use warroom::engine::{
     Answer, Command, Direction, Effect, Event, Fact, HookEnd, HookState, HookView, Mode, Outcome, OutcomeKind, Phase,
-    Severity, Tail,
+    Severity, TAIL_BYTES_MAX, TAIL_LINES_MAX, Tail,
 };
 
 /// Everything is good but the hook's gate, and `alice` drives.
@@ -498,4 +498,62 @@ fn a_clock_that_is_set_does_not_open_what_is_for_after_the_cutover() {
     assert!(!rig.said("the watch after 100 % is over"), "{}", story(&rig));
     rig.wait(10_000);
     assert_eq!(view(&rig, "scale-up").locked, None);
+}
+
+/// A run that did not pass stands out among the log's lines, and one that passed does not.
+#[test]
+fn a_run_that_failed_is_told_louder_than_one_that_passed() {
+    let mut rig = waiting(&HOOKED);
+    for (end, severity) in [
+        (HookEnd::Exited(0), Severity::Info),
+        (HookEnd::Exited(2), Severity::Warn),
+        (HookEnd::Unknown("it panicked".into()), Severity::Warn),
+    ] {
+        rig.hook_ends.push_back((500, end.clone()));
+        rig.run_hook("alice", "smoke");
+        rig.wait(1_000);
+        let last = rig.lines().filter(|line| matches!(line.fact, Fact::HookEnded { .. })).last();
+        assert_eq!(last.map(|line| line.severity), Some(severity), "{end:?}");
+    }
+}
+
+/// To the second in the first minute, when it may still be what one is waiting for.
+#[test]
+fn a_passs_age_is_in_seconds_first_and_then_in_whole_minutes() {
+    let mut rig = waiting(&HOOKED);
+    rig.run_hook("alice", "smoke");
+    let mut ages = Vec::new();
+    for ms in [31_500, 30_000, 59_000] {
+        rig.wait(ms);
+        rig.feed(Event::Woke);
+        ages.push(gate(&rig).1);
+    }
+    assert_eq!(ages, ["passed 30s ago", "passed 1 min ago", "passed 1 min ago"]);
+}
+
+/// What it printed is kept as far as there is room, to the last byte of it; of the rest is known how much it was.
+#[test]
+fn as_much_is_kept_of_what_it_printed_as_there_is_room_for() {
+    let lines: Vec<Clean> = (0..10).map(|line| format!("line {line}").as_str().into()).collect();
+    let tail = Tail::of(&lines, 1_000);
+    assert_eq!((tail.lines.iter().eq(&lines), tail.printed, tail.before()), (true, 1_000, 990));
+    let wide = vec![Clean::new("x".repeat(128)); TAIL_LINES_MAX];
+    let tail = Tail::of(&wide, 40);
+    assert_eq!((tail.lines.len() * 128, tail.before()), (TAIL_BYTES_MAX, 8));
+}
+
+/// What no step waits for says when it passed, and nothing of whether that still counts.
+#[test]
+fn a_pass_that_no_step_waits_for_neither_gets_old_nor_is_undone() {
+    let mut rig = waiting(&HOOKED);
+    rig.run_hook("alice", "smoke");
+    rig.run_hook("alice", "scale-up");
+    rig.wait(1_000);
+    rig.advance("alice");
+    rig.wait(2_000);
+    rig.roll_back("alice", None);
+    rig.wait(3_600_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    assert!(view(&rig, "smoke").words.as_str().starts_with("passed before the rollback, which counts no longer"));
+    assert_eq!(view(&rig, "scale-up").words.as_str(), "passed 1 h ago");
 }

@@ -71,19 +71,23 @@ fn it_is_measured_from_the_write_to_the_first_samples_that_agree() {
 }
 
 #[test]
-fn requests_that_failed_tell_nothing() {
-    let mut rig = Rig::at_first_step(&SAMPLED);
-    rig.advance("alice");
-    rig.wait(500);
-    for number in 0..60 {
-        let samples = Samples { candidate: number % 2, failed: 1 - number % 2, ..Samples::default() };
-        rig.feed(Event::Sampled(samples));
-        rig.wait(200);
+fn requests_that_failed_or_met_somebody_unknown_tell_nothing() {
+    let failed = Samples { failed: 1, ..Samples::default() };
+    let unknown = Samples { unknown: 1, ..Samples::default() };
+    for other in [failed, unknown] {
+        let mut rig = Rig::at_first_step(&SAMPLED);
+        rig.advance("alice");
+        rig.wait(500);
+        for number in 0..60 {
+            let by_candidate = Samples { candidate: 1, ..Samples::default() };
+            rig.feed(Event::Sampled(if number % 2 == 0 { other } else { by_candidate }));
+            rig.wait(200);
+        }
+        assert_eq!(rig.engine.snapshot().tempo.measured, None, "{other:?}");
+        let (agree, words) = converged(&rig);
+        assert_eq!((agree, words.as_str()), (None, "unknown: 30 of 60 probes were answered by neither side"));
+        assert!(!rig.said("converged:"));
     }
-    assert_eq!(rig.engine.snapshot().tempo.measured, None);
-    let (agree, words) = converged(&rig);
-    assert_eq!((agree, words.as_str()), (None, "unknown: 30 of 60 probes were answered by neither side"));
-    assert!(!rig.said("converged:"));
 }
 
 /// Those that nobody answered may all have been the candidate's, or none: only what neither would make right differs.
@@ -145,6 +149,36 @@ fn the_keeper_waits_for_what_is_measured_and_a_person_is_warned() {
     rig.advance("alice");
     rig.wait(500);
     assert_eq!(rig.balancer.share(), 500, "a person judges it");
+}
+
+/// All of it is at the interval's very end, and is known as soon as the first samples show it.
+#[test]
+fn the_last_step_is_measured_too() {
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    for _ in 0..2 {
+        rig.advance("alice");
+        rig.wait(7_000);
+    }
+    assert_eq!(rig.balancer.share(), 1_000, "{}", story(&rig));
+    sample(&mut rig, 7, 10);
+    assert!(rig.said("converged: candidate 100% configured 0.0 s, measured 7.0 s after"), "{}", story(&rig));
+}
+
+/// What agreed once says nothing of now, five seconds after the last probe.
+#[test]
+fn a_sampler_that_falls_silent_agrees_with_nothing() {
+    let mut rig = Rig::at_first_step(&SAMPLED);
+    sample(&mut rig, 7, 1);
+    rig.feed(Event::Sampled(Samples { stable: 9, candidate: 1, ..Samples::default() }));
+    for (ms, agree, words) in [
+        (5_000, Some(true), "converged"),
+        (100, None, "unknown: no probe lately"),
+        (20_000, None, "unknown: no probe lately"),
+    ] {
+        rig.wait(ms);
+        rig.feed(Event::Woke);
+        assert_eq!(converged(&rig), (agree, words.to_owned()), "{ms}");
+    }
 }
 
 /// What was adopted in between was not this write's: it neither converged nor failed to.

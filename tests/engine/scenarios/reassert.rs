@@ -406,3 +406,24 @@ fn in_no_phase_of_a_rollback_or_after_the_end() {
         ],
     );
 }
+
+/// Where this run itself went past it, it has decided that: what another hand adds to it may be taken back.
+#[test]
+fn past_its_own_point_of_no_return_what_it_set_is_set_again() {
+    const STEPS: &str = r#"
+    [[steps]]
+    split = "10 %"
+    bake = "5s"
+    point_of_no_return = "schema v43"
+    [[steps]]
+    split = "100 %"
+    bake = "5s"
+"#;
+    let mut rig = Rig::at_first_step(&Sections { steps: STEPS, ..MANUAL });
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.wait(2_000);
+    assert!(matches!(rig.reassert("alice"), Answer::Applied(_)), "{}", story(&rig));
+    rig.wait(1_000);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+}

@@ -344,3 +344,39 @@ fn a_disk_that_is_back_unlocks_forward() {
     rig.wait(5_000);
     assert_eq!(rig.engine.snapshot().journal_trouble, None, "{}", story(&rig));
 }
+
+/// Whoever wonders at a check's answer is told what it asks, of whom, how often, and what the answer must be.
+#[test]
+fn a_check_says_what_it_asks() {
+    let limits = r#"
+    [[checks]]
+    name = "stable endpoints"
+    kind = "http"
+    environment = "stable"
+    paths = ["/a", "/b"]
+    status = [200, 401]
+    json = { "/status" = "ok" }
+    slower_than = "500ms"
+    interval = "2s"
+    timeout = "1s"
+    [[checks]]
+    name = "candidate errors"
+    kind = "reading"
+    reading = "error_ratio"
+    below = "1 %"
+    minimum_requests = 5
+    [[checks]]
+    name = "balancer"
+    kind = "balancer"
+"#;
+    let rig = Rig::new(&Sections { limits, ..MANUAL });
+    let asks: Vec<String> = rig.engine.snapshot().checks.iter().map(|check| check.asks.to_string()).collect();
+    assert_eq!(
+        asks,
+        [
+            "GET /a /b of BLUE v1: 200 or 401, /status = \"ok\", within 500ms; every 2s, given up after 1s",
+            "5xx of GREEN v2 below 1.00% over 5s, from 5 requests on",
+            "the balancer answers on every node, and holds what this run last set",
+        ]
+    );
+}
