@@ -14,6 +14,7 @@ pub mod engine;
 pub mod failpoint;
 pub mod journal;
 pub mod keeper;
+pub mod own;
 pub mod plan;
 pub mod probe;
 pub mod remote;
