@@ -15,6 +15,7 @@ pub mod failpoint;
 pub mod files;
 pub mod journal;
 pub mod keeper;
+pub mod own;
 pub mod plan;
 pub mod probe;
 pub mod remote;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("failpoint", &[]),
+    ("own", &[]),
     ("clock", &["domain", "failpoint"]),
     ("plan", &["domain"]),
     ("engine", &["domain", "plan"]),
@@ -23,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["failpoint", "clock", "domain", "plan", "engine", "remote", "script", "traffic", "probe", "journal", "wire"],
     ),
     ("direct", &["failpoint", "clock", "domain", "plan", "engine", "traffic", "journal"]),
-    ("console", &["failpoint", "clock", "domain", "engine", "wire"]),
+    ("console", &["failpoint", "own", "clock", "domain", "engine", "wire"]),
     ("world", &["clock", "domain", "plan"]),
     (
         "cli",
@@ -36,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "failpoint",
             "journal",
             "keeper",
+            "own",
             "plan",
             "probe",
             "remote",

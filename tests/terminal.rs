@@ -21,15 +21,26 @@ fn sitting(variables: &[(&str, &str)]) -> (Site, Terminal) {
 
 #[track_caller]
 fn opened(words: &[&str], variables: &[(&str, &str)]) -> (Site, Terminal) {
+    let site = left_to_itself();
+    let terminal = console(&site, Path::new(BINARY), words, variables);
+    (site, terminal)
+}
+
+#[track_caller]
+fn left_to_itself() -> Site {
     let (site, _plan, running) = Site::running(plain);
     site.advance_to(10.0);
     running.signal(rustix::process::Signal::TERM);
     running.finish();
+    site
+}
+
+#[track_caller]
+fn console(site: &Site, program: &Path, words: &[&str], variables: &[(&str, &str)]) -> Terminal {
     let state = site.home.state().display().to_string();
     let mut all = vec![("WARROOM_STATE_DIR", state.as_str())];
     all.extend_from_slice(variables);
-    let terminal = Terminal::start(Path::new(BINARY), words, site.home.path(), &all);
-    (site, terminal)
+    Terminal::start(program, words, site.home.path(), &all)
 }
 
 #[test]
@@ -159,5 +170,21 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
     // What wakes up follows, and the picture is its own again.
     support::signal(keeper, rustix::process::Signal::CONT);
     terminal.shows("ROLLED BACK  by");
+    assert!((site.balancer.green()).abs() < f64::EPSILON);
+}
+
+/// An upgrade takes the program's file away under a console and a keeper that hangs: the rollback goes out all the same.
+#[test]
+fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {
+    let site = left_to_itself();
+    let program = site.home.path().join("warroom");
+    std::fs::copy(BINARY, &program).expect("a copy of the program");
+    let mut terminal = console(&site, &program, &["attach", "--as", "alice"], &[]);
+    terminal.shows("configured 10.0%");
+    std::fs::remove_file(&program).expect("it is there");
+    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
     assert!((site.balancer.green()).abs() < f64::EPSILON);
 }

@@ -6,6 +6,7 @@ use super::{CommandResult, Exit, Failure, WorldArgs, block_on, out};
 use crate::domain::Clean;
 use crate::engine::{Command, Mode};
 use crate::journal::Places;
+use crate::own;
 use crate::wire::{Client, Introduction};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -88,7 +89,7 @@ async fn end_keeper(socket: &Path, name: Option<Clean>) {
 fn start_world(args: &WorldArgs, folder: &Path) -> Result<Child, Failure> {
     let failed =
         |error: std::io::Error| Failure::new(Exit::Unreachable, format!("the embedded world did not start: {error}"));
-    std::process::Command::new(std::env::current_exe().map_err(failed)?)
+    std::process::Command::new(own::program())
         .args(["world", "--listen", "127.0.0.1:0", "--until-eof", "--scenario", &args.scenario])
         .args(["--speed", &args.speed.to_string(), "--seed", &args.seed.to_string()])
         .arg("--write-plan")

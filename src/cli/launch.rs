@@ -13,6 +13,7 @@ use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
 use crate::journal::{Places, RunInfo, Writer};
 use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
+use crate::own;
 use crate::plan::{self, Plan};
 use crate::wire::{Client, ClientError, Introduction};
 use std::io::{BufRead, IsTerminal, Write};
@@ -177,8 +178,7 @@ pub(super) struct KeeperStart<'a> {
 /// Starts a keeper's process and waits until it listens or says why it cannot.
 pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) -> Result<Child, Failure> {
     let failed = |why: String| Failure::new(Exit::Unreachable, format!("the keeper did not start: {why}"));
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let mut command = std::process::Command::new(program);
+    let mut command = std::process::Command::new(own::program());
     command.arg("keeper").arg(run.as_str());
     if how.watch {
         command.arg("--watch");

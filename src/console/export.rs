@@ -4,6 +4,7 @@
 use super::ConsoleOptions;
 use super::desk::Format;
 use crate::domain::{Clean, Wall};
+use crate::own;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -63,7 +64,7 @@ fn create(folder: &Path, format: Format, now: Wall) -> Result<(PathBuf, std::fs:
 
 async fn ask(options: &ConsoleOptions, format: Format, file: std::fs::File) -> Result<(), String> {
     let words = |error: std::io::Error| error.to_string();
-    let mut command = Command::new(std::env::current_exe().map_err(words)?);
+    let mut command = Command::new(own::program());
     command.args(["log", options.run.as_str(), &format!("--{}", format.word())]);
     if let Some(state_dir) = &options.state_dir {
         command.env("WARROOM_STATE_DIR", state_dir);

@@ -12,6 +12,7 @@ use super::{ConsoleExit, ConsoleOptions, Left};
 use crate::clock;
 use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
+use crate::own;
 use crate::wire::Status;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
@@ -328,7 +329,7 @@ async fn direct_process(
     typed: Option<&str>,
     told: &mpsc::Sender<String>,
 ) -> io::Result<()> {
-    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    let mut command = tokio::process::Command::new(own::program());
     if let Some(name) = name {
         command.args(["--as", name]);
     }
