@@ -288,7 +288,7 @@ fn credentials_are_told_when_they_change_and_their_gate_says_how_long_they_last(
     assert_eq!(words(&rig), "they have expired");
     assert_eq!(told(&rig, "no good credentials: they have expired"), [Severity::Critical], "{}", story(&rig));
     let end = rig.engine.snapshot().wall.plus(Duration::from_secs(1_000));
-    survey.credentials = Credentials::Until(end);
+    survey.credentials = Credentials::Until { end, failure: None };
     rig.survey = Some(survey);
     rig.wait(10_000);
     rig.feed(Event::Woke);
