@@ -173,8 +173,7 @@ impl Engine {
         let there = share::by_weight(&self.layout, setting).unwrap_or_default();
         let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
         let Some((step, breaks)) = seen else { return };
-        let text =
-            format!("candidate {there} is past the point of no return: {breaks}; no automatic rollback from here");
+        let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
         self.passed = Some(step);
         self.say(Severity::Warn, None, text, Fact::PastNoReturn { step }, out);
     }

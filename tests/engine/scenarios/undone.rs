@@ -138,7 +138,11 @@ fn a_point_of_no_return_that_was_passed_stays_passed() {
     for (then, crashes) in [(100, false), (100, true), (300, false), (300, true)] {
         let mut rig = Rig::at_first_step(&no_return(MANUAL));
         set(&mut rig, 500);
-        assert!(rig.said("candidate 50% is past the point of no return: schema v43"), "{}", story(&rig));
+        assert!(
+            rig.said("past the point of no return: schema v43; no automatic rollback from here"),
+            "{}",
+            story(&rig)
+        );
         set(&mut rig, then);
         assert_eq!(rig.engine.snapshot().drift.is_some(), then == 300);
         if crashes {
@@ -187,7 +191,7 @@ fn a_half_applied_step_passes_a_point_of_no_return_in_its_own_name() {
     assert!(rig.engine.snapshot().drift.is_some_and(|drift| drift.own));
     let refused = refusal(&rig.reassert("alice"));
     assert!(refused.contains("traffic was past the point of no return (schema v43)"), "{refused}");
-    assert!(rig.said("is past the point of no return: schema v43"));
+    assert!(rig.said("past the point of no return: schema v43; no automatic rollback from here"));
     assert!(!refused.contains("somebody else") && !rig.said("somebody else"), "{refused}\n{}", story(&rig));
     is_past_no_return(&mut rig);
 }
