@@ -445,6 +445,23 @@ fn a_direct_rollback_goes_out_without_what_only_get_needs() {
     }
 }
 
+/// `run` once more, or its supervisor: what this keeper can still do is what matters most.
+#[test]
+fn a_keeper_that_is_started_again_goes_back_without_what_only_get_needs() {
+    let Some((site, token)) = site_with_token("get") else { return };
+    let _console = site.run();
+    site.home.advance("alice").exits(0);
+    std::fs::remove_file(&token).expect("removed");
+    site.home.kill_keeper();
+    let _again = site.run();
+    let unread = |status: &Value| gate(status, "balancer")["verdict"] == "unknown";
+    site.home.status_when("the next keeper reads nothing", unread);
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    wait_until("it is written", || site.lb.weights() == BACK);
+    site.home.write("token", "s3cr3t");
+    rolling.finish().exits(0).says("ROLLED BACK");
+}
+
 #[test]
 fn a_rollback_that_cannot_be_written_names_the_file_that_is_missing_or_hangs() {
     let Some((site, token)) = site_with_token("both") else { return };

@@ -441,16 +441,17 @@ impl Engine {
         entry: &Entry,
     ) {
         let Ok(hook) = self.hook_named(name) else { return };
-        // Only the wall clock was there all the time. One that was set back says nothing of how old it is.
-        let passed = u64::try_from(self.wall.millis() - entry.wall.millis());
-        let void = passed.is_err().then_some("at a time that is still to come");
+        // The wall clock may have been set back, the other one begins anew with the machine: neither makes it too old.
+        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis());
+        let void = by_wall.is_err().then_some("at a time that is still to come");
+        let age = Duration::from_millis(by_wall.unwrap_or(0)).max(self.now.since(entry.mono));
         self.hooks[hook] = HookStand {
             run: None,
             last: Some(Last {
                 by: entry.by.clone().unwrap_or_else(Person::keeper),
                 end: end.clone(),
                 wall: entry.wall,
-                age: (Duration::from_millis(passed.unwrap_or(0)), self.now),
+                age: (age, self.now),
                 took,
                 tail: tail.clone(),
                 void,

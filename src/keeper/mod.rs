@@ -129,6 +129,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(words) = options.after {
         entries.push(note(&mut journal, entries.last(), words));
     }
+    let goes_on = original.is_some();
     let info = original.unwrap_or_else(|| RunInfo {
         title: plan.title().as_str().into(),
         plan_path: plan.source.path.clone(),
@@ -140,7 +141,8 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let engine = begin(&plan, options.mode, &entries);
     failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
-    let traffic = traffic::connect(&plan)?;
+    // A run that goes on must be able to go back, also without what only looks need.
+    let traffic = if goes_on { traffic::connect_back(&plan)? } else { traffic::connect(&plan)? };
     if let Some((state, at)) = Entry::newest_configuration(&entries) {
         traffic.recall(state, at);
     }

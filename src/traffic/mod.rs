@@ -54,7 +54,7 @@ pub fn connect(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
     driver(plan, CommandTraffic::whole)
 }
 
-/// The same for a way back alone: it goes out without what only looks need.
+/// The same where there may be something to roll back: that goes out without what only looks need.
 pub fn connect_back(plan: &Plan) -> Result<Arc<dyn Traffic>, SetupError> {
     driver(plan, CommandTraffic::new)
 }

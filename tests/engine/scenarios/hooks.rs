@@ -291,6 +291,19 @@ fn a_pass_from_a_time_that_is_still_to_come_counts_for_nothing() {
     );
 }
 
+/// By less than its age, so that it lies in the past all the same: it gets no younger.
+#[test]
+fn a_wall_clock_that_is_set_back_makes_no_pass_younger() {
+    let mut rig = waiting(&HOOKED);
+    rig.run_hook("alice", "smoke");
+    rig.wait(4 * 60_000);
+    rig.set_wall_back(3 * 60_000);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    assert_eq!(gate(&rig), (Verdict::Pass, "passed 4 min ago".to_owned()));
+}
+
 #[test]
 fn who_only_watches_runs_nothing_and_does_not_say_that_nobody_has() {
     let mut rig = Rig::in_mode(&HOOKED, Mode::Watch);
