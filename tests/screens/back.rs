@@ -2,8 +2,9 @@
 
 use crate::WHOLE;
 use crate::scene::Scene;
-use crate::shots::{Shot, UNICODE, auto_held_scene, rolled_back_scene};
+use crate::shots::{Shot, UNICODE, auto_held_scene, rolled_back_scene, shot};
 use std::time::Duration;
+use warroom::console::desk::Input;
 use warroom::engine::Snapshot;
 
 /// Rolled back at errors, and read back once.
@@ -79,4 +80,15 @@ fn a_silent_keeper_leaves_what_it_has_confirmed() {
     scene.candidate = 40_000;
     scene.run(3.0);
     says(&Shot::of("foreign", &scene).later(60_000), "R: directly from here");
+}
+
+/// A program that could not be started has sent nothing.
+#[test]
+fn what_could_not_be_started_was_not_sent() {
+    for (width, height) in WHOLE {
+        let shot = shot("going_direct").input(Input::Direct("cannot be started: no such file".to_owned()));
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("STARTED DIRECTLY") && text.contains("→ FAILED: R y tries again"), "{text}");
+        assert!(!text.contains("SENT DIRECTLY"), "{width}x{height}\n{text}");
+    }
 }

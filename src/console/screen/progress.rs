@@ -78,13 +78,15 @@ fn by_keeper(canvas: &Canvas<'_>, rollback: &RollbackView, width: u16) -> Vec<Li
 fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, rows: usize) -> Vec<Line> {
     let look = canvas.look;
     let since = view.now.since(direct.since);
-    let sent = Wall::from_millis(view.wall.millis() - i64::try_from(since.as_millis()).unwrap_or(0));
+    let begun_at = Wall::from_millis(view.wall.millis() - i64::try_from(since.as_millis()).unwrap_or(0));
     let bold = look.ink(Ink::Bold);
     let part = |rank: u8, words: String| Part::new(rank, vec![piece(words, bold)]);
-    let mut parts = vec![part(0, format!("SENT DIRECTLY {}", sent.clock()))];
+    let standing = direct.standing(view.now);
+    // What ended without a word of its write may never have sent one.
+    let begun = if matches!(standing, Standing::Nothing | Standing::Failed) { "STARTED" } else { "SENT" };
+    let mut parts = vec![part(0, format!("{begun} DIRECTLY {}", begun_at.clock()))];
     parts
         .extend(direct.took(direct.observed).map(|took| part(1, format!("→ OBSERVED candidate 0% {}", seconds(took)))));
-    let standing = direct.standing(view.now);
     match standing {
         Standing::Running => parts.push(part(2, "→ reading back".to_owned())),
         Standing::Unknown => {
