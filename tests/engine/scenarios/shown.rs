@@ -401,7 +401,8 @@ fn a_check_does_not_look_better_than_the_limit_on_the_same_reading() {
     name = "balancer"
     kind = "balancer"
 "#;
-    let mut rig = Rig::ready(&Sections { more: checks, ..MANUAL });
+    let traffic = MANUAL.traffic.replace("lateness = \"5s\"", "lateness = \"30s\"").leak();
+    let mut rig = Rig::ready(&Sections { traffic, more: checks, ..MANUAL });
     let shown = |rig: &Rig, name: &str| {
         let checks = rig.engine.snapshot().checks;
         let check = checks.into_iter().find(|check| check.name.as_str() == name).expect("a check of the plan");
@@ -423,6 +424,14 @@ fn a_check_does_not_look_better_than_the_limit_on_the_same_reading() {
     assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
     assert_eq!(shown(&rig, "balancer"), (Verdict::Warn, "10%, want 50%".to_owned(), false), "it has not landed");
     rig.roll_back("alice", None);
+    // Connections that stay open still bring some.
+    rig.worlds[Role::Candidate].own_rate = 3.0;
+    rig.wait(10_000);
+    let (verdict, _, few) = shown(&rig, "candidate errors");
+    assert_eq!((rig.engine.phase(), verdict, few), (Phase::RollingBack, Verdict::Unknown, true));
+    rig.worlds[Role::Candidate].own_rate = 0.5;
+    rig.wait(7_000);
+    assert_eq!((rig.engine.phase(), shown(&rig, "candidate errors")), (Phase::RollingBack, own.clone()));
     rig.wait(30_000);
     assert_eq!((rig.engine.phase(), shown(&rig, "candidate errors")), (Phase::RolledBack, own));
 }
