@@ -244,3 +244,16 @@ fn one_node_at_100_percent_is_not_all_of_them() {
     rig.wait(60_000);
     assert!(rig.said("DRIFT") && !rig.said("COMPLETE"), "{}", story(&rig));
 }
+
+/// A node with no weight at all serves nobody: its share is not known to be any.
+#[test]
+fn a_node_that_somebody_drained_has_no_share() {
+    let mut rig = Rig::at_first_step(&NODES);
+    let mut drained = rig.balancer.setting.clone();
+    drained.0.retain(|slot, _| slot.node == 1);
+    drained.0.values_mut().for_each(|weight| *weight = 0);
+    rig.balancer.land(&drained);
+    rig.wait(2_000);
+    let nodes = rig.engine.snapshot().drift.expect("it is seen").nodes;
+    assert!(matches!(&nodes[..], [(node, Some(_), None)] if node.as_str() == "lb2"), "{nodes:?}");
+}

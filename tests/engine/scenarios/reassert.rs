@@ -427,3 +427,43 @@ fn past_its_own_point_of_no_return_what_it_set_is_set_again() {
     rig.wait(1_000);
     assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
 }
+
+/// Nobody knows whether it went out in whole: what is there now may be another hand's, and a part of it still to land.
+#[test]
+fn one_whose_outcome_is_unknown_is_done_only_after_its_window() {
+    let mut rig = drifted();
+    rig.next_fates(&[Fate::AnswerLost]);
+    rig.reassert("alice");
+    rig.wait(4_000);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+    assert!(!rig.said("10% set again, read back"), "{}", story(&rig));
+    rig.wait(4_000);
+    assert!(rig.said("10% set again, read back"), "{}", story(&rig));
+    assert_eq!(rig.engine.phase(), Phase::Baking);
+}
+
+/// What another hand sets meanwhile is told when it is seen, and not when the write is over.
+#[test]
+fn another_hand_during_it_is_told_at_once() {
+    let mut rig = drifted();
+    rig.next_fates(&[Fate::Lost]);
+    rig.reassert("alice");
+    rig.wait(500);
+    let other = split(&rig.balancer.layout, 200);
+    rig.balancer.land(&other);
+    rig.wait(2_000);
+    assert!(rig.said("DRIFT: candidate 10% → 20%, changed by somebody else"), "{}", story(&rig));
+}
+
+#[test]
+fn a_restarted_keeper_knows_that_two_hands_fight() {
+    let mut rig = drifted();
+    rig.reassert("alice");
+    rig.wait(1_000);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+    rig.crash();
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.wait(2_000);
+    assert_eq!(rig.engine.snapshot().drift.map(|drift| drift.times), Some(2), "{}", story(&rig));
+}

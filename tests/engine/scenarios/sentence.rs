@@ -342,3 +342,33 @@ fn a_limit_on_health_speaks_of_time() {
     assert!(rig.said("unhealthy CANDIDATE GREEN for 5."), "{}", band(&rig));
     assert!(rig.said("s (limit 5s)"));
 }
+
+/// Of a time there is no value to be under: it is healthy again.
+#[test]
+fn a_limit_on_health_that_clears_says_that_it_is_healthy() {
+    let limits = r#"
+    [[guardrails]]
+    reading = "unhealthy_for"
+    warn = "2s"
+    roll_back = "1m"
+    for = "0s"
+"#;
+    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    rig.wait(5_000);
+    rig.worlds[CANDIDATE].health = Some(Health::Healthy);
+    rig.wait(5_000);
+    assert!(rig.said("clear again: unhealthy CANDIDATE GREEN: no (limit "), "{}", band(&rig));
+}
+
+/// What was wrong when it last answered says nothing of now.
+#[test]
+fn a_candidate_that_stopped_answering_is_not_told_as_unhealthy() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("answers 500")));
+    rig.wait(3_000);
+    says(&rig, &["GREEN UNHEALTHY "]);
+    rig.worlds[CANDIDATE].health = None;
+    rig.wait(12_000);
+    assert!(!band(&rig).contains("UNHEALTHY"), "{}", band(&rig));
+}

@@ -1,12 +1,12 @@
 //! What others go by: the measured share, the log's length, who is here, and whether the run is over.
 
-use crate::engine::balancer::split;
+use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, LIMITS, MANUAL, STEPS, Sections};
 use crate::engine::rig::{Disk, Rig, Scraping};
 use crate::engine::script::story;
 use std::time::Duration;
 use warroom::domain::{Absence, Role, Verdict};
-use warroom::engine::{Answer, Command, Event, Health, LOG_LINES_MAX, Phase, SERIES_POINTS, Samples, StepState};
+use warroom::engine::{Answer, Command, Event, Health, LOG_LINES_MAX, Mode, Phase, SERIES_POINTS, Samples, StepState};
 
 /// Failed and unknown requests stay in the denominator; what was sampled at another split, or long ago, does not.
 #[test]
@@ -379,4 +379,73 @@ fn a_check_says_what_it_asks() {
             "the balancer answers on every node, and holds what this run last set",
         ]
     );
+}
+
+/// A check passes by its own few requests; where the limit on the same reading cannot tell, the eye is told so, but for
+/// where nobody is sent to the candidate.
+#[test]
+fn a_check_does_not_look_better_than_the_limit_on_the_same_reading() {
+    let checks = r#"
+    [[checks]]
+    name = "candidate errors"
+    kind = "reading"
+    reading = "error_ratio"
+    below = "1 %"
+    minimum_requests = 1
+    [[checks]]
+    name = "memory"
+    kind = "reading"
+    reading = "memory"
+    below = "50 %"
+    [[checks]]
+    name = "balancer"
+    kind = "balancer"
+"#;
+    let traffic = MANUAL.traffic.replace("lateness = \"5s\"", "lateness = \"30s\"").leak();
+    let mut rig = Rig::ready(&Sections { traffic, more: checks, ..MANUAL });
+    let shown = |rig: &Rig, name: &str| {
+        let checks = rig.engine.snapshot().checks;
+        let check = checks.into_iter().find(|check| check.name.as_str() == name).expect("a check of the plan");
+        (check.verdict, check.detail.to_string(), check.few)
+    };
+    let own = (Verdict::Pass, "0.00% own checks".to_owned(), false);
+    assert_eq!(shown(&rig, "candidate errors"), own, "before the first step");
+    rig.advance("alice");
+    rig.worlds[Role::Candidate].own_rate = -18.0;
+    rig.wait(7_000);
+    let (verdict, words, few) = shown(&rig, "candidate errors");
+    assert!((verdict, few) == (Verdict::Unknown, true) && words.ends_with(" of 20 requests"), "{words}");
+    assert_eq!(shown(&rig, "memory"), (Verdict::Pass, "40.0% < 50.0%".to_owned(), false));
+    rig.worlds[Role::Candidate].own_rate = 0.5;
+    rig.wait(10_000);
+    rig.next_fates(&[Fate::Slow(900)]);
+    assert!(matches!(rig.advance("alice"), Answer::Applied(_)));
+    rig.wait(500);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+    assert_eq!(shown(&rig, "balancer"), (Verdict::Warn, "10%, want 50%".to_owned(), false), "it has not landed");
+    rig.roll_back("alice", None);
+    // Connections that stay open still bring some.
+    rig.worlds[Role::Candidate].own_rate = 3.0;
+    rig.wait(10_000);
+    let (verdict, _, few) = shown(&rig, "candidate errors");
+    assert_eq!((rig.engine.phase(), verdict, few), (Phase::RollingBack, Verdict::Unknown, true));
+    rig.worlds[Role::Candidate].own_rate = 0.5;
+    rig.wait(7_000);
+    assert_eq!((rig.engine.phase(), shown(&rig, "candidate errors")), (Phase::RollingBack, own.clone()));
+    rig.wait(30_000);
+    assert_eq!((rig.engine.phase(), shown(&rig, "candidate errors")), (Phase::RolledBack, own));
+}
+
+/// Of a rollback there is nothing to do only where this run drives and nothing has gone to the candidate.
+#[test]
+fn a_rollback_is_idle_before_the_first_step_only() {
+    let is_idle = |rig: &Rig| rig.engine.snapshot().rollback_target.is_idle;
+    let mut rig = Rig::ready(&MANUAL);
+    assert!(is_idle(&rig));
+    rig.advance("alice");
+    rig.wait(7_000);
+    assert!(!is_idle(&rig));
+    let mut watching = Rig::in_mode(&MANUAL, Mode::Watch);
+    watching.wait(7_000);
+    assert!(!is_idle(&watching));
 }
