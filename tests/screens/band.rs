@@ -288,3 +288,15 @@ fn an_alarm_of_what_nobody_can_read_does_not_read_as_over_its_limit() {
     let limit = raised.iter().find(|alarm| alarm.condition.key == "limit 0").expect("the same alarm");
     assert_eq!(limit.condition.said.join(" "), "5xx GREEN ?");
 }
+
+/// Beside a question the band says what is bad before that it holds for it.
+#[test]
+fn an_alarm_says_what_is_bad_before_that_it_holds() {
+    let armed = Shot::from_status("armed", shots::auto_held()).seconds(4).keys("R");
+    let raised = armed.desk.alarms.raised();
+    assert!(raised.iter().any(|alarm| alarm.condition.key == "held"), "it holds by itself");
+    for (width, height) in WHOLE {
+        let band = row(&armed.buffer(width, height, UNICODE), 1);
+        assert!(band.contains("ARMED") && band.contains("✗ 5xx ") && !band.contains("HOLDING"), "{width}: {band}");
+    }
+}

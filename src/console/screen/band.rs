@@ -59,7 +59,7 @@ fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Wor
     let raised = view.desk.alarms.raised();
     let dialog = view.desk.dialog.as_ref();
     let is_undone = dialog.is_some_and(|dialog| matches!(dialog.kind, Kind::Reassert { seen: Some(_) }));
-    let mut unsaid = raised.iter().filter(|alarm| {
+    let unsaid = raised.iter().filter(|alarm| {
         let condition = alarm.condition;
         // What is good again and only not cleared yet must not read as if it were so now; a drift that is over was settled
         // by somebody, or by its own author: it does not come and go. One that is to be undone is the question itself.
@@ -69,11 +69,14 @@ fn alarm(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, parts: &[Wor
             && !is_settled
             && !condition.said.iter().all(|word| said.contains(word.as_str()))
     });
-    let Some(newest) = unsaid.next() else { return Vec::new() };
+    let mut unsaid: Vec<_> = unsaid.collect();
+    // That it holds by itself comes of another one, which says what is bad.
+    unsaid.sort_by_key(|alarm| alarm.condition.key == "held");
+    let Some((newest, others)) = unsaid.split_first() else { return Vec::new() };
     let mark = canvas.look.glyph("✗", "X");
     let short = format!("{mark} {}", newest.condition.said.join(" "));
     let mut added = vec![(format!("{mark} {}", newest.condition.words), Some(short), 1)];
-    let more = unsaid.filter(|alarm| alarm.condition.said != newest.condition.said).count();
+    let more = others.iter().filter(|alarm| alarm.condition.said != newest.condition.said).count();
     if more > 0 {
         added.push((format!("+{more} more"), None, 2));
     }
