@@ -334,3 +334,26 @@ fn any_keys_at_all() {
     }
     assert_eq!(sitting.sent(), 0);
 }
+
+/// The band names commands just where one reads why something is locked, or that a rollback does not land.
+#[test]
+fn it_opens_from_a_panel_that_is_only_read_and_from_no_question() {
+    let mut sitting = Sitting::at(locked());
+    sitting.press('A');
+    assert!(matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Locked)));
+    sitting.press(':');
+    assert_eq!((sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind).is_none(), line(&sitting)), (true, Some("")));
+    let mut sitting = Sitting::at(rolling_back());
+    sitting.press('R');
+    assert!(matches!(sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind), Some(Kind::Progress)));
+    sitting.press(':');
+    assert_eq!((sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind).is_none(), line(&sitting)), (true, Some("")));
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.press(':');
+    assert_eq!(
+        (sitting.desk.dialog.as_ref().map(|dialog| &dialog.kind).is_none(), line(&sitting)),
+        (true, None),
+        "an armed one is disarmed, and no more"
+    );
+}

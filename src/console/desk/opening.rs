@@ -186,6 +186,11 @@ impl Desk {
             }
             return;
         }
+        // The band names commands where a lock or a rollback is read.
+        if let Some(action @ Action::CommandLine) = bound {
+            self.dialog = None;
+            return self.act(action, key, now, status, rights, acts);
+        }
         let takes_text = dialog.is_field() || dialog.binds(key);
         let forward = dialog.goes_forward();
         let reply = dialog.key(key, now);
