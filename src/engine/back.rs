@@ -288,7 +288,7 @@ impl Engine {
             return;
         }
         // What was read back, and confirmed, is so no longer.
-        let is_undone = rollback.read_back.take().is_some();
+        let is_undone = rollback.read_back.take_if(|_| !planted(Bug::ReadBackStays)).is_some();
         (rollback.agreeing_since, rollback.confirmed, rollback.rolled_back) = (None, None, None);
         self.tempo.confirmed = None;
         if rollback.can_judge(started) {

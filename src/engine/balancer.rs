@@ -226,7 +226,8 @@ impl Engine {
         let explained_by =
             self.shift.as_ref().filter(|shift| shift.was_sent() && shift.explains(setting, &self.ledger));
         let by_a_step = explained_by.is_some_and(|shift| shift.step().is_some());
-        if explained_by.is_some() && !by_a_step && setting != expected && self.drift.is_some() {
+        let is_known = self.drift.is_some() || planted(Bug::ReassertHidesDrift);
+        if explained_by.is_some() && !by_a_step && setting != expected && is_known {
             // A re-assert that has not landed leaves the drift what it was. Where none is known it hides none: what it
             // goes over is somebody else's.
             return;

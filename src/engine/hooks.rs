@@ -276,7 +276,7 @@ impl Engine {
             return Some(format!("{name} runs only once the cutover is complete; it is {word} at {split}"));
         }
         let (holds, trouble) = self.configured_agrees();
-        if holds != Some(true) {
+        if holds != Some(true) && !(holds.is_none() && planted(Bug::HookOnUnread)) {
             return Some(format!("{name} runs only while the balancer is seen to hold {}; {trouble}", self.current));
         }
         // The watch begins with it and lasts at least as long, whatever becomes of the wall clock.
@@ -320,7 +320,8 @@ impl Engine {
             return self.hook_over(hook, HookEnd::NotStarted(why), Tail::default(), out);
         }
         // Time has passed since the key: a rollback may have been accepted.
-        if let Some(why) = self.hook_locked(hook) {
+        let is_asked_again = self.rollback.is_none() || !planted(Bug::HookBeginsBesideBack);
+        if let Some(why) = self.hook_locked(hook).filter(|_| is_asked_again) {
             return self.hook_over(hook, HookEnd::NotStarted(Clean::new(why)), Tail::default(), out);
         }
         let (id, split) = (self.new_effect(), self.read_back_split());
@@ -333,7 +334,7 @@ impl Engine {
     /// The candidate's share that was last read back: a step's, until a rollback's was.
     fn read_back_split(&self) -> Split {
         let is_back = self.rollback.as_ref().is_some_and(|rollback| rollback.read_back.is_some());
-        if is_back { Split::ALL_STABLE } else { self.current }
+        if is_back && !planted(Bug::HookToldOfBefore) { Split::ALL_STABLE } else { self.current }
     }
 
     fn hook_under_way(&self, id: EffectId) -> Option<usize> {
@@ -397,12 +398,13 @@ impl Engine {
     /// it runs. Whatever else runs goes on beside the rollback.
     pub(super) fn stop_hooks_of_after(&mut self, out: &mut Vec<Effect>) {
         for hook in 0..self.hooks.len() {
-            let Some(why) = self.hook_locked(hook) else { continue };
+            let Some(why) = self.hook_locked(hook).filter(|_| !planted(Bug::HookOutlivesBack)) else { continue };
             let Some(run) = &mut self.hooks[hook].run else { continue };
             // What was decided on in this very turn has not been started yet.
             let effects = out.len();
             out.retain(|effect| !matches!(effect, Effect::RunHook { hook: begun, .. } if *begun == hook));
             match (run.stage, out.len() < effects) {
+                (Stage::Intended { .. }, _) if planted(Bug::HookBeginsBesideBack) => {}
                 (Stage::Intended { .. }, _) | (Stage::UnderWay { .. }, true) => {
                     self.hook_over(hook, HookEnd::NotStarted(Clean::new(why)), Tail::default(), out);
                 }
@@ -443,8 +445,10 @@ impl Engine {
         let Ok(hook) = self.hook_named(name) else { return };
         // The wall clock may have been set back, the other one begins anew with the machine: neither makes it too old.
         let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis());
-        let void = by_wall.is_err().then_some("at a time that is still to come");
-        let age = Duration::from_millis(by_wall.unwrap_or(0)).max(self.now.since(entry.mono));
+        let by_mono = if planted(Bug::WallMakesPassYoung) { Duration::ZERO } else { self.now.since(entry.mono) };
+        let is_to_come = by_wall.is_err() && !planted(Bug::WallMakesPassYoung);
+        let void = is_to_come.then_some("at a time that is still to come");
+        let age = Duration::from_millis(by_wall.unwrap_or(0)).max(by_mono);
         self.hooks[hook] = HookStand {
             run: None,
             last: Some(Last {

@@ -107,6 +107,32 @@ bugs! {
     RunsUnrecorded,
     /// A restart forgets the program that was running.
     RestartForgetsHook,
+    /// Adopting a lower split makes a point of no return that was passed one that was not.
+    AdoptionForgetsNoReturn,
+    /// A restart does the same.
+    RestartForgetsNoReturn,
+    /// The next keeper does not know what a rollback was to go over.
+    RestartForgetsOver,
+    /// A rollback that came undone is still called read back.
+    ReadBackStays,
+    /// A program for after the cutover goes on beside a rollback.
+    HookOutlivesBack,
+    /// It is started while nobody can read the balancer.
+    HookOnUnread,
+    /// It begins beside a rollback that was accepted before its record was on disk.
+    HookBeginsBesideBack,
+    /// It is told of the share before the rollback, although the rollback was read back.
+    HookToldOfBefore,
+    /// What a re-assert goes over is not seen as somebody else's, although nobody knew of it before.
+    ReassertHidesDrift,
+    /// A hold on top of a hold does not stop a re-assert that is about to be sent.
+    SecondHoldLetsGo,
+    /// A wall clock that is set back while no keeper lives makes what a hook passed young again.
+    WallMakesPassYoung,
+    /// A bake counts while the balancer is silent.
+    BakesUnseen,
+    /// A bake counts while somebody else's setting is there.
+    BakesUnderDrift,
 }
 
 #[cfg(not(test))]

@@ -14,6 +14,7 @@ impl Engine {
         for entry in entries {
             engine.fold(entry);
         }
+        engine.passed = engine.passed.filter(|_| !planted(Bug::RestartForgetsNoReturn));
         engine.entry_number = entries.last().map_or(0, |entry| entry.number);
         let kept = entries.len().saturating_sub(LOG_LINES_MAX);
         engine.log = entries[kept..].iter().cloned().collect();
@@ -68,7 +69,7 @@ impl Engine {
             }
             Fact::RollbackAccepted { .. } if planted(Bug::RestartForgetsBack) => {}
             Fact::RollbackAccepted { reason, from, setting, automatic, over } => {
-                if let Some(over) = over {
+                if let Some(over) = over.as_ref().filter(|_| !planted(Bug::RestartForgetsOver)) {
                     self.ledger.record(over);
                 }
                 self.resume_rollback(entry, reason.clone(), *from, setting.clone(), *automatic);

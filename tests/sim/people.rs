@@ -132,6 +132,11 @@ impl Life<'_> {
             self.ask(who, ask);
             return;
         }
+        // Whoever sees a re-assert on its way may think better of it, the run held or not.
+        if self.witness.sees_reassert() && self.chance.coin() {
+            self.ask(who, Ask::Hold);
+            return;
+        }
         if !drives {
             if self.engine.phase() == Phase::Baking && self.stage.plan.steps.iter().any(|step| step.approval.is_some())
             {

@@ -67,6 +67,11 @@ impl Back {
         }
     }
 
+    /// Whether it was called read back, and nothing else was there since.
+    pub fn is_seen(&self) -> bool {
+        self.is_seen
+    }
+
     /// What was confirmed before a crash is confirmed again by reading.
     pub fn restarted(&mut self, now: Mono) {
         let (foreign, was_confirmed) = (self.foreign.take(), self.was_confirmed);
@@ -249,6 +254,13 @@ impl Witness<'_> {
         let seen: Vec<_> = over.iter().copied().map(Some).collect();
         if !is_there && !self.is_own(&seen) {
             self.breaks(Rule::Foreign, format!("goes back over {over:?}, and the last read was {:?}", self.read));
+        }
+    }
+
+    /// 5: what this run set, or was told to go over, by whichever of its keepers, is not somebody else's.
+    pub(super) fn may_be_foreign(&mut self, setting: &Setting) {
+        if self.is_own(&self.weights(setting)) {
+            self.breaks(Rule::Foreign, format!("{setting} is called foreign, and is this run's to go over"));
         }
     }
 

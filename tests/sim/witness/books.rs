@@ -1,6 +1,7 @@
 //! What the witness writes down of each event and each line.
 
 use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
+use std::time::Duration;
 use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Setting, Split};
 use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
 
@@ -9,6 +10,7 @@ impl Witness<'_> {
         match event {
             Event::Commanded(request) => {
                 let may = request.rights == Rights::Full;
+                self.untyped = matches!(request.command, Command::Rollback { typed: None, .. } | Command::Complete);
                 self.asked = may && matches!(request.command, Command::SendAgain | Command::Adopt);
             }
             Event::ConsoleCame { console, by, rights } => self.consoles.push((*console, by.clone(), *rights)),
@@ -100,6 +102,7 @@ impl Witness<'_> {
         if self.back.is_none() && !self.watches {
             self.furthest = self.furthest.max(self.permille(&row));
         }
+        self.told_of_drift &= self.expected.as_ref() != Some(&row);
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
     }
@@ -116,7 +119,7 @@ impl Witness<'_> {
     }
 
     /// A setting's weights in the layout's order; it may lack nodes that did not answer.
-    fn weights(&self, setting: &Setting) -> Vec<Option<u32>> {
+    pub(super) fn weights(&self, setting: &Setting) -> Vec<Option<u32>> {
         self.stage.layout.slots.iter().map(|(slot, _)| setting.0.get(slot).copied()).collect()
     }
 
@@ -147,6 +150,7 @@ impl Witness<'_> {
         if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
             self.breaks(Rule::Invariant, entry.text.to_string());
         }
+        self.told_of_drift |= entry.text.as_str().starts_with("DRIFT:");
         match &entry.fact {
             Fact::Intent { .. } => self.may_intend(entry),
             Fact::Reasserting { .. } => self.may_reassert(entry),
@@ -157,10 +161,13 @@ impl Witness<'_> {
                 self.may_go_over(over.as_ref());
                 if *automatic {
                     self.may_go_back_by_itself();
+                } else if self.untyped && self.was_past_no_return() {
+                    self.breaks(Rule::People, "back past the point of no return, and nobody typed the name");
                 }
             }
             Fact::RollbackReadBack => self.may_be_read_back(),
             Fact::RollbackConfirmed => self.may_confirm(truth),
+            Fact::Foreign { setting } => self.may_be_foreign(setting),
             Fact::HookStarted { hook } => self.hook_may_start(hook),
             Fact::HookEnded { hook, .. } => self.hook_may_end(hook),
             Fact::RolledBack if !self.back.as_ref().is_some_and(|back| back.confirmed) => {
@@ -177,7 +184,6 @@ impl Witness<'_> {
             | Fact::Held { .. }
             | Fact::Resumed
             | Fact::Adopted { .. }
-            | Fact::Foreign { .. }
             | Fact::SentAgain { .. }
             | Fact::RolledBack
             | Fact::Approved { .. }
@@ -209,7 +215,8 @@ impl Witness<'_> {
                 self.expected = Some(row(setting));
                 self.current = *split;
                 self.furthest = self.furthest.max(split.permille());
-                self.reached_at = self.now;
+                (self.reached_at, self.baked) = (self.now, Duration::ZERO);
+                self.told_of_drift = false;
                 self.completed = None;
                 self.approvals.clear();
                 self.loose.clear();
@@ -226,7 +233,7 @@ impl Witness<'_> {
                 self.current = self.stage.plan.steps[*step].split;
                 self.furthest = self.furthest.max(self.current.permille());
                 self.expected.clone_from(&self.intended[*step]);
-                self.reached_at = self.now;
+                (self.reached_at, self.baked) = (self.now, Duration::ZERO);
             }
             Fact::Held { .. } => self.held = true,
             Fact::Resumed => self.held = false,

@@ -5,6 +5,9 @@ use std::time::Duration;
 use warroom::domain::{EffectId, Mono, Rights, Role, Setting, Split, Verdict};
 use warroom::engine::{Entry, Health};
 
+/// With longer between two turns nobody was looking.
+const LOOKED: Duration = Duration::from_secs(2);
+
 impl Witness<'_> {
     /// 7: what the keeper does by itself it does between hold points, with its driver here.
     pub(super) fn may_intend(&mut self, entry: &Entry) {
@@ -68,6 +71,35 @@ impl Witness<'_> {
         }
         if truth.pending > 0 && !self.was_lied_to {
             self.breaks(Rule::ReadBack, "an earlier forward write can still land");
+        }
+    }
+
+    /// Whether somebody looked lately, and what this run set was there, or a half of it.
+    pub(super) fn is_known(&self) -> bool {
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        self.read.as_ref().is_some_and(|read| self.now.since(read.ended) <= stale && !self.is_anothers(&read.row))
+    }
+
+    /// 1: what nobody saw was not baked.
+    pub(super) fn bakes(&mut self, was_known: bool) {
+        if was_known || self.is_known() {
+            self.baked += self.now.since(self.turned_at).min(LOOKED);
+        }
+        self.turned_at = self.now;
+    }
+
+    /// 8: what somebody else set is told with the read that shows it.
+    pub(super) fn drift_is_told(&mut self) {
+        let there = self.read.as_ref().filter(|read| read.ended == self.now && self.sees_drift());
+        if !self.told_of_drift
+            && !self.ended
+            && !self.watches
+            && let Some(row) = there.map(|read| read.row.clone()).filter(|row| self.is_anothers(row))
+        {
+            self.breaks(
+                Rule::Drift,
+                format!("{row:?} was read, {:?} was expected, and no line says so", self.expected),
+            );
         }
     }
 
@@ -166,9 +198,9 @@ impl Witness<'_> {
         let steps = &self.stage.plan.steps;
         let here = steps.iter().rposition(|step| step.split <= self.current);
         if let Some(here) = here.filter(|_| self.current > Split::ALL_STABLE)
-            && self.now.since(self.reached_at) < steps[here].bake
+            && self.baked < steps[here].bake
         {
-            self.breaks(Rule::Readings, format!("step {here} was not baked"));
+            self.breaks(Rule::Readings, format!("step {here} was not baked: {:?}", self.baked));
         }
         self.hook_allows();
         self.sources_allow();
@@ -224,6 +256,9 @@ impl Witness<'_> {
             }
             Some(read) if !truth.is_over && read.is_true && truth.meddled < read.started => {
                 self.breaks(Rule::Complete, "complete while stable still has weight");
+            }
+            Some(_) if self.stage.plan.steps.last().is_some_and(|step| self.baked < step.bake) => {
+                self.breaks(Rule::Complete, format!("complete, and it was baked for {:?}", self.baked));
             }
             Some(_) if self.held || self.back.is_some() => self.breaks(Rule::Complete, "complete while held or back"),
             Some(_) => {}

@@ -1,8 +1,8 @@
 //! The operator's own programs: when one may be started, that each run ends once, and what a pass is good for.
 
-use super::{Rule, Witness};
+use super::{Back, Rule, Witness};
 use std::time::Duration;
-use warroom::domain::{Clean, EffectId, Mono, Role};
+use warroom::domain::{Clean, EffectId, Mono, Role, Split};
 use warroom::engine::HookEnd;
 
 /// What is known of one of them.
@@ -64,12 +64,18 @@ impl Witness<'_> {
     }
 
     /// 3: what a program changes is not unrecorded.
-    pub(super) fn hook_begins(&mut self, id: EffectId, hook: usize) {
+    pub(super) fn hook_begins(&mut self, id: EffectId, hook: usize, told: Split) {
         if self.hooks[hook].run != Run::OnDisk || self.watches {
             let what = format!("a program is started, and it is {:?}", self.hooks[hook].run);
             self.breaks(Rule::Hooks, what);
         }
         self.hooks[hook].run = Run::UnderWay(id);
+        // 4: the share that it is told of is one that was read back.
+        let is_back = self.back.as_ref().is_some_and(Back::is_seen);
+        if told != if is_back { Split::ALL_STABLE } else { self.current } {
+            let what = format!("a program is told of {told}, at {}, read back: {is_back}", self.current);
+            self.breaks(Rule::Hooks, what);
+        }
         if let Some(after) = self.stage.plan.hooks[hook].only_after_complete {
             self.may_begin_after(after);
         }

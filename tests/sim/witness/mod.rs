@@ -15,6 +15,7 @@ use back::Back;
 use hooks::Hook;
 use metrics::Feed;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
 use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
@@ -41,13 +42,14 @@ pub enum Rule {
     Accepted,
     /// 7: holds, approvals, hold points, the driver's seat.
     People,
-    /// 8: forward under drift, or on a balancer nobody has read lately.
+    /// 8: forward under drift, or on a balancer nobody has read lately. What somebody else set is told with the read that
+    /// shows it.
     Drift,
     /// 8: no automatic move to a stable that is down, past a point of no return, or suspended.
     Automatic,
     /// A limit that is exceeded stops the cutover.
     Limits,
-    /// Complete means that everything is on the candidate.
+    /// Complete means that everything is on the candidate, and was for as long as its bake, before somebody's eyes.
     Complete,
     /// 9: a command is answered; an effect has an id of its own.
     Answers,
@@ -148,6 +150,12 @@ pub struct Witness<'s> {
     furthest: u16,
     expected: Option<Row>,
     reached_at: Mono,
+    /// When the turn before this one was.
+    turned_at: Mono,
+    /// How long the present step can have been baked: the time in which the balancer was known to be this run's.
+    baked: Duration,
+    /// A line said that somebody else has set something, and what this run set was not back since.
+    told_of_drift: bool,
     /// Since when it is complete.
     completed: Option<Mono>,
     driver: Option<Person>,
@@ -160,6 +168,8 @@ pub struct Witness<'s> {
     began: bool,
     /// Somebody asked in this turn to send over what is foreign.
     asked: bool,
+    /// Somebody asked in this turn for a rollback, without the name.
+    untyped: bool,
     /// A tombstone was found in this turn.
     found_tombstone: bool,
 }
@@ -201,6 +211,9 @@ impl<'s> Witness<'s> {
             furthest: 0,
             expected: None,
             reached_at: now,
+            turned_at: now,
+            baked: Duration::ZERO,
+            told_of_drift: false,
             completed: None,
             driver: None,
             consoles: Vec::new(),
@@ -210,6 +223,7 @@ impl<'s> Witness<'s> {
             ever_forward: false,
             began: false,
             asked: false,
+            untyped: false,
             found_tombstone: false,
             stage,
         }
@@ -255,6 +269,12 @@ impl<'s> Witness<'s> {
             && self.read.as_ref().map(|read| &read.row) != self.expected.as_ref()
     }
 
+    /// What the people can see: a re-assert that was asked for and is not out yet.
+    pub fn sees_reassert(&self) -> bool {
+        let is_written = self.records.values().any(|(_, fact)| matches!(fact, Fact::Reasserting { .. }));
+        self.reassert.is_some() || self.reasserts && is_written
+    }
+
     /// What the people can see: somebody else's setting during a rollback.
     pub fn sees_foreign(&self) -> bool {
         self.back.as_ref().is_some_and(|back| back.foreign.is_some())
@@ -267,8 +287,10 @@ impl<'s> Witness<'s> {
     /// One turn of the engine: what went in, and what came out.
     pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
-        (self.asked, self.found_tombstone) = (false, false);
+        (self.asked, self.untyped, self.found_tombstone) = (false, false, false);
+        let was_known = self.is_known();
         self.heard(event);
+        self.bakes(was_known);
         for effect in effects {
             match effect {
                 Effect::Journal { id, entry } => {
@@ -284,9 +306,9 @@ impl<'s> Witness<'s> {
                         Direction::Back => self.backward(*id, setting),
                     }
                 }
-                Effect::RunHook { id, hook, .. } => {
+                Effect::RunHook { id, hook, split, .. } => {
                     self.fresh(*id);
-                    self.hook_begins(*id, *hook);
+                    self.hook_begins(*id, *hook, *split);
                 }
                 Effect::StopHook { id } => self.hook_stops(*id),
                 Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.fresh(*id),
@@ -294,6 +316,7 @@ impl<'s> Witness<'s> {
             }
         }
         self.answered(event, answer, truth);
+        self.drift_is_told();
         self.hooks_are_told();
         self.back_overdue();
     }
@@ -356,6 +379,10 @@ impl<'s> Witness<'s> {
                 self.breaks(Rule::People, "an override without the typed name");
             }
         }
+        if matches!(request.command, Command::Hold) && applied {
+            // A re-assert that is not out yet does not go out.
+            (self.reassert, self.reasserts) = (None, false);
+        }
         self.rollback_answered(request, answer, truth);
     }
 
@@ -402,10 +429,13 @@ impl<'s> Witness<'s> {
     fn is_past_no_return(&self) -> bool {
         let steps = &self.stage.plan.steps;
         let sent = |step: usize| self.loose.iter().any(|loose| self.intended[step].as_ref() == Some(&loose.row));
-        // Whoever went there, and wherever it is now: what broke is broken.
-        (0..steps.len())
-            .filter(|step| steps[*step].point_of_no_return.is_some())
-            .any(|step| steps[step].split.permille() <= self.furthest || sent(step))
+        self.was_past_no_return() || (0..steps.len()).any(|step| steps[step].point_of_no_return.is_some() && sent(step))
+    }
+
+    /// Whoever went there, and wherever it is now: what broke is broken.
+    fn was_past_no_return(&self) -> bool {
+        let mut steps = self.stage.plan.steps.iter().filter(|step| step.point_of_no_return.is_some());
+        steps.any(|step| step.split.permille() <= self.furthest)
     }
 
     /// The candidate's largest share of any node, as people read it.
