@@ -12,7 +12,7 @@ use warroom::domain::Clean;
 /// What must be read in the band at 80 columns, whatever else is cut from its end.
 const BAND_WORDS: &[(&str, &[&str])] = &[
     ("locked", &["RUNNING", "A locked", "too few requests"]),
-    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60%", ":adopt keeps 60%", ":reassert 25%", "R to 0%"]),
+    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60%", ":adopt keeps 60%", ":reassert sets 25%", "R to 0%"]),
     ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
     ("balancer_unreadable", &["BALANCER SILENT", "last read 25%", "R is retried", "A locked"]),

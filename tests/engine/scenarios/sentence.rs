@@ -270,7 +270,7 @@ fn a_foreign_change_names_somebody_else_and_once_adopted_the_split_is_not_the_pl
             ":adopt keeps 15%  :reassert sets 10% again  R rolls back to 0%",
         ],
     );
-    assert_eq!(narrow(&rig), "FROZEN  SOMEBODY ELSE set 15%  :adopt keeps 15%  :reassert 10%  R to 0%");
+    assert_eq!(narrow(&rig), "FROZEN  SOMEBODY ELSE set 15%  :adopt keeps 15%  :reassert sets 10%  R to 0%");
     rig.ask_for("alice", Command::Adopt);
     rig.wait(1_500);
     says(&rig, &["RUNNING  at 15% adopted"]);
