@@ -123,7 +123,7 @@ impl Engine {
 
     fn drift_parts(&self) -> Vec<BandPart> {
         let Some(drift) = &self.drift else { return Vec::new() };
-        let silent = format!("BALANCER SILENT {}s", self.silent_for().as_secs());
+        let silent = format!("BALANCER UNREAD {}s", self.silent_for().as_secs());
         let silent = may(1, if self.balancer_is_known() { String::new() } else { silent });
         if self.shift.as_ref().is_some_and(|shift| shift.step().is_none()) {
             let what = must(format!("RE-ASSERTING {} over {}", drift.from, drift.to));

@@ -240,10 +240,10 @@ fn a_silent_balancer_has_a_word_of_its_own() {
     let mut rig = guarded();
     rig.balancer.dark.insert(0);
     rig.wait(9_000);
-    says(&rig, &["BALANCER SILENT  for 9s", "last read 10%", "R is retried until it lands", "A locked"]);
+    says(&rig, &["BALANCER UNREAD  for 9s", "last read 10%", "R is retried until it lands", "A locked"]);
     assert_eq!(rig.engine.snapshot().band.severity, Severity::Critical);
     rig.ask_for("alice", Command::Hold);
-    says(&rig, &["HOLDING  BALANCER SILENT "]);
+    says(&rig, &["HOLDING  BALANCER UNREAD "]);
 }
 
 #[test]
