@@ -459,6 +459,7 @@ fn the_status_has_every_field_that_it_promises() {
         has(path);
     }
     assert_eq!(status["schema"], 1);
+    assert_eq!(status["readings"][0]["window_seconds"], 3.0);
     assert_eq!(status["held"]["by"].as_str(), Some("bob"), "{}", status["held"]);
     site.home.run(["rollback", "--yes"]).exits(0);
     let status = site.home.status();

@@ -166,7 +166,7 @@ fn the_reach_is_in_the_title_and_a_late_console_sees_the_hour() {
     scene.error_ratio.candidate = 0.002;
     scene.run(1200.0);
     for (keys, words, seen) in
-        [("", "last 1m", false), ("w", "last 5m", false), ("ww", "last 15m", false), ("www", "last 1h", true)]
+        [("", "chart 1m", false), ("w", "chart 5m", false), ("ww", "chart 15m", false), ("www", "chart 1h", true)]
     {
         for (width, height) in [(80, 23), (200, 60)] {
             let shot = Shot::of("late", &scene).keys(keys).heard();
@@ -181,7 +181,7 @@ fn the_reach_is_in_the_title_and_a_late_console_sees_the_hour() {
         }
     }
     let text = Shot::of("late", &scene).keys("wwww").text(80, 23, UNICODE);
-    assert!(text.contains("last 1m"), "{text}");
+    assert!(text.contains("chart 1m"), "{text}");
 }
 
 /// Every second to every console: an hour of it must not be more than a slow link carries.

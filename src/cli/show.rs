@@ -136,7 +136,7 @@ pub(super) fn status_json(status: &Status) -> Value {
         "gates": s.gates.iter().map(|g| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail})).collect::<Vec<_>>(),
         "checks": s.checks.iter().map(|c| json!({"name": c.name, "verdict": verdict(c.verdict), "detail": c.detail, "required": c.required, "age_seconds": c.at.map(age)})).collect::<Vec<_>>(),
         "guardrails": s.guardrails.iter().map(|g| json!({"words": g.words, "level": serde_json::to_value(g.level).unwrap_or_default(), "verdict": verdict(g.verdict), "value": g.value, "age_seconds": g.value.map(|_| age(g.at))})).collect::<Vec<_>>(),
-        "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "age_seconds": (r.value.is_ok() || r.last_known.is_some()).then(|| age(r.at))})).collect::<Vec<_>>(),
+        "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "window_seconds": r.window.as_secs_f64(), "age_seconds": (r.value.is_ok() || r.last_known.is_some()).then(|| age(r.at))})).collect::<Vec<_>>(),
         "blind": s.blind,
         "driver": s.people.driver.as_ref().map(|d| json!({"name": d.name, "user": d.user, "verified": d.is_verified(), "here": s.people.driver_here})),
         "keeper": {"pid": status.keeper.pid, "since": status.keeper.since.to_string(), "version": status.keeper.version, "plan_changed": status.keeper.plan_changed, "dropped_readings": status.keeper.dropped},

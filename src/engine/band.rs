@@ -123,7 +123,7 @@ impl Engine {
 
     fn drift_parts(&self) -> Vec<BandPart> {
         let Some(drift) = &self.drift else { return Vec::new() };
-        let silent = format!("BALANCER SILENT {}s", self.silent_for().as_secs());
+        let silent = format!("BALANCER UNREAD {}s", self.silent_for().as_secs());
         let silent = may(1, if self.balancer_is_known() { String::new() } else { silent });
         if self.shift.as_ref().is_some_and(|shift| shift.step().is_none()) {
             let what = must(format!("RE-ASSERTING {} over {}", drift.from, drift.to));
@@ -150,7 +150,7 @@ impl Engine {
         parts.extend(self.due_part().or(Some(may(1, stays))));
         parts.push(must(format!(":adopt keeps {to}")));
         if drift.may_be_undone && self.passed_beyond().is_none() {
-            parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert {from}")));
+            parts.push(must(format!(":reassert sets {from} again")).or(format!(":reassert sets {from}")));
         }
         let back = if drift.is_towards_stable() { ":complete or R rolls back to 0%" } else { "R rolls back to 0%" };
         parts.extend([must(back).or("R to 0%"), silent, may(2, format!("since {}", drift.since_wall.clock()))]);
@@ -209,8 +209,8 @@ impl Engine {
             if self.is_abnormal() {
                 severity = severity.max(Severity::Warn);
             }
-            // Beside what comes by itself it is enough that the footer says it.
-            let rank = u8::from(ahead.is_some());
+            // Beside what comes by itself it is enough that the footer says it; what H is good for stands nowhere else.
+            let rank = ahead.as_ref().map_or(0, |coming| 1 + u8::from(coming.rolls_back()));
             parts.extend([may(rank, whole).or(short), bake]);
             return (severity, parts);
         }

@@ -329,6 +329,9 @@ pub struct SignalView {
     pub at: Mono,
     /// Requests it rests on.
     pub requests: Option<u64>,
+    /// The time in which those were answered; zero from an older keeper.
+    #[serde(default)]
+    pub window: Duration,
     /// The limit that stops forward movement.
     pub limit: Option<f64>,
     /// One point a second, newest last; `None` is a gap.

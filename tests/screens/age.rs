@@ -117,7 +117,7 @@ fn an_unreadable_balancer_shows_what_was_last_known_and_how_old_it_is() {
         let buffer = shot.buffer(width, height, UNICODE);
         let text = text_of(&buffer);
         assert!(text.contains("configured 25.0%? ") && text.contains("old"), "{width}x{height}\n{text}");
-        assert_eq!(cells(&buffer, "BALANCER SILENT")[0].fg, Color::Indexed(203), "not in the critical ink");
+        assert_eq!(cells(&buffer, "BALANCER UNREAD")[0].fg, Color::Indexed(203), "not in the critical ink");
     }
 }
 

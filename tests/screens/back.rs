@@ -62,7 +62,7 @@ fn confirmed_is_what_the_rollback_is_and_not_what_it_was() {
     (scene.candidate, scene.writes_land) = (25_000, false);
     scene.run(3.0);
     let status = scene.status();
-    assert!(status.snapshot.tempo.confirmed.is_some(), "it was, once");
+    assert!(status.snapshot.tempo.confirmed.is_none(), "it was, once");
     says(&Shot::from_status("came back", status), "not ");
     // Confirmed, and then somebody else set something.
     let mut scene = rolled_back_scene();

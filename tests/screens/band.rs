@@ -12,10 +12,10 @@ use warroom::domain::Clean;
 /// What must be read in the band at 80 columns, whatever else is cut from its end.
 const BAND_WORDS: &[(&str, &[&str])] = &[
     ("locked", &["RUNNING", "A locked", "too few requests"]),
-    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60%", ":adopt keeps 60%", ":reassert 25%", "R to 0%"]),
+    ("drift", &["FROZEN", "SOMEBODY ELSE", "set 60%", ":adopt keeps 60%", ":reassert sets 25%", "R to 0%"]),
     ("foreign", &["ROLLING BACK", "FOREIGN", ":sendagain", ":adopt"]),
     ("keeper_silent", &["KEEPER SILENT", "OLD", "R then y rolls back"]),
-    ("balancer_unreadable", &["BALANCER SILENT", "last read 25%", "R is retried", "A locked"]),
+    ("balancer_unreadable", &["BALANCER UNREAD", "last read 25%", "R is retried", "A locked"]),
     ("target_not_ready", &["TARGET NOT READY", "BLUE v2.0.5"]),
     ("armed", &["ARMED", "BLUE v2.0.5", "y = do it", "disarms in 8s"]),
     ("advance", &["ADVANCE 25% → 50% ?", "y = do it", "Esc = stay", "closes in 19s"]),

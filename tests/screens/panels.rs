@@ -302,3 +302,12 @@ fn a_reassert_counts_the_gates_that_it_is_asked_for() {
     assert_eq!(counted(&text), counted(&scene::demo_text()));
     assert_eq!(counted(&text), "21/21", "and they are open");
 }
+
+/// Before the first step nobody is sent there: what was measured are our own checks, which no limit judges.
+#[test]
+fn the_first_advance_says_whose_requests_its_numbers_are_from() {
+    let first = shot("ready").keys("A").text(80, 23, UNICODE);
+    assert!(first.contains("own checks") && !first.contains(" of 3.00%"), "{first}");
+    let later = shot("advance").text(80, 23, UNICODE);
+    assert!(later.contains(" of 3.00%") && !later.contains("own checks"), "{later}");
+}

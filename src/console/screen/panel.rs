@@ -398,7 +398,8 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16
         let taken = warnings.len() + usize::from(is_tall);
         lines.extend(warnings);
         if spare > taken {
-            lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+            lines
+                .push(vec![piece("What changes meanwhile is asked anew: y is for what is shown.", look.ink(Ink::Dim))]);
         }
     }
     let stays = format!("stay at {}", snapshot.split.wanted);
@@ -406,18 +407,23 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16
     lines
 }
 
-/// `5xx GREEN 0.82% of 1.00%`, `P99 GREEN 50ms of 200ms`: what one decides on.
+/// `5xx GREEN 0.82% of 1.00%`, `P99 GREEN 50ms of 200ms`: what one decides on. No limit judges what our own checks
+/// were answered before anybody is sent there.
 fn numbers(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let is_idle = snapshot.split.wanted == Split::ALL_STABLE;
+    let own = is_idle.then(|| Part::new(1, vec![piece("own checks", canvas.look.ink(Ink::Dim))]));
     let candidate = snapshot.signals.iter().filter(|signal| signal.role == Role::Candidate);
     candidate
         .map(|signal| {
             let (mark, value, style) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));
             let mark = if value.ends_with('?') { "" } else { mark.trim() };
-            let limit = signal.limit.map_or_else(String::new, |limit| format!(" of {}", signal.quantity(limit)));
+            let limit = signal.limit.filter(|_| !is_idle);
+            let limit = limit.map_or_else(String::new, |limit| format!(" of {}", signal.quantity(limit)));
             let chip = &snapshot.environments.candidate.chip;
             Part::new(1, vec![piece(format!("{} {chip} {mark}{value}{limit}", signal.signal), style)])
                 .or(vec![piece(format!("{} {mark}{value}{limit}", signal.signal), style)])
         })
+        .chain(own)
         .collect()
 }
 

@@ -8,11 +8,12 @@ use super::past::{self, Column};
 use super::spark::{self, Scale};
 use super::{View, canvas, piece};
 use crate::console::desk::Panel;
-use crate::domain::Absence;
+use crate::domain::{Absence, duration_words};
 use crate::engine::window::Freshness;
 use crate::engine::{SignalView, Snapshot};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use std::time::Duration;
 
 /// From this width on a frame says `max` before its limit: in fewer columns the count of requests would go for it.
 const LIMIT_SAID_MIN: u16 = 40;
@@ -30,8 +31,13 @@ const AROUND_PLOT: u16 = 3;
 pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let chart = area.width.saturating_sub(NAME_WIDTH + VALUE_WIDTH + 1);
-    let tail = [piece("now    limit  requests", look.ink(Ink::Dim))];
-    let mut title = vec![Part::new(0, vec![piece(format!("last {}", view.desk.reach.words()), look.ink(Ink::Dim))])];
+    // What the chart reaches back is not what a number rests on.
+    let requests = match snapshot.signals.first().map(|signal| signal.window) {
+        None | Some(Duration::ZERO) => "requests".to_owned(),
+        Some(window) => format!("reqs/{}", duration_words(window)),
+    };
+    let tail = [piece(format!("now    limit  {requests:>8}"), look.ink(Ink::Dim))];
+    let mut title = vec![Part::new(0, vec![piece(format!("chart {}", view.desk.reach.words()), look.ink(Ink::Dim))])];
     title.extend(baseline_words(snapshot).map(|words| Part::new(1, vec![piece(words, look.ink(Ink::Dim))])));
     let title = fit(look, &title, "  ", area.width.saturating_sub(19 + columns(look, &tail)));
     canvas.panel_rule(area, view, Panel::Signals, &title, &tail);
@@ -84,12 +90,12 @@ fn draw_chart(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &S
     let dim = look.ink(Ink::Dim);
     let name = format!("{} {}", signal.signal, snapshot.environments[signal.role].chip);
     // The value and its limit are whole; then come the count of requests, the panel's number and the reach.
-    let parts = tight(value_pieces(canvas, view, snapshot, signal), area.width >= LIMIT_SAID_MIN);
+    let parts = tight(value_pieces(canvas, view, snapshot, signal), signal.window, area.width >= LIMIT_SAID_MIN);
     let tail = fit(look, &parts, " ", area.width.saturating_sub(canvas::width_of(&name) + 7));
     let title = [
         Part::new(1, vec![piece("3", look.ink(Ink::Bold))]),
         Part::new(0, vec![piece(name, look.ink(Ink::Bold))]),
-        Part::new(2, vec![piece(format!("last {}", view.desk.reach.words()), dim)]),
+        Part::new(2, vec![piece(format!("chart {}", view.desk.reach.words()), dim)]),
     ];
     let title = fit(look, &title, " ", area.width.saturating_sub(columns(look, &tail) + 7));
     let inside = canvas.frame(area, &title, &tail, view.has_focus(Panel::Signals));
@@ -194,7 +200,7 @@ fn value_pieces(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, signa
 
 /// Without the blanks that line up rows: a frame has one value, and no heading above it that says what a limit is. The
 /// count of requests is what is left out first.
-fn tight(pieces: Vec<Piece>, is_said: bool) -> Vec<Part> {
+fn tight(pieces: Vec<Piece>, window: Duration, is_said: bool) -> Vec<Part> {
     let limit = if is_said { "max " } else { "/" };
     let words = pieces.into_iter().map(|(text, style)| (text.split_whitespace().collect::<Vec<_>>().join(" "), style));
     let words: Vec<Piece> = words.collect();
@@ -207,7 +213,8 @@ fn tight(pieces: Vec<Piece>, is_said: bool) -> Vec<Part> {
             1 if !text.is_empty() => Part::new(u8::from(is_old) * 2, vec![piece(format!("{limit}{text}"), style)]),
             // Without a heading above it a bare count is of anything.
             2 if text.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'k' | 'M')) => {
-                Part::new(1, vec![piece(format!("{text} requests"), style)]).or(vec![piece(text, style)])
+                let within = if window.is_zero() { String::new() } else { format!("/{}", duration_words(window)) };
+                Part::new(1, vec![piece(format!("{text} requests{within}"), style)]).or(vec![piece(text, style)])
             }
             index => Part::new(u8::from(index == 2), vec![piece(text, style)]),
         })

@@ -17,6 +17,12 @@ pub(super) struct Coming {
     pub words: String,
 }
 
+impl Coming {
+    pub(super) fn rolls_back(&self) -> bool {
+        self.ahead.act == Level::RollBack
+    }
+}
+
 impl Engine {
     /// The limit that will act first, of those that are over one of their values or run towards an act.
     pub(super) fn ahead(&self) -> Option<Coming> {
@@ -76,9 +82,9 @@ impl Engine {
     fn next_parts(&self, coming: &Coming) -> Vec<BandPart> {
         let Some(due) = coming.ahead.due else { return Vec::new() };
         let back = self.due_part();
-        if coming.ahead.act == Level::RollBack {
+        if coming.rolls_back() {
             let holds = if self.can_be_held() { "H does not stop that" } else { "" };
-            return back.into_iter().chain([may(3, holds)]).collect();
+            return back.into_iter().chain([may(1, holds)]).collect();
         }
         let holds = must(format!("holds {}", self.in_words(due)));
         let over = self.rolls_back_over(coming.limit).map(|over| may(2, format!("rolls back over {over}")));

@@ -22,7 +22,7 @@ impl Engine {
         let is_silent = phase != Phase::Observing && !self.balancer_is_known();
         if is_silent {
             doubts.severity = Severity::Critical;
-            doubts.word = runs.then_some("BALANCER SILENT");
+            doubts.word = runs.then_some("BALANCER UNREAD");
             doubts.parts = self.silent_parts(runs);
         }
         if self.stable_is_ready() == Some(false) {
@@ -53,7 +53,7 @@ impl Engine {
             Some(configured) => format!("last read {}", configured.split()),
             None => format!("last set {}", self.current),
         };
-        let lasting = if is_word { format!("for {lasting}s") } else { format!("BALANCER SILENT {lasting}s") };
+        let lasting = if is_word { format!("for {lasting}s") } else { format!("BALANCER UNREAD {lasting}s") };
         vec![must(lasting), must(last_known), may(1, "R is retried until it lands")]
     }
 

@@ -311,6 +311,7 @@ impl Engine {
                     value: reading.value.map_err(|absence| Clean::new(absence.to_string())),
                     at: reading.at,
                     requests: reading.requests,
+                    window: subject.window,
                     limit,
                     points: past.seconds.iter().copied().collect(),
                     hour: past.hour.iter().copied().collect(),

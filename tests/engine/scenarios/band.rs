@@ -203,7 +203,7 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Foreign(300), Wait(4_000)],
-            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) [SOMEBODY ELSE set 30%] · no auto-rollback (1) · :adopt keeps 30% · :reassert sets 10% again [:reassert 10%] · R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
+            "Critical FROZEN: DRIFT: SOMEBODY ELSE set 30% (wanted 10%) [SOMEBODY ELSE set 30%] · no auto-rollback (1) · :adopt keeps 30% · :reassert sets 10% again [:reassert sets 10%] · R rolls back to 0% [R to 0%] · since 11:23:34Z (2)",
         ),
         (
             first,

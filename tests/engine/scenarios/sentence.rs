@@ -240,10 +240,10 @@ fn a_silent_balancer_has_a_word_of_its_own() {
     let mut rig = guarded();
     rig.balancer.dark.insert(0);
     rig.wait(9_000);
-    says(&rig, &["BALANCER SILENT  for 9s", "last read 10%", "R is retried until it lands", "A locked"]);
+    says(&rig, &["BALANCER UNREAD  for 9s", "last read 10%", "R is retried until it lands", "A locked"]);
     assert_eq!(rig.engine.snapshot().band.severity, Severity::Critical);
     rig.ask_for("alice", Command::Hold);
-    says(&rig, &["HOLDING  BALANCER SILENT "]);
+    says(&rig, &["HOLDING  BALANCER UNREAD "]);
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_foreign_change_names_somebody_else_and_once_adopted_the_split_is_not_the_pl
             ":adopt keeps 15%  :reassert sets 10% again  R rolls back to 0%",
         ],
     );
-    assert_eq!(narrow(&rig), "FROZEN  SOMEBODY ELSE set 15%  :adopt keeps 15%  :reassert 10%  R to 0%");
+    assert_eq!(narrow(&rig), "FROZEN  SOMEBODY ELSE set 15%  :adopt keeps 15%  :reassert sets 10%  R to 0%");
     rig.ask_for("alice", Command::Adopt);
     rig.wait(1_500);
     says(&rig, &["RUNNING  at 15% adopted"]);

@@ -41,7 +41,8 @@ pub(super) fn lines(
         lines.push(fit(look, &asked(canvas, view, snapshot), "   ", width));
         lines.extend(told);
         if lines.len() + 1 < rows {
-            lines.push(vec![piece("If anything changes this panel opens again.", look.ink(Ink::Dim))]);
+            lines
+                .push(vec![piece("What changes meanwhile is asked anew: y is for what is shown.", look.ink(Ink::Dim))]);
         }
     } else {
         // One row has what decides: over whose, how often, and what warns.
