@@ -32,7 +32,7 @@ fn ready_half_all_complete_by_hotkeys() {
     let cutover = Cutover::new(Moto::shared());
     let mut console = at_half(&cutover);
     // The footer's word is what A would open now.
-    console.shows("A advance");
+    console.shows("A,y advance");
     console.press("A");
     console.confirm("ADVANCE TO 100%");
     console.shows("wanted 100%  configured 100.0%");

@@ -131,8 +131,9 @@ fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
             let buffer = shot.buffer(width, height, UNICODE);
             let footer = row(&buffer, height - 1);
             // Accepted it is shown and not asked again.
-            let word = if shot.desk.is_being_done(shot.status.as_ref(), shot.now) { "progress" } else { "roll back" };
-            assert!(footer.contains(&format!("R {word}")), "{} at {width}x{height}: {footer}", shot.name);
+            let word =
+                if shot.desk.is_being_done(shot.status.as_ref(), shot.now) { "R progress" } else { "R,y roll back" };
+            assert!(footer.contains(word), "{} at {width}x{height}: {footer}", shot.name);
         }
     }
 }
@@ -141,7 +142,7 @@ fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
 fn hazard_22_80x23_and_80x22_are_whole_screens() {
     for height in [22, 23] {
         let text = shot("baking").text(80, height, UNICODE);
-        for words in ["TRAFFIC", "SIGNALS", "CHECKS", "LOG", "R roll back"] {
+        for words in ["TRAFFIC", "SIGNALS", "CHECKS", "LOG", "R,y roll back"] {
             assert!(text.contains(words), "{words}\n{text}");
         }
     }

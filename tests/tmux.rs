@@ -163,7 +163,7 @@ fn hazard_24_nothing_of_the_shell_shows_through_without_an_alternate_screen() {
         assert!(!screen.contains("GARBAGE"), "{when}:\n{screen}");
     };
     is_clean("at the start");
-    let has_footer = |screen: &str| screen.lines().last().is_some_and(|line| line.contains("R roll back"));
+    let has_footer = |screen: &str| screen.lines().last().is_some_and(|line| line.contains("R,y roll back"));
     for (columns, rows) in [("120", "40"), ("80", "23"), ("100", "30")] {
         room.tmux.run(["resize-window", "-t", "war", "-x", columns, "-y", rows]);
         wait_until("the new size is drawn", || has_footer(&room.tmux.screen()));
@@ -323,7 +323,7 @@ fn two_clients_of_different_size_and_a_detached_one_see_a_whole_screen() {
     };
     let whole = |terminal: &Terminal| {
         terminal.shows("configured 10.0%");
-        terminal.shows("R roll back");
+        terminal.shows("R,y roll back");
     };
     let mut large = attach(120, 41);
     whole(&large);

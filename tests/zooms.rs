@@ -70,7 +70,7 @@ fn hazard_44_no_zoom_hides_header_band_or_gauge() {
                 let thin = |text: &str| text.replace(['═', '╔', '╗', '╚', '╝', '║', '─', '┌', '┐', '└', '┘', '│'], "-");
                 assert_eq!(thin(bare), thin(&zoomed), "{name} at {width}x{height}");
             }
-            assert!(text_of(&zoomed).contains("R roll back"), "{name} at {width}x{height}");
+            assert!(text_of(&zoomed).contains("R,y roll back"), "{name} at {width}x{height}");
         }
     }
 }

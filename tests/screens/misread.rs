@@ -302,7 +302,7 @@ fn the_band_asks_what_the_panel_asks_and_keeps_the_alarm() {
     assert!(row(&shot.buffer(120, 40, ASCII), 1).contains("ADVANCE 25% -> 50% ?"));
     for (state, does) in [("advance", "y ADVANCE  Esc stay"), ("resume", "y RESUME"), ("take", "y TAKE CONTROL")] {
         let footer = row(&crate::shots::shot(state).buffer(80, 23, UNICODE), 22);
-        assert!(footer.contains("R roll back  H ") && footer.contains(does), "{state}: {footer}");
+        assert!(footer.contains("R,y roll back  H ") && footer.contains(does), "{state}: {footer}");
         assert!(footer.contains("others cancel"), "{state}: {footer}");
     }
     // The panel says it with the same words, and not where it is held already.

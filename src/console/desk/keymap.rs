@@ -179,13 +179,13 @@ pub const KEYS: &[Binding] = &[
         keys: &[Key::Char('/')],
         action: Action::Filter,
         help: "filter the log; Esc clears it",
-        footer: Some("filter"),
+        footer: Some("find"),
     },
     Binding {
         keys: &[Key::Named(KeyCode::Tab, "Tab"), Key::Named(KeyCode::Right, "Right"), Key::Char('l')],
         action: Action::NextPanel,
         help: "next panel",
-        footer: Some("panel"),
+        footer: Some("next"),
     },
     Binding {
         keys: &[Key::Named(KeyCode::BackTab, "Shift-Tab"), Key::Named(KeyCode::Left, "Left"), Key::Char('h')],

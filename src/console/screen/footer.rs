@@ -37,6 +37,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>) {
         }
         pieces.push(piece(format!(" {flash}"), look.ink(Ink::Warn)));
     }
+    // A blank at the end is nothing that was cut.
+    if let Some((text, _)) = pieces.last_mut() {
+        text.truncate(text.trim_end().len());
+    }
     canvas.pieces(area.x, area.y, area.width, &pieces);
 }
 
@@ -150,7 +154,7 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
     (word, true)
 }
 
-/// ` R roll back  H hold  A advance │ ? help …`, from the key table; all of it, or some of the traffic keys. Where a
+/// ` R,y roll back  H hold  A,y advance │ ? help …`, from the key table; all of it, or some of the traffic keys. Where a
 /// message would have no room behind them they are ` R H A │`: that `H` was dropped must be seen.
 fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) -> Vec<Piece> {
     let look = canvas.look;
@@ -179,10 +183,15 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         if is_zoomed && matches!(binding.action, Action::CommandLine | Action::NextPanel) {
             continue;
         }
-        let label = binding.first();
-        // What stands behind a key keeps its place, whatever the key is now.
-        let width = word.chars().count();
+        // One press of these only asks: what answers stands beside the key. What is behind them keeps its place.
+        let may_ask = !is_brief
+            && view.rights != Rights::ReadOnly
+            && matches!(binding.action, Action::Rollback | Action::Advance);
+        let usual = word.chars().count();
         let (word, works) = word_of_now(view, binding.action, word);
+        let asks = may_ask && works && word != "progress";
+        let label = format!("{}{}", binding.first(), if asks { ",y" } else { "" });
+        let width = if may_ask && !asks { usual + 2 } else { usual };
         let spoken = if is_brief { String::new() } else { format!(" {word:<width$} ") };
         if word.is_empty() {
             let columns = label.chars().count() + 1 + spoken.chars().count();
