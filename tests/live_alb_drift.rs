@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::Value;
 use std::fmt::Write as _;
-use support::{BEFORE, Cutover, Fault, Moto, need_moto, wait_until, weights};
+use support::{BEFORE, Cutover, Fault, Moto, Running, need_moto, wait_until, weights};
 
 type Weights = [Option<i32>; 2];
 
@@ -31,6 +31,20 @@ impl Four {
         }
         cutover.change(|text| text.replacen("[[traffic.forwards]]", &format!("{more}[[traffic.forwards]]"), 1));
         Self { cutover, rules }
+    }
+
+    /// At the sample's first step, with the load that this brings and the console that drives; `None` where moto is
+    /// missing.
+    #[track_caller]
+    fn at_half() -> Option<(Self, Running)> {
+        need_moto().then(|| {
+            let four = Self::new();
+            let console = four.cutover.run();
+            four.cutover.home.advance("alice").exits(0);
+            assert_eq!(four.held(), [HALF; 4]);
+            four.cutover.flow(50);
+            (four, console)
+        })
     }
 
     /// All forwards' weights in the plan's order, green first.
@@ -72,15 +86,8 @@ impl Four {
 
 #[test]
 fn a_rule_that_another_hand_turned_is_set_again_and_one_that_was_turned_back_is_not() {
-    if !need_moto() {
-        return;
-    }
-    let four = Four::new();
+    let Some((four, _console)) = Four::at_half() else { return };
     let home = &four.cutover.home;
-    let _console = four.cutover.run();
-    home.advance("alice").exits(0);
-    assert_eq!(four.held(), [HALF; 4]);
-    four.cutover.flow(50);
     let whole = four.cutover.word_for_word();
 
     four.turn(1, 999);
@@ -115,14 +122,8 @@ fn a_rule_that_another_hand_turned_is_set_again_and_one_that_was_turned_back_is_
 /// read last. From there the step is one like any other.
 #[test]
 fn a_step_that_one_rule_missed_is_made_whole_and_then_taken() {
-    if !need_moto() {
-        return;
-    }
-    let four = Four::new();
+    let Some((four, _console)) = Four::at_half() else { return };
     let home = &four.cutover.home;
-    let _console = four.cutover.run();
-    home.advance("alice").exits(0);
-    four.cutover.flow(50);
     home.ready();
     let missed: &'static str = String::leak(four.rules[1].rsplit('/').next().expect("an id").to_owned());
     four.cutover.stage.moto.proxy.fail_where("ModifyRule", missed, Fault::Status(503));

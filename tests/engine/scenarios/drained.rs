@@ -1,0 +1,86 @@
+//! After the way back: whether anybody is still on the candidate.
+
+use crate::engine::plans::MANUAL;
+use crate::engine::rig::{Rig, Scraping};
+use crate::engine::script::Act::*;
+use crate::engine::script::{play, story};
+use warroom::domain::{Absence, Role};
+use warroom::engine::Phase;
+
+#[test]
+fn new_traffic_back_is_not_yet_rolled_back() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Advance("alice"),
+            Wait(7_000),
+            OwnRate(50.0),
+            Rollback("alice"),
+            Wait(12_000),
+            Is(Phase::NewTrafficBack),
+            Said("rollback confirmed"),
+            Unsaid("ROLLED BACK"),
+            OwnRate(0.5),
+            Wait(8_000),
+            Is(Phase::RolledBack),
+            Said("ROLLED BACK"),
+        ],
+    );
+}
+
+/// What it was asked for before it had a share, a quarter more and one a second, is what it may still be asked for.
+#[test]
+fn the_candidate_is_empty_when_it_has_no_more_than_before() {
+    for (rate, phase) in [(10.9, Phase::RolledBack), (11.2, Phase::NewTrafficBack)] {
+        let mut rig = Rig::new(&MANUAL);
+        rig.worlds[Role::Candidate].own_rate = 8.0;
+        rig.come("alice");
+        rig.wait(7_000);
+        rig.advance("alice");
+        rig.wait(7_000);
+        rig.worlds[Role::Candidate].own_rate = rate;
+        rig.roll_back("alice", None);
+        rig.wait(15_000);
+        assert_eq!(rig.engine.phase(), phase, "{rate} a second\n{}", story(&rig));
+    }
+}
+
+/// A candidate that listens no more serves nobody; of one that does not answer nobody knows.
+#[test]
+fn what_refuses_connections_has_no_requests_left() {
+    let refused = Absence::Refused("connection refused".into());
+    for (why, phase) in [(refused, Phase::RolledBack), (Absence::Unreachable("timeout".into()), Phase::NewTrafficBack)]
+    {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.worlds[Role::Candidate].own_rate = 50.0;
+        rig.roll_back("alice", None);
+        rig.wait(9_000);
+        assert_eq!(rig.engine.phase(), Phase::NewTrafficBack);
+        let still = |rig: &Rig| rig.engine.snapshot().split.still_on_candidate;
+        assert!(still(&rig).is_some_and(|rate| (rate - 50.0).abs() < 1.0), "{:?}", still(&rig));
+        rig.worlds[Role::Candidate].scraping = Scraping::Fails(why);
+        rig.wait(30_000);
+        assert_eq!(rig.engine.phase(), phase, "{}", story(&rig));
+        assert_eq!(still(&rig), (phase == Phase::RolledBack).then_some(0.0));
+    }
+}
+
+/// That it is empty is proven over several scrapes; what is gone is not said to be still there meanwhile.
+#[test]
+fn a_candidate_that_has_just_emptied_is_said_to_be_proven() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[Role::Candidate].own_rate = 50.0;
+    rig.roll_back("alice", None);
+    rig.wait(9_000);
+    let band = |rig: &Rig| rig.engine.snapshot().band.text.to_string();
+    assert!(band(&rig).contains("50 rps still on GREEN"), "{}", band(&rig));
+    rig.worlds[Role::Candidate].own_rate = 0.0;
+    rig.wait(2_500);
+    assert_eq!(rig.engine.phase(), Phase::NewTrafficBack, "{}", story(&rig));
+    assert!(band(&rig).contains("GREEN has no more requests, proving it"), "{}", band(&rig));
+    assert_eq!(rig.engine.snapshot().split.still_on_candidate, Some(0.0));
+    rig.wait(6_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+}
