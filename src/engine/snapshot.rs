@@ -334,6 +334,9 @@ pub struct SignalView {
     pub window: Duration,
     /// The limit that stops forward movement.
     pub limit: Option<f64>,
+    /// What the strictest required check of the same reading asks it to stay below; none from an older keeper.
+    #[serde(default)]
+    pub asked_below: Option<f64>,
     /// One point a second, newest last; `None` is a gap.
     pub points: Vec<Option<f32>>,
     /// The worst of each [`HOUR_POINT_SECONDS`](super::HOUR_POINT_SECONDS), newest and begun last; `None` where all

@@ -270,7 +270,7 @@ fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
         }
     }
     let text = shot("advance").text(80, 23, UNICODE);
-    for words in ["HOLD POINT", "5xx 0.24% of 3.00%", "P99 137ms of 200ms", "gates 23/23 open", "checks 10/10 ok"] {
+    for words in ["HOLD POINT", "5xx 0.24% of 1.00%", "P99 137ms of 200ms", "gates 23/23 open", "checks 10/10 ok"] {
         assert!(text.contains(words), "{words}\n{text}");
     }
 }

@@ -309,5 +309,22 @@ fn the_first_advance_says_whose_requests_its_numbers_are_from() {
     let first = shot("ready").keys("A").text(80, 23, UNICODE);
     assert!(first.contains("own checks") && !first.contains(" of 3.00%"), "{first}");
     let later = shot("advance").text(80, 23, UNICODE);
-    assert!(later.contains(" of 3.00%") && !later.contains("own checks"), "{later}");
+    assert!(later.contains(" of 1.00%") && !later.contains("own checks"), "{later}");
+}
+
+/// A required check may lock it at less than the limit that holds.
+#[test]
+fn an_advance_shows_the_limit_that_locks_it_first() {
+    let shown = |asked_below| {
+        let mut status = shot("advance").status.expect("a status");
+        for signal in status.snapshot.signals.iter_mut().filter(|signal| signal.limit == Some(0.03)) {
+            signal.asked_below = asked_below;
+        }
+        Shot::from_status("asked", status).keys("A").text(80, 23, UNICODE)
+    };
+    for (asked_below, words) in
+        [(Some(0.01), "0.24% of 1.00%"), (Some(0.05), "0.24% of 3.00%"), (None, "0.24% of 3.00%")]
+    {
+        assert!(shown(asked_below).contains(words), "{words}\n{}", shown(asked_below));
+    }
 }

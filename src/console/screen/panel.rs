@@ -417,7 +417,8 @@ fn numbers(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Par
         .map(|signal| {
             let (mark, value, style) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));
             let mark = if value.ends_with('?') { "" } else { mark.trim() };
-            let limit = signal.limit.filter(|_| !is_idle);
+            // Whichever would lock it first.
+            let limit = signal.limit.into_iter().chain(signal.asked_below).reduce(f64::min).filter(|_| !is_idle);
             let limit = limit.map_or_else(String::new, |limit| format!(" of {}", signal.quantity(limit)));
             let chip = &snapshot.environments.candidate.chip;
             Part::new(1, vec![piece(format!("{} {chip} {mark}{value}{limit}", signal.signal), style)])

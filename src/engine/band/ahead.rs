@@ -204,6 +204,12 @@ impl Engine {
         }
         let name = self.limit_name(limit).replacen(&format!("{} ", subject.role.word()), "", 1);
         let was = head.strip_prefix(&name).unwrap_or(&head).trim_start_matches([' ', ':']);
+        // Once it runs towards a rollback, what that is over is what counts: not what it was held for.
+        let runs_back = |ahead: &Ahead| ahead.due.is_some() && self.act_of(ahead.act) == Some(Level::RollBack);
+        let over = self.plan.guardrails[limit].roll_back.filter(|_| self.ahead_of(limit).iter().any(runs_back));
+        if let Some(over) = over.filter(|_| !self.is_blind()) {
+            return must(format!("{name} {now} > {}{tail}", self.plan.quantity(&subject.signal, over)));
+        }
         let is_over = self.watches[limit].exceeded(&self.plan.guardrails[limit]).is_some();
         let Some((value, over)) = was.split_once(" > ") else {
             return must(format!("{name} was {was}, now {now}{tail}")).or(format!("{name} was {was}, now {now}"));

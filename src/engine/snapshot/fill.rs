@@ -301,7 +301,7 @@ impl Engine {
                 let subject = self.plan.charted(role, errors);
                 let reading = self.read(&subject);
                 let past = self.series.of(role, errors);
-                let limit = self.limit_of(&subject);
+                let (limit, asked_below) = (self.limit_of(&subject), self.asked_below(&subject));
                 views.push(SignalView {
                     unit: self.plan.metrics.unit(&subject.signal),
                     signal: subject.signal,
@@ -313,6 +313,7 @@ impl Engine {
                     requests: reading.requests,
                     window: subject.window,
                     limit,
+                    asked_below,
                     points: past.seconds.iter().copied().collect(),
                     hour: past.hour.iter().copied().collect(),
                     baseline: self.series.baseline(errors),
@@ -320,6 +321,16 @@ impl Engine {
             }
         }
         views
+    }
+
+    fn asked_below(&self, subject: &Subject) -> Option<f64> {
+        let of_it = self.plan.checks.iter().filter(|check| check.required).filter_map(|check| match &check.kind {
+            CheckKind::Reading { subject: of, below } if of.signal == subject.signal && of.role == subject.role => {
+                Some(*below)
+            }
+            CheckKind::Reading { .. } | CheckKind::Http(_) | CheckKind::Balancer => None,
+        });
+        of_it.reduce(f64::min)
     }
 
     /// The candidate's limit is drawn on both environments' rows: they share one scale.

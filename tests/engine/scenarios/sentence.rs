@@ -201,6 +201,21 @@ fn what_would_not_act_by_itself_does_not_say_that_it_will() {
     assert!(!band(&rig).contains("rolls back in"), "{}", band(&rig));
 }
 
+/// What it was held for is in the log; beside the seconds left stands what rolls it back.
+#[test]
+fn a_hold_that_runs_towards_a_rollback_names_the_limit_that_rolls_back() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].errors = 0.04;
+    rig.wait(9_000);
+    rig.worlds[CANDIDATE].errors = 0.20;
+    while !band(&rig).contains("rolls back by itself in ") {
+        assert!(!rig.engine.phase().is_back(), "{}", band(&rig));
+        rig.wait(100);
+    }
+    says(&rig, &["HOLDING (auto)  since ", "% > 5.00%", "rolls back by itself in "]);
+    assert!(!band(&rig).contains("2.00%"), "{}", band(&rig));
+}
+
 #[test]
 fn a_hold_tells_the_value_of_then_from_the_value_of_now() {
     let mut rig = guarded();

@@ -263,6 +263,20 @@ fn a_signal_is_drawn_with_its_limit() {
     assert_eq!(limits(&Rig::new(&Sections { limits: all, ..MANUAL })), [Some(0.03), Some(0.02), Some(0.2), Some(0.2)]);
 }
 
+/// A required check of the same reading may be stricter than the limit that holds: before it opens nothing goes forward.
+#[test]
+fn a_signal_says_what_a_required_check_asks_of_it() {
+    let check = |below: &str, more: &str| {
+        format!(
+            "[[checks]]\nname = \"below {below}\"\nkind = \"reading\"\nreading = \"error_ratio\"\nbelow = \"{below}\"\n{more}"
+        )
+    };
+    let limits = [LIMITS, &check("1 %", ""), &check("3 %", ""), &check("0.5 %", "required = false\n")].join("\n");
+    let rig = Rig::new(&Sections { limits: limits.leak(), ..MANUAL });
+    let asked: Vec<_> = rig.engine.snapshot().signals.into_iter().map(|signal| signal.asked_below).collect();
+    assert_eq!(asked, [None, Some(0.01), None, None]);
+}
+
 /// Short enough to fall soon after the traffic does, and over five scrapes, so that one more or less is no jump.
 #[test]
 fn an_environments_rate_is_that_of_its_last_five_scrapes() {
