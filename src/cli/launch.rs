@@ -251,13 +251,17 @@ fn exit_of(error: &KeeperError) -> Exit {
     }
 }
 
+/// Lines that wait for a slow disk; what comes beyond them is dropped. Their places are taken at the start, 32 bytes each.
+const LOG_LINES_MAX: usize = 4096;
+
 /// Begins the keeper's own log. A disk that takes no log must not stop a keeper.
 fn start_log(places: &Places, run: &RunId) -> Option<tracing_appender::non_blocking::WorkerGuard> {
     let rolling = tracing_appender::rolling::Builder::new()
         .rotation(tracing_appender::rolling::Rotation::DAILY)
         .filename_prefix("keeper.log");
     let log = rolling.build(places.logs(run)).ok()?;
-    let (writer, guard) = tracing_appender::non_blocking(log);
+    let waiting = tracing_appender::non_blocking::NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_MAX);
+    let (writer, guard) = waiting.finish(log);
     let filter = tracing_subscriber::EnvFilter::try_from_env("WARROOM_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(writer).init();
     Some(guard)

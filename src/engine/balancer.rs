@@ -105,16 +105,20 @@ impl Drift {
         }
     }
 
-    /// What changed, from what to what, by whom as far as anybody knows, since when, and where.
-    pub fn words(&self) -> String {
-        let what = if self.own {
+    /// What changed, from what to what, by whom as far as anybody knows.
+    fn change(&self) -> String {
+        let who = if self.own {
             "an earlier or half-applied setting of this run, or another hand's"
         } else {
-            "changed by somebody else"
+            "by somebody else"
         };
         let again = self.fight_words().map_or_else(String::new, |words| format!(", {words}"));
-        let since = self.since_wall.clock();
-        format!("candidate {} → {}, {what}{again}, since {since} ({})", self.from, self.to, self.differences)
+        format!("candidate {} → {}, {who}{again}", self.from, self.to)
+    }
+
+    /// What changed, since when, and where.
+    pub fn words(&self) -> String {
+        format!("{}, since {} ({})", self.change(), self.since_wall.clock(), self.differences)
     }
 
     /// Once a re-assert was undone, two hands are at it.
@@ -253,7 +257,10 @@ impl Engine {
             may_be_undone: self.may_be_undone(setting),
             own: self.ledger.is_own(setting),
         };
-        let text = format!("DRIFT: {}; forward is frozen; {}", drift.words(), drift.offer());
+        // Near the front: a narrow log cuts the rest.
+        let stays = if drift.own { "" } else { "; no auto-rollback" };
+        let text =
+            format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
         self.say(Severity::Critical, None, text, Fact::Line, out);
     }

@@ -185,8 +185,9 @@ impl Engine {
             let parts = parts.chain([may(1, "A locked"), may(2, self.balancer_trouble())]).chain(bake).collect();
             return (Severity::Critical, parts);
         }
-        let mut parts = vec![must(self.at_words())];
         let ahead = self.ahead();
+        // The gauge says it as well: it goes last of what may go.
+        let mut parts = vec![may(u8::from(ahead.is_some()), self.at_words())];
         parts.extend(ahead.iter().flat_map(|ahead| self.ahead_parts(ahead)));
         let mut severity = if ahead.is_some() { Severity::Warn } else { Severity::Info };
         // The limit's own words say why, where they stand there already.
@@ -196,15 +197,17 @@ impl Engine {
         let bake = self.bake_part(position);
         let Some(next) = self.next_step() else {
             let when = if self.bake_waits() { "once baked".to_owned() } else { self.left_words() };
-            parts.extend([must(format!("completes by itself {when}")), bake, may(2, "no key needed")]);
+            parts.extend([must(format!("completes by itself {when}")), bake, may(2, "no key needed, H stops it")]);
             return (severity, parts);
         };
         if let Some(gate) = worst_closed(gates) {
-            let name = if gate.name.as_str() == "limit" { String::new() } else { format!("{}: ", gate.name) };
+            // These two say in their words what they are.
+            let is_plain = matches!(gate.name.as_str(), "limit" | "approval");
+            let name = if is_plain { String::new() } else { format!("{}: ", gate.name) };
             let first = gate.detail.as_str().split([',', ';']).next().unwrap_or_default();
             // What the band has said already is why.
             let said = self.stable_is_ready() == Some(false) || ahead.is_some() || self.candidate_trouble().is_some();
-            let short = if said { "A locked".to_owned() } else { format!("A locked: {name}{first}") };
+            let short = if said { "A locked".to_owned() } else { format!("A locked: {name}{}", brief(first)) };
             let whole = if is_said(gate) { "A locked".to_owned() } else { format!("A locked: {name}{}", gate.detail) };
             if self.is_abnormal() {
                 severity = severity.max(Severity::Warn);
@@ -339,14 +342,19 @@ impl Engine {
         }
         let left = clock_words(left);
         let watched = match (self.may_roll_back(), self.may_roll_back_on_what_is_read()) {
-            (true, true) => must(format!("auto-rollback on for {left} more")).or(format!("auto-rollback on {left}")),
+            (true, true) => {
+                must(format!("auto-rollback on for {left} more")).or(format!("auto-rollback on for {left}"))
+            }
             (true, false) => must(format!("watched for {left} more")).or(format!("watch {left}")),
             (false, _) => {
                 must(format!("watched for {left} more, no auto-rollback")).or(format!("watch {left}, no auto-rollback"))
             }
         };
-        let mut parts: Vec<_> = self.ahead().iter().flat_map(|ahead| self.ahead_parts(ahead)).collect();
-        parts.extend([at, watched, back]);
+        // What it is about to do says that it is on.
+        let ahead = self.ahead();
+        let rank = ahead.as_ref().map_or(0, |ahead| u8::from(ahead.rolls_back()));
+        let mut parts: Vec<_> = ahead.iter().flat_map(|ahead| self.ahead_parts(ahead)).collect();
+        parts.extend([at, BandPart { rank, ..watched }, back]);
         parts
     }
 }

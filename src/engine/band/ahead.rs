@@ -210,20 +210,23 @@ impl Engine {
         if let Some(over) = over.filter(|_| !self.is_blind()) {
             return must(format!("{name} {now} > {}{tail}", self.plan.quantity(&subject.signal, over)));
         }
-        let is_over = self.watches[limit].exceeded(&self.plan.guardrails[limit]).is_some();
-        let Some((value, over)) = was.split_once(" > ") else {
+        // Over a warning it is under what it was held for.
+        let plan = &self.plan.guardrails[limit];
+        let acts = |over: &f64| [plan.hold, plan.roll_back].contains(&Some(*over));
+        let over = self.watches[limit].exceeded(plan).map(|(over, _)| over).filter(acts);
+        let Some((value, _)) = was.split_once(" > ") else {
             return must(format!("{name} was {was}, now {now}{tail}")).or(format!("{name} was {was}, now {now}"));
         };
-        if is_over && value == now {
+        if over.is_some() && value == now {
             return must(format!("{name} {was}{tail}")).or(format!("{name} {was}"));
         }
         // Where there is no room the limit stands beside the value that is over it.
-        let short = match now.strip_suffix(" (ok)") {
+        let short = match (now.strip_suffix(" (ok)"), over) {
             // Nothing can be read, and the sentence says so already.
             _ if self.is_blind() => format!("{name} was {value}"),
-            Some(_) => format!("{name} was {value}, now ok"),
-            None if is_over => format!("{name} {now} > {over}"),
-            None => format!("{name} was {value}, now {now}"),
+            (Some(_), _) => format!("{name} was {value}, now ok"),
+            (None, Some(over)) => format!("{name} {now} > {}", self.plan.quantity(&subject.signal, over)),
+            (None, None) => format!("{name} was {value}, now {now}"),
         };
         must(format!("{name} was {was}, now {now}{tail}")).or(short)
     }

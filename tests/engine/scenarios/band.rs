@@ -124,9 +124,13 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             needs_approval,
             &[],
-            "Info RUNNING: at 10% · A locked: approval: decision authority must approve 50%: :approve · bake 00:05 of 00:05 (1)",
+            "Info RUNNING: at 10% · A locked: decision authority must approve 50%: :approve · bake 00:05 of 00:05 (1)",
         ),
-        (last, &[], "Info RUNNING: at 100% · completes by itself in 5s · bake 00:00 of 00:05 (1) · no key needed (2)"),
+        (
+            last,
+            &[],
+            "Info RUNNING: at 100% · completes by itself in 5s · bake 00:00 of 00:05 (1) · no key needed, H stops it (2)",
+        ),
         (
             automatic,
             &[Advance("alice"), Wait(4_000)],
@@ -145,7 +149,7 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             last,
             &[Wait(8_000)],
-            "Info COMPLETE: 100% on GREEN v2 [100% on GREEN] · auto-rollback on for 00:56 more [auto-rollback on 00:56] · R still rolls back [R rolls back]",
+            "Info COMPLETE: 100% on GREEN v2 [100% on GREEN] · auto-rollback on for 00:56 more [auto-rollback on for 00:56] · R still rolls back [R rolls back]",
         ),
         (
             last,
@@ -178,7 +182,7 @@ fn what_stops_the_run_comes_first() {
         (
             first,
             &[Errors(CANDIDATE, 0.03), Wait(4_500)],
-            "Warn RUNNING: at 10% · 5xx GREEN 3.00% > 2.00% · holds in 2s · rolls back over 5.00% (2) · A locked (1) · bake 00:05 of 00:05 (1)",
+            "Warn RUNNING: at 10% (1) · 5xx GREEN 3.00% > 2.00% · holds in 2s · rolls back over 5.00% (2) · A locked (1) · bake 00:05 of 00:05 (1)",
         ),
         (
             warns,
@@ -219,6 +223,16 @@ fn what_stops_the_run_comes_first() {
             first,
             &[Hold("alice")],
             "Warn HOLDING: at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · limits still roll back by themselves [auto-rollback on] (1) · A resumes (1) · R, then y, rolls back [R rolls back] (2)",
+        ),
+        (
+            first,
+            &[Suspend("alice", 600), Hold("alice")],
+            "Warn HOLDING: AUTO-ROLLBACK OFF until 11:33:34Z · at 10% by alice since 11:23:34Z [by alice 11:23:34Z] · A resumes (1) · R, then y, rolls back [R rolls back] (2)",
+        ),
+        (
+            first,
+            &[Freeze(60_000)],
+            "Critical HOLDING (auto): since 11:24:34Z [11:24:34Z] (1) · BALANCER UNREAD 60s · last read 10% · R is retried until it lands (1) · BLIND 60s: no candidate metrics [BLIND 60s] · the keeper stood still for 60 s, or its clock was set [the keeper stood still for 60 s, or…] · does not roll back by itself [no auto-rollback] · A locked (1) · R, then y, rolls back [R rolls back] (2)",
         ),
         (
             first,

@@ -20,7 +20,7 @@ fn drift_freezes_and_is_never_fought() {
             Foreign(300),
             Wait(2_000),
             Said(
-                "DRIFT: candidate 10% → 30%, changed by somebody else, since 11:23:24Z (blue 90% → 70%, green 10% → 30%)",
+                "DRIFT: candidate 10% → 30%, by somebody else; no auto-rollback; forward is frozen; :adopt or :reassert, or R rolls back (blue 90% → 70%, green 10% → 30%)",
             ),
             Locked("drift", ":adopt or :reassert, or R rolls back"),
             Wait(30_000),
@@ -71,7 +71,7 @@ fn another_hand_during_a_write_is_drift_at_once() {
             Foreign(300),
             Wait(600),
             Is(Phase::Shifting),
-            Said("DRIFT: candidate 0% → 30%, changed by somebody else"),
+            Said("DRIFT: candidate 0% → 30%, by somebody else"),
         ],
     );
 }

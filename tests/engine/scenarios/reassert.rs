@@ -230,7 +230,7 @@ fn two_hands_that_fight_are_told_so() {
     rig.wait(2_000);
     let drift = rig.engine.snapshot().drift.expect("again");
     assert!(drift.times == 2 && !drift.own, "{drift:?}");
-    assert!(rig.said("changed by somebody else, TIME 2: two hands are fighting over it"), "{}", story(&rig));
+    assert!(rig.said("by somebody else, TIME 2: two hands are fighting over it"), "{}", story(&rig));
     let band = rig.engine.snapshot().band.text;
     assert!(band.as_str().contains("DRIFT TIME 2: SOMEBODY ELSE set 30%"), "{band}");
     // A rollback goes over what a person had this run go over before.
@@ -452,7 +452,7 @@ fn another_hand_during_it_is_told_at_once() {
     let other = split(&rig.balancer.layout, 200);
     rig.balancer.land(&other);
     rig.wait(2_000);
-    assert!(rig.said("DRIFT: candidate 10% → 20%, changed by somebody else"), "{}", story(&rig));
+    assert!(rig.said("DRIFT: candidate 10% → 20%, by somebody else"), "{}", story(&rig));
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn what_changed_while_no_keeper_was_there_is_drift() {
     rig.come("alice");
     rig.wait(2_000);
     assert_eq!(rig.engine.phase(), Phase::Held);
-    assert!(rig.said("DRIFT: candidate 10% → 30%, changed by somebody else"), "{}", story(&rig));
+    assert!(rig.said("DRIFT: candidate 10% → 30%, by somebody else"), "{}", story(&rig));
 }
 
 #[test]

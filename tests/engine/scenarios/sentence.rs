@@ -1,10 +1,10 @@
 //! The band: one sentence that says what is so, why, and what comes next without anybody's doing.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{LIMITS, MANUAL, STEPS, Sections};
+use crate::engine::plans::{HOOKS, LIMITS, MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::{Rig, Scraping};
-use warroom::domain::{Absence, Clean, Role};
-use warroom::engine::{Command, Health, Phase, Severity};
+use warroom::domain::{Absence, Clean, Role, Verdict};
+use warroom::engine::{BandPart, Command, Health, HookEnd, Phase, Severity};
 
 const CANDIDATE: Role = Role::Candidate;
 
@@ -151,6 +151,18 @@ fn a_hold_without_an_automatic_rollback_says_so_and_why() {
     says(&rig, &["limits still roll back by themselves"]);
 }
 
+/// Of limits that only hold none goes back; one that goes back when nothing is read does.
+#[test]
+fn a_hold_says_whether_any_limit_goes_back_at_all() {
+    let holds = LIMITS.replace("roll_back = \"5 %\"", "");
+    let absent = holds.replace("absent = \"hold\"", "absent = \"roll_back\"");
+    for (limits, words) in [(holds, "does not roll back by itself"), (absent, "limits still roll back by themselves")] {
+        let mut rig = baked(&Sections { limits: Box::leak(limits.into_boxed_str()), ..MANUAL });
+        rig.ask_for("alice", Command::Hold);
+        says(&rig, &[words]);
+    }
+}
+
 #[test]
 fn a_bake_that_does_not_count_says_that_it_stands() {
     type Doubt = fn(&mut Rig);
@@ -199,6 +211,11 @@ fn what_would_not_act_by_itself_does_not_say_that_it_will() {
     rig.wait(1_500);
     says(&rig, &["memory GREEN 96.8% > 95.0%", "holds in "]);
     assert!(!band(&rig).contains("rolls back in"), "{}", band(&rig));
+    let mut rig = baked(&Sections { more, ..MANUAL });
+    rig.worlds[CANDIDATE].errors = 0.03;
+    rig.wait(4_500);
+    says(&rig, &["5xx GREEN 3.00% > 2.00%  holds in "]);
+    assert!(!band(&rig).contains("rolls back over"), "{}", band(&rig));
 }
 
 /// What it was held for is in the log; beside the seconds left stands what rolls it back.
@@ -227,6 +244,12 @@ fn a_hold_tells_the_value_of_then_from_the_value_of_now() {
     rig.wait(2_000);
     says(&rig, &["5xx GREEN was 4.00% > 2.00%, now 4."]);
     assert!(!band(&rig).contains("(ok)"), "{}", band(&rig));
+    assert!(narrow(&rig).contains("  5xx GREEN 4.") && !narrow(&rig).contains("was"), "{}", narrow(&rig));
+    // Under what it was held for, and over the warning.
+    rig.worlds[CANDIDATE].errors = 0.015;
+    rig.wait(8_000);
+    says(&rig, &["5xx GREEN was 4.00% > 2.00%, now 1.50%"]);
+    assert!(narrow(&rig).contains("  5xx GREEN was 4.00%, now 1.50%"), "{}", narrow(&rig));
     rig.worlds[CANDIDATE].errors = 0.0;
     rig.wait(8_000);
     says(&rig, &["now 0.00% (ok)", "A resumes"]);
@@ -247,6 +270,7 @@ fn blind_says_whether_the_keeper_goes_back_by_itself() {
         assert_eq!(rig.engine.phase(), Phase::Held);
         says(&rig, &["HOLDING (auto)  since ", "Z  BLIND ", ": no candidate metrics", words, "A locked"]);
         assert_eq!(band(&rig).matches("BLIND").count(), 1, "{}", band(&rig));
+        assert!(!band(&rig).contains("5xx"), "why is said: {}", band(&rig));
     }
 }
 
@@ -325,6 +349,134 @@ fn new_traffic_back_does_not_read_as_if_it_were_back_on_the_candidate() {
     rig.wait(12_000);
     assert_eq!(rig.engine.phase(), Phase::NewTrafficBack);
     says(&rig, &["NEW TRAFFIC ON BLUE  not proven that GREEN is empty: no metrics"]);
+}
+
+/// The part that begins so.
+fn part(rig: &Rig, words: &str) -> BandPart {
+    let parts = rig.engine.snapshot().band.parts;
+    parts.into_iter().find(|part| part.words.as_str().starts_with(words)).unwrap_or_else(|| panic!("{}", band(rig)))
+}
+
+/// Of several nodes the one that somebody changed is named; where all of them are changed none stands out.
+#[test]
+fn a_change_on_one_node_of_several_names_it() {
+    for (nodes, words) in [(1, "set 30% on lb1 (wanted 10%)"), (2, "set 30% (wanted 10%)")] {
+        let mut rig = Rig::at_first_step(&NODES);
+        let mut setting = split(&rig.balancer.layout, 300);
+        setting.0.retain(|slot, _| slot.node < nodes);
+        rig.balancer.land(&setting);
+        rig.wait(2_000);
+        says(&rig, &[words]);
+    }
+}
+
+/// What closes the way is said beside what comes by itself, where it is something else.
+#[test]
+fn the_limit_that_locks_is_named_beside_another_one_that_rolls_back() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].memory = Ok(0.968);
+    rig.wait(1_500);
+    rig.worlds[CANDIDATE].errors = 0.15;
+    rig.wait(1_000);
+    says(&rig, &["memory GREEN 96.8% > 95.0%", "rolls back by itself in ", "A locked: 5xx CANDIDATE GREEN "]);
+    assert_eq!(part(&rig, "A locked").rank, 2, "it goes before what H is good for");
+    assert_eq!(part(&rig, "H does not stop that").rank, 1);
+}
+
+/// That the candidate is unhealthy does not say which limit acts, where it is another.
+#[test]
+fn a_limit_on_a_value_is_named_beside_an_unhealthy_candidate() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].memory = Ok(0.968);
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("503")));
+    rig.wait(1_500);
+    says(&rig, &["GREEN UNHEALTHY ", "memory GREEN 96.8% > 95.0%  rolls back by itself in "]);
+}
+
+/// Under a hold as well, whatever it holds for.
+#[test]
+fn what_rolls_back_is_named_under_a_hold_beside_an_unhealthy_candidate() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].errors = 0.03;
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Held);
+    rig.worlds[CANDIDATE].memory = Ok(0.968);
+    rig.worlds[CANDIDATE].health = Some(Health::Failing(Clean::new("503")));
+    rig.wait(1_500);
+    let whole = band(&rig);
+    for words in ["GREEN UNHEALTHY ", "5xx GREEN ", "memory GREEN 96.8% > 95.0%  rolls back by itself in "] {
+        assert!(whole.contains(words), "{words:?} is not in {whole:?}");
+    }
+}
+
+#[test]
+fn a_candidate_that_takes_no_connection_says_so_before_its_health_does() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].scraping = Scraping::Fails(Absence::Refused("connection refused".into()));
+    rig.wait(3_000);
+    says(&rig, &["GREEN refuses connections"]);
+}
+
+#[test]
+fn a_hold_of_a_person_says_which_limit_warns() {
+    let mut rig = guarded();
+    rig.worlds[CANDIDATE].memory = Ok(0.859);
+    rig.wait(1_500);
+    rig.ask_for("alice", Command::Hold);
+    says(&rig, &["HOLDING  at 10% by alice", "memory GREEN 85.9% > 85.0% (rolls back over 95.0%)"]);
+}
+
+/// A bake that is over waits for nothing, though requests get few; stable's are few because it serves nobody.
+#[test]
+fn a_bake_waits_only_for_requests_that_it_needs() {
+    let mut rig = baked(&MANUAL);
+    // Of its 20 requests a second two are left.
+    rig.worlds[CANDIDATE].own_rate = -18.0;
+    rig.wait(9_000);
+    says(&rig, &["5xx CANDIDATE: too few requests", "bake 00:05 of 00:05"]);
+    assert!(!band(&rig).contains(" goes on after "), "{}", band(&rig));
+
+    let of_stable =
+        "[[guardrails]]\nreading = \"error_ratio\"\nenvironment = \"stable\"\nminimum_requests = 20\nhold = \"5 %\"\n";
+    let mut rig = baked(&Sections { more: of_stable, ..MANUAL });
+    rig.advance("alice");
+    rig.wait(8_500);
+    rig.worlds[Role::Stable].own_rate = 1.0;
+    rig.advance("alice");
+    for _ in 0..50 {
+        rig.wait(100);
+        assert!(!band(&rig).contains(" more requests"), "{}", band(&rig));
+    }
+    says(&rig, &["at 100%", "completes by itself "]);
+}
+
+#[test]
+fn what_is_bad_is_named_before_what_is_not_known_and_a_person_last() {
+    let steps = STEPS.replacen("split = \"50 %\"", "split = \"50 %\"\napproval = \"decision authority\"", 1);
+    let more = MORE.replace("for = \"3s\"", "for = \"3s\"\nabsent = \"warn\"");
+    let (steps, more) = (Box::leak(steps.into_boxed_str()), Box::leak(more.into_boxed_str()));
+    let mut rig = baked(&Sections { steps, more, ..MANUAL });
+    says(&rig, &["A locked: decision authority must approve 50%: :approve"]);
+    rig.worlds[CANDIDATE].memory = Err(Absence::Missing("memory_used".into()));
+    rig.wait(1_500);
+    says(&rig, &["A locked: memory CANDIDATE GREEN: "]);
+    rig.checks[0] = Some(Verdict::Fail);
+    rig.wait(2_500);
+    says(&rig, &["A locked: candidate health: answer"]);
+}
+
+/// A program that is still to run is no trouble; one that failed is.
+#[test]
+fn a_program_that_failed_is_a_warning_and_one_that_is_to_come_is_none() {
+    let hooks = Box::leak(HOOKS.replace("required_before = \"first\"", "required_before = \"50 %\"").into_boxed_str());
+    let mut rig = baked(&Sections { more: hooks, ..MANUAL });
+    says(&rig, &["A locked: smoke: has not run"]);
+    assert_eq!(rig.engine.snapshot().band.severity, Severity::Info);
+    rig.hook_ends.push_back((500, HookEnd::Exited(2)));
+    rig.run_hook("alice", "smoke");
+    rig.wait(1_000);
+    says(&rig, &["A locked: smoke: failed (exit 2)"]);
+    assert_eq!(rig.engine.snapshot().band.severity, Severity::Warn);
 }
 
 /// The screen that shows it first shows the countdown, too.
