@@ -76,6 +76,28 @@ fn another_hand_during_a_write_is_drift_at_once() {
     );
 }
 
+/// What this run's own late write went over is gone: its step is there.
+#[test]
+fn a_late_write_that_lands_over_another_hands_is_this_runs_own() {
+    play(
+        &MANUAL,
+        &[
+            Comes("alice"),
+            Wait(3_000),
+            Next(&[Fate::Late(4_000)]),
+            Advance("alice"),
+            Wait(500),
+            Foreign(300),
+            Wait(600),
+            Locked("drift", "by somebody else"),
+            Wait(4_000),
+            Share(100),
+            Said("candidate 10% read back"),
+            Open("drift"),
+        ],
+    );
+}
+
 #[test]
 fn completing_is_refused_where_a_rollback_needs_the_typed_name() {
     play(

@@ -293,6 +293,19 @@ fn an_environments_rate_is_that_of_its_last_five_scrapes() {
     assert_eq!(newest(&rig), None, "of what is not read any more nobody knows what it is asked for now");
 }
 
+/// Until the scrapes from before a move are out of it, a rate is of neither split; of an unmoved one it says so at once.
+#[test]
+fn a_rate_over_a_move_of_the_split_says_that_it_is_mixed() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let is_mixed = |rig: &Rig| rig.engine.snapshot().environments[Role::Candidate].rate_is_mixed;
+    assert!(!is_mixed(&rig));
+    rig.advance("alice");
+    rig.wait(2_000);
+    assert!(is_mixed(&rig), "most of it is of the step before");
+    rig.wait(6_000);
+    assert!(!is_mixed(&rig));
+}
+
 /// Beside a value that is not known any more stands the last one that was, for as long as the chart shows it.
 #[test]
 fn the_last_known_value_stays_while_the_chart_reaches_it() {
