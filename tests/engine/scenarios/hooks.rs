@@ -530,6 +530,29 @@ fn a_run_that_failed_is_told_louder_than_one_that_passed() {
     }
 }
 
+/// What never began took no time; what did says how long it took, however it ended.
+#[test]
+fn only_a_run_that_began_took_its_time() {
+    let took = |rig: &Rig| {
+        let took = |fact: &Fact| if let Fact::HookEnded { took, .. } = fact { Some(*took) } else { None };
+        rig.lines().filter_map(|line| took(&line.fact)).last().expect("it ended")
+    };
+    let mut rig = waiting(&HOOKED);
+    for (end, began) in [(HookEnd::Exited(0), true), (HookEnd::NotStarted("no such file".into()), false)] {
+        rig.hook_ends.push_back((500, end));
+        rig.run_hook("alice", "smoke");
+        rig.wait(1_000);
+        assert_eq!(took(&rig).is_some(), began);
+    }
+    assert!(rig.said("smoke was not started: no such file: the last line"), "{}", story(&rig));
+    rig.disk = Disk::Slow(500);
+    rig.run_hook("alice", "smoke");
+    rig.wait(100);
+    rig.stop_hook("alice", "smoke");
+    rig.wait(1_000);
+    assert_eq!((ends(&rig).last(), took(&rig)), (Some(&HookEnd::Stopped), None));
+}
+
 /// To the second in the first minute, when it may still be what one is waiting for; and it counts to the end of its time.
 #[test]
 fn a_passs_age_is_in_seconds_first_and_then_in_whole_minutes() {
