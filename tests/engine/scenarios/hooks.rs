@@ -436,6 +436,19 @@ fn a_rollback_ends_what_is_for_after_the_cutover() {
     assert_eq!(stops(&rig), 1);
 }
 
+/// What a person has stopped already is told to end once.
+#[test]
+fn a_rollback_does_not_end_again_what_is_ending() {
+    let mut rig = complete(&afterwards());
+    rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
+    rig.run_hook("alice", "scale-up");
+    rig.wait(1_000);
+    rig.stop_hook("bob", "scale-up");
+    rig.roll_back("bob", None);
+    assert_eq!((view(&rig, "scale-up").state, stops(&rig)), (HookState::Stopping, 1));
+    assert!(!rig.said("scale-up is stopped under way"), "{}", story(&rig));
+}
+
 /// A limit rolls back before the disk has its record, in the very turn in which it has, and after.
 #[test]
 fn an_automatic_rollback_keeps_what_is_for_after_the_cutover_from_being_started() {
