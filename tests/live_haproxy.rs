@@ -413,6 +413,32 @@ fn a_direct_rollback_restores_stables_own_weights_too() {
     assert_eq!(site.weights(1), own_weights());
 }
 
+/// Of a run whose journal is lost the candidate may have nothing already, by another hand.
+#[test]
+fn a_direct_rollback_without_a_journal_gives_nothing_to_a_stable_server_that_was_drained() {
+    if !need("haproxy") {
+        return;
+    }
+    let site = Site::new(&["admin", "admin"]);
+    let plan = site.plan(&["25 %", "100 %"], "1s");
+    site.nodes[1].ask("set server app/blue2 weight 0").expect("an answer");
+    let drained: BTreeMap<String, u32> =
+        own_weights().into_iter().map(|(name, weight)| if name == "blue2" { (name, 0) } else { (name, weight) }).collect();
+    let _console = site.run(&plan);
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    let run = site.home.runs().pop().expect("a run");
+    site.home.kill_keeper();
+    let folder = site.home.state().join("runs").join(&run);
+    std::fs::write(folder.join("journal.db"), "no journal at all ".repeat(500)).expect("written");
+    for more in ["journal.db-wal", "journal.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(more));
+    }
+    let ran = site.home.run(["rollback", &run, "--yes", "--direct"]).exits(0);
+    assert!(ran.all().contains("going on without it") && ran.all().contains("confirmed"), "{}", ran.all());
+    assert_eq!(site.weights(0), own_weights());
+    assert_eq!(site.weights(1), drained);
+}
+
 #[test]
 fn a_keeper_killed_in_mid_run_stands_where_it_stood_and_goes_on() {
     if !need("haproxy") {

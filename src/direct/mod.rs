@@ -8,7 +8,7 @@ use crate::clock;
 use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Split};
 use crate::engine::{
     Answer, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase, Request,
-    Stamped, share,
+    Severity, Stamped, share,
 };
 use crate::failpoint;
 use crate::journal::Tombstone;
@@ -178,8 +178,9 @@ impl Work {
         let has_nothing = configured.is_some_and(|configured| configured.share <= 0.0);
         if has_nothing && self.direct.folder.is_some() {
             // The run's journal is lost, and with it whether a forward write is still on its way: zero now is not
-            // zero in a second. Without the look the rollback is sent all the same.
-            return;
+            // zero in a second. So this is no look that makes a rollback needless: it is sent all the same, and gives
+            // stable the weights that it has.
+            return self.take_for_baseline(&seen.state);
         }
         let stamped = self.stamp(Event::Woke);
         for effect in self.engine.handle(&stamped).effects {
@@ -190,6 +191,24 @@ impl Work {
                 self.carry_out(effect, tell);
             }
         }
+    }
+
+    /// Puts what the balancer holds where the journal has lost it: before everything that the run did.
+    fn take_for_baseline(&mut self, state: &BalancerState) {
+        let Ok(setting) = state.setting() else { return };
+        let (mono, wall, plan) = (clock::mono(), clock::wall(), self.direct.plan.clone());
+        let baseline = Entry {
+            number: 0,
+            wall,
+            mono,
+            severity: Severity::Info,
+            by: None,
+            text: Clean::new(format!("the balancer holds {setting}")),
+            fact: Fact::Baseline { setting, split: Split::ALL_STABLE },
+        };
+        self.direct.entries.insert(0, baseline);
+        self.engine = Engine::recover(plan, &self.direct.entries, mono, wall, mono.micros());
+        self.told = self.engine.log_length();
     }
 
     /// Asks the engine in this person's name.
