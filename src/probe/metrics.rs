@@ -167,8 +167,8 @@ impl<'a, 'p> Collector<'a, 'p> {
         let (label, metric) = (&rules.status_label, &rules.metric);
         match sample.labels.get(label) {
             Some(status) if matches_pattern(status, &rules.errors) => self.errors += value,
-            Some(status) if status.chars().count() == rules.errors.chars().count() => {}
-            // No pattern can tell of such a word whether it is an error: "not one of them" would be a good reading.
+            Some(status) if is_no_error(status, &rules.errors) => {}
+            // Nobody can tell of such a word whether it is an error: "not one of them" would be a good reading.
             Some(status) => {
                 let why = format!("{label}=\"{status}\" of {metric} is not a three-digit status");
                 self.trouble = Some(Absence::Unreadable(Clean::new(why)));
@@ -247,6 +247,15 @@ fn matches_pattern(text: &str, pattern: &str) -> bool {
         && text.chars().zip(pattern.chars()).all(|(t, p)| p == '.' || p == t)
 }
 
+/// Whether it is a status, or a class of them such as `2xx`, of which a digit says that it is none of the pattern's.
+fn is_no_error(text: &str, pattern: &str) -> bool {
+    let mut rest = text.chars();
+    let begins = rest.next().is_some_and(|first| ('1'..='9').contains(&first));
+    let is_status = begins && rest.all(|c| c.is_ascii_digit() || matches!(c, 'x' | 'X'));
+    let differs = |(t, p): (char, char)| t.is_ascii_digit() && p != '.' && p != t;
+    is_status && text.len() == pattern.len() && text.chars().zip(pattern.chars()).any(differs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +307,10 @@ mod tests {
             ("r{code=\"200\",code=\"503\"} 1\n", "names a label twice"),
             ("r{code=\"5\"} 1\n", "not a three-digit status"),
             ("r{code=\"error\"} 1\n", "not a three-digit status"),
+            ("r{code=\"ERR\"} 1\n", "not a three-digit status"),
+            ("r{code=\"---\"} 1\n", "not a three-digit status"),
+            ("r{code=\"000\"} 1\n", "not a three-digit status"),
+            ("r{code=\"2o0\"} 1\n", "not a three-digit status"),
         ] {
             let absence = read(text).expect_err(text).to_string();
             assert!(absence.contains(why), "{text}: {absence}");
@@ -308,6 +321,16 @@ mod tests {
         assert_eq!(scrape.gauges, [Err(Absence::SeveralSeries("m".into()))]);
         assert_eq!(read("x 1\n").expect("readable").requests, None);
     }
+
+    #[test]
+    fn a_class_is_judged_by_its_digits() {
+        let scrape = read("r{code=\"2xx\"} 7\nr{code=\"5xx\"} 2\nr{code=\"4XX\"} 1\n").expect("readable");
+        assert_eq!((scrape.requests, scrape.errors), (Some(10.0), 2.0));
+        for (status, is_told) in [("5xx", false), ("4xx", true), ("502", true), ("204", true), ("50x", false)] {
+            assert_eq!(is_no_error(status, "503"), is_told, "{status}");
+        }
+    }
+
     #[test]
     fn what_a_gauge_is_divided_by_is_a_number_above_zero() {
         for text in
