@@ -126,7 +126,7 @@ pub struct Http {
 }
 
 /// Where a header's value comes from. The value itself is never in a plan's debug output or journal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
     /// Written in the plan: not secret.
     Plain(String),

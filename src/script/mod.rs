@@ -60,8 +60,8 @@ pub struct SetupError {
 pub struct Script {
     plan: plan::Script,
     mark: Mark,
-    /// The plan's variables as they were last read.
-    env: RwLock<Arc<Env>>,
+    /// The plan's variables as they were last read, by whichever script has the same.
+    env: Arc<RwLock<Arc<Env>>>,
     starts: Arc<Semaphore>,
     /// Taken while the files of secrets are read: one that hangs is not asked again.
     files: Arc<Semaphore>,
@@ -164,13 +164,23 @@ impl Script {
     /// another's older runs for [`Script::end_older`].
     pub fn new(plan: &plan::Script, what: &str) -> Result<Self, SetupError> {
         let env = read_env(plan).map_err(|why| SetupError { name: Clean::new(plan.name()), why: Clean::new(why) })?;
-        Ok(Self {
+        Ok(Self::with(plan, what, Arc::new(RwLock::new(Arc::new(env)))))
+    }
+
+    /// Makes another one ready. Where it has the same variables, what either reads of their files serves both: one that
+    /// is run once in a long time knows what one that is run often has read last.
+    pub fn beside(&self, plan: &plan::Script, what: &str) -> Result<Self, SetupError> {
+        if plan.env == self.plan.env { Ok(Self::with(plan, what, self.env.clone())) } else { Self::new(plan, what) }
+    }
+
+    fn with(plan: &plan::Script, what: &str, env: Arc<RwLock<Arc<Env>>>) -> Self {
+        Self {
             plan: plan.clone(),
             mark: Mark::new(what),
-            env: RwLock::new(Arc::new(env)),
+            env,
             starts: Arc::new(Semaphore::new(STARTS)),
             files: Arc::new(Semaphore::new(1)),
-        })
+        }
     }
 
     /// Runs it once; dropping the future ends the run.
@@ -241,22 +251,24 @@ impl Script {
         group::end_all(&self.mark).await
     }
 
-    /// The variables, with the files read again where there are any: a token that was renewed is used.
+    /// The variables, with the files read again where there are any: a token that was renewed is used. What is read too
+    /// late for this run is there for the next.
     async fn environment(&self) -> Arc<Env> {
         let known = || self.env.read().unwrap_or_else(PoisonError::into_inner).clone();
         let has_files = self.plan.env.iter().any(|(_, secret)| matches!(secret, Secret::File(_)));
         let Some(place) = has_files.then(|| self.files.clone().try_acquire_owned().ok()).flatten() else {
             return known();
         };
-        let plan = self.plan.clone();
+        let (plan, env) = (self.plan.clone(), self.env.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let read = read_env(&plan);
+            match read_env(&plan) {
+                Ok(read) => *env.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read),
+                Err(why) => tracing::warn!(why, "secrets cannot be read again"),
+            }
             drop(place);
-            read
         });
         match timeout(FILES_WAIT, reading).await {
-            Ok(Ok(Ok(env))) => *self.env.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(env),
-            Ok(Ok(Err(why))) => tracing::warn!(why, "secrets cannot be read again"),
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "secrets cannot be read again"),
             Err(_) => tracing::warn!("secrets cannot be read again in time"),
         }

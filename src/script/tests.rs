@@ -134,6 +134,41 @@ async fn a_secret_on_a_disk_that_hangs_holds_nobody_up() {
     std::fs::write(&file, "").expect("whoever reads it goes on");
 }
 
+/// A disk that is slow and does not hang: what is read too late for one run is there for the next, of whichever script
+/// has the same variables.
+#[tokio::test]
+async fn a_secret_that_is_read_late_serves_the_next_run() {
+    use rustix::fs::{CWD, FileType, Mode, OFlags};
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let folder = folder();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "old-s3cr3t").expect("written");
+    let mut plan = shell("printf %s $TOKEN", LONG);
+    plan.env = vec![("TOKEN".to_owned(), Secret::File(file.clone()))];
+    let script = Script::new(&plan, "test late secret").expect("readable");
+    let other = script.beside(&plan, "test late secret of another").expect("the same variables");
+    std::fs::remove_file(&file).expect("removed");
+    rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+    // Its file answers only once the run has gone on without it; a busy machine may need more than one try to answer
+    // within the second after which a read is given up.
+    for _ in 0..50 {
+        let done = script.run(&Values::default()).await;
+        if done.stdout.raw == "new-s3cr3t" {
+            break;
+        }
+        assert_eq!(done.stdout.raw, "old-s3cr3t", "{}", done.words());
+        let mut pipe = std::fs::OpenOptions::new();
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
+        if let Ok(mut pipe) = pipe.write(true).custom_flags(flags).open(&file) {
+            let _ = io::Write::write_all(&mut pipe, b"new-s3cr3t");
+        }
+    }
+    for script in [script, other] {
+        let done = script.run(&Values::default()).await;
+        assert_eq!((&done.stdout.raw[..], &done.stdout.shown[..]), (&b"new-s3cr3t"[..], &b"***"[..]));
+    }
+}
+
 #[tokio::test]
 async fn lines_are_told_and_nothing_in_them_is_obeyed() {
     let (_, all) = told(r"printf 'a\033[2Jb\r50%%\rdone'; printf '\n\nx' >&2").await;

@@ -14,6 +14,7 @@ use crate::plan::{CommandDriver, Reading, Values};
 use crate::remote::{self, SetupError, SetupTrouble};
 use crate::script::{self, Done, Ending, Printed, Script};
 use regex::Regex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use tokio::time::timeout;
 pub(super) struct CommandTraffic {
     plan: CommandDriver,
     timeout: Duration,
-    set: Script,
+    set: Arc<Script>,
     /// The same program under a mark of its own: a way back ends every `set`, and no other way back, which does what it
     /// does itself.
     back: Script,
@@ -38,21 +39,22 @@ impl From<script::SetupError> for SetupError {
 impl CommandTraffic {
     /// Makes ready what writes; an error of `get` is one of each look.
     pub fn new(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
-        let set = |what: &str| Script::new(&plan.set, &format!("{what} {}", plan.balancer));
-        Ok(Self { plan: plan.clone(), timeout, set: set("set")?, back: set("back")?, get: OnceCell::new() })
+        let set = Arc::new(Script::new(&plan.set, &format!("set {}", plan.balancer))?);
+        let back = set.beside(&plan.set, &format!("back {}", plan.balancer))?;
+        Ok(Self { plan: plan.clone(), timeout, set, back, get: OnceCell::new() })
     }
 
     /// Makes all of it ready: nothing goes forward that cannot be read.
     pub fn whole(plan: &CommandDriver, timeout: Duration) -> Result<Self, SetupError> {
         let made = Self::new(plan, timeout)?;
-        let get = OnceCell::new_with(Some(made_get(plan)?));
+        let get = OnceCell::new_with(Some(made.set.beside(&plan.get, &get_of(plan))?));
         Ok(Self { get, ..made })
     }
 
     async fn get(&self) -> Result<&Script, Clean> {
         let made = || async {
-            let plan = self.plan.clone();
-            let made = tokio::task::spawn_blocking(move || made_get(&plan)).await;
+            let (plan, set) = (self.plan.clone(), self.set.clone());
+            let made = tokio::task::spawn_blocking(move || set.beside(&plan.get, &get_of(&plan))).await;
             made.map_err(|error| Clean::new(format!("get: {error}")))?
                 .map_err(|error| Clean::new(format!("get: {}", error.why)))
         };
@@ -115,8 +117,9 @@ impl CommandTraffic {
     }
 }
 
-fn made_get(plan: &CommandDriver) -> Result<Script, script::SetupError> {
-    Script::new(&plan.get, &format!("get {}", plan.balancer))
+/// What `get` acts on.
+fn get_of(plan: &CommandDriver) -> String {
+    format!("get {}", plan.balancer)
 }
 
 impl Traffic for CommandTraffic {
