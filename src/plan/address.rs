@@ -5,13 +5,18 @@ pub(super) fn same_address(a: &str, b: &str) -> bool {
     canonical(a) == canonical(b)
 }
 
-/// A URL in its one spelling: scheme and host in lower case, no default port, no dot or slash at the end.
+/// A URL in its one spelling: scheme and host in lower case, no default port, no dot or slash at the end, what is asked
+/// in one order.
 pub(super) fn canonical(url: &str) -> String {
     match reqwest::Url::parse(url) {
         Ok(parsed) => {
             let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
             let port = parsed.port_or_known_default().unwrap_or(0);
-            format!("{}://{host}:{port}{}", parsed.scheme(), parsed.path().trim_end_matches('/'))
+            let mut asked: Vec<&str> = parsed.query().unwrap_or_default().split('&').collect();
+            asked.sort_unstable();
+            let mark = if parsed.query().is_some_and(|query| !query.is_empty()) { "?" } else { "" };
+            let path = parsed.path().trim_end_matches('/');
+            format!("{}://{host}:{port}{path}{mark}{}", parsed.scheme(), asked.join("&"))
         }
         Err(_) => url.to_owned(),
     }

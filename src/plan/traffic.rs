@@ -47,6 +47,21 @@ pub struct HttpDriver {
     pub http: Http,
 }
 
+impl HttpDriver {
+    /// Where writes go, in its one spelling.
+    fn written_to(&self) -> String {
+        canonical(&format!("{}{}", self.url, self.write_path))
+    }
+
+    /// What each write says besides the percentages, in one order: one API may hold several services' traffic, and this
+    /// is what tells them apart.
+    fn written_with(&self) -> String {
+        let mut extra: Vec<String> = self.extra.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        extra.sort();
+        extra.concat()
+    }
+}
+
 /// One or several HAProxy nodes that share the traffic evenly.
 #[derive(Debug, Clone)]
 pub struct HaproxyDriver {
@@ -127,7 +142,7 @@ impl Traffic {
     /// What makes two plans speak to the same balancer, as a run is filed under.
     pub fn identity(&self) -> String {
         match &self.driver {
-            Driver::Http(http) => format!("http {}", canonical(&format!("{}{}", http.url, http.write_path))),
+            Driver::Http(http) => format!("http {}{}", http.written_to(), http.written_with()),
             Driver::Haproxy(haproxy) => {
                 let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
                 nodes.sort();
@@ -146,9 +161,7 @@ impl Traffic {
     /// is one, so that two plans which share only some are seen.
     pub fn identities(&self) -> Vec<String> {
         let mut identities: Vec<String> = match &self.driver {
-            Driver::Http(http) => {
-                vec![format!("http {}", local(&canonical(&format!("{}{}", http.url, http.write_path))))]
-            }
+            Driver::Http(http) => vec![format!("http {}{}", local(&http.written_to()), http.written_with())],
             Driver::Haproxy(haproxy) => haproxy
                 .nodes
                 .iter()
