@@ -12,10 +12,12 @@ use std::process::Command;
 use support::{App, Haproxy, Home, World, need, wait_until};
 use warroom::plan::{load, rescue_card};
 
-/// Runs a card as it is pasted; gives what it printed.
+/// Runs a card as it is pasted, where a proxy is set that does not answer; gives what it printed.
 #[track_caller]
 fn run(card: &str) -> String {
-    let output = Command::new("/bin/sh").args(["-c", card]).output().expect("a shell");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", card]).envs(["http_proxy", "https_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    let output = shell.env_remove("no_proxy").env_remove("NO_PROXY").output().expect("a shell");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{card}\n{said}");
     said
@@ -25,8 +27,11 @@ fn run(card: &str) -> String {
 fn the_http_card_brings_all_traffic_back() {
     let home = Home::new();
     let world = World::start(&home, "healthy", "1", "0");
-    let plan = load(Path::new("world.toml"), &world.plan).expect("the world's plan");
-    let set = "curl -fsS --max-time 10 -d '{\"blue\":75,\"green\":25}'";
+    // Brackets are no ranges here, however curl would read them.
+    let text = world.plan.replace("write_path = \"/api/traffic\"", "write_path = \"/api/traffic?service=[a]{b\"");
+    assert_ne!(text, world.plan);
+    let plan = load(Path::new("world.toml"), &text).expect("the world's plan");
+    let set = "curl -fsS --noproxy '*' --max-time 10 -d '{\"blue\":75,\"green\":25}'";
     run(&format!("{set} http://{}/api/traffic", world.proxy));
     assert_eq!(world.candidate_percent().map(f64::round), Some(25.0));
     let card = rescue_card(&plan);

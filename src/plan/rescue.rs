@@ -34,7 +34,8 @@ fn http_card(http: &HttpDriver) -> String {
     body.insert(http.fields.stable.clone(), 100.0.into());
     body.insert(http.fields.candidate.clone(), 0.0.into());
     let body = serde_json::Value::Object(body).to_string();
-    let mut curl = format!("curl -fsS --max-time {CURL_SECONDS}");
+    // Straight there and as it is written, as warroom asks: no proxy of the environment, nothing made of brackets.
+    let mut curl = format!("curl -gfsS --noproxy '*' --max-time {CURL_SECONDS}");
     if let Some(ca) = &http.http.ca {
         let _ = write!(curl, " --cacert {}", quoted(&ca.display().to_string()));
     }
