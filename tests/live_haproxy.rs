@@ -383,8 +383,7 @@ fn the_rescue_card_works_without_us() {
     let lines: Vec<&str> = card.lines().map(str::trim).filter(|line| line.starts_with("echo ")).collect();
     assert_eq!(lines.len(), 2 * 5, "two nodes, four servers and a look each: {card}");
     // Where socat is missing, bash's own TCP stands in for it.
-    let stand_in =
-        "socat() { local to=${2#tcp:}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
+    let stand_in = "socat() { local to=${2#tcp:}; to=${to%%,*}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
     let has_socat =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|p| p.join("socat").is_file());
     let script = format!("set -e\n{}{}\n", if has_socat { "" } else { stand_in }, lines.join("\n"));
@@ -422,8 +421,10 @@ fn a_direct_rollback_without_a_journal_gives_nothing_to_a_stable_server_that_was
     let site = Site::new(&["admin", "admin"]);
     let plan = site.plan(&["25 %", "100 %"], "1s");
     site.nodes[1].ask("set server app/blue2 weight 0").expect("an answer");
-    let drained: BTreeMap<String, u32> =
-        own_weights().into_iter().map(|(name, weight)| if name == "blue2" { (name, 0) } else { (name, weight) }).collect();
+    let drained: BTreeMap<String, u32> = own_weights()
+        .into_iter()
+        .map(|(name, weight)| if name == "blue2" { (name, 0) } else { (name, weight) })
+        .collect();
     let _console = site.run(&plan);
     wait_until("the keeper answers", || site.home.try_status().is_some());
     let run = site.home.runs().pop().expect("a run");

@@ -68,6 +68,28 @@ fn the_haproxy_card_brings_all_traffic_back_on_every_node() {
     wait_until("the server is up again", || nodes[1].states().is_some_and(|states| states["green1"].1));
 }
 
+/// A node that refuses the raise and would take the emptying: then nobody would serve.
+#[test]
+fn the_haproxy_card_takes_nothing_from_the_candidate_where_stable_has_no_weight() {
+    if !need("haproxy") || !need("socat") {
+        return;
+    }
+    let apps = [App::start(), App::start(), App::start()];
+    let servers =
+        [("green1", apps[0].address(), 0), ("green2", apps[1].address(), 0), ("blue1", apps[2].address(), 20)];
+    let nodes = [Haproxy::start(&servers, "admin"), Haproxy::start(&servers, "admin")];
+    let text = HAPROXY
+        .replace("backend = \"web\"", "backend = \"app\"")
+        .replace("10.0.0.9:9999", &nodes[0].api())
+        .replace("/run/haproxy.sock", &nodes[1].socket().display().to_string());
+    let card = rescue_card(&sound(&text));
+    let refuses = |line: &&str| !line.contains(&nodes[0].api()) || !line.contains("weight 256");
+    run(&card.lines().filter(refuses).collect::<Vec<_>>().join("\n"));
+    let weights = |node: &Haproxy| ["green1", "green2", "blue1"].map(|name| node.weights()[name]);
+    assert_eq!(weights(&nodes[0]), [0, 0, 20], "{card}");
+    assert_eq!(weights(&nodes[1]), [256, 256, 0], "{card}");
+}
+
 /// A rate that is none is a mistake in the command, not a schedule without warnings.
 #[test]
 fn a_rate_that_is_none_is_refused() {

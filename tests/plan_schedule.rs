@@ -30,10 +30,11 @@ fn under<'a>(words: &'a str, heading: &str) -> Vec<&'a str> {
     words.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.is_empty()).collect()
 }
 
-/// Runs a script in a POSIX shell where `curl`, `socat` and `nc` only print what they were given.
+/// Runs a script in a POSIX shell where `curl` and `socat` only print what they were given, and `grep` finds it.
 fn in_shell(script: &str) -> String {
     let stubs = "curl() { for a in \"$@\"; do printf '<%s>' \"$a\"; done; echo; }\n\
-                 socat() { read -r line; printf '<%s>' \"$line\" \"$@\"; echo; }\n";
+                 socat() { read -r line; printf '<%s>' \"$line\" \"$@\"; echo; }\n\
+                 grep() { read -r line; printf '%s?\\n' \"$line\"; }\n";
     // Nothing that a card names by mistake may run: no PATH, an empty folder.
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new("/bin/sh")
@@ -525,7 +526,7 @@ fn the_http_card_sends_everything_to_stable_and_reads_it_back() {
     assert!(given[1].ends_with("<http://lb.example:8080/api/status>"), "{sent}");
 }
 
-/// On every node: no moment with both sides at 0, so stable goes up before the candidate goes down.
+/// On every node: no moment with both sides at 0, so stable goes up, and is seen to be, before the candidate goes down.
 #[test]
 fn the_haproxy_card_raises_stable_before_it_lowers_the_candidate() {
     let card = rescue_card(&sound(HAPROXY));
@@ -533,14 +534,15 @@ fn the_haproxy_card_raises_stable_before_it_lowers_the_candidate() {
         [
             format!("<set server web/green1 weight 256><stdio><{to}>"),
             format!("<set server web/green2 weight 256><stdio><{to}>"),
+            format!("<show servers state web><stdio><{to}>?"),
             format!("<set server web/blue1 weight 0><stdio><{to}>"),
             format!("<show servers state web><stdio><{to}>"),
         ]
     };
     let sent = in_shell(&card);
     let given: Vec<&str> = sent.lines().collect();
-    assert_eq!(given[..4], expected("tcp:10.0.0.9:9999"));
-    assert_eq!(given[4..], expected("unix-connect:/run/haproxy.sock"));
+    assert_eq!(given[..5], expected("tcp:10.0.0.9:9999,connect-timeout=5"));
+    assert_eq!(given[5..], expected("unix-connect:/run/haproxy.sock"));
     for words in ["needs socat", "`warroom rollback` restores those", "'set server web/green1 state ready'"] {
         assert!(card.contains(words), "{words:?} is not in\n{card}");
     }
@@ -639,6 +641,10 @@ fn the_cards_requests_end() {
             .all(|line| line.contains("--max-time") || line.contains("-m ")),
         "{card}"
     );
+    // A node without power refuses nothing: each of its lines would wait for two minutes, and the other nodes' after it.
+    let card = rescue_card(&sound(&HAPROXY.replace("unix:/run/haproxy.sock", "[2001:db8::9]:9999")));
+    let places: Vec<&str> = card.split("socat stdio '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    assert!(places.len() >= 10 && places.iter().all(|to| to.ends_with(",connect-timeout=5")), "{card}");
 }
 
 /// What stands in front of a plan is not part of the schedule: a comment changes the hash and nothing else.

@@ -3,11 +3,13 @@
 use super::alb_rescue::alb_card;
 use super::command::command_card;
 use super::{Driver, HaproxyAddress, HaproxyDriver, HttpDriver, Plan, Secret};
-use crate::domain::Role;
+use crate::domain::{Role, Slot};
 use std::fmt::Write as _;
 
 /// Longest time that one of the card's requests may take, in seconds.
 const CURL_SECONDS: u32 = 10;
+/// How long one of the card's commands waits for a HAProxy node that may have no power, in seconds: there is another.
+const CONNECT_SECONDS: u32 = 5;
 
 /// Command lines for a POSIX shell, one act each, raising stable before lowering the candidate.
 pub fn rescue_card(plan: &Plan) -> String {
@@ -80,28 +82,38 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
     let (layout, all_stable) = (plan.traffic.layout(), plan.traffic.all_stable());
     let mut card = String::from(
         "  # needs socat. 256 for each stable server is an even share of all traffic. What the weights were before is \
-         known only once a\n  # run has read them: then `warroom rollback` restores those.\n",
+         known only once a\n  # run has read them: then `warroom rollback` restores those. Nothing is taken from the \
+         candidate on a node where stable has no weight.\n",
     );
+    let backend = &haproxy.backend;
     for (index, node) in haproxy.nodes.iter().enumerate() {
         let address = match &node.address {
-            HaproxyAddress::Tcp(address) if address.starts_with('[') => format!("tcp6:{address}"),
-            HaproxyAddress::Tcp(address) => format!("tcp:{address}"),
+            HaproxyAddress::Tcp(address) if address.starts_with('[') => {
+                format!("tcp6:{address},connect-timeout={CONNECT_SECONDS}")
+            }
+            HaproxyAddress::Tcp(address) => format!("tcp:{address},connect-timeout={CONNECT_SECONDS}"),
             HaproxyAddress::Unix(path) => format!("unix-connect:{}", path.display()),
         };
         let socat = format!("socat stdio {}", quoted(&address));
-        for role in Role::BOTH {
-            for slot in layout.slots_of(index, role) {
-                let weight = all_stable.0.get(slot).copied().unwrap_or(0);
-                let command = format!("set server {}/{} weight {weight}", haproxy.backend, slot.name);
-                let _ = writeln!(card, "  echo {} | {socat}", quoted(&command));
-            }
+        let set = |server: &str, what: &str| {
+            format!("echo {} | {socat}", quoted(&format!("set server {backend}/{server} {what}")))
+        };
+        let weight = |slot: &Slot| format!("weight {}", all_stable.0.get(slot).copied().unwrap_or(0));
+        let show = format!("echo {} | {socat}", quoted(&format!("show servers state {backend}")));
+        let stable: Vec<&str> = layout.slots_of(index, Role::Stable).map(|slot| slot.name.as_str()).collect();
+        for slot in layout.slots_of(index, Role::Stable) {
+            let _ = writeln!(card, "  {}", set(&slot.name, &weight(slot)));
         }
-        if let Some(slot) = layout.slots_of(index, Role::Stable).next() {
-            let ready = quoted(&format!("set server {}/{} state ready", haproxy.backend, slot.name));
-            let _ = writeln!(card, "  # a stable server in maint or drain gets nothing: echo {ready} | {socat}");
+        // A raise may be refused where emptying is not (static algorithms), and then nobody would serve.
+        let has_weight =
+            quoted(&format!("^([^ ]+ ){{3}}({})( [^ ]+){{3}} [1-9]", stable.join("|").replace('.', r"\.")));
+        for slot in layout.slots_of(index, Role::Candidate) {
+            let _ = writeln!(card, "  {show} | grep -E {has_weight} && {}", set(&slot.name, &weight(slot)));
         }
-        let show = quoted(&format!("show servers state {}", haproxy.backend));
-        let _ = writeln!(card, "  echo {show} | {socat}    # candidate weights must be 0");
+        if let Some(name) = stable.first() {
+            let _ = writeln!(card, "  # a stable server in maint or drain gets nothing: {}", set(name, "state ready"));
+        }
+        let _ = writeln!(card, "  {show}    # candidate weights must be 0");
     }
     card
 }
