@@ -17,7 +17,7 @@ pub use ids::{CommandId, EffectId, Epoch, RunId};
 pub use person::{Person, Rights};
 pub use quantity::{ParseQuantityError, Quantity, Unit, duration_words, parse_duration, parse_share};
 pub use reading::{Absence, Percentile, Reading, Signal, Verdict};
-pub use secrets::Secrets;
+pub use secrets::{Printed, Secrets};
 pub use split::{PerRole, Role, Split};
 pub use survey::{Credentials, Finding, Survey, Targets};
 pub use time::{Mono, Wall};

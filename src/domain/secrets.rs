@@ -54,6 +54,29 @@ impl Secrets {
     }
 }
 
+/// What a program printed or a server answered, twice: a secret may look like anything, also like a part of an answer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// As it was written: for whoever reads an answer in it, and never shown.
+    pub raw: Bytes,
+    /// Without secrets.
+    pub shown: Bytes,
+}
+
+impl Printed {
+    /// Reads an answer in it as it was written. What `read` gives is shown and must repeat nothing of it. Why there is
+    /// no answer is said of the text without secrets; where an answer is in that, by `unsayable`.
+    pub fn read<T, E>(&self, read: impl Fn(&[u8]) -> Result<T, E>, unsayable: impl FnOnce() -> E) -> Result<T, E> {
+        read(&self.raw).map_err(|_| read(&self.shown).err().unwrap_or_else(unsayable))
+    }
+}
+
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.fmt(f)
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} secrets", self.0.len())
@@ -86,7 +109,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_read_as_it_was_written_and_its_trouble_is_not() {
+        let said = |text: &[u8]| Err::<(), String>(String::from_utf8_lossy(text).into_owned());
+        let is_raw = |text: &[u8]| if text == b"s3cr3t" { Ok(6) } else { Err("another".to_owned()) };
+        let is_shown = |text: &[u8]| if text == b"***" { Ok(3) } else { said(text).map(|()| 0) };
+        let printed = Printed { raw: "s3cr3t".into(), shown: "***".into() };
+        let unsayable = || "not to be said".to_owned();
+        assert_eq!(printed.read(is_raw, unsayable), Ok(6));
+        assert_eq!(printed.read(said, unsayable), Err("***".to_owned()));
+        assert_eq!(printed.read(is_shown, unsayable), Err("not to be said".to_owned()));
+    }
+
+    #[test]
     fn a_secret_is_not_in_its_own_words() {
         assert_eq!(format!("{:?}", Secrets::new(["s3cr3t".to_owned()])), "1 secrets");
+        let printed = Printed { raw: "s3cr3t".into(), shown: "***".into() };
+        assert!(!format!("{printed:?}").contains("s3cr3t"));
     }
 }

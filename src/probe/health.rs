@@ -2,11 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "how long an answer took is measured where it is asked")]
 
-use crate::domain::{Clean, Verdict};
+use crate::domain::{Clean, Printed, Verdict};
 use crate::engine::{CheckAnswer, Health};
 use crate::plan::{Environment, HttpCheck};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Found, Keep, SetupError};
-use bytes::Bytes;
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Found, Keep, SetupError, UNSAYABLE};
 use std::time::{Duration, Instant};
 
 /// Where a health answer gives its version, by custom.
@@ -41,8 +40,14 @@ impl HealthProbe {
             return Health::Failing(Clean::new(format!("health answers {status}")));
         }
         let Some(expected) = &self.version else { return Health::Healthy };
-        match remote::look_at(&body, VERSION_POINTER).ok().as_ref().and_then(Found::as_str) {
-            Some(version) if version == expected.as_str() => Health::Healthy,
+        let version = |answer: &[u8]| -> Option<String> {
+            let found = remote::look_at(answer, VERSION_POINTER).ok()?;
+            found.as_str().map(str::to_owned)
+        };
+        if version(&body.raw).as_deref() == Some(expected.as_str()) {
+            return Health::Healthy;
+        }
+        match version(&body.shown) {
             Some(version) => Health::Failing(Clean::new(format!("version {version}, expected {expected}"))),
             // Something else may answer there: a proxy's own page, another service, an old release.
             None => Health::Failing(Clean::new(format!("the answer has no version, expected {expected}"))),
@@ -100,11 +105,11 @@ impl CheckProbe {
             Err(failure) => return (Verdict::Unknown, failure.words().to_string(), failure.words().to_string()),
         };
         let took = asked.elapsed();
-        let received = format!("{status} {}", Clean::from_bytes(&body));
+        let received = format!("{status} {}", Clean::from_bytes(&body.shown));
         if !self.plan.status.contains(&status) {
             return (Verdict::Fail, format!("HTTP {status}"), received);
         }
-        match self.judge_json(&body) {
+        match body.read(|answer| self.judge_json(answer), || UNSAYABLE.to_owned()) {
             Err(why) => (Verdict::Fail, why, received),
             Ok(words) => match self.plan.slower_than {
                 Some(limit) if took > limit => {
@@ -115,7 +120,7 @@ impl CheckProbe {
         }
     }
 
-    fn judge_json(&self, body: &Bytes) -> Result<String, String> {
+    fn judge_json(&self, body: &[u8]) -> Result<String, String> {
         if self.plan.json.is_empty() && self.plan.version.is_none() {
             return Ok(String::new());
         }
@@ -142,7 +147,7 @@ impl CheckProbe {
     }
 }
 
-async fn get(client: &Client, url: &str) -> Result<(u16, Bytes), Failure> {
+async fn get(client: &Client, url: &str) -> Result<(u16, Printed), Failure> {
     let response = client.get(url).send().await.map_err(|error| remote::failure(&error))?;
     let status = response.status().as_u16();
     let body = client.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
@@ -187,6 +192,39 @@ mod tests {
         ] {
             let Health::Failing(said) = health_of(answer) else { panic!("{answer:?} passes") };
             assert!(said.as_str().contains(why), "{answer:?}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_the_answer_does_not_make_it_unhealthy() {
+        let plan = load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("the demo's plan");
+        let asked = async |secret: &str, answer: &str| {
+            let (http, _folder) = remote::with_secret(secret);
+            let environment = |url| Environment { url, http: http.clone(), ..plan.environments.candidate.clone() };
+            let check = HttpCheck {
+                role: crate::domain::Role::Candidate,
+                paths: vec!["/health".to_owned()],
+                status: vec![200],
+                json: vec![("/status".to_owned(), "ok".into())],
+                version: Some("/version".to_owned()),
+                slower_than: None,
+            };
+            let limit = Duration::from_secs(30);
+            let health = async |url| HealthProbe::new(&environment(url), limit).expect("a probe").ask().await;
+            let checked = async |url| CheckProbe::new(&environment(url), &check, limit).expect("a probe").ask().await;
+            (remote::answered(answer, health).await, remote::answered(answer, checked).await)
+        };
+        for secret in ["version", "status\"", "2.1.0"] {
+            let (health, check) = asked(secret, r#"{"status":"ok","version":"2.1.0"}"#).await;
+            assert_eq!((health, check.verdict), (Health::Healthy, Verdict::Pass), "{secret}: {}", check.detail);
+        }
+        // What is said of an answer that is not as planned has no secret in it.
+        for bad in [r#"{"status":"s3cr3t","version":"s3cr3t"}"#, r#"{"status":"ok","version":"s3cr3t"}"#, "s3cr3t"] {
+            let (health, check) = asked("s3cr3t", bad).await;
+            let Health::Failing(why) = health else { panic!("{bad:?} passes") };
+            assert_eq!(check.verdict, Verdict::Fail);
+            let said = format!("{why} {} {}", check.detail, check.raw);
+            assert!(!said.contains("s3cr3t") && said.contains("***"), "{said}");
         }
     }
 }

@@ -6,10 +6,10 @@
 )]
 
 use super::exposition::{self, Format, Sample};
-use crate::domain::{Absence, Clean, Wall};
+use crate::domain::{Absence, Clean, Printed, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
-use crate::remote::{self, Client, Keep, SetupError};
+use crate::remote::{self, Client, Keep, SetupError, UNSAYABLE};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use std::collections::HashSet;
@@ -47,11 +47,11 @@ impl MetricsProbe {
         let format = format(response.headers())?;
         let body = self.client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
         let now = now();
-        if body.len() < ELSEWHERE_BYTES_MIN {
-            return collect(&body, format, &self.plan, now);
+        if body.raw.len() < ELSEWHERE_BYTES_MIN {
+            return collect_from(&body, format, &self.plan, now);
         }
         let plan = self.plan.clone();
-        let collected = tokio::task::spawn_blocking(move || collect(&body, format, &plan, now)).await;
+        let collected = tokio::task::spawn_blocking(move || collect_from(&body, format, &plan, now)).await;
         collected.unwrap_or_else(|error| Err(Absence::Lost(Clean::new(error.to_string()))))
     }
 }
@@ -66,6 +66,10 @@ fn format(headers: &HeaderMap) -> Result<Format, Absence> {
     let media_type = named(CONTENT_TYPE);
     Format::of(media_type.as_deref())
         .ok_or_else(|| unreadable(format!("{}, not an exposition", media_type.unwrap_or_default())))
+}
+
+fn collect_from(answer: &Printed, format: Format, plan: &Metrics, now: Wall) -> Result<Scrape, Absence> {
+    answer.read(|body| collect(body, format, plan, now), || Absence::Unreadable(UNSAYABLE.into()))
 }
 
 /// Sums what the plan asks for out of an exposition.
@@ -356,6 +360,26 @@ mod tests {
             (CONTENT_ENCODING, "gzip"),
         ] {
             assert!(said(&[(header, value)]).expect_err(value).contains(value), "{value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_the_answer_does_not_make_it_unknown() {
+        let read = async |secret: &str, answer: &str| {
+            let (http, _folder) = remote::with_secret(secret);
+            let ask = async |url: String| {
+                let probe = MetricsProbe::new(&url, &http, &plan(), Duration::from_secs(30)).expect("a client");
+                probe.scrape(|| Wall::from_millis(1_700_000_000_000)).await
+            };
+            remote::answered(answer, ask).await
+        };
+        let scrape = read("limit", "r{code=\"200\"} 5\nm 50\nlimit 100\n").await.expect("readable");
+        assert_eq!(scrape.gauges, [Ok(0.5)]);
+        assert_eq!(read("200\"", "r{code=\"200\"} 5\n").await.expect("readable").requests, Some(5.0));
+        // What is said of an answer that cannot be read has no secret in it.
+        for bad in ["r{code=\"s3cr3t\"} 1\n", "s3cr3t", "r{code=\"200\",a=\"s3cr3t\",a=\"b\"} 1\n"] {
+            let why = read("s3cr3t", bad).await.expect_err(bad).to_string();
+            assert!(!why.contains("s3cr3t"), "{why}");
         }
     }
 }

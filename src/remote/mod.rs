@@ -6,10 +6,10 @@ mod json;
 
 pub use json::{Found, look_at};
 
-use crate::domain::{Absence, Clean, Secrets};
+use crate::domain::{Absence, Clean, Printed, Secrets};
 use crate::files;
 use crate::plan::{Http, Secret};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use std::error::Error;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Largest answer of a health check or a balancer, in bytes: what any of them says in a page.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// What is said of an answer that cannot be read where every word about it would be of a secret.
+pub const UNSAYABLE: &str = "the answer cannot be read, and it cannot be shown: it has a secret in it";
 /// How rustls says that nobody we trust signed a server's certificate.
 const UNKNOWN_ISSUER: &str = "UnknownIssuer";
 
@@ -167,8 +169,8 @@ impl Client {
     }
 
     /// Reads a body up to a limit; a longer or broken one is an error in words. A server that repeats what it
-    /// was sent brings no secret on screen: this is where each one is taken out again.
-    pub async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Bytes, Clean> {
+    /// was sent brings no secret on screen: this is where each one is taken out of what is shown.
+    pub async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Printed, Clean> {
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
@@ -176,7 +178,10 @@ impl Client {
                     return Err(Clean::new(format!("the answer is longer than {bytes_max} bytes")));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(self.secrets.hide(body.freeze())),
+                Ok(None) => {
+                    let raw = body.freeze();
+                    return Ok(Printed { shown: self.secrets.hide(raw.clone()), raw });
+                }
                 Err(error) => return Err(Clean::new(format!("the answer broke off: {}", root(&error)))),
             }
         }
@@ -265,6 +270,30 @@ pub fn chain(error: &dyn Error) -> String {
     words
 }
 
+/// Answers one request on loopback, for a test: gives what `ask` made of it, which gets the server's base URL.
+#[cfg(test)]
+pub async fn answered<T>(answer: &str, ask: impl AsyncFnOnce(String) -> T) -> T {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.expect("a request");
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+        stream.write_all((head + answer).as_bytes()).await.expect("a reader");
+    };
+    tokio::join!(serve, ask(base)).1
+}
+
+/// Headers with this secret, for a test; its file is deleted with the second.
+#[cfg(test)]
+pub fn with_secret(secret: &str) -> (Http, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, secret).expect("written");
+    (Http { ca: None, headers: vec![("X-Team".to_owned(), Secret::File(file))] }, folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,7 +302,7 @@ mod tests {
     fn a_token_is_a_secret_without_its_scheme_too() {
         let hidden = |body: &'static str| {
             let secrets = Secrets::new(secrets_of("Bearer s3cr3t"));
-            String::from_utf8_lossy(&secrets.hide(Bytes::from_static(body.as_bytes()))).into_owned()
+            String::from_utf8_lossy(&secrets.hide(body.as_bytes().into())).into_owned()
         };
         assert_eq!(hidden("no: Bearer s3cr3t, s3cr3t!"), "no: ***, ***!");
         assert_eq!(hidden("Bearer wanted"), "Bearer wanted");

@@ -16,13 +16,11 @@ mod output;
 
 pub use output::Recent;
 
-use crate::domain::{Clean, Secrets, duration_words};
+use crate::domain::{Clean, Printed, Secrets, duration_words};
 use crate::files;
 use crate::plan::{self, Run, Secret, Values};
-use bytes::Bytes;
 use group::{Group, Mark};
 use output::{Heard, Output, TooMuch};
-use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -87,21 +85,6 @@ pub struct Done {
     pub last: Option<Clean>,
     /// What of it could not be ended and may still act.
     pub left: Option<Clean>,
-}
-
-/// What was printed, twice: a secret may look like anything, also like a part of an answer.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Printed {
-    /// As it was written: for whoever reads an answer in it, and never shown.
-    pub raw: Bytes,
-    /// Without secrets.
-    pub shown: Bytes,
-}
-
-impl fmt::Debug for Printed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shown.fmt(f)
-    }
 }
 
 /// How a run ended.

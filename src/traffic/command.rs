@@ -6,13 +6,13 @@
 use super::http::{SUM_TOLERANCE, WEIGHTS_PER_PERCENT, tail};
 use super::{Pending, Traffic};
 use crate::domain::{
-    BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState, duration_words,
+    BalancerState, Clean, NodeState, PerRole, Printed, Readiness, Role, Setting, Slot, SlotState, duration_words,
 };
 use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{CommandDriver, Reading, Values};
 use crate::remote::{self, SetupError, SetupTrouble};
-use crate::script::{self, Done, Ending, Printed, Script};
+use crate::script::{self, Done, Ending, Script};
 use regex::Regex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,12 +159,10 @@ fn slots(shares: &PerRole<f64>) -> Vec<SlotState> {
     Role::BOTH.map(slot).to_vec()
 }
 
-/// Both shares in what was printed. Why there are none is said of the text without secrets.
+/// Both shares in what was printed.
 fn printed_shares(reading: &Reading, printed: &Printed) -> Result<PerRole<f64>, Clean> {
-    shares(reading, &printed.raw).map_err(|_| {
-        let why = shares(reading, &printed.shown).err();
-        why.unwrap_or_else(|| "what get printed cannot be read, and it cannot be shown: it has a secret in it".into())
-    })
+    let unsayable = || "what get printed cannot be read, and it cannot be shown: it has a secret in it".into();
+    printed.read(|text| shares(reading, text), unsayable)
 }
 
 /// Both shares in percent as `get` printed them; numbers from 0 to 100 that make 100, each found exactly once.

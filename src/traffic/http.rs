@@ -3,12 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "secrets are read again beside the runtime: a disk may hang")]
 
 use super::{Pending, Traffic};
-use crate::domain::{BalancerState, Clean, NodeState, PerRole, Readiness, Role, Setting, Slot, SlotState};
+use crate::domain::{BalancerState, Clean, NodeState, PerRole, Printed, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{HttpDriver, PERCENT_WHOLE, Secret};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, SetupError};
-use bytes::Bytes;
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, SetupError, UNSAYABLE};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use serde_json::{Map, Value};
@@ -101,7 +100,7 @@ impl HttpTraffic {
     }
 
     /// Asks for what the balancer holds: status, strong tag, body.
-    async fn get(&self) -> Result<(StatusCode, Option<String>, Bytes), Clean> {
+    async fn get(&self) -> Result<(StatusCode, Option<String>, Printed), Clean> {
         let url = format!("{}{}", self.plan.url, self.plan.read_path);
         let clients = self.clients();
         let client = &clients.warm[self.reads.fetch_add(1, Ordering::Relaxed) % WARM];
@@ -122,9 +121,10 @@ impl HttpTraffic {
     async fn read_node(&self) -> Result<(Vec<SlotState>, Option<String>), Clean> {
         let (status, tag, body) = self.get().await?;
         if status != StatusCode::OK {
-            return Err(Clean::new(format!("GET {} answers {}{}", self.plan.read_path, status.as_u16(), tail(&body))));
+            let said = tail(&body.shown);
+            return Err(Clean::new(format!("GET {} answers {}{said}", self.plan.read_path, status.as_u16())));
         }
-        let percent = percentages(&self.plan.fields, &body)?;
+        let percent = body.read(|answer| percentages(&self.plan.fields, answer), || UNSAYABLE.into())?;
         let slots = Role::BOTH
             .iter()
             .map(|role| SlotState {
@@ -227,7 +227,7 @@ impl HttpTraffic {
         failpoint::pass("http answered");
         let status = response.status();
         let answer = client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
-        Written { result: self.judge(status, tag, &answer), status: Some(status) }
+        Written { result: self.judge(status, tag, &answer.shown), status: Some(status) }
     }
 
     fn judge(&self, status: StatusCode, tag: Option<&str>, answer: &[u8]) -> WriteResult {
@@ -337,5 +337,30 @@ mod tests {
         ] {
             assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_a_word_of_the_answer_does_not_make_it_unknown() {
+        let read = async |secret: &str, answer: &str| {
+            let (http, _folder) = remote::with_secret(secret);
+            let ask = async |url| {
+                let fields = PerRole { stable: "blue".to_owned(), candidate: "green".to_owned() };
+                let (write_path, read_path) = ("/w".to_owned(), "/r".to_owned());
+                let plan = HttpDriver { url, write_path, read_path, fields, extra: Vec::new(), http };
+                let traffic = HttpTraffic::new(&plan, Duration::from_secs(30)).expect("a client");
+                traffic.read_node().await.map(|(slots, _)| slots.iter().map(|slot| slot.weight).collect::<Vec<_>>())
+            };
+            remote::answered(answer, ask).await
+        };
+        for secret in ["green", "\"gre", "87.5"] {
+            assert_eq!(read(secret, r#"{"blue":87.5,"green":12.5}"#).await, Ok(vec![87_500, 12_500]), "{secret}");
+        }
+        // What is said of an answer that cannot be read has no secret in it, whatever it stands for there.
+        for bad in [r#"{"blue":90,"green":"s3cr3t"}"#, "s3cr3t", r#"{"blue":1s3cr3t"}"#, r#"{"s3cr3t":1,"blue":0}"#] {
+            let why = read("s3cr3t", bad).await.expect_err(bad);
+            assert!(!why.as_str().contains("s3cr3t"), "{why}");
+        }
+        let why = read("8787", r#"{"blue":8787,"green":1}"#).await.expect_err("no percentage");
+        assert!(!why.as_str().contains("8787"), "{why}");
     }
 }
