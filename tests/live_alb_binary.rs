@@ -5,6 +5,7 @@
 
 mod support;
 
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::Signal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -155,7 +156,10 @@ fn the_rescue_card_brings_all_traffic_back_and_keeps_the_sign_in() {
 fn keys_of_a_process(cutover: &mut Cutover) {
     let home = &mut cutover.home;
     let place = home.path().display();
-    let script = format!("#!/bin/sh\nif [ -e {place}/hangs ]; then sleep 20; fi\ncat {place}/said.json\n");
+    let script = format!(
+        "#!/bin/sh\nif [ -e {place}/hangs ]; then echo >> {place}/hung; fi\n\
+         while [ -e {place}/hangs ]; do sleep 0.2; done\ncat {place}/said.json\n"
+    );
     let script = home.write("keys.sh", &script);
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a mode");
     let config = home.write("aws.ini", &format!("[profile night]\ncredential_process = {}\n", script.display()));
@@ -232,9 +236,61 @@ fn credentials_of_a_process_are_renewed_and_one_that_hangs_stops_no_rollback() {
     });
     let rolling = home.start(["rollback", "--yes", "--as", "alice"]);
     wait_until("the rollback goes out with them", || cutover.held() == [BEFORE, BEFORE]);
+    // It is sent again, and after each attempt that fails so they are to be renewed.
+    cutover.stage.moto.proxy.fail("Modify", Fault::Expired);
+    let hung = || std::fs::read_to_string(home.path().join("hung")).unwrap_or_default().lines().count();
+    wait_until("the process hangs", || hung() > 0);
+    let sent = cutover.stage.moto.proxy.calls("Modify");
+    wait_until("it is sent again", || cutover.stage.moto.proxy.calls("Modify") >= sent + 12);
+    assert_eq!(hung(), 1, "one that hangs is waited for, not started again beside itself");
     cutover.stage.moto.proxy.mend();
     rolling.finish().exits(0);
     for secret in ["secret-FIRST", "token-FIRST", "secret-SECOND", "token-SECOND"] {
         assert!(!home.history().contains(secret), "secrets are never shown");
     }
+}
+
+/// A file of the AWS tools whose disk hangs: whoever opens it waits for ever.
+fn hangs(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+}
+
+#[test]
+fn shared_files_on_a_disk_that_hangs_stop_no_direct_rollback() {
+    if !need_moto() {
+        return;
+    }
+    let mut cutover = Cutover::new(Moto::shared());
+    let _console = cutover.run();
+    cutover.home.advance("alice").exits(0);
+    cutover.home.kill_keeper();
+    let config = cutover.home.path().join("aws.ini");
+    hangs(&config);
+    // The last of a name counts; the keys are the environment's.
+    cutover.home.env.push(("AWS_CONFIG_FILE".into(), config.display().to_string()));
+    cutover.home.run(["rollback", "--yes", "--direct", "--as", "bob"]).exits(0).says("confirmed");
+    assert_eq!(cutover.held(), [BEFORE, BEFORE]);
+}
+
+#[test]
+fn shared_files_on_a_disk_that_hangs_hold_up_no_keeper() {
+    if !need_moto() {
+        return;
+    }
+    let mut cutover = Cutover::new(Moto::shared());
+    keys_of_a_process(&mut cutover);
+    gives(&cutover, 3600, "FIRST");
+    let _console = cutover.run();
+    let home = &cutover.home;
+    home.advance("alice").exits(0);
+    hangs(&home.path().join("aws.ini"));
+    cutover.stage.moto.proxy.fail("Describe", Fault::Expired);
+    let waits = |status: &serde_json::Value| {
+        gate(status, "credentials")["detail"].as_str().is_some_and(|words| words.contains("gave none in 5 s"))
+    };
+    home.status_when("the keeper says so and goes on", waits);
+    cutover.stage.moto.proxy.mend();
+    home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(cutover.held(), [BEFORE, BEFORE]);
 }

@@ -5,6 +5,7 @@
 //! not take effect immediately": an accepted write is not yet a moved request.
 
 mod actions;
+mod apart;
 mod json;
 mod look;
 mod memory;
@@ -26,7 +27,7 @@ use aws_sdk_elasticloadbalancingv2::types::Action;
 use futures_util::future::join_all;
 use look::{Seen, look};
 use memory::{Basis, Memory};
-use session::Session;
+use session::{Clients, Session};
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -158,7 +159,12 @@ impl AlbTraffic {
     /// Reads again just before: the list may have been changed since the last poll, and must be as it was then where
     /// a tag says so.
     async fn write_forward(&self, setting: &Setting, tag: Option<&str>) -> WriteResult {
-        let client = &self.session.clients().await.watch;
+        self.session.clients().await;
+        let Some(Clients { watch: client, .. }) = self.session.whole() else {
+            return WriteResult::NotSent(
+                "the disk of the shared AWS files does not answer; only a rollback goes out without them".into(),
+            );
+        };
         let looked = self.look(client, self.limit).await;
         if let Some(why) = looked.iter().find_map(|seen| seen.as_ref().err()) {
             return WriteResult::NotSent(Clean::new(format!("it could not be read just before: {}", why.words)));

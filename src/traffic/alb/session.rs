@@ -3,11 +3,13 @@
 //! A rollback has a client of its own, with its own connections: what the watching one waits for, or was throttled
 //! for, is no concern of it. Neither repeats anything by itself: the engine does, and knows why.
 
+use super::apart::{Ending, apart};
 use super::words::WholeAnswer;
 use crate::domain;
 use crate::domain::{Clean, Wall};
 use crate::plan::AlbDriver;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
@@ -16,9 +18,9 @@ use aws_sdk_elasticloadbalancingv2::config::retry::RetryConfig;
 use aws_sdk_elasticloadbalancingv2::config::timeout::TimeoutConfig;
 use aws_sdk_elasticloadbalancingv2::config::{Builder, IdentityCache, StalledStreamProtectionConfig};
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// Time between two tries to renew credentials: SSO and metadata services are asked gently.
@@ -28,15 +30,26 @@ const RENEW_IN_NEED_EVERY: Duration = Duration::from_secs(5);
 /// What the SDK says of a sign-in by SSO that is not there or has ended: its errors have no public kind for it. The last
 /// is the portal's own.
 const SSO_WORDS: [&str; 3] = ["SSO token", "/.aws/sso/cache/", "UnauthorizedException"];
-/// How long a source of credentials may take: a process or an SSO endpoint that hangs is given up after that.
+/// How long a source of credentials is waited for: a process or an SSO endpoint that hangs holds nothing up for longer.
 const RENEW_LIMIT: Duration = Duration::from_secs(5);
+/// After so long another try begins beside one that hangs: four times what the slowest source takes, a person's second
+/// factor aside.
+const ANOTHER_AFTER: Duration = Duration::from_secs(60);
+/// Tries at one time, those that hang included: each keeps a thread, and some a process, that nobody can end.
+const TRIES_MAX: usize = 4;
+/// How long the shared files are waited for, half of `traffic.timeout` at most: as any other file is.
+const FILES_WAIT: Duration = Duration::from_secs(1);
 
 /// What speaks to AWS, made when it is first needed: connecting contacts nothing.
 pub(super) struct Session {
     plan: AlbDriver,
     limit: Duration,
     keyring: Arc<Keyring>,
-    clients: OnceCell<Clients>,
+    /// Made of the environment and the shared files.
+    whole: Arc<OnceLock<Clients>>,
+    loading: Mutex<Option<Ending>>,
+    /// Made of the environment alone, while the shared files' disk does not answer.
+    bare: OnceCell<Clients>,
 }
 
 /// One for looking and for going forward, one for going back.
@@ -48,39 +61,83 @@ pub(super) struct Clients {
 impl Session {
     /// `ahead` is how long before their end credentials are renewed.
     pub fn new(plan: &AlbDriver, limit: Duration, ahead: Duration) -> Self {
-        let keyring = Arc::new(Keyring { plan: plan.clone(), ahead, kept: Mutex::default() });
-        Self { plan: plan.clone(), limit, keyring, clients: OnceCell::new() }
+        Self {
+            plan: plan.clone(),
+            limit,
+            keyring: Arc::new(Keyring::new(plan, ahead)),
+            whole: Arc::default(),
+            loading: Mutex::default(),
+            bare: OnceCell::new(),
+        }
     }
 
-    pub fn keyring(&self) -> &Keyring {
+    pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
     }
 
+    /// The clients; where the shared files' disk hangs, those without them, so that a rollback goes out with what there
+    /// is.
     pub async fn clients(&self) -> &Clients {
-        self.clients.get_or_init(|| async { Clients { watch: self.client().await, back: self.client().await } }).await
+        if let Some(whole) = self.whole() {
+            return whole;
+        }
+        let loading = self.loading();
+        if !self.bare.initialized() {
+            loading.comes(FILES_WAIT.min(self.limit / 2)).await;
+        }
+        if let Some(whole) = self.whole() {
+            return whole;
+        }
+        let bare = || async { Clients::new(&without_files(&self.plan).await, &self.keyring, self.limit) };
+        self.bare.get_or_init(bare).await
     }
 
-    async fn client(&self) -> Client {
-        let shared = shared_config(&self.plan).await;
-        let times = TimeoutConfig::builder()
-            .connect_timeout(self.limit / 2)
-            .read_timeout(self.limit)
-            .operation_attempt_timeout(self.limit)
-            .operation_timeout(self.limit)
-            .build();
-        let config = Builder::from(&shared)
-            .credentials_provider(Keys(self.keyring.clone()))
-            .identity_cache(IdentityCache::no_cache())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(times)
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(WholeAnswer);
-        Client::from_conf(config.build())
+    /// The clients as they are meant: going forward takes no others.
+    pub fn whole(&self) -> Option<&Clients> {
+        self.whole.get()
+    }
+
+    /// Makes them, once at a time, on a thread that the disk may keep.
+    fn loading(&self) -> Ending {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ending) = loading.as_ref().filter(|ending| ending.is_to_come()) {
+            return ending.clone();
+        }
+        let (plan, keyring, limit, whole) = (self.plan.clone(), self.keyring.clone(), self.limit, self.whole.clone());
+        let load = move || async move {
+            let shared = loader(&plan).load().await;
+            whole.get_or_init(|| Clients::new(&shared, &keyring, limit));
+        };
+        loading.insert(apart(load)).clone()
+    }
+}
+
+impl Clients {
+    /// Each with its own connections.
+    fn new(shared: &SdkConfig, keyring: &Arc<Keyring>, limit: Duration) -> Self {
+        let client = || {
+            let times = TimeoutConfig::builder()
+                .connect_timeout(limit / 2)
+                .read_timeout(limit)
+                .operation_attempt_timeout(limit)
+                .operation_timeout(limit)
+                .build();
+            let config = Builder::from(shared)
+                .credentials_provider(Keys(keyring.clone()))
+                .identity_cache(IdentityCache::no_cache())
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(times)
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                .interceptor(WholeAnswer);
+            Client::from_conf(config.build())
+        };
+        Self { watch: client(), back: client() }
     }
 }
 
 /// Environment and shared files as the AWS tools read them. The region is the ARNs', so no metadata service is asked.
-async fn shared_config(plan: &AlbDriver) -> SdkConfig {
+/// Loading reads the files where it is: only on a thread of its own.
+fn loader(plan: &AlbDriver) -> ConfigLoader {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(plan.region().to_owned()));
     if let Some(profile) = &plan.profile {
         loader = loader.profile_name(profile);
@@ -88,7 +145,15 @@ async fn shared_config(plan: &AlbDriver) -> SdkConfig {
     if let Some(endpoint) = &plan.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    loader.load().await
+    loader
+}
+
+/// The same as if the shared files were empty.
+#[expect(deprecated, reason = "the types' new place is a crate that aws-config keeps to itself")]
+async fn without_files(plan: &AlbDriver) -> SdkConfig {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    let none = ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build();
+    loader(plan).profile_files(none).load().await
 }
 
 /// The last good credentials. They are kept past their end: a rollback is attempted with them all the same.
@@ -96,6 +161,8 @@ pub(super) struct Keyring {
     plan: AlbDriver,
     ahead: Duration,
     kept: Mutex<Kept>,
+    /// Places of tries that are under way.
+    tries: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -106,6 +173,10 @@ struct Kept {
     /// Why the newest try to renew them failed.
     failure: Option<String>,
     tried: Option<Instant>,
+    /// The newest try that a thread was begun for.
+    trying: Option<(Instant, Ending)>,
+    /// When the newest try began that has told: what an older one says after that counts no more.
+    told: Option<Instant>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -115,6 +186,11 @@ impl std::fmt::Debug for Keyring {
 }
 
 impl Keyring {
+    fn new(plan: &AlbDriver, ahead: Duration) -> Self {
+        let tries = Arc::new(Semaphore::new(TRIES_MAX));
+        Self { plan: plan.clone(), ahead, kept: Mutex::default(), tries }
+    }
+
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +206,7 @@ impl Keyring {
     }
 
     /// Renews them where they are missing, refused, or near their end, and no more often than [`RENEW_EVERY`].
-    pub async fn renew_when_due(&self, now: Wall) {
+    pub async fn renew_when_due(self: &Arc<Self>, now: Wall) {
         let due = {
             let kept = self.kept();
             let rested = kept.tried.is_none_or(|tried| tried.elapsed() >= RENEW_EVERY);
@@ -145,7 +221,7 @@ impl Keyring {
 
     /// Renews refused ones, because a rollback just failed by them. It does not hold up the next attempt for longer
     /// than an attempt takes, and not at all where that was tried a moment ago.
-    pub async fn renew_refused(&self, within: Duration) {
+    pub async fn renew_refused(self: &Arc<Self>, within: Duration) {
         let due = {
             let kept = self.kept();
             kept.refused.is_some() && kept.tried.is_none_or(|tried| tried.elapsed() >= RENEW_IN_NEED_EVERY)
@@ -155,18 +231,55 @@ impl Keyring {
         }
     }
 
-    /// Asks the whole chain of sources anew: files that were rotated, a process, SSO, a metadata service.
-    async fn renew(&self) {
-        self.kept().tried = Some(Instant::now());
-        let asking = async {
-            let provider = shared_config(&self.plan).await.credentials_provider();
-            let provider = provider.ok_or_else(|| "no source of credentials is configured".to_owned())?;
-            provider.provide_credentials().await.map_err(|error| why(&error, self.plan.profile.as_deref()))
-        };
-        let asked = timeout(RENEW_LIMIT, asking).await;
+    /// Asks the whole chain of sources anew: files that were rotated, a process, SSO, a metadata service. Its first
+    /// source, the environment, needs no disk and no thread.
+    async fn renew(self: &Arc<Self>) {
+        let now = Instant::now();
+        self.kept().tried = Some(now);
+        if let Ok(credentials) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
+            self.hear(now, Ok(credentials));
+        } else if !self.trying(now).comes(RENEW_LIMIT).await {
+            let words = format!("the source of credentials gave none in {} s", RENEW_LIMIT.as_secs());
+            self.kept().failure = Some(words);
+        }
+    }
+
+    /// The try that is under way, or a new one. What hangs is left to itself, not dropped: that would end no process.
+    fn trying(self: &Arc<Self>, now: Instant) -> Ending {
         let mut kept = self.kept();
-        match asked {
-            Ok(Ok(credentials)) => {
+        let newest = kept.trying.as_ref().filter(|(_, ending)| ending.is_to_come());
+        if let Some((_, ending)) = newest.filter(|(began, _)| now.duration_since(*began) < ANOTHER_AFTER) {
+            return ending.clone();
+        }
+        let keyring = self.clone();
+        let ending = match (self.tries.clone().try_acquire_owned(), newest) {
+            (Err(_), Some((_, ending))) => return ending.clone(),
+            // Without a place the newest has ended this moment; it has told.
+            (place, _) => apart(move || async move {
+                if let Ok(_place) = place {
+                    keyring.hear(now, keyring.ask().await);
+                }
+            }),
+        };
+        kept.trying = Some((now, ending.clone()));
+        ending
+    }
+
+    async fn ask(&self) -> Result<Credentials, String> {
+        let provider = loader(&self.plan).load().await.credentials_provider();
+        let provider = provider.ok_or_else(|| "no source of credentials is configured".to_owned())?;
+        provider.provide_credentials().await.map_err(|error| why(&error, self.plan.profile.as_deref()))
+    }
+
+    /// Takes in what a try that began then has come to.
+    fn hear(&self, began: Instant, told: Result<Credentials, String>) {
+        let mut kept = self.kept();
+        if kept.told.is_some_and(|newest| began < newest) {
+            return;
+        }
+        kept.told = Some(began);
+        match told {
+            Ok(credentials) => {
                 let same = kept.credentials.as_ref().is_some_and(|old| {
                     old.access_key_id() == credentials.access_key_id()
                         && old.secret_access_key() == credentials.secret_access_key()
@@ -178,10 +291,7 @@ impl Keyring {
                 kept.credentials = Some(credentials);
                 kept.failure = None;
             }
-            Ok(Err(why)) => kept.failure = Some(why),
-            Err(_) => {
-                kept.failure = Some(format!("the source of credentials gave none in {} s", RENEW_LIMIT.as_secs()));
-            }
+            Err(why) => kept.failure = Some(why),
         }
     }
 
@@ -204,7 +314,7 @@ impl Keyring {
     }
 
     /// What is signed with now: the last good ones, without their end, which nobody but AWS is to judge.
-    async fn present(&self) -> Result<Credentials, CredentialsError> {
+    async fn present(self: &Arc<Self>) -> Result<Credentials, CredentialsError> {
         if self.kept().credentials.is_none() {
             self.renew().await;
         }
