@@ -5,6 +5,7 @@
 mod plan_common;
 
 use plan_common::{errors, sound};
+use std::time::Duration;
 use warroom::domain::{Role, Slot, Weights};
 use warroom::plan::{ALB_WEIGHT_MAX, Driver, rescue_card, schedule};
 
@@ -107,6 +108,17 @@ fn each_forward_is_a_node_with_a_slot_for_each_group() {
     let printed = schedule(&plan, Some(100.0));
     assert!(printed.contains(&format!("write and read  AWS https  {RULE}")), "{printed}");
     assert!(printed.contains("AWS_ENDPOINT_URL"), "{printed}");
+}
+
+/// AWS says yes before it does it: a window that nobody has named is a long one.
+#[test]
+fn a_rollback_is_confirmed_over_a_minute_unless_the_plan_says_otherwise() {
+    let line = ALB.lines().find(|line| line.starts_with("lateness = ")).unwrap();
+    assert_eq!(sound(ALB).traffic.lateness, Duration::from_secs(10));
+    assert_eq!(sound(&edited(line, "")).traffic.lateness, Duration::from_secs(60));
+    let demo = include_str!("../config/demo.toml");
+    let line = demo.lines().find(|line| line.starts_with("lateness = ")).unwrap();
+    assert_eq!(sound(&demo.replace(line, "")).traffic.lateness, Duration::from_secs(5));
 }
 
 #[test]

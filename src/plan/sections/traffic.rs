@@ -15,6 +15,12 @@ use crate::plan::{Driver, HaproxyDriver, HaproxyNode, HttpDriver, Sampler, Traff
 use std::time::Duration;
 use toml::de::DeValue;
 
+/// How late a write may land where the plan does not say: as long as a balancer's own API may take over it.
+const LATENESS: Duration = Duration::from_secs(5);
+/// The same of AWS, which accepts a rule and takes it out to a fleet: "rule updates do not take effect immediately", and
+/// nothing says how long that is. Six times what people wait after one.
+const ALB_LATENESS: Duration = Duration::from_secs(60);
+
 /// Which driver a plan names.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -58,7 +64,7 @@ pub(in crate::plan) fn traffic(root: &Section<'_>) -> Option<Traffic> {
         section.required("driver", "\"http\", \"haproxy\", \"alb\" or \"command\"", |value| one_of(value, &KINDS));
     let lateness = section
         .optional("lateness", "a duration from \"0s\" to \"10m\"", duration(Duration::ZERO..=Duration::from_secs(600)))
-        .unwrap_or(Duration::from_secs(5));
+        .unwrap_or(if matches!(kind, Some(Kind::Alb)) { ALB_LATENESS } else { LATENESS });
     let timeout = section
         .optional(
             "timeout",
