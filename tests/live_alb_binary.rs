@@ -132,6 +132,7 @@ fn the_rescue_card_brings_all_traffic_back_and_keeps_the_sign_in() {
     let before = stage.moto.described(&rule);
     let card = rescue_card(&stage.plan(&[("https", &rule), ("http", &listener)], ""));
     let (keeping, plain) = card.split_once("  # without jq").expect("two ways");
+    let called = |line: &&str| line.trim_start().starts_with("AWS_PAGER= aws");
     let run = |commands: &str| {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/moto/bin");
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
@@ -147,8 +148,18 @@ fn the_rescue_card_brings_all_traffic_back_and_keeps_the_sign_in() {
     assert_eq!(weights(stage.moto.described_listener(&listener).default_actions()), stage.weights(999, 0));
 
     stage.moto.set_rule(&rule, vec![stage.both(0, 1)]);
-    run(&plain.lines().filter(|line| line.trim_start().starts_with("aws")).collect::<Vec<_>>().join("\n"));
+    run(&plain.lines().filter(called).collect::<Vec<_>>().join("\n"));
     assert_eq!(weights(stage.moto.described(&rule).actions()), stage.weights(999, 0));
+
+    // What the plan's own rollback turns off, the card turns off, too.
+    let sticky = forward(&[(&stage.green, Some(1)), (&stage.blue, Some(9))], Some((true, 600)));
+    stage.moto.set_rule(&rule, vec![oidc(), ordered(sticky, 2)]);
+    let card = rescue_card(&stage.plan(&[("https", &rule), ("http", &listener)], "unpin_on_rollback = true\n"));
+    run(card.split_once("  # without jq").expect("two ways").0);
+    let after = stage.moto.described(&rule);
+    assert_eq!(weights(after.actions()), stage.weights(999, 0));
+    let pins = after.actions()[1].forward_config.as_ref().and_then(|f| f.target_group_stickiness_config.as_ref());
+    assert_eq!(pins.map(|pins| (pins.enabled, pins.duration_seconds)), Some((Some(false), Some(600))));
 }
 
 /// The keys come from a process that the shared configuration names: a script of ours, which prints what a file says

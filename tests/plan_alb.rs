@@ -144,3 +144,20 @@ fn the_card_names_both_groups_at_the_right_level() {
     assert!(card.contains(r"--region us-east-1 --profile 'it'\''s prod' elbv2"), "{card}");
     assert!(card.contains("UseExistingClientSecret"), "{card}");
 }
+
+/// A pager would take the lines pasted behind its own for keys.
+#[test]
+fn no_call_of_the_card_stops_in_a_pager() {
+    let card = rescue_card(&sound(ALB));
+    let calls = |word: &str| card.matches(word).count();
+    assert_eq!((calls("aws --"), calls("AWS_PAGER= aws --")), (8, 8), "{card}");
+}
+
+#[test]
+fn the_card_says_what_becomes_of_pinned_clients() {
+    let unpins = "TargetGroupStickinessConfig.Enabled=false";
+    let card = rescue_card(&sound(ALB));
+    assert!(card.contains(unpins) && card.contains("turns group stickiness off (unpin_on_rollback"), "{card}");
+    let card = rescue_card(&sound(&edited("unpin_on_rollback = true", "unpin_on_rollback = false")));
+    assert!(!card.contains(unpins) && card.contains("until their cookie ends"), "{card}");
+}

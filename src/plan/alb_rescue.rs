@@ -12,13 +12,25 @@ const CALL_SECONDS: u32 = 10;
 pub(super) fn alb_card(alb: &AlbDriver) -> String {
     let aws = tools(alb);
     let groups = groups(alb);
-    let mut card = String::from("  # needs the AWS tools, and jq to keep authentication, order and stickiness\n");
+    let mut card = String::from("  # needs the AWS tools, and jq to keep authentication and order\n");
+    // As the plan's own rollback has it. Where it is off already, nothing changes.
+    let unpins = if alb.unpin_on_rollback {
+        card.push_str(
+            "  # turns group stickiness off (unpin_on_rollback; on again afterwards). Where AWS refuses that because of \
+             target stickiness, take the part with Enabled out\n",
+        );
+        " | if .ForwardConfig.TargetGroupStickinessConfig.Enabled then \
+         .ForwardConfig.TargetGroupStickinessConfig.Enabled=false else . end"
+    } else {
+        card.push_str("  # keeps group stickiness: pinned clients stay on the candidate until their cookie ends\n");
+        ""
+    };
     for forward in &alb.forwards {
         let call = Call::of(forward);
         let arn = forward.arn.as_str();
         let edit = quoted(&format!(
-            "map(if .Type==\"forward\" then del(.TargetGroupArn) | .ForwardConfig.TargetGroups={groups} else . end \
-             | if .AuthenticateOidcConfig then .AuthenticateOidcConfig.UseExistingClientSecret=true else . end)"
+            "map(if .Type==\"forward\" then del(.TargetGroupArn) | .ForwardConfig.TargetGroups={groups}{unpins} \
+             else . end | if .AuthenticateOidcConfig then .AuthenticateOidcConfig.UseExistingClientSecret=true else . end)"
         ));
         let _ = writeln!(
             card,
@@ -40,7 +52,10 @@ pub(super) fn alb_card(alb: &AlbDriver) -> String {
             alb.groups.candidate.name
         );
     }
-    card.push_str("  # without jq, where the rule has no other action: this replaces its whole list\n");
+    card.push_str(
+        "  # without jq, where the rule has no other action: this replaces its whole list, and turns group stickiness \
+         off\n",
+    );
     for forward in &alb.forwards {
         let call = Call::of(forward);
         let actions = quoted(&format!("[{{\"Type\":\"forward\",\"ForwardConfig\":{{\"TargetGroups\":{groups}}}}}]"));
@@ -88,9 +103,9 @@ impl Call {
     }
 }
 
-/// `aws elbv2` with where it goes and how long it waits.
+/// `aws elbv2` with where it goes and how long it waits. Without a pager, which would take the pasted lines for its own.
 fn tools(alb: &AlbDriver) -> String {
-    let mut aws = format!("aws --cli-connect-timeout {CALL_SECONDS} --cli-read-timeout {CALL_SECONDS}");
+    let mut aws = format!("AWS_PAGER= aws --cli-connect-timeout {CALL_SECONDS} --cli-read-timeout {CALL_SECONDS}");
     let _ = write!(aws, " --region {}", alb.region());
     for (flag, value) in [("--profile", &alb.profile), ("--endpoint-url", &alb.endpoint)] {
         if let Some(value) = value {
