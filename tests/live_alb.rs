@@ -352,6 +352,25 @@ fn a_survey_says_what_stands_around_the_weights() {
     assert_eq!(finding(&blind, "candidate targets").0, Verdict::Unknown);
 }
 
+/// It is a call a listener: begun anew at once, it would be throttled anew.
+#[test]
+fn a_throttled_search_for_other_rules_rests() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::new(false);
+    let listener = stage.http(80, vec![stage.both(1, 0)]);
+    let driver = Driven::on(&stage, &[("a", &listener)]);
+    driver.seen();
+    stage.moto.proxy.fail("DescribeRules", Fault::Throttle);
+    let (verdict, words) = finding(&driver.survey(), "other rules");
+    assert!(verdict == Verdict::Unknown && words.contains("throttles"), "{words}");
+    stage.moto.proxy.mend();
+    let calls = stage.moto.proxy.calls("DescribeRules");
+    assert_eq!(finding(&driver.survey(), "other rules"), (verdict, words));
+    assert_eq!(stage.moto.proxy.calls("DescribeRules"), calls);
+}
+
 #[test]
 fn stickiness_is_understood_and_a_rollback_can_unpin() {
     if !need_moto() || !has_keys() {

@@ -5,12 +5,13 @@ use super::actions;
 use super::look::{Rules, Seen, all_listeners, all_rules};
 use super::memory::configuration;
 use super::strange::Strangers;
-use super::words::Trouble;
+use super::words::{Reach, Trouble};
 use crate::domain::{Clean, Finding, PerRole, Role, Survey, Targets, Verdict, Wall, duration_words};
 use crate::plan::{AlbDriver, HealthCheck};
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup, TargetHealthStateEnum};
+use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, TargetGroup, TargetHealthStateEnum};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -19,8 +20,12 @@ use tokio::time::{Instant, sleep, timeout};
 const SETTINGS_EVERY: Duration = Duration::from_secs(15);
 /// Time between two searches for other rules: one call a listener.
 const OTHERS_EVERY: Duration = Duration::from_secs(300);
-/// Listeners of one balancer that are searched: AWS's own limit is 50.
-const LISTENERS_MAX: usize = 50;
+/// Time until a search that was throttled is begun anew: so many calls soon after would be throttled, too. One that
+/// failed otherwise waits as long as for settings.
+const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
+/// Listeners of one balancer whose rules are searched: AWS's own limit is 50, an account may ask for more, and twice that
+/// is searched within the 20 s that a check has for it.
+const LISTENERS_MAX: usize = 100;
 /// Pause between two calls of that search: AWS refills ten calls a second, and others want some.
 const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
@@ -32,7 +37,19 @@ const UNUSED: &str =
 #[derive(Default)]
 pub(super) struct Surveyor {
     settings: Mutex<Option<(Instant, Settings)>>,
-    others: Mutex<Option<(Instant, Vec<String>)>>,
+    /// And until when it is kept.
+    others: Mutex<Option<(Instant, Result<Others, String>)>>,
+}
+
+/// What a search for other rules has found.
+#[derive(Debug, Clone, Default)]
+struct Others {
+    /// What forwards to the plan's groups beside the plan.
+    found: Vec<String>,
+    /// Listeners that there are.
+    listeners: usize,
+    /// Those of them that were too many to be searched.
+    left: usize,
 }
 
 /// Both groups' settings.
@@ -99,16 +116,22 @@ impl Surveyor {
         Ok(read)
     }
 
-    async fn others(&self, client: &Client, alb: &AlbTraffic, settings: &Settings) -> Result<Vec<String>, String> {
+    async fn others(&self, client: &Client, alb: &AlbTraffic, settings: &Settings) -> Result<Others, String> {
         let kept = self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, others)) = kept
-            && at.elapsed() < OTHERS_EVERY
+        if let Some((until, others)) = kept
+            && Instant::now() < until
         {
-            return Ok(others);
+            return others;
         }
-        let found = others(client, &alb.plan, settings).await.map_err(|trouble| trouble.words)?;
-        *self.others.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), found.clone()));
-        Ok(found)
+        let found = others(client, &alb.plan, settings).await;
+        let good_for = match &found {
+            Ok(_) => OTHERS_EVERY,
+            Err(trouble) if trouble.reach == Reach::Throttled => THROTTLED_AGAIN,
+            Err(_) => SETTINGS_EVERY,
+        };
+        let found = found.map_err(|trouble| trouble.words);
+        *self.others.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now() + good_for, found.clone()));
+        found
     }
 }
 
@@ -182,7 +205,7 @@ async fn settings(client: &Client, plan: &AlbDriver) -> Result<Settings, Failed>
 }
 
 /// Rules and listeners beside the plan's that forward to one of its groups.
-async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Result<Vec<String>, Trouble> {
+async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Result<Others, Trouble> {
     let mut balancers: Vec<&String> =
         Role::BOTH.into_iter().flat_map(|role| settings.groups[role].load_balancer_arns.iter().flatten()).collect();
     balancers.sort();
@@ -190,11 +213,11 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
     let planned = |arn: &str| plan.forwards.iter().any(|forward| forward.arn.as_str() == arn);
     // These are only read.
     let nobody = Strangers::default();
-    let mut found = Vec::new();
+    let mut others = Others::default();
     for balancer in balancers {
         sleep(SEARCH_PAUSE).await;
         let listeners = all_listeners(client, None, Some(balancer.clone()), &nobody).await?;
-        for listener in listeners.iter().take(LISTENERS_MAX) {
+        for listener in others.within_limit(&listeners) {
             let Some(arn) = &listener.listener_arn else { continue };
             let port = listener.port.map_or_else(|| arn.clone(), |port| format!("port {port}"));
             let named = |list: &[_]| {
@@ -204,7 +227,7 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
             if is_network(listener.protocol.as_ref()) {
                 let groups = named(listener.default_actions());
                 if !groups.is_empty() && !planned(arn) {
-                    found.push(format!("{port}: default action → {}", groups.join(", ")));
+                    others.found.push(format!("{port}: default action → {}", groups.join(", ")));
                 }
                 continue;
             }
@@ -215,12 +238,22 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
                 let is_planned = rule.rule_arn.as_deref().is_some_and(planned) || is_default && planned(arn);
                 if !groups.is_empty() && !is_planned {
                     let priority = rule.priority.as_deref().unwrap_or("?");
-                    found.push(format!("{port}: rule {priority} → {}", groups.join(", ")));
+                    others.found.push(format!("{port}: rule {priority} → {}", groups.join(", ")));
                 }
             }
         }
     }
-    Ok(found)
+    Ok(others)
+}
+
+impl Others {
+    /// The listeners of one balancer that are searched; the others are counted.
+    fn within_limit<'a>(&mut self, listeners: &'a [Listener]) -> &'a [Listener] {
+        let (searched, left) = listeners.split_at(listeners.len().min(LISTENERS_MAX));
+        self.listeners += listeners.len();
+        self.left += left.len();
+        searched
+    }
 }
 
 /// Whether a protocol is a network load balancer's: it has listeners and no rules, flows and no requests.
@@ -390,17 +423,49 @@ fn draining_finding(settings: &Result<Settings, String>) -> Finding {
     finding(NAME, Verdict::Pass, words)
 }
 
-fn others_finding(others: &Result<Vec<String>, String>) -> Finding {
+fn others_finding(others: &Result<Others, String>) -> Finding {
     const NAME: &str = "other rules";
-    match others {
-        Err(why) => finding(NAME, Verdict::Unknown, why),
-        Ok(others) if others.is_empty() => finding(NAME, Verdict::Pass, "no other rule forwards to these groups"),
-        Ok(others) => finding(NAME, Verdict::Warn, format!("not switched by this plan: {}", others.join("; "))),
+    let Others { found, listeners, left } = match others {
+        Ok(others) => others,
+        Err(why) => return finding(NAME, Verdict::Unknown, why),
+    };
+    let mut words = match found.as_slice() {
+        [] if *left == 0 => return finding(NAME, Verdict::Pass, "no other rule forwards to these groups"),
+        [] => "none found".to_owned(),
+        found => format!("not switched by this plan: {}", found.join("; ")),
+    };
+    if *left == 0 {
+        return finding(NAME, Verdict::Warn, words);
     }
+    let _ = write!(words, "; searched {} of {listeners} listeners", listeners - left);
+    finding(NAME, Verdict::Unknown, words)
 }
 
 fn fencing_finding() -> Finding {
     let words = "none on this API: another hand, or a keeper on another host, is seen by the next reads and freezes \
                  forward";
     finding("fencing", Verdict::Pass, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rule on a listener that nobody searched may forward to these groups as well as any.
+    #[test]
+    fn a_search_that_ends_before_the_last_listener_lets_nothing_through() {
+        let of = |count: usize, found: &[&str]| {
+            let listeners = vec![Listener::builder().build(); count];
+            let mut others = Others { found: found.iter().map(|&rule| rule.to_owned()).collect(), ..Others::default() };
+            assert_eq!(others.within_limit(&listeners).len(), count.min(LISTENERS_MAX));
+            let finding = others_finding(&Ok(others));
+            (finding.verdict, finding.detail.to_string())
+        };
+        assert_eq!(of(100, &[]), (Verdict::Pass, "no other rule forwards to these groups".to_owned()));
+        assert_eq!(of(101, &[]), (Verdict::Unknown, "none found; searched 100 of 101 listeners".to_owned()));
+        let rule = "port 80: rule 1 → blue";
+        assert_eq!(of(1, &[rule]), (Verdict::Warn, format!("not switched by this plan: {rule}")));
+        let words = format!("not switched by this plan: {rule}; searched 100 of 102 listeners");
+        assert_eq!(of(102, &[rule]), (Verdict::Unknown, words));
+    }
 }
