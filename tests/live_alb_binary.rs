@@ -305,3 +305,26 @@ fn shared_files_on_a_disk_that_hangs_hold_up_no_keeper() {
     home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
     assert_eq!(cutover.held(), [BEFORE, BEFORE]);
 }
+
+#[test]
+fn nothing_goes_forward_until_the_shared_files_are_read() {
+    if !need_moto() {
+        return;
+    }
+    let mut cutover = Cutover::new(Moto::shared());
+    let config = cutover.home.path().join("aws.ini");
+    hangs(&config);
+    cutover.home.env.push(("AWS_CONFIG_FILE".into(), config.display().to_string()));
+    let _console = cutover.run();
+    let home = &cutover.home;
+    let access = |status: &serde_json::Value| gate(status, "write access").clone();
+    let status = home.status_when("it is said", |status| access(status)["verdict"] == "fail");
+    let words = access(&status)["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(words.contains("the disk of the shared AWS files does not answer"), "{words}");
+    assert_eq!(number(&status["split"]["configured_percent"]), 0.0, "the balancer is read all the same");
+    home.run(["advance", "--as", "alice"]).exits(1).says("write access");
+    assert_eq!(cutover.stage.moto.proxy.calls("Modify"), 0);
+    // The disk answers.
+    std::fs::write(&config, "").expect("whoever reads it goes on");
+    home.status_when("it is tried again", |status| access(status)["verdict"] == "pass");
+}
