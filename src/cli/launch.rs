@@ -1,7 +1,7 @@
 //! Starting keepers and opening consoles on them.
 
 use super::farewell::farewell;
-use super::known::{Known, Standing};
+use super::known::{DISK_LIMIT, Known, Standing, within};
 use super::out::{complain, say};
 use super::places::{self, Found, load};
 use super::{CommandResult, Exit, Failure, ViewArgs, anew, config, plain, supervise};
@@ -16,8 +16,9 @@ use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockErro
 use crate::own;
 use crate::plan::{self, Plan};
 use crate::wire::{Client, ClientError, Introduction};
+use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -38,11 +39,13 @@ pub(super) struct Started {
     pub keeper: Option<Child>,
     /// How it was started: again it is started alike.
     pub how: KeeperStart<'static>,
+    /// The plan file that was named.
+    pub plan: Option<PathBuf>,
 }
 
 impl From<Found> for Started {
     fn from(found: Found) -> Self {
-        Self { found, keeper: None, how: KeeperStart::default() }
+        Self { found, keeper: None, how: KeeperStart::default(), plan: None }
     }
 }
 
@@ -66,7 +69,12 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
             return Err(Failure::new(Exit::Refused, format!("{error}{hint}")));
         }
     };
-    open(started, view, name, None).await
+    open(Started { plan: named(path), ..started }, view, name, None).await
+}
+
+/// A plan file under a name that holds in every folder.
+fn named(path: &Path) -> Option<PathBuf> {
+    std::path::absolute(path).ok().filter(|path| path.is_file())
 }
 
 /// Who holds the plan's balancer.
@@ -101,7 +109,7 @@ fn resume_or_begin(places: &Places, plan: &Plan, path: &Path) -> Result<Started,
             // Whether it is shared only the keeper's own plan says.
             let socket = places.socket(&found.run).map_err(|error| Failure::new(Exit::Usage, error))?;
             let found = Found { run: found.run, socket };
-            return Ok(Started { found, keeper: Some(keeper), how: KeeperStart::default() });
+            return Ok(Started { keeper: Some(keeper), ..found.into() });
         }
     }
     begin(places, plan, path, Mode::Drive, None, &[])
@@ -121,7 +129,7 @@ pub(super) fn begin(
     let began = freeze(places, plan, path, mode, &run, entries).and_then(|found| {
         let how = KeeperStart { watch: mode == Mode::Watch, alone, after: None };
         let keeper = start_keeper(places, &run, &how)?;
-        Ok(Started { found, keeper: Some(keeper), how })
+        Ok(Started { keeper: Some(keeper), how, ..found.into() })
     });
     if began.is_err() {
         let _ = std::fs::remove_dir_all(places.run(&run));
@@ -285,7 +293,8 @@ pub(super) async fn watch(path: &Path, view: &ViewArgs, name: Option<Clean>) -> 
 /// `warroom attach [RUN]`.
 pub(super) async fn attach(run: Option<&str>, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     let found = places::find(&places::places()?, run).await?;
-    open(found.into(), view, name, None).await
+    let plan = run.and_then(|run| named(Path::new(run)));
+    open(Started { plan, ..found.into() }, view, name, None).await
 }
 
 /// `warroom restart [RUN]`: ends a finished run and begins a new one of the same plan file.
@@ -358,7 +367,7 @@ pub(super) struct Demo {
     /// A line for somebody who sees it for the first time.
     pub help: &'static str,
     /// Its state folder.
-    pub state_dir: std::path::PathBuf,
+    pub state_dir: PathBuf,
     /// How long its keepers stay without a console.
     pub alone: Duration,
 }
@@ -368,10 +377,23 @@ pub(super) fn draws(view: &ViewArgs) -> bool {
     !view.plain && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
 }
 
+/// What a rollback past the keeper finds the run's plan by, the surest first, and what another shell is to name. A run
+/// whose own copy of the plan is out of reach here (another user's, a disk that hangs) goes by the file.
+fn ways(places: &Places, run: &RunId, plan: Option<PathBuf>) -> (Vec<OsString>, Clean) {
+    let frozen = places.plan(run);
+    let is_in_reach = within(DISK_LIMIT, move || plan::load_frozen(&frozen).is_ok()) == Some(true);
+    let id = OsString::from(run.as_str());
+    match plan {
+        Some(plan) if is_in_reach => (vec![id, plan.into()], Clean::new(run.as_str())),
+        Some(plan) => (vec![plan.clone().into(), id], Clean::new(plan.display().to_string())),
+        None => (vec![id], Clean::new(if is_in_reach { run.as_str() } else { "PLAN-FILE" })),
+    }
+}
+
 /// Opens a console on a run; prints lines where there is no terminal. A keeper that was started for it is started
 /// again when it dies, as long as the console is open.
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> CommandResult {
-    let Started { found, keeper, how } = started;
+    let Started { found, keeper, how, plan } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
     if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
@@ -379,7 +401,11 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
     }
     let config = config::for_console(view)?;
     // The demo's run is in a folder of its own: its keeper is started again there, and its journal is there.
-    let places = demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
+    let places = match &demo {
+        Some(demo) => Places::at(demo.state_dir.clone()),
+        None => places::home_of(places::places()?, &found),
+    };
+    let (ways, elsewhere) = ways(&places, &found.run, plan);
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
@@ -396,10 +422,9 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         window: config.window,
         private: view.privacy,
         state: places.state().to_owned(),
-        state_dir: demo
-            .as_ref()
-            .map(|demo| demo.state_dir.clone())
-            .or_else(|| std::env::var_os("WARROOM_STATE_DIR").map(Into::into)),
+        state_dir: places.state_dir().map(Path::to_owned),
+        ways,
+        elsewhere,
     };
     let journal = places.journal(&found.run);
     let notices = supervise::start(places.clone(), found.run.clone(), keeper, how);

@@ -1,6 +1,6 @@
 //! Which run is meant, and where its keeper is.
 
-use super::known::{self, Known, Standing};
+use super::known::{self, DISK_LIMIT, Known, Standing, within};
 use super::{Exit, Failure, out};
 use crate::domain::{Clean, RunId};
 use crate::engine::Snapshot;
@@ -201,6 +201,18 @@ fn no_place(error: PlaceError) -> Failure {
 
 fn is_listening(socket: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(socket).is_ok()
+}
+
+/// The holder of a balancer may have its state elsewhere: beside its socket.
+pub(super) fn home_of(places: Places, found: &Found) -> Places {
+    let elsewhere = found.socket.parent().and_then(Path::parent).map(|state| Places::at(state.to_owned()));
+    let run = found.run.clone();
+    let (here, there) = (places.clone(), elsewhere.clone());
+    let is_elsewhere = move || !here.plan(&run).exists() && there.is_some_and(|there| there.plan(&run).exists());
+    match elsewhere {
+        Some(elsewhere) if within(DISK_LIMIT, is_elsewhere) == Some(true) => elsewhere,
+        _ => places,
+    }
 }
 
 /// What the balancer holds, in words.

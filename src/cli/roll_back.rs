@@ -17,7 +17,7 @@ use crate::plan::{self, Plan};
 use crate::traffic;
 use crate::wire::{Client, ClientError, Introduction};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => of_found(&home_of(places, &found), &found, &args, name, company).await,
+        Ok(found) => of_found(&places::home_of(places, &found), &found, &args, name, company).await,
         Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
             Some(path) => {
                 let plan = first_sound(&[path])?;
@@ -72,18 +72,6 @@ fn taken(company: &Company, what: &str, to: &str, args: &RollbackArgs) -> Result
 fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {
     let path = args.runs.first().map(PathBuf::from)?;
     within(DISK_LIMIT, move || path.is_file().then_some(path))?
-}
-
-/// The holder of a balancer may have its state elsewhere: beside its socket.
-fn home_of(places: Places, found: &Found) -> Places {
-    let elsewhere = found.socket.parent().and_then(Path::parent).map(|state| Places::at(state.to_owned()));
-    let run = found.run.clone();
-    let (here, there) = (places.clone(), elsewhere.clone());
-    let is_elsewhere = move || !here.plan(&run).exists() && there.is_some_and(|there| there.plan(&run).exists());
-    match elsewhere {
-        Some(elsewhere) if within(DISK_LIMIT, is_elsewhere) == Some(true) => elsewhere,
-        _ => places,
-    }
 }
 
 async fn of_found(

@@ -17,9 +17,10 @@ pub use seen::{Seen, seen};
 pub use shell::{ConsoleError, run};
 pub use terminal::lean;
 
-use crate::domain::RunId;
+use crate::domain::{Clean, RunId};
 use crate::wire::{Introduction, Status};
 use desk::keymap::Keymap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,8 +55,12 @@ pub struct ConsoleOptions {
     pub bell: bool,
     /// How far back the charts go at first.
     pub window: desk::Reach,
-    /// `WARROOM_STATE_DIR` for a direct rollback started from here.
+    /// `WARROOM_STATE_DIR` for a direct rollback started from here: where the run is.
     pub state_dir: Option<PathBuf>,
+    /// What `warroom rollback` finds the run's plan by, the surest first: its id, and the plan file that was named.
+    pub ways: Vec<OsString>,
+    /// What it is to be given from another shell.
+    pub elsewhere: Clean,
 }
 
 /// How a console ended.

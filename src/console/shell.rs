@@ -10,14 +10,15 @@ use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions, Left};
 use crate::clock;
-use crate::domain::{Clean, Mono, Rights};
+use crate::domain::{Clean, Mono, Rights, Role};
 use crate::failpoint;
 use crate::own;
 use crate::wire::Status;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
+use std::ffi::OsStr;
 use std::io;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     desk.keymap = options.keymap.clone();
     desk.reach = options.window;
     desk.private = options.private;
+    desk.elsewhere = Some(options.elsewhere.clone());
     desk.muted = !options.bell;
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
@@ -307,37 +309,51 @@ impl Shell {
 
     /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed.
     fn roll_back_directly(&self, typed: Option<String>) {
-        let run = self.options.run.as_str().to_owned();
-        let told = self.direct.clone();
-        let state_dir = self.options.state_dir.clone();
-        let name = self.options.introduction.name.clone();
+        let (told, options) = (self.direct.clone(), self.options.clone());
+        // Without a run to go by the file's plan must lead where this screen said.
+        let stable = self.status.as_ref().map(|status| status.snapshot.environments[Role::Stable].label.clone());
         tokio::spawn(async move {
-            let named = name.as_ref().map(Clean::as_str);
-            let words = direct_process(&run, state_dir.as_deref(), named, typed.as_deref(), &told).await;
-            if let Err(error) = words {
-                let _ =
-                    told.send(format!("cannot be started: {error}; elsewhere: warroom rollback {run} --direct")).await;
+            for (nth, way) in options.ways.iter().enumerate() {
+                let ended = direct_process(&options, way, stable.as_ref(), typed.as_deref(), &told).await;
+                let words = match ended {
+                    Ok(ended) if ended.success() => "done".to_owned(),
+                    // Nothing was sent: it could not tell what to send.
+                    Ok(ended) if matches!(ended.code(), Some(2 | 3)) && nth + 1 < options.ways.len() => continue,
+                    Ok(ended) => format!("ended: {ended}"),
+                    Err(error) => {
+                        let elsewhere = &options.elsewhere;
+                        format!("cannot be started: {error}; elsewhere: warroom rollback {elsewhere} --direct")
+                    }
+                };
+                let _ = told.send(words).await;
+                return;
             }
         });
     }
 }
 
+/// One direct rollback, by one of the ways to its plan. What it says is told on.
 async fn direct_process(
-    run: &str,
-    state_dir: Option<&std::path::Path>,
-    name: Option<&str>,
+    options: &ConsoleOptions,
+    way: &OsStr,
+    stable: Option<&Clean>,
     typed: Option<&str>,
     told: &mpsc::Sender<String>,
-) -> io::Result<()> {
+) -> io::Result<ExitStatus> {
     let mut command = tokio::process::Command::new(own::program());
-    if let Some(name) = name {
-        command.args(["--as", name]);
+    command.arg("rollback").arg(way);
+    command.args(["--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
+    // In one word each: what somebody typed may begin with a dash.
+    if let Some(name) = &options.introduction.name {
+        command.arg(format!("--as={name}"));
     }
-    command.args(["rollback", run, "--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
+    if let Some(stable) = stable {
+        command.arg(format!("--to={stable}"));
+    }
     if let Some(typed) = typed {
-        command.args(["--confirm", typed]);
+        command.arg(format!("--confirm={typed}"));
     }
-    if let Some(state_dir) = state_dir {
+    if let Some(state_dir) = &options.state_dir {
         command.env("WARROOM_STATE_DIR", state_dir);
     }
     // A group of its own: closing the terminal must not stop a rollback.
@@ -355,9 +371,7 @@ async fn direct_process(
             let _ = told.send(line).await;
         }
     }
-    let ended = child.wait().await?;
-    let _ = told.send(if ended.success() { "done".to_owned() } else { format!("ended: {ended}") }).await;
-    Ok(())
+    child.wait().await
 }
 
 /// The newest copy, in the state folder.

@@ -5,6 +5,7 @@ use crate::scene::Scene;
 use crate::shots::{Shot, UNICODE, auto_held_scene, rolled_back_scene, shot};
 use std::time::Duration;
 use warroom::console::desk::Input;
+use warroom::domain::Clean;
 use warroom::engine::Snapshot;
 
 /// Rolled back at errors, and read back once.
@@ -90,5 +91,19 @@ fn what_could_not_be_started_was_not_sent() {
         let text = shot.text(width, height, UNICODE);
         assert!(text.contains("STARTED DIRECTLY") && text.contains("→ FAILED: R y tries again"), "{text}");
         assert!(!text.contains("SENT DIRECTLY"), "{width}x{height}\n{text}");
+    }
+}
+
+/// Where no plan can be read a second try finds none either: then the way is another shell, by what is known there.
+#[test]
+fn a_direct_rollback_that_found_no_plan_is_not_tried_again_from_here() {
+    for (width, height) in WHOLE {
+        let mut shot = shot("going_direct").input(Input::Direct("ended: exit status: 2".to_owned()));
+        shot.desk.elsewhere = Some(Clean::new("/plans/eu.toml"));
+        let text = shot.text(width, height, UNICODE);
+        assert!(!text.contains("tries again"), "{width}x{height}\n{text}");
+        for words in ["from here no plan is found", "warroom rollback /plans/eu.toml --direct"] {
+            assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+        }
     }
 }

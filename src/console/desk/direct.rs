@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Not confirmed after this it is called unknown.
 pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+/// The end of one that knows neither a run nor a sound plan: exit code 2.
+const LOST: &str = "ended: exit status: 2";
 /// Lines kept: a panel shows the newest few.
 const LINES_MAX: usize = 50;
 
@@ -21,6 +23,8 @@ pub struct Direct {
     pub confirmed: Option<Mono>,
     /// Whether its process has ended, and well.
     pub ended: Option<bool>,
+    /// Whether it found no plan to go by: begun again from here it would find none either.
+    pub is_lost: bool,
 }
 
 /// How far it is.
@@ -40,7 +44,7 @@ pub enum Standing {
 
 impl Direct {
     pub(super) fn new(since: Mono) -> Self {
-        Self { since, lines: Vec::new(), observed: None, confirmed: None, ended: None }
+        Self { since, lines: Vec::new(), observed: None, confirmed: None, ended: None, is_lost: false }
     }
 
     /// Takes a line in. The words are those of `warroom rollback --direct`; this is the one place that reads them.
@@ -48,7 +52,10 @@ impl Direct {
         let words = line.as_str();
         match words {
             "done" => self.ended = Some(true),
-            _ if words.starts_with("ended:") || words.starts_with("cannot be started") => self.ended = Some(false),
+            _ if words.starts_with("ended:") || words.starts_with("cannot be started") => {
+                self.ended = Some(false);
+                self.is_lost = words == LOST;
+            }
             _ if words.starts_with("rollback confirmed") => {
                 self.confirmed.get_or_insert(now);
             }

@@ -186,6 +186,8 @@ pub struct Desk {
     gave_up_rights: bool,
     /// The direct rollback that was started from here.
     pub direct: Option<Direct>,
+    /// What `warroom rollback` is to be given in another shell; `None` is the run's id.
+    pub elsewhere: Option<Clean>,
     /// When the keeper last said how things stand.
     pub heard_at: Option<Mono>,
     /// Whether the keeper is connected.
@@ -254,6 +256,7 @@ impl Desk {
             granted: Rights::Full,
             gave_up_rights: false,
             direct: None,
+            elsewhere: None,
             heard_at: None,
             linked: false,
             me: None,

@@ -215,7 +215,11 @@ fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
             Severity::Critical,
             vec![
                 must("DIRECT ROLLBACK FAILED".to_owned()),
-                must("R y tries again".to_owned()),
+                must(if direct.is_lost {
+                    format!("from here no plan is found: warroom rollback {} --direct", view.elsewhere())
+                } else {
+                    "R y tries again".to_owned()
+                }),
                 (newest.to_owned(), None, 1),
             ],
         ),

@@ -73,6 +73,12 @@ impl View<'_> {
         self.now.since(at)
     }
 
+    /// What `warroom rollback` is to be given in another shell.
+    fn elsewhere(&self) -> &str {
+        let run = || self.status.map_or("RUN", |status| status.run.as_str());
+        self.desk.elsewhere.as_ref().map_or_else(run, |way| way.as_str())
+    }
+
     /// How long ago the keeper was heard.
     fn heard_age(&self) -> Option<std::time::Duration> {
         fresh::keeper(self.desk.heard_at).age(self.now)

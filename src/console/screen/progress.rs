@@ -102,12 +102,16 @@ fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, r
             parts.push(part(0, format!("→ CONFIRMED {}", seconds(took))));
         }
         Standing::Nothing => parts.push(part(0, "→ nothing to confirm".to_owned())),
-        Standing::Failed => parts.push(Part::new(0, vec![piece("→ FAILED: R y tries again", look.ink(Ink::Critical))])),
+        Standing::Failed => {
+            let words =
+                if direct.is_lost { "→ FAILED: no plan found from here" } else { "→ FAILED: R y tries again" };
+            parts.push(Part::new(0, vec![piece(words, look.ink(Ink::Critical))]));
+        }
     }
     let mut lines = vec![fit(look, &parts, " ", width)];
     if standing != Standing::Confirmed && lines.len() < rows {
-        let run = view.status.map_or("RUN", |status| status.run.as_str());
-        lines.push(vec![piece(format!("elsewhere: warroom rollback {run} --direct"), look.ink(Ink::Plain))]);
+        let words = format!("elsewhere: warroom rollback {} --direct", view.elsewhere());
+        lines.push(vec![piece(words, look.ink(Ink::Plain))]);
     }
     let newest = direct.lines.len().saturating_sub(rows.saturating_sub(lines.len()));
     lines.extend(direct.lines[newest..].iter().map(|line| vec![piece(format!("direct: {line}"), bold)]));

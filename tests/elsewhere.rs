@@ -1,0 +1,76 @@
+//! A console whose run is not in its own state folder: it was found by its plan file, through the host's lock.
+
+mod support;
+
+use rustix::process::Signal;
+use std::ffi::OsStr;
+use std::path::Path;
+use support::{BINARY, Home, Site, Terminal, args, plain, signal};
+
+/// A run at 10 % in one home, and a console on it from a shell with another one.
+#[track_caller]
+fn from_another_home(prepare: impl FnOnce(&Site)) -> (Site, Home, Terminal) {
+    let (site, plan, running) = Site::running(plain);
+    site.advance_to(10.0);
+    running.signal(Signal::TERM);
+    running.finish();
+    prepare(&site);
+    let other = Home::new();
+    let terminal = console(&other, args(&["attach", "PLAN", "--as=-bob"], &plan));
+    terminal.shows("configured 10.0%");
+    (site, other, terminal)
+}
+
+#[track_caller]
+fn console<A: AsRef<OsStr>>(home: &Home, words: impl IntoIterator<Item = A>) -> Terminal {
+    let state = home.state().display().to_string();
+    Terminal::start(Path::new(BINARY), words, home.path(), &[("WARROOM_STATE_DIR", &state)])
+}
+
+/// What the screen says is to be typed in another shell, as words.
+fn shown(terminal: &Terminal) -> Vec<String> {
+    let screen = terminal.screen();
+    let line = screen.lines().find(|line| line.contains("elsewhere: warroom")).expect("the way elsewhere");
+    let words = line.split_once("elsewhere: warroom ").expect("a command").1;
+    words.split_whitespace().filter(|word| *word != "║" && *word != "│").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_console_past_its_own_home_goes_around_a_hung_keeper_by_the_run() {
+    let (site, _other, mut terminal) = from_another_home(|_| {});
+    let keeper = site.home.keeper_pid();
+    signal(keeper, Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!(site.balancer.green().abs() < f64::EPSILON);
+    // It was the run's own: the keeper that wakes up finds its tombstone and follows.
+    signal(keeper, Signal::CONT);
+    terminal.shows("ROLLED BACK  by");
+}
+
+/// Another user's run, whose folder lets nobody in: the file that was named stands in for it.
+#[test]
+fn where_the_run_is_out_of_reach_its_plan_file_stands_in() {
+    let hidden = |site: &Site| {
+        let folder = site.home.state().join("runs").join(site.run_id());
+        std::fs::rename(folder.join("plan.toml"), folder.join("away.toml")).expect("moved");
+    };
+    let (site, other, mut terminal) = from_another_home(hidden);
+    signal(site.home.keeper_pid(), Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    // While it is under way, the other shell's command is shown; it works there.
+    terminal.shows("elsewhere: warroom rollback /");
+    let words = shown(&terminal);
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!(site.balancer.green().abs() < f64::EPSILON);
+    site.balancer.set(40.0);
+    let mut shell = console(&other, words);
+    shell.shows("Type its label (v1)");
+    shell.press("v1\r");
+    shell.shows("All traffic to v1? [y/N]");
+    shell.press("y\r");
+    assert_eq!(shell.ends(), 0, "{}", shell.screen());
+    assert!(site.balancer.green().abs() < f64::EPSILON);
+}
