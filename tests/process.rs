@@ -36,12 +36,26 @@ fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
 }
 
 #[test]
+fn as_lines_a_keeper_that_hangs_is_told_and_one_that_dies_is_no_success() {
+    let (site, _plan, mut console) = Site::running(plain);
+    site.advance_to(10.0);
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::STOP);
+    console.says("? KEEPER SILENT for 5 s");
+    signal(pid, Signal::CONT);
+    console.says("the keeper answers again");
+    site.home.kill_keeper();
+    console.finish().exits(3).says("the keeper went away at").says("candidate 10.0% then").says("--direct");
+}
+
+#[test]
 fn a_keeper_ended_by_sigterm_leaves_a_run_that_goes_on() {
-    let (site, plan, _console) = Site::running(plain);
+    let (site, plan, console) = Site::running(plain);
     site.advance_to(10.0);
     let pid = site.home.keeper_pid();
     signal(pid, Signal::TERM);
     wait_until("the keeper ends", || !is_running(pid));
+    console.finish().exits(3).says("the keeper went away");
     assert!((site.balancer.green() - 10.0).abs() < 0.01);
     let _again = site.home.run_plan(&plan, "alice");
     assert_eq!(site.home.phase("held")["step"], 1);

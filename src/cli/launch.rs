@@ -397,7 +397,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
     if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
-        return plain::follow(&found.socket, &introduction).await;
+        return plain::follow(&found, &introduction).await;
     }
     let config = config::for_console(view)?;
     // The demo's run is in a folder of its own: its keeper is started again there, and its journal is there.

@@ -1,27 +1,44 @@
 //! The console as lines, for pipes and logs.
 
 use super::act::typed;
+use super::places::{Found, configured_words};
 use super::report::mark;
 use super::{CommandResult, Exit, Failure, out};
+use crate::clock;
 use crate::engine::Phase;
 use crate::wire::{Client, FromKeeper, Introduction, Status};
 use std::fmt::Write;
-use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Silence after which nothing that a keeper said is believed any more: it speaks once a second. The same as on a screen.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// Prints each new line of the run and each change of the band, until the run ends or the pipe closes.
-pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> CommandResult {
+pub(super) async fn follow(found: &Found, introduction: &Introduction) -> CommandResult {
     let mut client =
-        Client::connect(socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
+        Client::connect(&found.socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mut printed = 0;
     let mut word = String::new();
     let mut last: Option<Box<Status>> = None;
+    let mut is_silent = false;
     loop {
-        let status = match client.connection.next().await {
+        let Ok(heard) = timeout(SILENT, client.connection.next()).await else {
+            if !is_silent && !out::print(&silent(last.as_deref()))? {
+                return Ok(Exit::Done);
+            }
+            is_silent = true;
+            continue;
+        };
+        let status = match heard {
             Ok(Some(FromKeeper::Status(status))) => status,
             Ok(Some(_)) => continue,
-            Ok(None) | Err(_) => break,
+            Ok(None) | Err(_) => return gone(found, last.as_deref()),
         };
         let mut lines = String::new();
+        if std::mem::take(&mut is_silent) {
+            let _ = writeln!(lines, "{} = the keeper answers again", clock::wall().clock());
+        }
         for entry in status.snapshot.log.iter().filter(|entry| entry.number > printed) {
             // Into a string: it takes everything.
             let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), typed(&entry.text));
@@ -37,7 +54,27 @@ pub(super) async fn follow(socket: &Path, introduction: &Introduction) -> Comman
         }
         last = Some(status);
     }
-    Ok(exit_of(last.as_deref()))
+}
+
+fn silent(last: Option<&Status>) -> String {
+    let old = last.map_or_else(String::new, |last| format!("; what stands above is of {}", last.snapshot.wall.clock()));
+    format!("{} ? KEEPER SILENT for {} s{old}\n", clock::wall().clock(), SILENT.as_secs())
+}
+
+/// A keeper that ends without its run is no end that anybody waited for: what comes next in a script must not.
+fn gone(found: &Found, last: Option<&Status>) -> CommandResult {
+    let exit = exit_of(last);
+    if last.is_some_and(|last| last.snapshot.phase == Phase::Ended) {
+        return Ok(exit);
+    }
+    let run = &found.run;
+    let split = last.map_or_else(|| "unknown".to_owned(), |last| configured_words(&last.snapshot));
+    let words = format!(
+        "the keeper went away at {}; run {run} has not ended, candidate {split} then  \
+         `warroom rollback {run} --direct` works without it",
+        clock::wall().clock()
+    );
+    Err(Failure::new(if exit == Exit::Done { Exit::Unreachable } else { exit }, words))
 }
 
 /// What a run that is no longer looked at has come to.
