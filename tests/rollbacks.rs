@@ -365,6 +365,29 @@ fn of_several_keepers_each_says_where_it_stands() {
 }
 
 #[test]
+fn a_run_that_crashed_counts_beside_one_that_goes_on() {
+    let (site, path, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let crashed = site.run_id();
+    site.home.kill_keeper();
+    console.finish();
+    let other = support::Balancer::start();
+    let mut plan = site.plan();
+    plan.name = "payments";
+    plan.traffic = plan.traffic.replace(&site.balancer.address(), &other.address());
+    let _second = site.home.run_plan(&site.home.write("other.toml", &plan.text()), "bob");
+    site.home.advance("bob").exits(0);
+    let ran = site.home.run(["rollback", "--yes"]).exits(2).says("payments @ test: RUNNING, candidate 10.0%");
+    ran.says(&format!("{crashed}: no keeper answers"));
+    assert_eq!((site.balancer.green(), other.green()), (10.0, 10.0));
+    site.home.run(args(&["rollback", "PLAN", "--yes"], &path)).exits(0);
+    assert_eq!((site.balancer.green(), other.green()), (0.0, 10.0));
+    // Rolled back by hand it is nobody's any more, and the one that goes on is meant.
+    site.home.run(["rollback", "--yes"]).exits(0);
+    assert_eq!(other.green(), 0.0);
+}
+
+#[test]
 fn a_run_that_ended_says_so_and_can_be_rolled_back_by_its_id() {
     let (site, path, console) = Site::running(plain);
     site.advance_to(10.0);

@@ -4,7 +4,7 @@ use super::known::{self, DISK_LIMIT, Known, Standing, within};
 use super::{Exit, Failure, out};
 use crate::domain::{Clean, RunId};
 use crate::engine::Snapshot;
-use crate::journal::{PlaceError, Places};
+use crate::journal::{PlaceError, Places, Tombstone};
 use crate::keeper::HostLock;
 use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
@@ -107,12 +107,18 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
         known::look_at(places, listening).into_iter().partition(Known::only_watches);
     let (lingering, driving): (Vec<Known>, Vec<Known>) = driving.into_iter().partition(|run| run.standing.is_over());
     let dead = match dead {
-        Dead::Unfinished if driving.is_empty() => known::look_at(places, silent),
-        Dead::Unfinished | Dead::No => Vec::new(),
+        Dead::Unfinished => known::look_at(places, silent),
+        Dead::No => Vec::new(),
     };
     // One that cannot say because its disk does not answer is meant where nobody else is.
     let (unsure, dead): (Vec<Known>, Vec<Known>) = dead.into_iter().partition(|run| run.is_silent);
-    let dead = dead.into_iter().filter(|run| run.standing == Standing::Unfinished && !run.only_watches()).collect();
+    let (mut driving, mut dead) = (driving, dead);
+    dead.retain(|run| run.standing == Standing::Unfinished && !run.only_watches());
+    if !driving.is_empty() {
+        // Beside one that runs well, the one that crashed may be meant as well.
+        dead.retain(|run| is_left(places, run, &driving));
+        driving.append(&mut dead);
+    }
     for mut group in [driving, dead, unsure, lingering, watching] {
         match group.len() {
             0 => {}
@@ -124,6 +130,13 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
         Exit::Unreachable,
         "no keeper runs here; name a run or a plan file, or start one with `warroom run PLAN`",
     )))
+}
+
+/// Whether a crashed run is left as it was: nobody rolled it back since, and no run that drives has its balancer.
+fn is_left(places: &Places, dead: &Known, driving: &[Known]) -> bool {
+    let identity = |run: &Known| run.info.as_ref().map(|info| info.identity.clone());
+    let is_taken_over = driving.iter().any(|run| identity(run).is_some() && identity(run) == identity(dead));
+    !is_taken_over && Tombstone::find(&places.run(&dead.found.run)).is_none()
 }
 
 fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
