@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-/// The file that runs here, whatever stands at its path by now.
-const RUNNING: &str = "/proc/self/exe";
+/// The file that runs here, whatever stands at its path by now. To name it asks no disk: what a person waits for on a
+/// console is started by this.
+pub const RUNNING: &str = "/proc/self/exe";
 
 /// What starts this program again: its path, and where an upgrade has replaced or removed that since, the file that runs
 /// here. A rollback past a keeper must not depend on what is installed now, and both sides speak one version.

@@ -173,6 +173,24 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
     assert!((site.balancer.green()).abs() < f64::EPSILON);
 }
 
+/// The file of a report is made on a disk that hangs: keys and rollback do not wait for it.
+#[test]
+fn a_report_on_a_disk_that_hangs_holds_up_no_rollback() {
+    let site = left_to_itself();
+    let faults = site.home.write("faults", "disk stall 600000\n");
+    let faults = faults.to_str().expect("text");
+    let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[("WARROOM_FAULTS", faults)]);
+    terminal.shows("configured 10.0%");
+    terminal.press(":export\r");
+    terminal.shows("R,y roll back");
+    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!((site.balancer.green()).abs() < f64::EPSILON);
+    terminal.shows("NO REPORT: not written in 10 s");
+}
+
 /// An upgrade takes the program's file away under a console and a keeper that hangs: the rollback goes out all the same.
 #[test]
 fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {

@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 const TICK: Duration = Duration::from_secs(1);
 /// Keys that wait while a frame is drawn.
 const KEYS_MAX: usize = 256;
-/// Reports that are being written at one time; whoever asks for more waits for these.
+/// Reports that are being written at one time, each on a thread of its own; a disk that hangs gets no more of them.
 const REPORTS_MAX: usize = 4;
 
 /// Why a console could not go on.
@@ -65,6 +65,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         commands,
         direct,
         report,
+        reporting: Arc::default(),
         copying: Arc::default(),
         opened_at: clock::mono(),
         exit: ConsoleExit::default(),
@@ -95,6 +96,8 @@ struct Shell {
     commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
     direct: mpsc::Sender<String>,
     report: mpsc::Sender<Input>,
+    /// Held by each report that is being written.
+    reporting: Arc<()>,
     /// Whether a copy is still being written.
     copying: Arc<AtomicBool>,
     opened_at: Mono,
@@ -271,11 +274,15 @@ impl Shell {
     }
 
     /// Writes the run's report beside everything else.
-    fn export(&self, format: super::desk::Format) {
-        let told = self.report.clone();
+    fn export(&mut self, format: super::desk::Format) {
+        if Arc::strong_count(&self.reporting) > REPORTS_MAX {
+            self.desk.flash("NO REPORT: the disk still has the ones before", clock::mono());
+            return;
+        }
+        let (told, reporting) = (self.report.clone(), self.reporting.clone());
         let (options, is_private) = (self.options.clone(), self.desk.private);
         tokio::spawn(async move {
-            let words = export::write(options, format, is_private, clock::wall()).await;
+            let words = export::write(options, format, is_private, clock::wall(), reporting).await;
             let _ = told.send(Input::Notice(words)).await;
         });
     }
@@ -340,8 +347,8 @@ async fn direct_process(
     typed: Option<&str>,
     told: &mpsc::Sender<String>,
 ) -> io::Result<ExitStatus> {
-    let mut command = tokio::process::Command::new(own::program());
-    command.arg("rollback").arg(way);
+    let mut command = tokio::process::Command::new(own::RUNNING);
+    command.arg0("warroom").arg("rollback").arg(way);
     command.args(["--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
     // In one word each: what somebody typed may begin with a dash.
     if let Some(name) = &options.introduction.name {
