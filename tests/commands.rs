@@ -248,6 +248,22 @@ fn restart_begins_a_new_run_after_a_finished_one_only() {
     site.advance_to(10.0);
 }
 
+/// The keeper that watches for late writes, or over the new version, is not given away for a run that does not begin.
+#[test]
+fn a_restart_that_cannot_begin_anything_ends_nothing() {
+    let (site, path, _console) = Site::running(|plan| plan.steps = steps(&["100 %"]));
+    let keeper = site.home.keeper_pid();
+    site.advance_to(100.0);
+    site.home.phase("complete");
+    site.home.run(["restart", "--as", "alice"]).exits(1).says("not over (COMPLETE, and still watched): end it first");
+    assert_eq!(site.home.phase("complete")["keeper"]["pid"], keeper);
+    site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    site.home.phase("rolled_back");
+    std::fs::write(&path, "version = 1\nnam = \"x\"\n").expect("written");
+    site.home.run(["restart", "--as", "alice"]).exits(2).says("not a sound plan");
+    assert_eq!(site.home.phase("rolled_back")["keeper"]["pid"], keeper);
+}
+
 #[test]
 fn the_history_is_told_as_lines_json_and_markdown() {
     let (site, _plan, _console) = Site::running(plain);

@@ -313,6 +313,8 @@ async fn restart_in(
     let known = Known::look(places, &found);
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
     let Some(info) = &known.info else { return Err(failed(&"the run's journal does not say what its plan was")) };
+    // Before anything is ended: a plan that is not sound begins nothing, and the old run's keeper still watches.
+    let plan = load(&info.plan_path)?;
     let introduction = Introduction { name: name.clone(), ..Introduction::default() };
     match Client::connect(&found.socket, &introduction).await {
         Ok(client) => {
@@ -325,16 +327,17 @@ async fn restart_in(
     }
     let mode = if info.watch_only { Mode::Watch } else { Mode::Drive };
     let alone = if info.watch_only { Some(WATCH_ALONE) } else { demo.as_ref().map(|demo| demo.alone) };
-    let again = begin(places, &load(&info.plan_path)?, &info.plan_path, mode, alone, &[])?;
+    let again = begin(places, &plan, &info.plan_path, mode, alone, &[])?;
     open(again, view, name, demo).await
 }
 
 /// Ends a run that is over and waits until its keeper, and with it its lock, has gone.
 async fn end_finished(mut client: Client, found: &Found) -> CommandResult {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
-    let phase = client.status().await.map_err(|error| failed(&error))?.snapshot.phase;
-    if !matches!(phase, Phase::RolledBack | Phase::Complete | Phase::Ended) {
-        let words = format!("run {} is not over ({}): end it first", found.run, phase.word());
+    let snapshot = client.status().await.map_err(|error| failed(&error))?.snapshot;
+    if !snapshot.is_over() {
+        let watched = if snapshot.phase == Phase::Complete { ", and still watched" } else { "" };
+        let words = format!("run {} is not over ({}{watched}): end it first", found.run, snapshot.phase.word());
         return Err(Failure::new(Exit::Refused, words));
     }
     let ended = super::act::print_answer(client.command(Command::End).await.map_err(|error| failed(&error))?)?;

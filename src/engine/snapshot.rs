@@ -104,6 +104,24 @@ pub struct Snapshot {
     pub log: Vec<Entry>,
 }
 
+impl Snapshot {
+    /// Whether the run is over, so that a new one may begin: it came back, or was completed and watched, or was ended.
+    pub fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::RolledBack | Phase::Ended => true,
+            Phase::Complete => self.complete.is_some_and(|(_, left)| left.is_zero()),
+            Phase::Preflight
+            | Phase::Ready
+            | Phase::Shifting
+            | Phase::Baking
+            | Phase::Held
+            | Phase::RollingBack
+            | Phase::NewTrafficBack
+            | Phase::Observing => false,
+        }
+    }
+}
+
 /// The band: state, why, since when, what next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Band {

@@ -9,7 +9,7 @@ use super::forward::Way;
 use super::line::Line;
 use super::{Act, Desk};
 use crate::domain::{Clean, Mono, Rights, Split, duration_words, parse_share};
-use crate::engine::{Command, Phase, Snapshot};
+use crate::engine::{Command, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -354,18 +354,8 @@ fn is_next(step: Option<&str>, snapshot: &Snapshot) -> Result<(), String> {
 
 /// Whether the run is over, so that a new one may begin; or why not.
 fn is_over(snapshot: &Snapshot) -> Result<(), String> {
-    let watched = snapshot.complete.is_some_and(|(_, left)| left.is_zero());
-    match snapshot.phase {
-        Phase::RolledBack | Phase::Ended => Ok(()),
-        Phase::Complete if watched => Ok(()),
-        Phase::Complete
-        | Phase::Preflight
-        | Phase::Ready
-        | Phase::Shifting
-        | Phase::Baking
-        | Phase::Held
-        | Phase::RollingBack
-        | Phase::NewTrafficBack
-        | Phase::Observing => Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word)),
+    if snapshot.is_over() {
+        return Ok(());
     }
+    Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word))
 }
