@@ -14,6 +14,7 @@ use support::{Home, Site, args, gate, is_running, number, only_closed, plain, si
 fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
     let (site, plan, console) = Site::running(plain);
     site.advance_to(10.0);
+    let seen = site.home.status()["generation"].as_u64();
     site.home.kill_keeper();
     console.finish();
     site.home.run(["status", "--json"]).exits(3);
@@ -21,6 +22,7 @@ fn a_killed_keeper_comes_back_where_it_stood_and_holds() {
     let again = site.home.run_plan(&plan, "alice");
     let status = site.home.phase("held");
     assert_eq!(status["step"], 1);
+    assert!(status["generation"].as_u64() > seen, "a decision on the old keeper's picture is none on this one's");
     assert_eq!(number(&status["split"]["wanted_percent"]), 10.0);
     assert_eq!(status["driver"]["name"], "alice", "the seat belongs to the name");
     assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("restarted")), "{status:#?}");

@@ -284,7 +284,8 @@ impl Engine {
             entry_number: 0,
             next_effect: 0,
             epoch: Epoch::default(),
-            generation: 0,
+            // Above whatever a keeper before this one came to, so that no decision on its picture passes for one on ours.
+            generation: mono.micros(),
             fingerprint: 0,
             jitter,
             layout,
