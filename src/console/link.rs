@@ -17,8 +17,15 @@ const WAITING_MAX: usize = 16;
 /// What comes from the keeper.
 #[derive(Debug)]
 pub enum FromLink {
-    /// Connected: who the keeper takes this console for, and what it may do.
-    Up(Person, Rights),
+    /// Connected.
+    Up {
+        /// The how manyth connection this is.
+        connection: u64,
+        /// Who the keeper takes this console for.
+        person: Person,
+        /// What it may do.
+        rights: Rights,
+    },
     /// Not connected.
     Down,
     /// A snapshot.
@@ -27,11 +34,20 @@ pub enum FromLink {
     Answer(CommandId, Answer),
 }
 
-/// Starts the link. Commands given while it is down are dropped: nothing is ever sent later by itself.
-pub fn start(
-    socket: PathBuf,
-    introduction: Introduction,
-) -> (mpsc::Sender<(CommandId, Command)>, mpsc::Receiver<FromLink>) {
+/// A command, and the connection that it was decided on.
+#[derive(Debug)]
+pub struct Given {
+    /// Its number, as [`FromLink::Up`] told it.
+    pub connection: u64,
+    /// The command's name.
+    pub id: CommandId,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// Starts the link. A command goes out on the connection that it was given for, or not at all: what was decided before
+/// one was lost is never sent later by itself.
+pub fn start(socket: PathBuf, introduction: Introduction) -> (mpsc::Sender<Given>, mpsc::Receiver<FromLink>) {
     let (commands, asked) = mpsc::channel(WAITING_MAX);
     let (told, messages) = mpsc::channel(WAITING_MAX);
     tokio::spawn(keep_up(socket, introduction, asked, told));
@@ -41,15 +57,18 @@ pub fn start(
 async fn keep_up(
     socket: PathBuf,
     introduction: Introduction,
-    mut asked: mpsc::Receiver<(CommandId, Command)>,
+    mut asked: mpsc::Receiver<Given>,
     told: mpsc::Sender<FromLink>,
 ) {
+    let mut connection = 0;
     loop {
         if let Ok(client) = Client::connect(&socket, &introduction).await {
-            if told.send(FromLink::Up(client.person.clone(), client.rights)).await.is_err() {
+            connection += 1;
+            let up = FromLink::Up { connection, person: client.person.clone(), rights: client.rights };
+            if told.send(up).await.is_err() {
                 return;
             }
-            talk(client, &mut asked, &told).await;
+            talk(client, connection, &mut asked, &told).await;
             if told.send(FromLink::Down).await.is_err() {
                 return;
             }
@@ -59,12 +78,16 @@ async fn keep_up(
     }
 }
 
-async fn talk(mut client: Client, asked: &mut mpsc::Receiver<(CommandId, Command)>, told: &mpsc::Sender<FromLink>) {
+async fn talk(mut client: Client, connection: u64, asked: &mut mpsc::Receiver<Given>, told: &mpsc::Sender<FromLink>) {
     loop {
         tokio::select! {
-            command = asked.recv() => {
-                let Some((id, command)) = command else { return };
-                if client.connection.send(&ToKeeper::command(id, command)).await.is_err() {
+            given = asked.recv() => {
+                let Some(given) = given else { return };
+                // Decided before the desk heard that the connection before was lost: there it is not answered.
+                if given.connection != connection {
+                    continue;
+                }
+                if client.connection.send(&ToKeeper::command(given.id, given.command)).await.is_err() {
                     return;
                 }
             }
@@ -80,5 +103,53 @@ async fn talk(mut client: Client, asked: &mut mpsc::Receiver<(CommandId, Command
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Clean;
+    use crate::wire::{Connection, FRAME_BYTES_MAX, PROTOCOL};
+    use tokio::net::UnixListener;
+
+    /// A keeper's side of the next connection, greeted.
+    async fn greeted(listener: &UnixListener) -> Connection {
+        let (stream, _) = listener.accept().await.expect("a console");
+        let mut connection = Connection::new(stream, FRAME_BYTES_MAX);
+        let hello = connection.next::<ToKeeper>().await.expect("a frame");
+        assert!(matches!(hello, Some(ToKeeper::Hello { .. })), "{hello:?}");
+        let person = Person::verified(Clean::new("alice"));
+        let welcome = FromKeeper::Welcome { protocol: PROTOCOL, person, rights: Rights::Full };
+        connection.send(&welcome).await.expect("it listens");
+        connection
+    }
+
+    async fn up(messages: &mut mpsc::Receiver<FromLink>) -> u64 {
+        match messages.recv().await {
+            Some(FromLink::Up { connection, .. }) => connection,
+            other => panic!("not up: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_given_for_a_connection_goes_out_on_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let (commands, mut messages) = start(socket, Introduction::default());
+        let first = greeted(&listener).await;
+        let before = up(&mut messages).await;
+        drop(first);
+        // The desk has not heard of it when the next one is up already.
+        let mut second = greeted(&listener).await;
+        let given = |connection, id| Given { connection, id: CommandId(id), command: Command::Hold };
+        commands.send(given(before, 1)).await.expect("a link");
+        assert!(matches!(messages.recv().await, Some(FromLink::Down)));
+        let now = up(&mut messages).await;
+        commands.send(given(before, 2)).await.expect("a link");
+        commands.send(given(now, 3)).await.expect("a link");
+        let came = second.next::<ToKeeper>().await.expect("a frame");
+        assert!(matches!(came, Some(ToKeeper::Command { id: CommandId(3), .. })), "{came:?}");
     }
 }

@@ -5,7 +5,7 @@
 use super::appearance::{self, Wanted};
 use super::desk::{Act, Desk, Input, STALL};
 use super::export;
-use super::link::{self, FromLink};
+use super::link::{self, FromLink, Given};
 use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions, Left};
@@ -63,6 +63,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         screen,
         look,
         commands,
+        connection: 0,
         direct,
         report,
         reporting: Arc::default(),
@@ -93,7 +94,9 @@ struct Shell {
     rights: Rights,
     screen: Screen,
     look: Look,
-    commands: mpsc::Sender<(crate::domain::CommandId, crate::engine::Command)>,
+    commands: mpsc::Sender<Given>,
+    /// Which connection the desk last heard of.
+    connection: u64,
     direct: mpsc::Sender<String>,
     report: mpsc::Sender<Input>,
     /// Held by each report that is being written.
@@ -225,7 +228,8 @@ impl Shell {
 
     fn heard(&mut self, message: FromLink) -> Option<Input> {
         match message {
-            FromLink::Up(person, rights) => {
+            FromLink::Up { connection, person, rights } => {
+                self.connection = connection;
                 self.rights = rights;
                 self.desk.me = Some(person);
                 self.desk.figures.connections += 1;
@@ -248,7 +252,7 @@ impl Shell {
             match act {
                 Act::Send(id, command) => {
                     // A full link is a keeper that does not read: the desk sees that no answer comes.
-                    let _ = self.commands.try_send((id, command));
+                    let _ = self.commands.try_send(Given { connection: self.connection, id, command });
                 }
                 Act::RollBackDirectly { typed } => self.roll_back_directly(typed),
                 Act::Quit => return Ok(true),
