@@ -39,7 +39,6 @@ const TWINS: &[(&str, &str)] = &[
     (":reassert", "`warroom reassert`"),
     (":restart", "`warroom restart`"),
     (":sendagain", "`warroom sendagain`"),
-    (":sendagain", "`warroom sendagain`"),
     (":run ", "warroom hook "),
     (":stop ", "warroom hook --stop "),
 ];

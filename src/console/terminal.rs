@@ -105,9 +105,8 @@ impl Screen {
         MOUSE.store(mouse, Ordering::SeqCst);
         install_panic_hook();
         enter()?;
-        let size = crossterm::terminal::size()?;
-        match fresh(size) {
-            Ok(terminal) => Ok(Self { terminal, size, last: None, title: None, has_titles: has_titles() }),
+        match crossterm::terminal::size().and_then(|size| Ok((size, fresh(size)?))) {
+            Ok((size, terminal)) => Ok(Self { terminal, size, last: None, title: None, has_titles: has_titles() }),
             Err(error) => {
                 leave();
                 Err(error)
