@@ -173,8 +173,11 @@ fn whole(status: &Status) -> String {
         .measured
         .as_ref()
         .map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
+    // A split without its age would be believed whatever the balancer holds by now.
+    let age = |at| format!(" (read {:.1} s ago)", s.mono.since(at).as_secs_f64());
+    let read = s.balancer_at.map_or_else(String::new, age);
     let mut text = format!(
-        "{}   run {}\n{} {}\ncandidate {}: wanted {}, configured {}, measured {measured}\nrollback target: {}\n",
+        "{}   run {}\n{} {}\ncandidate {}: wanted {}, configured {}{read}, measured {measured}\nrollback target: {}\n",
         s.title,
         status.run,
         s.band.word,
