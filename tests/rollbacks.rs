@@ -333,6 +333,19 @@ fn a_plan_file_that_was_broken_or_removed_still_names_its_run() {
 }
 
 #[test]
+fn a_file_that_is_called_like_a_run_and_holds_no_plan_does_not_hide_it() {
+    let (site, path, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let file = site.home.write("checkout", "#!/bin/sh\n");
+    site.home.run(["status", "checkout"]).exits(0).says("configured 10.0% (read ");
+    site.home.run(["rollback", "checkout", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+    // One that holds a plan is the plan's.
+    std::fs::copy(path, file).expect("copied");
+    site.home.run(["end", "checkout", "--yes", "--as", "alice"]).exits(0);
+}
+
+#[test]
 fn a_watching_keeper_beside_it_is_not_meant_and_cannot_roll_back() {
     let (site, path, _console) = Site::running(plain);
     let driving = site.run_id();

@@ -94,9 +94,18 @@ pub(super) enum Dead {
 pub(super) fn look_for(places: &Places, wanted: Option<&str>, dead: Dead) -> Result<Found, NotOne> {
     match wanted {
         None => unnamed(places, dead),
-        Some(word) if Path::new(word).is_file() => Ok(by_plan(places, Path::new(word))?),
+        Some(word) if is_plan_file(places, word)? => Ok(by_plan(places, Path::new(word))?),
         Some(word) => Ok(by_id(places, word)?),
     }
+}
+
+/// Whether a word is a file, and not only called like a run: what holds no plan hides no run.
+fn is_plan_file(places: &Places, word: &str) -> Result<bool, Failure> {
+    let path = Path::new(word);
+    if !path.is_file() || known::is_path(word) || plan::load_frozen(path).is_ok() {
+        return Ok(path.is_file());
+    }
+    Ok(!all(places)?.iter().any(|found| found.run.as_str().starts_with(word)))
 }
 
 /// Without a name: those that drive go before those that only watch, and what is not over before what is.
