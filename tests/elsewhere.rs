@@ -27,24 +27,35 @@ fn console<A: AsRef<OsStr>>(home: &Home, words: impl IntoIterator<Item = A>) -> 
     Terminal::start(Path::new(BINARY), words, home.path(), &[("WARROOM_STATE_DIR", &state)])
 }
 
-/// What the screen says is to be typed in another shell, as words.
-fn shown(terminal: &Terminal) -> Vec<String> {
+/// Types what the screen says for another shell, in a shell like the console's own.
+#[track_caller]
+fn as_shown(site: &Site, other: &Home, terminal: &Terminal) {
     let screen = terminal.screen();
     let line = screen.lines().find(|line| line.contains("elsewhere: warroom")).expect("the way elsewhere");
     let words = line.split_once("elsewhere: warroom ").expect("a command").1;
-    words.split_whitespace().filter(|word| *word != "║" && *word != "│").map(str::to_owned).collect()
+    let words: Vec<&str> = words.split_whitespace().filter(|word| *word != "║" && *word != "│").collect();
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!(site.balancer.green().abs() < f64::EPSILON);
+    site.balancer.set(40.0);
+    let mut shell = console(other, words);
+    shell.shows("Type its label (v1)");
+    shell.press("v1\r");
+    shell.shows("All traffic to v1? [y/N]");
+    shell.press("y\r");
+    assert_eq!(shell.ends(), 0, "{}", shell.screen());
+    assert!(site.balancer.green().abs() < f64::EPSILON);
 }
 
 #[test]
 fn a_console_past_its_own_home_goes_around_a_hung_keeper_by_the_run() {
-    let (site, _other, mut terminal) = from_another_home(|_| {});
+    let (site, other, mut terminal) = from_another_home(|_| {});
     let keeper = site.home.keeper_pid();
     signal(keeper, Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
-    terminal.shows("ROLLED BACK DIRECTLY");
-    assert!(site.balancer.green().abs() < f64::EPSILON);
-    // It was the run's own: the keeper that wakes up finds its tombstone and follows.
+    terminal.shows("elsewhere: warroom rollback /");
+    as_shown(&site, &other, &terminal);
+    // The console's was the run's own: the keeper that wakes up finds its tombstone and follows.
     signal(keeper, Signal::CONT);
     terminal.shows("ROLLED BACK  by");
 }
@@ -60,17 +71,18 @@ fn where_the_run_is_out_of_reach_its_plan_file_stands_in() {
     signal(site.home.keeper_pid(), Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
-    // While it is under way, the other shell's command is shown; it works there.
     terminal.shows("elsewhere: warroom rollback /");
-    let words = shown(&terminal);
-    terminal.shows("ROLLED BACK DIRECTLY");
-    assert!(site.balancer.green().abs() < f64::EPSILON);
-    site.balancer.set(40.0);
-    let mut shell = console(&other, words);
-    shell.shows("Type its label (v1)");
-    shell.press("v1\r");
-    shell.shows("All traffic to v1? [y/N]");
-    shell.press("y\r");
-    assert_eq!(shell.ends(), 0, "{}", shell.screen());
-    assert!(site.balancer.green().abs() < f64::EPSILON);
+    as_shown(&site, &other, &terminal);
+}
+
+/// Nobody who reads lines types at a run that is not found where they are.
+#[test]
+fn lines_name_the_way_that_works_where_they_are_read() {
+    let (site, plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let other = Home::new();
+    let mut lines = other.start(args(&["attach", "PLAN"], &plan));
+    lines.says(" = ");
+    site.home.kill_keeper();
+    lines.finish().exits(3).says(&format!("`warroom rollback {} --direct` works", plan.display()));
 }

@@ -380,16 +380,23 @@ pub(super) fn draws(view: &ViewArgs) -> bool {
     !view.plain && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
 }
 
-/// What a rollback past the keeper finds the run's plan by, the surest first, and what another shell is to name. A run
-/// whose own copy of the plan is out of reach here (another user's, a disk that hangs) goes by the file.
-fn ways(places: &Places, run: &RunId, plan: Option<PathBuf>) -> (Vec<OsString>, Clean) {
-    let frozen = places.plan(run);
-    let is_in_reach = within(DISK_LIMIT, move || plan::load_frozen(&frozen).is_ok()) == Some(true);
+/// What a rollback past the keeper finds the run's plan by, the surest first. A run whose own copy of the plan is out of
+/// reach here (another user's, a disk that hangs) goes by the file.
+fn ways(run: &RunId, plan: Option<PathBuf>, is_in_reach: bool) -> Vec<OsString> {
     let id = OsString::from(run.as_str());
     match plan {
-        Some(plan) if is_in_reach => (vec![id, plan.into()], Clean::new(run.as_str())),
-        Some(plan) => (vec![plan.clone().into(), id], Clean::new(plan.display().to_string())),
-        None => (vec![id], Clean::new(if is_in_reach { run.as_str() } else { "PLAN-FILE" })),
+        Some(plan) if is_in_reach => vec![id, plan.into()],
+        Some(plan) => vec![plan.into(), id],
+        None => vec![id],
+    }
+}
+
+/// What another shell like this one's is to name: a run in another state folder is found by its file alone.
+fn elsewhere(run: &RunId, plan: Option<&Path>, is_found: bool) -> Clean {
+    match plan {
+        _ if is_found => Clean::new(run.as_str()),
+        Some(plan) => Clean::new(plan.display().to_string()),
+        None => "PLAN-FILE".into(),
     }
 }
 
@@ -398,17 +405,17 @@ fn ways(places: &Places, run: &RunId, plan: Option<PathBuf>) -> (Vec<OsString>, 
 pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>, demo: Option<Demo>) -> CommandResult {
     let Started { found, keeper, how, plan } = started;
     let introduction = Introduction { name: name.clone(), readonly: view.readonly, follow: true };
+    // The demo's run is in a folder of its own: its keeper is started again there, and its journal is there.
+    let own = demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
+    let places = places::home_of(own.clone(), &found);
+    let frozen = places.plan(&found.run);
+    let is_in_reach = within(DISK_LIMIT, move || plan::load_frozen(&frozen).is_ok()) == Some(true);
+    let elsewhere = elsewhere(&found.run, plan.as_deref(), is_in_reach && places.state() == own.state());
     if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
-        return plain::follow(&found, &introduction).await;
+        return plain::follow(&found, &elsewhere, &introduction).await;
     }
     let config = config::for_console(view)?;
-    // The demo's run is in a folder of its own: its keeper is started again there, and its journal is there.
-    let places = match &demo {
-        Some(demo) => Places::at(demo.state_dir.clone()),
-        None => places::home_of(places::places()?, &found),
-    };
-    let (ways, elsewhere) = ways(&places, &found.run, plan);
     let options = ConsoleOptions {
         socket: found.socket.clone(),
         run: found.run.clone(),
@@ -426,7 +433,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         private: view.privacy,
         state: places.state().to_owned(),
         state_dir: places.state_dir().map(Path::to_owned),
-        ways,
+        ways: ways(&found.run, plan, is_in_reach),
         elsewhere,
     };
     let journal = places.journal(&found.run);

@@ -5,6 +5,7 @@ use super::places::{Found, configured_words};
 use super::report::mark;
 use super::{CommandResult, Exit, Failure, out};
 use crate::clock;
+use crate::domain::{Clean, RunId};
 use crate::engine::Phase;
 use crate::wire::{Client, FromKeeper, Introduction, Status};
 use std::fmt::Write;
@@ -14,8 +15,9 @@ use tokio::time::timeout;
 /// Silence after which nothing that a keeper said is believed any more: it speaks once a second. The same as on a screen.
 const SILENT: Duration = Duration::from_secs(5);
 
-/// Prints each new line of the run and each change of the band, until the run ends or the pipe closes.
-pub(super) async fn follow(found: &Found, introduction: &Introduction) -> CommandResult {
+/// Prints each new line of the run and each change of the band, until the run ends or the pipe closes. `way` is what a
+/// rollback without the keeper is to be given here.
+pub(super) async fn follow(found: &Found, way: &Clean, introduction: &Introduction) -> CommandResult {
     let mut client =
         Client::connect(&found.socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mut printed = 0;
@@ -33,7 +35,7 @@ pub(super) async fn follow(found: &Found, introduction: &Introduction) -> Comman
         let status = match heard {
             Ok(Some(FromKeeper::Status(status))) => status,
             Ok(Some(_)) => continue,
-            Ok(None) | Err(_) => return gone(found, last.as_deref()),
+            Ok(None) | Err(_) => return gone(&found.run, way, last.as_deref()),
         };
         let mut lines = String::new();
         if std::mem::take(&mut is_silent) {
@@ -62,16 +64,15 @@ fn silent(last: Option<&Status>) -> String {
 }
 
 /// A keeper that ends without its run is no end that anybody waited for: what comes next in a script must not.
-fn gone(found: &Found, last: Option<&Status>) -> CommandResult {
+fn gone(run: &RunId, way: &Clean, last: Option<&Status>) -> CommandResult {
     let exit = exit_of(last);
     if last.is_some_and(|last| last.snapshot.phase == Phase::Ended) {
         return Ok(exit);
     }
-    let run = &found.run;
     let split = last.map_or_else(|| "unknown".to_owned(), |last| configured_words(&last.snapshot));
     let words = format!(
         "the keeper went away at {}; run {run} has not ended, candidate {split} then  \
-         `warroom rollback {run} --direct` works without it",
+         `warroom rollback {way} --direct` works without it",
         clock::wall().clock()
     );
     Err(Failure::new(if exit == Exit::Done { Exit::Unreachable } else { exit }, words))
