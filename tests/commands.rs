@@ -259,6 +259,10 @@ fn a_restart_that_cannot_begin_anything_ends_nothing() {
     assert_eq!(site.home.phase("complete")["keeper"]["pid"], keeper);
     site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
     site.home.phase("rolled_back");
+    let mut plan = site.plan();
+    plan.traffic = plan.traffic.replace("timeout", "headers = { Authorization = { env = \"WR_NOT_SET\" } }\ntimeout");
+    site.write(&plan);
+    site.home.run(["restart", "--as", "alice"]).exits(2).says("WR_NOT_SET");
     std::fs::write(&path, "version = 1\nnam = \"x\"\n").expect("written");
     site.home.run(["restart", "--as", "alice"]).exits(2).says("not a sound plan");
     assert_eq!(site.home.phase("rolled_back")["keeper"]["pid"], keeper);

@@ -15,6 +15,7 @@ use crate::journal::{Places, RunInfo, Writer};
 use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
 use crate::own;
 use crate::plan::{self, Plan};
+use crate::traffic;
 use crate::wire::{Client, ClientError, Introduction};
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
@@ -313,8 +314,10 @@ async fn restart_in(
     let known = Known::look(places, &found);
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, error);
     let Some(info) = &known.info else { return Err(failed(&"the run's journal does not say what its plan was")) };
-    // Before anything is ended: a plan that is not sound begins nothing, and the old run's keeper still watches.
+    // Before anything is ended: a plan that is not sound, or asks for what this shell has not, begins nothing, and the
+    // old run's keeper still watches.
     let plan = load(&info.plan_path)?;
+    traffic::connect(&plan).map_err(|error| Failure::new(Exit::Usage, error))?;
     let introduction = Introduction { name: name.clone(), ..Introduction::default() };
     match Client::connect(&found.socket, &introduction).await {
         Ok(client) => {
