@@ -2,6 +2,8 @@
 
 #[path = "desk/between.rs"]
 mod between;
+#[path = "desk/direct.rs"]
+mod direct;
 #[path = "desk/forward.rs"]
 mod forward;
 #[path = "desk/hazards.rs"]

@@ -8,6 +8,8 @@ mod back;
 mod band;
 #[path = "screens/charts.rs"]
 mod charts;
+#[path = "screens/direct.rs"]
+mod direct;
 #[path = "screens/hooks.rs"]
 mod hooks;
 #[path = "screens/ink.rs"]

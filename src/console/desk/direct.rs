@@ -1,6 +1,7 @@
 //! A direct rollback that was started from here, as far as its own lines tell.
 
 use crate::domain::{Clean, Mono};
+use crate::engine::Snapshot;
 use std::time::Duration;
 
 /// Not confirmed after this it is called unknown.
@@ -21,8 +22,8 @@ pub struct Direct {
     pub observed: Option<Mono>,
     /// When it was confirmed over the lateness window.
     pub confirmed: Option<Mono>,
-    /// Whether its process has ended, and well.
-    pub ended: Option<bool>,
+    /// When its process has ended, and whether well.
+    pub ended: Option<(Mono, bool)>,
     /// Whether it found no plan to go by: begun again from here it would find none either.
     pub is_lost: bool,
 }
@@ -51,9 +52,9 @@ impl Direct {
     pub(super) fn heard(&mut self, line: Clean, now: Mono) {
         let words = line.as_str();
         match words {
-            "done" => self.ended = Some(true),
+            "done" => self.ended = Some((now, true)),
             _ if words.starts_with("ended:") || words.starts_with("cannot be started") => {
-                self.ended = Some(false);
+                self.ended = Some((now, false));
                 self.is_lost = words == LOST;
             }
             _ if words.starts_with("rollback confirmed") => {
@@ -75,7 +76,7 @@ impl Direct {
 
     /// How far it is.
     pub fn standing(&self, now: Mono) -> Standing {
-        match (self.confirmed, self.ended) {
+        match (self.confirmed, self.ended.map(|(_, well)| well)) {
             (Some(_), _) => Standing::Confirmed,
             (None, Some(true)) => Standing::Nothing,
             (None, Some(false)) => Standing::Failed,
@@ -84,9 +85,16 @@ impl Direct {
         }
     }
 
-    /// Whether it is over and another may be tried.
-    pub fn has_failed(&self) -> bool {
-        self.confirmed.is_none() && self.ended == Some(false)
+    /// Whether it is over without having brought anything back, so that another may be tried.
+    pub fn may_be_tried_again(&self) -> bool {
+        self.confirmed.is_none() && self.ended.is_some()
+    }
+
+    /// Whether the keeper's own words are newer: it spoke after this had ended. What was confirmed is so until it has read
+    /// the balancer since and still knows of no rollback.
+    pub(super) fn is_overtaken(&self, heard_at: Option<Mono>, snapshot: &Snapshot) -> bool {
+        let is_heard = self.ended.is_some_and(|(ended, _)| heard_at > Some(ended));
+        is_heard && self.confirmed.is_none_or(|at| snapshot.rollback.is_none() && snapshot.balancer_at > Some(at))
     }
 
     /// The time a stage took.

@@ -1,6 +1,7 @@
 //! Opening panels, and what their keys come to.
 
 use super::dialog::{Deed, HEIGHT_MIN, Kind, Reply, WIDTH_MIN};
+use super::direct::Direct;
 use super::forward::{self, Way};
 use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
@@ -41,7 +42,12 @@ impl Desk {
         let by_keeper = status
             .and_then(|status| status.snapshot.rollback.as_ref())
             .is_some_and(|rollback| keeper_follows || rollback.confirmed.is_some());
-        by_keeper || self.direct.as_ref().is_some_and(|direct| !direct.has_failed())
+        by_keeper || self.direct.as_ref().is_some_and(|direct| !direct.may_be_tried_again())
+    }
+
+    /// A direct rollback from here, where it is the newest word: the keeper is cut off, or knows of none.
+    pub fn direct_now(&self, snapshot: &Snapshot, now: Mono) -> Option<&Direct> {
+        self.direct.as_ref().filter(|_| self.is_cut_off(now) || snapshot.rollback.is_none())
     }
 
     /// Nothing is confirmed that cannot be shown; says so.

@@ -5,7 +5,7 @@ use super::direct::Direct;
 use super::keymap::Action;
 use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
 use crate::domain::{Clean, CommandId, Mono};
-use crate::engine::{Answer, Command};
+use crate::engine::{Answer, Command, Snapshot};
 use tui_textarea::TextArea;
 
 /// How the engine answers a rollback that has nothing to do.
@@ -82,6 +82,18 @@ impl Desk {
             self.outcome(outcome, now);
             self.direct_told = Some(standing);
             self.ring(now, acts);
+        }
+    }
+
+    /// Once the keeper's words are newer, a direct rollback is an outcome like any other: it must not stand before what is
+    /// so now, nor keep `R` from going to the keeper.
+    pub(super) fn retire_direct(&mut self, snapshot: &Snapshot, now: Mono) {
+        let (heard_at, is_cut_off) = (self.heard_at, self.is_cut_off(now));
+        if let Some(direct) = self.direct.take_if(|direct| !is_cut_off && direct.is_overtaken(heard_at, snapshot)) {
+            // Its open panel goes on telling how it ended.
+            self.rollback_outcome = Some(direct.outcome(now));
+            self.rollback_is_own &= snapshot.rollback.is_some();
+            self.direct_told = None;
         }
     }
 

@@ -13,8 +13,7 @@ impl Desk {
         let snapshot = &status.snapshot;
         let armed = self.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
         let is_silent = self.is_cut_off(now);
-        let direct = self.direct.as_ref().filter(|_| is_silent || snapshot.rollback.is_none());
-        let state = match direct.map(|direct| direct.standing(now)) {
+        let state = match self.direct_now(snapshot, now).map(|direct| direct.standing(now)) {
             _ if armed => "ARMED",
             Some(Standing::Running | Standing::Unknown) => "ROLLING BACK DIRECTLY",
             Some(Standing::Confirmed) => "ROLLED BACK DIRECTLY",

@@ -125,7 +125,7 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         parts.extend(alarm(canvas, view, snapshot, &parts));
         return (Severity::Critical, parts);
     }
-    if let Some(direct) = view.desk.direct.as_ref().filter(|_| view.is_cut_off() || snapshot.rollback.is_none()) {
+    if let Some(direct) = view.desk.direct_now(snapshot, view.now) {
         return directly(view, direct);
     }
     if view.is_cut_off() {

@@ -94,9 +94,9 @@ impl View<'_> {
         self.desk.focus == panel && self.desk.dialog.is_none() && self.desk.command_line.is_none()
     }
 
-    /// A direct rollback from here, where it is the newest word: the keeper is cut off, or knows of none.
+    /// A direct rollback from here that is the newest word about the traffic.
     fn direct(&self, snapshot: &Snapshot) -> Option<&Direct> {
-        let direct = self.desk.direct.as_ref().filter(|_| self.is_cut_off() || snapshot.rollback.is_none());
+        let direct = self.desk.direct_now(snapshot, self.now);
         direct.filter(|direct| direct.standing(self.now) != Standing::Nothing)
     }
 

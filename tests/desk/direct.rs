@@ -1,0 +1,126 @@
+//! A direct rollback on the desk: how far it is, and when it is over.
+
+use crate::sitting::{Sitting, rolling_back};
+use warroom::console::desk::Input;
+use warroom::domain::{Clean, Mono};
+
+/// The keeper is gone, and `R` `y` went from here.
+fn going() -> Sitting {
+    let mut sitting = Sitting::baking();
+    sitting.is_heard = false;
+    sitting.input(Input::Linked(false));
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.directs(), 1);
+    sitting
+}
+
+fn says(sitting: &mut Sitting, lines: &[&str]) {
+    for line in lines {
+        sitting.input(Input::Direct((*line).to_owned()));
+    }
+}
+
+/// The keeper is there again and speaks, a second later.
+fn comes_back(sitting: &mut Sitting) {
+    sitting.input(Input::Linked(true));
+    sitting.is_heard = true;
+    sitting.after(1000);
+    sitting.input(Input::Heard);
+}
+
+fn title(sitting: &Sitting) -> String {
+    sitting.desk.title(sitting.status.as_ref(), sitting.now).to_string()
+}
+
+const CONFIRMED: [&str; 3] =
+    ["candidate 0% read back +0.4 s; confirming over 5 s", "rollback confirmed +5.1 s: new traffic is on BLUE", "done"];
+
+/// The supervisor started the keeper again: what failed before is an outcome, and no state.
+#[test]
+fn one_that_failed_is_over_once_the_keeper_is_back() {
+    let mut sitting = going();
+    says(&mut sitting, &["the balancer does not answer", "ended: exit status: 3"]);
+    assert!(title(&sitting).starts_with("DIRECT ROLLBACK FAILED"), "{}", title(&sitting));
+    comes_back(&mut sitting);
+    assert_eq!(sitting.desk.direct, None);
+    assert!(!title(&sitting).contains("DIRECT"), "{}", title(&sitting));
+    let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
+    assert!(outcome.starts_with("direct rollback FAILED"), "{outcome}");
+    // Gone once more it is the keeper that is gone.
+    sitting.input(Input::Linked(false));
+    assert!(title(&sitting).starts_with("KEEPER GONE"), "{}", title(&sitting));
+    sitting.press('R');
+    assert!(sitting.is_armed());
+}
+
+/// What the keeper said before it fell silent is older than the failure.
+#[test]
+fn a_keeper_that_has_not_spoken_since_leaves_it_as_it_is() {
+    let mut sitting = Sitting::baking();
+    sitting.is_heard = false;
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    sitting.after(1000);
+    says(&mut sitting, &["ended: exit status: 3"]);
+    sitting.after(1000);
+    assert!(!sitting.desk.is_cut_off(sitting.now), "a second and a half is no silence yet");
+    assert!(sitting.desk.direct.is_some());
+}
+
+/// No tombstone could be left: the keeper came back knowing of nothing, and somebody went on.
+#[test]
+fn one_that_was_confirmed_is_over_once_the_keeper_has_read_the_balancer_since() {
+    let mut sitting = going();
+    says(&mut sitting, &CONFIRMED);
+    sitting.press('R');
+    assert!(!sitting.is_armed(), "it is done");
+    let read = |sitting: &mut Sitting, at: Option<Mono>| {
+        if let Some(status) = &mut sitting.status {
+            status.snapshot.balancer_at = at;
+        }
+    };
+    read(&mut sitting, None);
+    comes_back(&mut sitting);
+    assert!(sitting.desk.direct.is_some(), "nothing newer is known of the balancer");
+    let now = sitting.now;
+    read(&mut sitting, Some(now));
+    sitting.after(1000);
+    assert_eq!(sitting.desk.direct, None);
+    sitting.press('R');
+    assert!(sitting.is_armed(), "a rollback is never blocked");
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!((sitting.sent(), sitting.directs()), (1, 1), "by the keeper, which is there");
+}
+
+/// The keeper followed the tombstone: there the two stand beside each other.
+#[test]
+fn one_that_the_keeper_follows_stays_beside_it() {
+    let mut sitting = going();
+    says(&mut sitting, &CONFIRMED);
+    sitting.status = Some(rolling_back().clone());
+    comes_back(&mut sitting);
+    assert!(sitting.desk.direct.is_some());
+}
+
+/// Before it has ended nothing that the keeper says makes it over.
+#[test]
+fn one_under_way_stays() {
+    let mut sitting = going();
+    says(&mut sitting, &["rolling back to BLUE v2.0.5"]);
+    comes_back(&mut sitting);
+    sitting.after(60_000);
+    assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{}", title(&sitting));
+}
+
+/// It found nothing to do, and since then somebody may have done something.
+#[test]
+fn one_that_had_nothing_to_do_does_not_block_the_next() {
+    let mut sitting = going();
+    says(&mut sitting, &["nothing to roll back: everything is on BLUE", "done"]);
+    sitting.press('R');
+    assert!(sitting.is_armed());
+}
