@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 use std::time::Duration;
-use support::{BINARY, Site, Terminal, is_running, plain, vt, wait_until};
+use support::{BINARY, PlanText, Site, Terminal, is_running, plain, vt, wait_until};
 
 /// How long nobody reads the terminal, usually and in the long variant.
 const STALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(60));
@@ -21,14 +21,14 @@ fn sitting(variables: &[(&str, &str)]) -> (Site, Terminal) {
 
 #[track_caller]
 fn opened(words: &[&str], variables: &[(&str, &str)]) -> (Site, Terminal) {
-    let site = left_to_itself();
+    let site = left_to_itself(plain);
     let terminal = console(&site, Path::new(BINARY), words, variables);
     (site, terminal)
 }
 
 #[track_caller]
-fn left_to_itself() -> Site {
-    let (site, _plan, running) = Site::running(plain);
+fn left_to_itself(change: fn(&mut PlanText)) -> Site {
+    let (site, _plan, running) = Site::running(change);
     site.advance_to(10.0);
     running.signal(rustix::process::Signal::TERM);
     running.finish();
@@ -194,7 +194,7 @@ fn a_report_on_a_disk_that_hangs_holds_up_no_rollback() {
 /// An upgrade takes the program's file away under a console and a keeper that hangs: the rollback goes out all the same.
 #[test]
 fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {
-    let site = left_to_itself();
+    let site = left_to_itself(plain);
     let program = site.home.path().join("warroom");
     std::fs::copy(BINARY, &program).expect("a copy of the program");
     let mut terminal = console(&site, &program, &["attach", "--as", "alice"], &[]);
@@ -205,4 +205,39 @@ fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
     assert!((site.balancer.green()).abs() < f64::EPSILON);
+}
+
+/// Another hand sets something while the rollback is to be confirmed: its process stops there, and only a person on the
+/// console that began it can say that it is sent over. The one that stands still is ended.
+#[test]
+fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_console() {
+    let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
+    let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
+    terminal.shows("configured 10.0%");
+    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
+    site.balancer.set(30.0);
+    terminal.shows("FOREIGN: R y sends over it");
+    assert!(!terminal.screen().contains("goes on trying"), "{}", terminal.screen());
+    let stopped = directs(&site);
+    assert_eq!(stopped.len(), 1);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert_eq!(site.balancer.green(), 0.0);
+    wait_until("the one that had stopped is ended", || !is_running(stopped[0]));
+}
+
+/// The processes that roll this site's run back directly.
+fn directs(site: &Site) -> Vec<u32> {
+    let run = site.run_id();
+    let is_direct = |pid: &u32| {
+        let words = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.contains(&run) && words.contains("--direct")
+    };
+    let entries = std::fs::read_dir("/proc").expect("/proc");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(is_direct).collect()
 }

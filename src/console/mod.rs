@@ -7,6 +7,7 @@ mod appearance;
 pub mod desk;
 mod export;
 mod fresh;
+mod going;
 mod link;
 pub mod screen;
 mod seen;

@@ -5,26 +5,25 @@
 use super::appearance::{self, Wanted};
 use super::desk::{Act, Desk, Input, STALL};
 use super::export;
+use super::going::{Order, Told};
 use super::link::{self, FromLink, Given};
 use super::screen::{self, Look, View};
 use super::terminal::{self, Screen};
 use super::{ConsoleExit, ConsoleOptions, Left};
 use crate::clock;
-use crate::domain::{Clean, Mono, Rights, Role};
+use crate::domain::{Clean, Mono, Rights};
 use crate::failpoint;
-use crate::own;
 use crate::wire::Status;
 use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
-use std::ffi::OsStr;
+use rustix::process::Signal;
+use std::collections::VecDeque;
 use std::io;
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Time between two frames when nothing happens: the clock and the ages go on.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,6 +64,8 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         commands,
         connection: 0,
         direct,
+        direct_number: 0,
+        direct_stop: None,
         report,
         reporting: Arc::default(),
         copying: Arc::default(),
@@ -97,7 +98,11 @@ struct Shell {
     commands: mpsc::Sender<Given>,
     /// Which connection the desk last heard of.
     connection: u64,
-    direct: mpsc::Sender<String>,
+    direct: mpsc::Sender<(u64, String)>,
+    /// The newest direct rollback's number; what an earlier one still says is nothing any more.
+    direct_number: u64,
+    /// Ends the newest direct rollback's process.
+    direct_stop: Option<oneshot::Sender<()>>,
     report: mpsc::Sender<Input>,
     /// Held by each report that is being written.
     reporting: Arc<()>,
@@ -113,7 +118,7 @@ impl Shell {
         mut self,
         mut keys: mpsc::Receiver<Event>,
         mut messages: mpsc::Receiver<FromLink>,
-        mut directs: mpsc::Receiver<String>,
+        mut directs: mpsc::Receiver<(u64, String)>,
         mut notices: mpsc::Receiver<String>,
         mut reports: mpsc::Receiver<Input>,
     ) -> Result<ConsoleExit, ConsoleError> {
@@ -136,7 +141,9 @@ impl Shell {
                     Some(message) => self.heard(message),
                     None => return Ok(self.leave(Left::Asked)),
                 },
-                Some(line) = directs.recv() => Some(Input::Direct(line)),
+                Some((number, line)) = directs.recv() => {
+                    (number == self.direct_number).then_some(Input::Direct(line))
+                }
                 Some(line) = notices.recv() => Some(Input::Notice(line)),
                 Some(told) = reports.recv() => Some(told),
                 _ = go_on.recv() => {
@@ -248,13 +255,14 @@ impl Shell {
     /// Whether the console is to be left.
     fn handle(&mut self, input: Input) -> Result<bool, ConsoleError> {
         let acts = self.desk.handle(input, clock::mono(), self.status.as_deref(), self.rights);
-        for act in acts {
+        let mut acts = VecDeque::from(acts);
+        while let Some(act) = acts.pop_front() {
             match act {
                 Act::Send(id, command) => {
                     // A full link is a keeper that does not read: the desk sees that no answer comes.
                     let _ = self.commands.try_send(Given { connection: self.connection, id, command });
                 }
-                Act::RollBackDirectly { typed } => self.roll_back_directly(typed),
+                Act::RollBackDirectly { typed } => acts.extend(self.roll_back_directly(typed)),
                 Act::Quit => return Ok(true),
                 Act::Restart => {
                     self.exit.restart = true;
@@ -318,71 +326,27 @@ impl Shell {
         Ok(())
     }
 
-    /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed.
-    fn roll_back_directly(&self, typed: Option<String>) {
-        let (told, options) = (self.direct.clone(), self.options.clone());
-        // Without a run to go by the file's plan must lead where this screen said.
-        let stable = self.status.as_ref().map(|status| status.snapshot.environments[Role::Stable].label.clone());
-        tokio::spawn(async move {
-            for (nth, way) in options.ways.iter().enumerate() {
-                let ended = direct_process(&options, way, stable.as_ref(), typed.as_deref(), &told).await;
-                let words = match ended {
-                    Ok(ended) if ended.success() => "done".to_owned(),
-                    // Nothing was sent: it could not tell what to send.
-                    Ok(ended) if matches!(ended.code(), Some(2 | 3)) && nth + 1 < options.ways.len() => continue,
-                    Ok(ended) => format!("ended: {ended}"),
-                    Err(error) => {
-                        let elsewhere = &options.elsewhere;
-                        format!("cannot be started: {error}; elsewhere: warroom rollback {elsewhere} --direct")
-                    }
-                };
-                let _ = told.send(words).await;
-                return;
+    /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed. The one
+    /// before it, which had stopped at somebody else's setting, is ended: it must not stand in this one's way.
+    fn roll_back_directly(&mut self, typed: Option<String>) -> Vec<Act> {
+        let order = Order::new(&self.options, self.status.as_deref(), typed);
+        let child = match order.start() {
+            Ok(child) => child,
+            Err(error) => {
+                let said = Input::Direct(order.not_started(&error));
+                return self.desk.handle(said, clock::mono(), self.status.as_deref(), self.rights);
             }
-        });
-    }
-}
-
-/// One direct rollback, by one of the ways to its plan. What it says is told on.
-async fn direct_process(
-    options: &ConsoleOptions,
-    way: &OsStr,
-    stable: Option<&Clean>,
-    typed: Option<&str>,
-    told: &mpsc::Sender<String>,
-) -> io::Result<ExitStatus> {
-    let mut command = tokio::process::Command::new(own::RUNNING);
-    command.arg0("warroom").arg("rollback").arg(way);
-    command.args(["--direct", "--yes", "--reason", "from the console; the keeper did not answer"]);
-    // In one word each: what somebody typed may begin with a dash.
-    if let Some(name) = &options.introduction.name {
-        command.arg(format!("--as={name}"));
-    }
-    if let Some(stable) = stable {
-        command.arg(format!("--to={stable}"));
-    }
-    if let Some(typed) = typed {
-        command.arg(format!("--confirm={typed}"));
-    }
-    if let Some(state_dir) = &options.state_dir {
-        command.env("WARROOM_STATE_DIR", state_dir);
-    }
-    // A group of its own: closing the terminal must not stop a rollback.
-    let mut child =
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let Some(stdout) = child.stdout.take() {
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines.next_line().await? {
-            let _ = told.send(line).await;
+        };
+        self.direct_number += 1;
+        let told = Told { number: self.direct_number, lines: self.direct.clone() };
+        let (stop, stopped) = oneshot::channel();
+        if let Some(before) = self.direct_stop.replace(stop) {
+            // It may have ended by itself long ago.
+            let _ = before.send(());
         }
+        tokio::spawn(async move { order.follow(child, &told, stopped).await });
+        Vec::new()
     }
-    if let Some(stderr) = child.stderr.take() {
-        let mut lines = BufReader::new(stderr).lines();
-        while let Some(line) = lines.next_line().await? {
-            let _ = told.send(line).await;
-        }
-    }
-    child.wait().await
 }
 
 /// The newest copy, in the state folder.
@@ -399,7 +363,7 @@ fn write_private(file: &std::path::Path, text: &str) -> io::Result<()> {
 }
 
 /// `SIGCONT` on Linux.
-const CONTINUED: i32 = rustix::process::Signal::CONT.as_raw();
+const CONTINUED: i32 = Signal::CONT.as_raw();
 
 /// What there is to see now.
 fn view<'v>(

@@ -124,3 +124,36 @@ fn one_that_had_nothing_to_do_does_not_block_the_next() {
     sitting.press('R');
     assert!(sitting.is_armed());
 }
+
+/// Another hand set something while it was to be confirmed: its process sends nothing more, and only a person can say
+/// that it is to be sent over.
+#[test]
+fn one_that_stopped_at_somebody_elses_setting_is_sent_over_it_with_r_and_y() {
+    let mut sitting = going();
+    says(&mut sitting, &["rolling back to BLUE v2.0.5", CONFIRMED[0]]);
+    sitting.after(6000);
+    sitting.press('R');
+    assert!(!sitting.is_armed(), "it goes on by itself");
+    let foreign = "FOREIGN: somebody else set blue 70, green 30; nothing is sent over it; \
+                   stopped (Ctrl-C) and begun again it is sent over it";
+    says(&mut sitting, &[foreign]);
+    let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
+    assert!(outcome.starts_with("direct rollback STOPPED: FOREIGN"), "{outcome}");
+    assert!(!outcome.contains("Ctrl-C"), "Ctrl-C here does not reach it: {outcome}");
+    sitting.press('R');
+    assert!(sitting.is_armed());
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.directs(), 2);
+    assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{}", title(&sitting));
+}
+
+#[test]
+fn one_that_goes_on_after_a_foreign_setting_is_under_way_again() {
+    for goes_on in [CONFIRMED[0], "an earlier setting of this run is back on the balancer; sending the rollback again"]
+    {
+        let mut sitting = going();
+        says(&mut sitting, &["FOREIGN: somebody else set green 30; nothing is sent over it", goes_on]);
+        assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{goes_on}: {}", title(&sitting));
+    }
+}

@@ -19,3 +19,19 @@ fn one_that_failed_gives_the_screen_back_to_the_keeper() {
         assert!(text.contains("direct rollback FAILED"), "it is told as an outcome\n{text}");
     }
 }
+
+/// Nothing more is sent: nobody must wait for it.
+#[test]
+fn one_that_stopped_at_a_foreign_setting_says_so_and_what_goes_on() {
+    for (width, height) in WHOLE {
+        let foreign =
+            "FOREIGN: somebody else set green 30; nothing is sent over it; stopped (Ctrl-C) and begun again it is";
+        let text = shot("going_direct").input(Input::Direct(foreign.to_owned())).text(width, height, UNICODE);
+        let band = text.lines().nth(1).expect("a band");
+        assert!(band.contains("DIRECT ROLLBACK STOPPED  FOREIGN: R y sends over it"), "{width}x{height}: {band}");
+        assert!(text.contains("STOPPED at") || text.contains("STOPPED: FOREIGN"), "{width}x{height}\n{text}");
+        for untrue in ["goes on trying", "UNKNOWN", "Ctrl-C"] {
+            assert!(!text.contains(untrue), "{untrue} at {width}x{height}\n{text}");
+        }
+    }
+}

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
 /// The end of one that knows neither a run nor a sound plan: exit code 2.
 const LOST: &str = "ended: exit status: 2";
+/// How its words about somebody else's setting go on for whoever sits at its own terminal. Here it is `R` `y`.
+const AT_ITS_TERMINAL: &str = "; stopped (Ctrl-C) and begun again";
 /// Lines kept: a panel shows the newest few.
 const LINES_MAX: usize = 50;
 
@@ -22,6 +24,8 @@ pub struct Direct {
     pub observed: Option<Mono>,
     /// When it was confirmed over the lateness window.
     pub confirmed: Option<Mono>,
+    /// Whether it stopped at somebody else's setting.
+    pub is_foreign: bool,
     /// When its process has ended, and whether well.
     pub ended: Option<(Mono, bool)>,
     /// Whether it found no plan to go by: begun again from here it would find none either.
@@ -35,6 +39,8 @@ pub enum Standing {
     Running,
     /// On its way for too long: nobody knows.
     Unknown,
+    /// Stopped at somebody else's setting: its process sends nothing more, and another one would send over it.
+    Foreign,
     /// Confirmed.
     Confirmed,
     /// Ended well with nothing to confirm.
@@ -45,12 +51,20 @@ pub enum Standing {
 
 impl Direct {
     pub(super) fn new(since: Mono) -> Self {
-        Self { since, lines: Vec::new(), observed: None, confirmed: None, ended: None, is_lost: false }
+        Self {
+            since,
+            lines: Vec::new(),
+            observed: None,
+            confirmed: None,
+            is_foreign: false,
+            ended: None,
+            is_lost: false,
+        }
     }
 
     /// Takes a line in. The words are those of `warroom rollback --direct`; this is the one place that reads them.
     pub(super) fn heard(&mut self, line: Clean, now: Mono) {
-        let words = line.as_str();
+        let words = line.as_str().split(AT_ITS_TERMINAL).next().unwrap_or_default();
         match words {
             "done" => self.ended = Some((now, true)),
             _ if words.starts_with("ended:") || words.starts_with("cannot be started") => {
@@ -62,12 +76,16 @@ impl Direct {
             }
             _ if words.contains("read back +") => {
                 self.observed.get_or_insert(now);
+                self.is_foreign = false;
             }
+            // What was read back before is so no longer.
+            _ if words.starts_with("FOREIGN:") => (self.is_foreign, self.observed) = (true, None),
+            _ if words.ends_with("sending the rollback again") => (self.is_foreign, self.observed) = (false, None),
             _ => {}
         }
         // The process's own last word adds nothing to the line before it.
         if words != "done" {
-            self.lines.push(line);
+            self.lines.push(Clean::new(words));
         }
         if self.lines.len() > LINES_MAX {
             self.lines.remove(0);
@@ -80,14 +98,15 @@ impl Direct {
             (Some(_), _) => Standing::Confirmed,
             (None, Some(true)) => Standing::Nothing,
             (None, Some(false)) => Standing::Failed,
+            (None, None) if self.is_foreign => Standing::Foreign,
             (None, None) if now.since(self.since) >= UNCONFIRMED_AFTER => Standing::Unknown,
             (None, None) => Standing::Running,
         }
     }
 
-    /// Whether it is over without having brought anything back, so that another may be tried.
+    /// Whether it sends nothing more and has brought nothing back, so that another may be tried.
     pub fn may_be_tried_again(&self) -> bool {
-        self.confirmed.is_none() && self.ended.is_some()
+        self.confirmed.is_none() && (self.ended.is_some() || self.is_foreign)
     }
 
     /// Whether the keeper's own words are newer: it spoke after this had ended. What was confirmed is so until it has read
@@ -108,6 +127,7 @@ impl Direct {
         match self.standing(now) {
             Standing::Running => Clean::new("rolling back DIRECTLY"),
             Standing::Unknown => Clean::new("direct rollback UNKNOWN - not confirmed"),
+            Standing::Foreign => Clean::new(format!("direct rollback STOPPED: {newest}")),
             Standing::Confirmed => {
                 let took = self.took(self.confirmed).unwrap_or_default();
                 Clean::new(format!("rolled back DIRECTLY, confirmed +{:.1}s", took.as_secs_f64()))

@@ -16,6 +16,7 @@ impl Desk {
         let state = match self.direct_now(snapshot, now).map(|direct| direct.standing(now)) {
             _ if armed => "ARMED",
             Some(Standing::Running | Standing::Unknown) => "ROLLING BACK DIRECTLY",
+            Some(Standing::Foreign) => "DIRECT ROLLBACK STOPPED",
             Some(Standing::Confirmed) => "ROLLED BACK DIRECTLY",
             Some(Standing::Failed) => "DIRECT ROLLBACK FAILED",
             Some(Standing::Nothing) | None if !self.linked => "KEEPER GONE",

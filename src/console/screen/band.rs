@@ -206,6 +206,14 @@ fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
                 (newest.to_owned(), None, 2),
             ],
         ),
+        Standing::Foreign => (
+            Severity::Critical,
+            vec![
+                must("DIRECT ROLLBACK STOPPED".to_owned()),
+                must("FOREIGN: R y sends over it".to_owned()),
+                (newest.to_owned(), None, 2),
+            ],
+        ),
         Standing::Confirmed => (
             Severity::Warn,
             vec![must(format!("ROLLED BACK DIRECTLY +{took:.1}s")), must("new traffic is on stable".to_owned())],

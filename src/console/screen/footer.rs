@@ -118,7 +118,7 @@ fn is_under_way(view: &View<'_>) -> bool {
     let by_keeper = view.status.and_then(|status| status.snapshot.rollback.as_ref());
     let direct = view.desk.direct.as_ref().map(|direct| direct.standing(view.now));
     match direct {
-        Some(Standing::Running | Standing::Unknown) => true,
+        Some(Standing::Running | Standing::Unknown | Standing::Foreign) => true,
         Some(Standing::Confirmed | Standing::Nothing | Standing::Failed) => {
             by_keeper.is_some_and(|rollback| rollback.rolled_back.is_none())
         }

@@ -66,7 +66,7 @@ fn timeline(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: u
             Standing::Confirmed => look.glyph("✓", "+"),
             Standing::Running => look.glyph("►", ">"),
             Standing::Unknown | Standing::Nothing => "?",
-            Standing::Failed => look.glyph("✗", "X"),
+            Standing::Failed | Standing::Foreign => look.glyph("✗", "X"),
         };
         pieces.push(piece(format!("{mark} back (direct)"), look.ink(Ink::Bold)));
     } else if let Some(rollback) = &snapshot.rollback {

@@ -97,6 +97,12 @@ fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, r
                     .or(vec![piece(words, look.ink(Ink::Critical))]),
             );
         }
+        Standing::Foreign => {
+            let critical = look.ink(Ink::Critical);
+            let short = "→ STOPPED: FOREIGN: R y sends over it";
+            let long = "→ STOPPED at somebody else's setting: R y sends over it";
+            parts.push(Part::new(0, vec![piece(long, critical)]).or(vec![piece(short, critical)]));
+        }
         Standing::Confirmed => {
             let took = direct.took(direct.confirmed).unwrap_or_default();
             parts.push(part(0, format!("→ CONFIRMED {}", seconds(took))));
