@@ -1,7 +1,7 @@
 //! A direct rollback on the desk: how far it is, and when it is over.
 
-use crate::sitting::{Sitting, rolling_back};
-use warroom::console::desk::Input;
+use crate::sitting::{Sitting, baking, rolling_back};
+use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Mono};
 
 /// The keeper is gone, and `R` `y` went from here.
@@ -155,5 +155,43 @@ fn one_that_goes_on_after_a_foreign_setting_is_under_way_again() {
         let mut sitting = going();
         says(&mut sitting, &["FOREIGN: somebody else set green 30; nothing is sent over it", goes_on]);
         assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{goes_on}: {}", title(&sitting));
+    }
+}
+
+/// Past a point of no return the process asks for the service's name, which no picture here tells.
+#[test]
+fn one_that_was_refused_for_the_name_gets_it() {
+    let refusals = [
+        "past the point of no return: old clients lose orders; type \"checkout\" to roll back all the same",
+        "the typed name is not \"checkout\"",
+    ];
+    for (status, refusal) in [(None, refusals[0]), (None, refusals[1]), (Some(baking().clone()), refusals[0])] {
+        let mut sitting = going();
+        sitting.status = status;
+        says(&mut sitting, &["refused:", &format!("  {refusal}"), "ended: exit status: 1"]);
+        let newest = sitting.desk.direct.as_ref().and_then(|direct| direct.lines.last().cloned());
+        assert_eq!(newest.as_ref().map(Clean::as_str), Some(refusal), "why, and not how its process ended");
+        sitting.press('R');
+        sitting.after(500);
+        sitting.press('\n');
+        assert_eq!((sitting.directs(), sitting.is_armed()), (1, true), "a name must be typed");
+        sitting.type_text("checkout\n");
+        let typed = |act: &Act| matches!(act, Act::RollBackDirectly { typed: Some(name) } if name == "checkout");
+        assert!(sitting.acts.last().is_some_and(typed), "{:?}", sitting.acts.last());
+        assert_eq!(sitting.directs(), 2);
+    }
+}
+
+#[test]
+fn how_a_process_ended_is_told_where_it_said_nothing_itself() {
+    for (lines, newest) in [
+        (vec!["ended: exit status: 3"], "ended: exit status: 3"),
+        (vec!["the balancer does not answer", "ended: exit status: 3"], "the balancer does not answer"),
+        (vec!["rolling back to BLUE", "ended: signal: 9 (SIGKILL)"], "ended: signal: 9 (SIGKILL)"),
+    ] {
+        let mut sitting = going();
+        says(&mut sitting, &lines);
+        let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
+        assert_eq!(outcome, format!("direct rollback FAILED: {newest}"));
     }
 }

@@ -35,3 +35,26 @@ fn one_that_stopped_at_a_foreign_setting_says_so_and_what_goes_on() {
         }
     }
 }
+
+/// The keeper was never heard, and the process wants the service's name.
+#[test]
+fn one_that_wants_the_name_asks_for_it_with_its_own_words() {
+    let refusal = "  past the point of no return: old clients lose orders; type \"checkout\" to roll back all the same";
+    for (width, height) in WHOLE {
+        for is_heard in [false, true] {
+            let mut shot = shot("going_direct");
+            shot.status.take_if(|_| !is_heard);
+            let shot =
+                shot.input(Input::Direct(refusal.to_owned())).input(Input::Direct("ended: exit status: 1".to_owned()));
+            let text = shot.text(width, height, UNICODE);
+            assert!(text.contains("FAILED: R asks for the name"), "{width}x{height}\n{text}");
+            let text = shot.keys("Rche").text(width, height, UNICODE);
+            let is_short = is_heard && height < 23;
+            for words in
+                ["past the point of no return", "to roll back all the same: che_"].into_iter().skip(is_short.into())
+            {
+                assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+            }
+        }
+    }
+}

@@ -173,15 +173,13 @@ impl Dialog {
         Self { kind, opened_at: now, shown_at: None, touched_at: now }
     }
 
-    pub(super) fn roll_back(status: &Status, now: Mono) -> Self {
-        let name = status.snapshot.name.clone();
-        let typed = status.snapshot.rollback_target.needs_typing.then(|| Typing { name, so_far: String::new() });
+    /// Without having heard of the keeper it goes direct. `wants_name` is what a direct one was refused for: it reads the
+    /// plan, and knows of a point of no return that was passed since the keeper was heard.
+    pub(super) fn roll_back(status: Option<&Status>, wants_name: bool, now: Mono) -> Self {
+        let is_typed = wants_name || status.is_some_and(|status| status.snapshot.rollback_target.needs_typing);
+        let name = status.map(|status| status.snapshot.name.clone());
+        let typed = is_typed.then(|| Typing { name, so_far: String::new() });
         Self::new(Kind::RollBack { typed }, now)
-    }
-
-    /// Armed without having heard of the keeper: it goes direct.
-    pub(super) fn roll_back_blindly(now: Mono) -> Self {
-        Self::new(Kind::RollBack { typed: None }, now)
     }
 
     pub(super) fn advance(snapshot: &Snapshot, now: Mono) -> Self {

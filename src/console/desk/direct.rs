@@ -10,6 +10,8 @@ pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
 const LOST: &str = "ended: exit status: 2";
 /// How its words about somebody else's setting go on for whoever sits at its own terminal. Here it is `R` `y`.
 const AT_ITS_TERMINAL: &str = "; stopped (Ctrl-C) and begun again";
+/// How a refusal asks for the service's name: without one, and after a wrong one.
+const NAME_WANTED: [&str; 2] = ["to roll back all the same", "the typed name is not"];
 /// Lines kept: a panel shows the newest few.
 const LINES_MAX: usize = 50;
 
@@ -26,6 +28,8 @@ pub struct Direct {
     pub confirmed: Option<Mono>,
     /// Whether it stopped at somebody else's setting.
     pub is_foreign: bool,
+    /// Whether it was refused because the service's name must be typed.
+    pub wants_name: bool,
     /// When its process has ended, and whether well.
     pub ended: Option<(Mono, bool)>,
     /// Whether it found no plan to go by: begun again from here it would find none either.
@@ -57,6 +61,7 @@ impl Direct {
             observed: None,
             confirmed: None,
             is_foreign: false,
+            wants_name: false,
             ended: None,
             is_lost: false,
         }
@@ -64,7 +69,7 @@ impl Direct {
 
     /// Takes a line in. The words are those of `warroom rollback --direct`; this is the one place that reads them.
     pub(super) fn heard(&mut self, line: Clean, now: Mono) {
-        let words = line.as_str().split(AT_ITS_TERMINAL).next().unwrap_or_default();
+        let words = line.as_str().split(AT_ITS_TERMINAL).next().unwrap_or_default().trim_start();
         match words {
             "done" => self.ended = Some((now, true)),
             _ if words.starts_with("ended:") || words.starts_with("cannot be started") => {
@@ -81,10 +86,12 @@ impl Direct {
             // What was read back before is so no longer.
             _ if words.starts_with("FOREIGN:") => (self.is_foreign, self.observed) = (true, None),
             _ if words.ends_with("sending the rollback again") => (self.is_foreign, self.observed) = (false, None),
+            _ if NAME_WANTED.iter().any(|wanted| words.contains(wanted)) => self.wants_name = true,
             _ => {}
         }
-        // The process's own last word adds nothing to the line before it.
-        if words != "done" {
+        // How the process ended adds nothing to the line before it, which says why; killed it had no last word.
+        let has_spoken = self.lines.len() > 1;
+        if words != "done" && !(has_spoken && words.starts_with("ended: exit status")) {
             self.lines.push(Clean::new(words));
         }
         if self.lines.len() > LINES_MAX {
@@ -107,6 +114,11 @@ impl Direct {
     /// Whether it sends nothing more and has brought nothing back, so that another may be tried.
     pub fn may_be_tried_again(&self) -> bool {
         self.confirmed.is_none() && (self.ended.is_some() || self.is_foreign)
+    }
+
+    /// What `R` comes to after it failed.
+    pub fn next_key(&self) -> &'static str {
+        if self.wants_name { "R asks for the name" } else { "R y tries again" }
     }
 
     /// Whether the keeper's own words are newer: it spoke after this had ended. What was confirmed is so until it has read

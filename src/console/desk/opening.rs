@@ -23,11 +23,11 @@ impl Desk {
         }
         // An older message beside an armed panel would read as being about it.
         self.flash = None;
-        self.dialog = Some(match status {
-            // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
-            _ if self.is_being_done(status, now) => Dialog::progress(now),
-            Some(status) => Dialog::roll_back(status, now),
-            None => Dialog::roll_back_blindly(now),
+        // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
+        self.dialog = Some(if self.is_being_done(status, now) {
+            Dialog::progress(now)
+        } else {
+            Dialog::roll_back(status, self.direct.as_ref().is_some_and(|direct| direct.wants_name), now)
         });
     }
 

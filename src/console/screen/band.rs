@@ -226,7 +226,7 @@ fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
                 must(if direct.is_lost {
                     format!("from here no plan is found: warroom rollback {} --direct", view.elsewhere())
                 } else {
-                    "R y tries again".to_owned()
+                    direct.next_key().to_owned()
                 }),
                 (newest.to_owned(), None, 1),
             ],

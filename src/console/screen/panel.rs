@@ -174,7 +174,12 @@ fn lines_of(
         (Kind::RollBack { typed }, Some(snapshot)) => {
             roll_back(canvas, view, snapshot, typed.as_ref().map(|typing| typing.so_far.as_str()), width, rows)
         }
-        (Kind::RollBack { .. }, None) => {
+        (Kind::RollBack { typed: Some(typing) }, None) => {
+            let mut lines = wrapped(refused_words(view));
+            lines.push(name_line(canvas, "the service's name", &typing.so_far, width));
+            lines
+        }
+        (Kind::RollBack { typed: None }, None) => {
             let mut lines = wrapped("The keeper has not been heard: y rolls back directly from this host.");
             lines.push(confirm_line(canvas, "ROLL BACK NOW", "keep as it is", width));
             lines
@@ -280,7 +285,10 @@ fn roll_back(
         let critical = look.ink(Ink::Critical);
         let past = snapshot.no_return.as_ref();
         let mut why: Vec<Part> = Vec::new();
-        if past.is_none() || snapshot.rollback_target.ready == Some(false) {
+        if past.is_none() && snapshot.rollback_target.ready != Some(false) {
+            // The picture is too old to know why.
+            why.push(Part::new(0, vec![piece(refused_words(view), critical)]));
+        } else if snapshot.rollback_target.ready == Some(false) {
             let words = format!("TARGET NOT READY: {}", snapshot.rollback_target.words);
             why.push(Part::new(0, vec![piece(words, critical)]).or(vec![piece("TARGET NOT READY", critical)]));
         }
@@ -293,13 +301,7 @@ fn roll_back(
         } else {
             lines.push(fit(look, &why, "  ", width));
         }
-        let asks = Part::new(
-            0,
-            vec![piece(format!("type {} to roll back all the same:", snapshot.name), look.ink(Ink::Bold))],
-        )
-        .or(vec![piece(format!("type {}:", snapshot.name), look.ink(Ink::Bold))]);
-        let field = Part::new(0, vec![piece(format!("{}_", Clean::new(typed)), look.ink(Ink::Bold))]);
-        lines.push(fit(look, &[asks, field], " ", width));
+        lines.push(name_line(canvas, snapshot.name.as_str(), typed, width));
         return lines;
     }
     if !nothing {
@@ -316,6 +318,21 @@ fn roll_back(
     };
     lines.push(confirm_line(canvas, &does, "keep as it is", width));
     lines
+}
+
+/// Why a direct rollback was refused, in its own words; what to type stands below them.
+fn refused_words<'v>(view: &View<'v>) -> &'v str {
+    let words = view.desk.direct.as_ref().and_then(|direct| direct.lines.last()).map_or("", Clean::as_str);
+    words.split("; type ").next().unwrap_or_default()
+}
+
+/// `type checkout to roll back all the same: check_`.
+fn name_line(canvas: &Canvas<'_>, name: &str, typed: &str, width: u16) -> Line {
+    let bold = canvas.look.ink(Ink::Bold);
+    let asks = Part::new(0, vec![piece(format!("type {name} to roll back all the same:"), bold)])
+        .or(vec![piece(format!("type {name}:"), bold)]);
+    let field = Part::new(0, vec![piece(format!("{}_", Clean::new(typed)), bold)]);
+    fit(canvas.look, &[asks, field], " ", width)
 }
 
 /// What a rollback stops, and what was seen on the candidate.

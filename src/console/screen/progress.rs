@@ -109,8 +109,8 @@ fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, r
         }
         Standing::Nothing => parts.push(part(0, "→ nothing to confirm".to_owned())),
         Standing::Failed => {
-            let words =
-                if direct.is_lost { "→ FAILED: no plan found from here" } else { "→ FAILED: R y tries again" };
+            let next = if direct.is_lost { "no plan found from here" } else { direct.next_key() };
+            let words = format!("→ FAILED: {next}");
             parts.push(Part::new(0, vec![piece(words, look.ink(Ink::Critical))]));
         }
     }

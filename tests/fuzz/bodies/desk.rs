@@ -108,7 +108,8 @@ struct Before {
 #[derive(PartialEq)]
 enum Seen {
     Armed,
-    ArmedToType(String),
+    /// With the name, where the picture tells it.
+    ArmedToType(Option<String>),
     Advance(u64),
     Resume(u64),
     Reassert(u64),
@@ -290,7 +291,9 @@ impl Sitting {
         Before {
             kind: dialog.map(|dialog| match &dialog.kind {
                 Kind::RollBack { typed: None } => Seen::Armed,
-                Kind::RollBack { typed: Some(typing) } => Seen::ArmedToType(typing.name.to_string()),
+                Kind::RollBack { typed: Some(typing) } => {
+                    Seen::ArmedToType(typing.name.as_ref().map(ToString::to_string))
+                }
                 Kind::Advance { seen } => Seen::Advance(seen.generation),
                 Kind::Resume { seen } => Seen::Resume(seen.generation),
                 Kind::Reassert { seen: Some(seen) } => Seen::Reassert(seen.generation),
@@ -347,7 +350,9 @@ impl Sitting {
                 before.kind == Some(Seen::Armed) && self.confirms_rollback(before, key)
             }
             Command::Rollback { typed: Some(typed), .. } => {
-                before.kind == Some(Seen::ArmedToType(typed.clone())) && self.confirms_rollback(before, key)
+                let names = [Some(typed.clone()), None];
+                names.into_iter().any(|name| before.kind == Some(Seen::ArmedToType(name)))
+                    && self.confirms_rollback(before, key)
             }
             Command::Advance { generation, over: None } => yes && before.kind == Some(Seen::Advance(*generation)),
             Command::Advance { over: Some(over), .. } => {

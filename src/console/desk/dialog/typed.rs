@@ -15,8 +15,8 @@ const NAME_CHARS_MAX: usize = 64;
 /// A name that must be typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typing {
-    /// What it must be.
-    pub name: Clean,
+    /// What it must be; `None` where only the rollback's own process knows it, and checks it.
+    pub name: Option<Clean>,
     /// What it is so far.
     pub so_far: String,
 }
@@ -36,6 +36,11 @@ pub struct Fields {
 }
 
 impl Typing {
+    fn is_right(&self) -> bool {
+        let so_far = self.so_far.trim();
+        self.name.as_ref().map_or(!so_far.is_empty(), |name| so_far == name.as_str())
+    }
+
     /// A key of the name; Enter sends the rollback once it is right.
     pub(super) fn key(&mut self, key: &KeyEvent) -> Reply {
         match key.code {
@@ -45,7 +50,7 @@ impl Typing {
             KeyCode::Backspace => {
                 self.so_far.pop();
             }
-            KeyCode::Enter if self.so_far.trim() == self.name.as_str() => {
+            KeyCode::Enter if self.is_right() => {
                 let typed = Some(self.so_far.trim().to_owned());
                 return Reply::Send(Command::Rollback { reason: None, typed }, "rollback");
             }
