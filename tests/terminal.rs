@@ -2,6 +2,7 @@
 
 mod support;
 
+use rustix::process::Signal;
 use std::path::Path;
 use std::time::Duration;
 use support::{BINARY, PlanText, Site, Terminal, is_running, plain, vt, wait_until};
@@ -30,7 +31,7 @@ fn opened(words: &[&str], variables: &[(&str, &str)]) -> (Site, Terminal) {
 fn left_to_itself(change: fn(&mut PlanText)) -> Site {
     let (site, _plan, running) = Site::running(change);
     site.advance_to(10.0);
-    running.signal(rustix::process::Signal::TERM);
+    running.signal(Signal::TERM);
     running.finish();
     site
 }
@@ -160,7 +161,7 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
     let (site, mut terminal) = sitting(&[]);
     terminal.shows("configured 10.0%");
     let keeper = site.home.keeper_pid();
-    support::signal(keeper, rustix::process::Signal::STOP);
+    support::signal(keeper, Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
@@ -168,7 +169,7 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
     terminal.shows("wanted 0% (direct)");
     terminal.shows("back (direct)");
     // What wakes up follows, and the picture is its own again.
-    support::signal(keeper, rustix::process::Signal::CONT);
+    support::signal(keeper, Signal::CONT);
     terminal.shows("ROLLED BACK  by");
     assert!((site.balancer.green()).abs() < f64::EPSILON);
 }
@@ -176,14 +177,14 @@ fn a_rollback_past_a_stopped_keeper_is_seen_on_the_console_that_began_it() {
 /// The file of a report is made on a disk that hangs: keys and rollback do not wait for it.
 #[test]
 fn a_report_on_a_disk_that_hangs_holds_up_no_rollback() {
-    let site = left_to_itself();
+    let site = left_to_itself(plain);
     let faults = site.home.write("faults", "disk stall 600000\n");
     let faults = faults.to_str().expect("text");
     let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[("WARROOM_FAULTS", faults)]);
     terminal.shows("configured 10.0%");
     terminal.press(":export\r");
     terminal.shows("R,y roll back");
-    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    support::signal(site.home.keeper_pid(), Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
@@ -200,7 +201,7 @@ fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {
     let mut terminal = console(&site, &program, &["attach", "--as", "alice"], &[]);
     terminal.shows("configured 10.0%");
     std::fs::remove_file(&program).expect("it is there");
-    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    support::signal(site.home.keeper_pid(), Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
@@ -214,7 +215,7 @@ fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_co
     let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
     let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
     terminal.shows("configured 10.0%");
-    support::signal(site.home.keeper_pid(), rustix::process::Signal::STOP);
+    support::signal(site.home.keeper_pid(), Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
@@ -228,6 +229,19 @@ fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_co
     terminal.shows("ROLLED BACK DIRECTLY");
     assert_eq!(site.balancer.green(), 0.0);
     wait_until("the one that had stopped is ended", || !is_running(stopped[0]));
+}
+
+/// ssh drops within the second in which the keeper, which hangs, was to acknowledge.
+#[test]
+fn a_rollback_whose_console_is_ended_before_the_keeper_answers_goes_directly() {
+    let (site, mut terminal) = sitting(&[]);
+    terminal.shows("configured 10.0%");
+    support::signal(site.home.keeper_pid(), Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    support::signal(terminal.pid(), Signal::HUP);
+    terminal.ends();
+    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
 }
 
 /// The processes that roll this site's run back directly.

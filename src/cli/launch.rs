@@ -429,6 +429,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         // What the demo leaves behind must not go away with it.
         reports: if demo.is_some() { std::env::temp_dir() } else { places.run(&found.run) },
         help: demo.as_ref().map(|demo| format!("{}  {} ends the demo", demo.help, config.keymap.key_of(Action::Quit))),
+        is_demo: demo.is_some(),
         keymap: config.keymap,
         mouse: config.mouse,
         bell: !config.silent,

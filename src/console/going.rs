@@ -46,6 +46,11 @@ impl Order {
         self.start_by(&self.options.ways[..self.options.ways.len().min(1)])
     }
 
+    /// Starts it with nobody to listen: it goes by whichever of the ways leads to its plan.
+    pub fn leave(&self) -> io::Result<Child> {
+        self.command(&self.options.ways).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    }
+
     fn start_by(&self, ways: &[OsString]) -> io::Result<Child> {
         self.command(ways).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }

@@ -46,6 +46,8 @@ pub struct ConsoleOptions {
     pub state: PathBuf,
     /// A line for somebody who sees it for the first time.
     pub help: Option<String>,
+    /// Whether everything ends with it.
+    pub is_demo: bool,
     /// The folder for reports.
     pub reports: PathBuf,
     /// What the keys are.

@@ -55,7 +55,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     desk.muted = !options.bell;
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     desk.handle(Input::Resized(width, height), clock::mono(), None, Rights::Full);
-    let shell = Shell {
+    let mut shell = Shell {
         desk,
         status: None,
         rights: if options.introduction.readonly { Rights::ReadOnly } else { Rights::Full },
@@ -73,7 +73,10 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         exit: ConsoleExit::default(),
         options,
     };
-    shell.turn(keys(), messages, directs, notices, reports).await
+    let left = shell.turn(keys(), messages, directs, notices, reports).await;
+    // However it was left: a rollback that was asked for and that nobody acknowledged goes without this console.
+    shell.let_go();
+    Ok(shell.exit(left?))
 }
 
 /// Reads the terminal on a thread of its own: crossterm's read blocks.
@@ -115,13 +118,13 @@ struct Shell {
 
 impl Shell {
     async fn turn(
-        mut self,
+        &mut self,
         mut keys: mpsc::Receiver<Event>,
         mut messages: mpsc::Receiver<FromLink>,
         mut directs: mpsc::Receiver<(u64, String)>,
         mut notices: mpsc::Receiver<String>,
         mut reports: mpsc::Receiver<Input>,
-    ) -> Result<ConsoleExit, ConsoleError> {
+    ) -> Result<Left, ConsoleError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
@@ -135,11 +138,11 @@ impl Shell {
                 biased;
                 key = keys.recv() => match key {
                     Some(event) => self.input_of(event),
-                    None => return Ok(self.leave(Left::TerminalGone)),
+                    None => return Ok(Left::TerminalGone),
                 },
                 message = messages.recv() => match message {
                     Some(message) => self.heard(message),
-                    None => return Ok(self.leave(Left::Asked)),
+                    None => return Ok(Left::Asked),
                 },
                 Some((number, line)) = directs.recv() => {
                     (number == self.direct_number).then_some(Input::Direct(line))
@@ -150,30 +153,48 @@ impl Shell {
                     self.screen.regain()?;
                     Some(Input::Continued)
                 }
-                _ = terminate.recv() => return Ok(self.leave(Left::Signal("SIGTERM"))),
-                _ = interrupt.recv() => return Ok(self.leave(Left::Signal("SIGINT"))),
-                _ = hang_up.recv() => return Ok(self.leave(Left::Signal("SIGHUP"))),
+                _ = terminate.recv() => return Ok(Left::Signal("SIGTERM")),
+                _ = interrupt.recv() => return Ok(Left::Signal("SIGINT")),
+                _ = hang_up.recv() => return Ok(Left::Signal("SIGHUP")),
                 () = tokio::time::sleep(wake) => Some(Input::Tick),
             };
             let now = clock::mono();
             if now.since(ticked) >= TICK {
                 ticked = now;
                 if terminal::is_hung_up() {
-                    return Ok(self.leave(Left::TerminalGone));
+                    return Ok(Left::TerminalGone);
                 }
             }
             let Some(input) = input else { continue };
             if self.handle(input)? {
-                return Ok(self.leave(Left::Asked));
+                return Ok(Left::Asked);
             }
             // What was given to the link goes out before the next frame, which a slow terminal can hold up.
             tokio::task::yield_now().await;
         }
     }
 
+    /// What must go out before it is left, in a process that outlives it. A demo's balancer ends with its console.
+    fn let_go(&mut self) {
+        if self.options.is_demo {
+            return;
+        }
+        let words = "the console was left before the keeper acknowledged";
+        for act in self.desk.leave(words, clock::mono()) {
+            if let Act::RollBackDirectly { typed } = act
+                && let order = Order::new(&self.options, self.status.as_deref(), typed)
+                && let Err(error) = order.leave()
+            {
+                let said = Input::Direct(order.not_started(&error));
+                self.desk.handle(said, clock::mono(), self.status.as_deref(), self.rights);
+            }
+        }
+    }
+
     /// What is known when it is left.
-    fn leave(self, left: Left) -> ConsoleExit {
-        let heard_ago = self.desk.heard_at.map(|at| clock::mono().since(at));
+    fn exit(self, left: Left) -> ConsoleExit {
+        let now = clock::mono();
+        let heard_ago = self.desk.heard_at.map(|at| now.since(at));
         ConsoleExit { left, linked: self.desk.linked, private: self.desk.private, heard_ago, ..self.exit }
     }
 
@@ -254,7 +275,9 @@ impl Shell {
 
     /// Whether the console is to be left.
     fn handle(&mut self, input: Input) -> Result<bool, ConsoleError> {
-        let acts = self.desk.handle(input, clock::mono(), self.status.as_deref(), self.rights);
+        let mut acts = self.desk.handle(input, clock::mono(), self.status.as_deref(), self.rights);
+        // What moves traffic first: neither leaving nor a terminal that is gone may come between.
+        acts.sort_by_key(|act| !matches!(act, Act::Send(..) | Act::RollBackDirectly { .. }));
         let mut acts = VecDeque::from(acts);
         while let Some(act) = acts.pop_front() {
             match act {

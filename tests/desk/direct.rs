@@ -1,8 +1,10 @@
 //! A direct rollback on the desk: how far it is, and when it is over.
 
-use crate::sitting::{Sitting, baking, rolling_back};
+use crate::sitting::{Sitting, baking, rolling_back, target_not_ready};
+use crossterm::event::KeyModifiers;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Mono};
+use warroom::engine::Answer;
 
 /// The keeper is gone, and `R` `y` went from here.
 fn going() -> Sitting {
@@ -193,5 +195,49 @@ fn how_a_process_ended_is_told_where_it_said_nothing_itself() {
         says(&mut sitting, &lines);
         let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
         assert_eq!(outcome, format!("direct rollback FAILED: {newest}"));
+    }
+}
+
+/// Its frame may lie in the socket of a keeper that hangs: whoever leaves within the second must not take it away.
+#[test]
+fn a_rollback_that_nobody_acknowledged_goes_directly_when_the_console_is_left() {
+    for (status, typed, keys) in [(baking(), None, "y"), (target_not_ready(), Some("checkout"), "checkout\n")] {
+        let mut sitting = Sitting::at(status);
+        sitting.press('R');
+        sitting.after(500);
+        sitting.type_text(keys);
+        assert_eq!((sitting.sent(), sitting.directs()), (1, 0));
+        let acts = sitting.desk.leave("left", sitting.now);
+        assert_eq!(acts, [Act::RollBackDirectly { typed: typed.map(str::to_owned) }]);
+        assert_eq!(sitting.desk.leave("left", sitting.now), [], "once");
+    }
+}
+
+#[test]
+fn a_rollback_that_was_acknowledged_is_the_keepers_when_the_console_is_left() {
+    let mut sitting = Sitting::baking();
+    assert_eq!(sitting.desk.leave("left", sitting.now), [], "none was asked for");
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    let Some(Act::Send(id, _)) = sitting.acts.last().cloned() else { panic!("{:?}", sitting.acts) };
+    sitting.input(Input::Answered(id, Answer::Applied(Clean::new("rolling back to BLUE v2.0.5"))));
+    assert_eq!(sitting.desk.leave("left", sitting.now), []);
+}
+
+#[test]
+fn whoever_leaves_before_the_answer_is_told_what_that_comes_to() {
+    for by in ['q', '\x03'] {
+        let mut sitting = Sitting::baking();
+        sitting.press('R');
+        sitting.after(500);
+        sitting.press('y');
+        if by == 'q' {
+            sitting.press('q');
+        } else {
+            sitting.with('c', KeyModifiers::CONTROL);
+        }
+        assert_eq!(sitting.quits(), 0);
+        assert!(sitting.flash().contains("again quits and rolls back DIRECTLY"), "{}", sitting.flash());
     }
 }

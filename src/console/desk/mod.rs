@@ -404,7 +404,9 @@ impl Desk {
                 self.interrupted_at = Some(now);
                 self.command_line = None;
                 self.log.keep_filter();
-                if self.dialog.is_some() {
+                if self.rollback_sent.is_some() {
+                    self.flash("not acknowledged yet; Ctrl-C again quits and rolls back DIRECTLY", now);
+                } else if self.dialog.is_some() {
                     self.disarm("cancelled", now);
                 } else {
                     self.flash("Ctrl-C again quits; quitting does not change traffic", now);

@@ -19,7 +19,11 @@ impl Desk {
         if pending && !again {
             self.quit_at = Some(now);
             let key = self.keymap.key_of(Action::Quit);
-            self.flash(format!("a command is not acknowledged yet; {key} again quits"), now);
+            let words = match self.rollback_sent {
+                Some(_) => format!("not acknowledged yet; {key} again quits and rolls back DIRECTLY"),
+                None => format!("a command is not acknowledged yet; {key} again quits"),
+            };
+            self.flash(words, now);
             return;
         }
         acts.push(Act::Quit);
@@ -66,6 +70,16 @@ impl Desk {
         self.direct = Some(direct);
         self.flash(format!("{why}: rolling back DIRECTLY"), now);
         acts.push(Act::RollBackDirectly { typed });
+    }
+
+    /// What goes out when the console is left, for whatever reason: a rollback that nobody acknowledged may lie in the
+    /// socket of a keeper that hangs, and after this nobody is there to see it.
+    pub fn leave(&mut self, why: &str, now: Mono) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if let Some(sent) = self.rollback_sent.take() {
+            self.direct_rollback(why, sent.typed, now, &mut acts);
+        }
+        acts
     }
 
     /// A direct rollback's own words.
