@@ -7,7 +7,8 @@ mod shots;
 
 use std::path::Path;
 use std::time::Duration;
-use warroom::cli::farewell;
+use warroom::cli::{Exit, exit_of, farewell};
+use warroom::console::desk::direct::Standing;
 use warroom::console::{ConsoleExit, Left};
 use warroom::domain::RunId;
 use warroom::wire::Status;
@@ -136,4 +137,50 @@ fn the_demo_has_no_journal_to_go_back_to() {
     let text = words(&left(of("auto_held"), Left::Asked), true);
     says(&text, &["checkout @ demo was HOLDING (auto)\ncandidate 25.0% at the balancer, as read at 12:0"]);
     says(&words(&left(of("baking"), Left::Signal("SIGTERM")), true), &["ended by SIGTERM"]);
+}
+
+/// The keeper is gone and `R` `y` went from here: what its last words say of the traffic is not so any more.
+#[test]
+fn a_direct_rollback_is_said_first_and_gives_the_exit_code() {
+    let standings = [
+        (
+            Standing::Running,
+            "A DIRECT ROLLBACK goes on in a process of its own: it is NOT CONFIRMED",
+            Exit::Unconfirmed,
+        ),
+        (
+            Standing::Unknown,
+            "A DIRECT ROLLBACK goes on in a process of its own: it is NOT CONFIRMED",
+            Exit::Unconfirmed,
+        ),
+        (
+            Standing::Foreign,
+            "THE DIRECT ROLLBACK stopped at somebody else's setting: it is NOT CONFIRMED",
+            Exit::Unconfirmed,
+        ),
+        (Standing::Confirmed, "ROLLED BACK DIRECTLY, confirmed", Exit::RolledBack),
+        (Standing::Nothing, "the direct rollback found nothing to roll back", Exit::Done),
+        (Standing::Failed, "THE DIRECT ROLLBACK FAILED", Exit::Unconfirmed),
+    ];
+    for (standing, first, code) in standings {
+        let gone = ConsoleExit {
+            linked: false,
+            heard_ago: Some(Duration::from_secs(12)),
+            direct: Some(standing),
+            ..left(of("baking"), Left::Asked)
+        };
+        let text = words(&gone, false);
+        assert!(text.starts_with(first), "{text}");
+        says(&text, &["THE KEEPER IS SILENT for 12 s", "candidate 25.0%", "warroom status checkout-"]);
+        assert!(!text.contains("changed nothing"), "{text}");
+        assert_eq!(text.contains("warroom rollback"), standing != Standing::Confirmed, "{text}");
+        assert_eq!(exit_of(&gone), code, "{standing:?}");
+        let thrown = ConsoleExit { left: Left::Signal("SIGHUP"), ..gone };
+        says(&words(&thrown, false), &["the console was ended by SIGHUP\n"]);
+        let never = ConsoleExit { last: None, ..thrown };
+        let text = words(&never, false);
+        assert!(text.starts_with(first) && text.contains("never heard\n"), "{text}");
+    }
+    assert_eq!(exit_of(&left(of("baking"), Left::Asked)), Exit::Done);
+    assert_eq!(exit_of(&left(of("rolled_back"), Left::Asked)), Exit::RolledBack);
 }

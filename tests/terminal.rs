@@ -240,7 +240,7 @@ fn a_rollback_whose_console_is_ended_before_the_keeper_answers_goes_directly() {
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     support::signal(terminal.pid(), Signal::HUP);
-    terminal.ends();
+    assert_eq!(terminal.ends(), 5, "sent, and not confirmed");
     wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
 }
 

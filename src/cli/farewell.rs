@@ -3,6 +3,8 @@
 
 use super::act::typed;
 use super::places::configured_words;
+use super::{Exit, plain};
+use crate::console::desk::direct::Standing;
 use crate::console::{ConsoleExit, Left};
 use crate::domain::{Clean, RunId, Wall};
 use crate::engine::{Phase, Snapshot};
@@ -18,21 +20,23 @@ const WIDTH: usize = 80;
 
 /// The lines, most important first.
 pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) -> Vec<String> {
+    let direct = exit.direct.map(directly);
     let Some(status) = exit.last.as_deref() else {
-        return vec![
-            format!("run {run}: its keeper was never heard, so nobody knows here how it stands"),
-            format!("  warroom status {run}      warroom rollback {run} --direct works without the keeper"),
-        ];
+        let knows = if direct.is_none() { ", so nobody knows here how it stands" } else { "" };
+        let never = format!("run {run}: its keeper was never heard{knows}");
+        let next = format!("  warroom status {run}      warroom rollback {run} --direct works without the keeper");
+        return direct.map(str::to_owned).into_iter().chain([never, next]).collect();
     };
     let snapshot = &status.snapshot;
     if is_demo {
         let over = "the demo has ended: nothing runs or watches any more".to_owned();
         let was = format!("{} was {}", snapshot.title, snapshot.band.word);
-        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(&exit.left, is_demo));
+        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(exit, is_demo));
         return lines.flat_map(|line| wrapped(&line)).collect();
     }
-    let mut lines = vec![keeper(status, exit), state(snapshot, exit.private), split(snapshot)];
-    lines.extend(how_left(&exit.left, is_demo));
+    let mut lines: Vec<String> = direct.map(str::to_owned).into_iter().collect();
+    lines.extend([keeper(status, exit), state(snapshot, exit.private), split(snapshot)]);
+    lines.extend(how_left(exit, is_demo));
     if !exit.private {
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
     }
@@ -80,12 +84,35 @@ fn split(snapshot: &Snapshot) -> String {
     }
 }
 
-fn how_left(left: &Left, is_demo: bool) -> Option<String> {
-    match left {
-        Left::Asked if is_demo => None,
+/// A direct rollback goes on without its console.
+fn directly(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Running | Standing::Unknown => {
+            "A DIRECT ROLLBACK goes on in a process of its own: it is NOT CONFIRMED yet"
+        }
+        Standing::Foreign => "THE DIRECT ROLLBACK stopped at somebody else's setting: it is NOT CONFIRMED",
+        Standing::Confirmed => "ROLLED BACK DIRECTLY, confirmed: new traffic is on stable",
+        Standing::Nothing => "the direct rollback found nothing to roll back",
+        Standing::Failed => "THE DIRECT ROLLBACK FAILED: nothing was confirmed",
+    }
+}
+
+/// What a console that was left has come to, for its exit code: what went directly is newer than what the keeper said.
+pub fn exit_of(exit: &ConsoleExit) -> Exit {
+    match exit.direct {
+        Some(Standing::Confirmed) => Exit::RolledBack,
+        Some(Standing::Running | Standing::Unknown | Standing::Foreign | Standing::Failed) => Exit::Unconfirmed,
+        Some(Standing::Nothing) | None => plain::exit_of(exit.last.as_deref()),
+    }
+}
+
+fn how_left(exit: &ConsoleExit, is_demo: bool) -> Option<String> {
+    let nothing = if exit.direct.is_none() { ", which changed nothing" } else { "" };
+    match exit.left {
+        Left::Asked if is_demo || exit.direct.is_some() => None,
         Left::Asked => Some("quitting changed nothing: traffic stays as it is".to_owned()),
-        Left::Signal(name) => Some(format!("the console was ended by {name}, which changed nothing")),
-        Left::TerminalGone => Some("the console's terminal went away, which changed nothing".to_owned()),
+        Left::Signal(name) => Some(format!("the console was ended by {name}{nothing}")),
+        Left::TerminalGone => Some(format!("the console's terminal went away{nothing}")),
     }
 }
 
@@ -96,10 +123,7 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
         Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on without this screen (process {pid})"),
         Some(ago) => {
             let link = if exit.linked { "" } else { " and is not connected" };
-            format!(
-                "THE KEEPER IS SILENT for {} s{link} (process {pid}): what is said above is that old",
-                ago.as_secs()
-            )
+            format!("THE KEEPER IS SILENT for {} s{link} (process {pid}): what it said is that old", ago.as_secs())
         }
         None => format!("the keeper (process {pid}) was not heard"),
     }
@@ -122,7 +146,9 @@ fn next(run: &RunId, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
         | Phase::Complete
         | Phase::RollingBack
         | Phase::NewTrafficBack => {
-            if silent {
+            if exit.direct == Some(Standing::Confirmed) {
+                vec![of("status"), of("log")]
+            } else if silent {
                 vec![of("status"), format!("{} --direct", of("rollback"))]
             } else {
                 let adopt = snapshot.drift.as_ref().map(|_| of("adopt"));

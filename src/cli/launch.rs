@@ -1,6 +1,6 @@
 //! Starting keepers and opening consoles on them.
 
-use super::farewell::farewell;
+use super::farewell::{self, farewell};
 use super::known::{DISK_LIMIT, Known, Standing, within};
 use super::out::{complain, say};
 use super::places::{self, Found, load};
@@ -449,7 +449,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
             }
             // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
             farewell(&found.run, &exit, &journal, demo.is_some()).into_iter().for_each(say);
-            Ok(plain::exit_of(exit.last.as_deref()))
+            Ok(farewell::exit_of(&exit))
         }
         Err(error) => Err(Failure::new(Exit::Unreachable, error)),
     }

@@ -26,7 +26,7 @@ mod world_command;
 
 pub use act::typed;
 pub use config::{Config, load_config};
-pub use farewell::farewell;
+pub use farewell::{exit_of, farewell};
 
 use crate::domain::Clean;
 use clap::{Args, Parser, Subcommand};

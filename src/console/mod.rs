@@ -81,6 +81,8 @@ pub struct ConsoleExit {
     pub heard_ago: Option<Duration>,
     /// Whether names were hidden on it.
     pub private: bool,
+    /// How far a direct rollback from here was, where that is newer than what the keeper said.
+    pub direct: Option<desk::direct::Standing>,
 }
 
 /// How a console was left.

@@ -195,7 +195,12 @@ impl Shell {
     fn exit(self, left: Left) -> ConsoleExit {
         let now = clock::mono();
         let heard_ago = self.desk.heard_at.map(|at| now.since(at));
-        ConsoleExit { left, linked: self.desk.linked, private: self.desk.private, heard_ago, ..self.exit }
+        let direct = match &self.status {
+            Some(status) => self.desk.direct_now(&status.snapshot, now),
+            None => self.desk.direct.as_ref(),
+        };
+        let direct = direct.map(|direct| direct.standing(now));
+        ConsoleExit { left, linked: self.desk.linked, private: self.desk.private, heard_ago, direct, ..self.exit }
     }
 
     fn input_of(&self, event: Event) -> Option<Input> {
