@@ -115,6 +115,30 @@ fn three_alike_become_one_and_two_do_not() {
     assert_eq!(rows(&before(log)), ["1", "2", "3", "4-15 x12", "16"]);
 }
 
+/// `P50` and `P99` are two limits, `lb1` and `lb2` two nodes; the number behind a sign or a bracket is a number.
+#[test]
+fn digits_in_a_name_make_it_another_one() {
+    let of = |texts: [&str; 3]| {
+        let log = (1..).zip(texts).map(|(number, text)| info(number, text)).collect();
+        rows(&before(log))
+    };
+    for apart in [
+        ["P50 GREEN 40ms > 30ms", "P95 GREEN 140ms > 90ms", "P99 GREEN 240ms > 200ms"],
+        ["node lb1 is late", "node lb2 is late", "node lb3 is late"],
+        ["lb-1 is late", "lb-2 is late", "lb-3 is late"],
+        ["v2.0.5 is there", "v2.1.0 is there", "v2.1.1 is there"],
+    ] {
+        assert_eq!(of(apart), ["1", "2", "3"], "{apart:?}");
+    }
+    for alike in [
+        ["5xx BLUE (0.5%)", "5xx BLUE (0.75%)", "5xx BLUE (11%)"],
+        ["shift -5 %", "shift -7.5 %", "shift -10 %"],
+        ["12ms of 40ms", "13.5ms of 40ms", "9ms of 40ms"],
+    ] {
+        assert_eq!(of(alike), ["1-3 x3"], "{alike:?}");
+    }
+}
+
 /// What flaps goes bad and good in turns.
 #[test]
 fn two_things_that_flap_are_two_rows_each() {

@@ -314,12 +314,14 @@ fn is_alike(one: &Entry, other: &Entry) -> bool {
         && without_numbers(one.text.as_str()).eq(without_numbers(other.text.as_str()))
 }
 
-/// A text's characters, every number as one mark.
+/// A text's characters, every number as one mark. Digits behind a letter are part of a name: `P95` and `P99` are two
+/// things, and so are `lb1` and `lb2`.
 fn without_numbers(text: &str) -> impl Iterator<Item = char> + '_ {
-    let mut in_number = false;
+    let (mut in_number, mut in_name) = (false, false);
     text.chars().filter_map(move |c| {
         let was = in_number;
-        in_number = c.is_ascii_digit() || was && c == '.';
+        in_name = !was && (c.is_alphabetic() || in_name && (c.is_ascii_digit() || matches!(c, '_' | '-' | '.')));
+        in_number = !in_name && (c.is_ascii_digit() || was && c == '.');
         match (in_number, was) {
             (true, true) => None,
             (true, false) => Some('#'),
