@@ -29,8 +29,13 @@ fn opened(words: &[&str], variables: &[(&str, &str)]) -> (Site, Terminal) {
 
 #[track_caller]
 fn left_to_itself(change: fn(&mut PlanText)) -> Site {
+    left_to_itself_at(10.0, change)
+}
+
+#[track_caller]
+fn left_to_itself_at(green: f64, change: fn(&mut PlanText)) -> Site {
     let (site, _plan, running) = Site::running(change);
-    site.advance_to(10.0);
+    site.advance_to(green);
     running.signal(Signal::TERM);
     running.finish();
     site
@@ -242,6 +247,34 @@ fn a_rollback_whose_console_is_ended_before_the_keeper_answers_goes_directly() {
     support::signal(terminal.pid(), Signal::HUP);
     assert_eq!(terminal.ends(), 5, "sent, and not confirmed");
     wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
+}
+
+/// The keeper hung before this console was opened: only the process that goes directly knows that a point of no return
+/// was passed, and it wants the service's name.
+#[test]
+fn past_a_point_of_no_return_a_console_that_heard_nothing_takes_the_name_for_a_direct_rollback() {
+    let site = left_to_itself_at(100.0, |plan| {
+        plan.steps =
+            "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\npoint_of_no_return = \"old clients lose orders\"\n".into();
+    });
+    support::signal(site.home.keeper_pid(), Signal::STOP);
+    let run = site.run_id();
+    let mut terminal = console(&site, Path::new(BINARY), &["attach", &run, "--as", "alice"], &[]);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("FAILED: R asks for the name");
+    terminal.shows("old clients lose orders");
+    assert_eq!(site.balancer.green(), 100.0);
+    terminal.press("R");
+    terminal.shows("type the service's name to roll back all the same");
+    terminal.press("check\r");
+    terminal.shows("the typed name is not");
+    terminal.shows("FAILED: R asks for the name");
+    terminal.press("R");
+    terminal.shows("type the service's name to roll back all the same");
+    terminal.press("checkout\r");
+    terminal.shows("CONFIRMED");
+    assert_eq!(site.balancer.green(), 0.0);
 }
 
 /// The processes that roll this site's run back directly.
