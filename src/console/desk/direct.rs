@@ -68,7 +68,7 @@ impl Direct {
     }
 
     /// Takes a line in. The words are those of `warroom rollback --direct`; this is the one place that reads them.
-    pub(super) fn heard(&mut self, line: Clean, now: Mono) {
+    pub(super) fn heard(&mut self, line: &Clean, now: Mono) {
         let words = line.as_str().split(AT_ITS_TERMINAL).next().unwrap_or_default().trim_start();
         match words {
             "done" => self.ended = Some((now, true)),

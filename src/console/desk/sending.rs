@@ -84,7 +84,7 @@ impl Desk {
 
     /// A direct rollback's own words.
     pub(super) fn heard_directly(&mut self, line: &str, now: Mono) {
-        self.direct.get_or_insert_with(|| Direct::new(now)).heard(Clean::new(line), now);
+        self.direct.get_or_insert_with(|| Direct::new(now)).heard(&Clean::new(line), now);
     }
 
     /// Each new standing of a direct rollback is an outcome; its end rings.
