@@ -11,6 +11,8 @@ mod access;
 mod back;
 #[path = "engine/scenarios/band.rs"]
 mod band;
+#[path = "engine/scenarios/down.rs"]
+mod down;
 #[path = "engine/scenarios/drained.rs"]
 mod drained;
 #[path = "engine/scenarios/drift.rs"]

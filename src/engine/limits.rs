@@ -170,12 +170,26 @@ impl Engine {
 
     /// Takes note of a point of no return that the balancer is seen to be past.
     pub(super) fn judge_no_return(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
-        let there = share::by_weight(&self.layout, setting).unwrap_or_default();
-        let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
+        let seen = self.no_return_at(self.split_meant_by(setting)).filter(|(step, _)| self.passed < Some(*step));
         let Some((step, breaks)) = seen else { return };
         let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
         self.passed = Some(step);
         self.say(Severity::Warn, None, text, Fact::PastNoReturn { step }, out);
+    }
+
+    /// The candidate's largest share of any node. What this run set there is the step that it was set for: its weights
+    /// were made for the servers that were up, and say something else of all of them.
+    fn split_meant_by(&self, setting: &Setting) -> Split {
+        let step = self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(|shift| Some((shift, shift.step()?)));
+        let of_node = |node| {
+            let is_same = |own: &Setting| share::is_same_on(node, own, setting);
+            match (step.filter(|(shift, _)| is_same(&shift.setting)), self.expected.as_ref().filter(|own| is_same(own))) {
+                (_, Some(_)) => Some(self.current),
+                (Some((_, step)), None) => Some(self.plan.steps[step].split),
+                (None, None) => share::split_of_node(&self.layout, setting, node),
+            }
+        };
+        (0..self.layout.nodes.len()).filter_map(of_node).max().unwrap_or_default()
     }
 
     /// The journal says that the candidate had this share.

@@ -163,18 +163,27 @@ pub fn of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<f64> {
     (total > 0).then(|| candidate as f64 / total as f64)
 }
 
+/// The split of one node that weights alone make, whoever is up; `None` when it serves nobody.
+pub fn split_of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<Split> {
+    let [stable, candidate] = sides(layout, setting, node);
+    let total = stable + candidate;
+    if total == 0 {
+        return None;
+    }
+    let permille = (candidate as f64 / total as f64 * 1000.0).round() as u16;
+    // A sliver of weight is not nothing: it is shown as the least split there is.
+    Split::from_permille(permille.max(u16::from(candidate > 0)))
+}
+
 /// The split that weights alone make, whoever is up: the largest of all nodes; `None` when none has weight.
 pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
-    let node_share = |node: usize| {
-        let [stable, candidate] = sides(layout, setting, node);
-        let total = stable + candidate;
-        // A sliver of weight is not nothing: it is shown as the least split there is.
-        (total > 0).then(|| {
-            let permille = (candidate as f64 / total as f64 * 1000.0).round() as u16;
-            permille.max(u16::from(candidate > 0))
-        })
-    };
-    (0..layout.nodes.len()).filter_map(node_share).max().and_then(Split::from_permille)
+    (0..layout.nodes.len()).filter_map(|node| split_of_node(layout, setting, node)).max()
+}
+
+/// Whether two settings say the same of one node.
+pub fn is_same_on(node: usize, one: &Setting, other: &Setting) -> bool {
+    let of_node = |(slot, _): &(&Slot, &u32)| slot.node == node;
+    one.0.iter().filter(of_node).eq(other.0.iter().filter(of_node))
 }
 
 /// A slot, its part of its side, and whether it serves now.
