@@ -199,6 +199,7 @@ impl Engine {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
             self.judge_no_return(setting, out);
+            self.note_idle_rate(started, setting);
             self.reassert_looked(started, setting, out);
         }
     }

@@ -20,7 +20,6 @@ impl Engine {
         }
         self.watched_at = Some(self.now);
         self.draw_series();
-        self.note_idle_rate();
         let before: Vec<Level> = self.watches.iter().map(|watch| watch.level).collect();
         self.look_at_limits();
         let mut worst: Option<(Level, String)> = None;
