@@ -46,10 +46,10 @@ impl Engine {
 
     /// Judges every limit, check and gate that rests on a reading on the newest readings.
     pub(super) fn look_at_limits(&mut self) {
-        let freshness = self.freshness();
         let plan = self.plan.clone();
         for (index, guardrail) in plan.guardrails.iter().enumerate() {
             let reading = self.read(&guardrail.subject);
+            let freshness = self.freshness_of(&guardrail.subject.signal);
             let expects_requests = self.has_traffic(guardrail.subject.role);
             self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
         }
@@ -182,7 +182,8 @@ impl Engine {
         let step = self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(|shift| Some((shift, shift.step()?)));
         let of_node = |node| {
             let is_same = |own: &Setting| share::is_same_on(node, own, setting);
-            match (step.filter(|(shift, _)| is_same(&shift.setting)), self.expected.as_ref().filter(|own| is_same(own))) {
+            match (step.filter(|(shift, _)| is_same(&shift.setting)), self.expected.as_ref().filter(|own| is_same(own)))
+            {
                 (_, Some(_)) => Some(self.current),
                 (Some((_, step)), None) => Some(self.plan.steps[step].split),
                 (None, None) => share::split_of_node(&self.layout, setting, node),

@@ -126,6 +126,14 @@ impl Engine {
         Freshness::of(self.plan.poll.readings)
     }
 
+    /// How old a reading of a signal may be: health is asked at its own interval.
+    pub(super) fn freshness_of(&self, signal: &Signal) -> Freshness {
+        match signal {
+            Signal::UnhealthyFor => Freshness::of(self.plan.poll.health),
+            Signal::ErrorRatio | Signal::Latency(_) | Signal::RequestRate | Signal::Gauge(_) => self.freshness(),
+        }
+    }
+
     /// Reads a signal as of now.
     pub(super) fn read(&self, subject: &Subject) -> Reading {
         if subject.signal == Signal::UnhealthyFor {
@@ -137,7 +145,7 @@ impl Engine {
     fn unhealthy_for(&self, role: Role) -> Reading {
         let state = &self.health[role];
         let Some((at, health)) = &state.last else { return Reading::absent(Absence::NotYet, self.now) };
-        let limits = Freshness::of(self.plan.poll.health);
+        let limits = self.freshness_of(&Signal::UnhealthyFor);
         if self.now.since(*at) > limits.stale {
             return Reading::absent(Absence::Stale(self.now.since(*at)), *at);
         }
