@@ -17,6 +17,8 @@ mod down;
 mod drained;
 #[path = "engine/scenarios/drift.rs"]
 mod drift;
+#[path = "engine/scenarios/empty.rs"]
+mod empty;
 #[path = "engine/scenarios/foreign.rs"]
 mod foreign;
 #[path = "engine/scenarios/forward.rs"]

@@ -97,7 +97,16 @@ impl Engine {
 
     /// Limits act once the candidate may have traffic, until the run is over or back.
     pub(super) fn limits_act(&self) -> bool {
-        self.rollback.is_none() && !self.ended && !self.watch_over && self.forward_began
+        self.rollback.is_none() && !self.ended && !self.watch_over && self.may_have_traffic()
+    }
+
+    /// Whether the candidate may have traffic: all the time since the first write, but where everything is known to be
+    /// back, so that there is nothing to stop and nothing to go back from.
+    pub(super) fn may_have_traffic(&self) -> bool {
+        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known());
+        let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
+        let is_back = self.current == Split::ALL_STABLE && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE);
+        self.forward_began && !is_back
     }
 
     fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
