@@ -191,11 +191,12 @@ impl Engine {
         let step = self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(|shift| Some((shift, shift.step()?)));
         let of_node = |node| {
             let is_same = |own: &Setting| share::is_same_on(node, own, setting);
-            match (step.filter(|(shift, _)| is_same(&shift.setting)), self.expected.as_ref().filter(|own| is_same(own)))
-            {
-                (_, Some(_)) => Some(self.current),
-                (Some((_, step)), None) => Some(self.plan.steps[step].split),
-                (None, None) => share::split_of_node(&self.layout, setting, node),
+            if self.expected.as_ref().is_some_and(is_same) {
+                return Some(self.current);
+            }
+            match step.filter(|(shift, _)| is_same(&shift.setting)) {
+                Some((_, step)) => Some(self.plan.steps[step].split),
+                None => share::split_of_node(&self.layout, setting, node),
             }
         };
         (0..self.layout.nodes.len()).filter_map(of_node).max().unwrap_or_default()
