@@ -164,7 +164,8 @@ impl Engine {
     /// Where traffic stands; a split that the plan does not have was taken over from somebody else.
     fn at_words(&self) -> String {
         let planned = self.position.is_some_and(|position| self.plan.steps[position].split == self.current);
-        if planned { format!("at {}", self.current) } else { format!("at {} adopted", self.current) }
+        let off = self.is_off().map_or_else(String::new, |there| format!(" (now {there}: servers went up or down)"));
+        if planned { format!("at {}{off}", self.current) } else { format!("at {} adopted{off}", self.current) }
     }
 
     fn baking_parts(&self, gates: &[Gate]) -> (Severity, Vec<BandPart>) {

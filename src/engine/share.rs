@@ -6,6 +6,8 @@ use crate::plan::PERCENT_WHOLE;
 
 /// How far the reachable share may be from the step, as a part of the step.
 const QUANTISATION_MAX: f64 = 0.20;
+/// The least split there is, as a share.
+const SPLIT_LEAST: f64 = 0.001;
 
 /// The balancer's own split as computed from what it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,13 @@ impl Configured {
     /// Whether all nodes hold the same share, to a tenth of a percent.
     pub fn is_even(&self) -> bool {
         self.nodes.iter().all(|node| node.is_some_and(|share| (share - self.share).abs() < 0.0005))
+    }
+
+    /// Whether it is no more than this split, nor less, than weights may miss a step by: the servers that are up are not
+    /// those that its weights were made for. The least split is shown where there is less.
+    pub fn is_near(&self, wanted: Split) -> bool {
+        let wanted = wanted.fraction();
+        (self.share - wanted).abs() <= (wanted * QUANTISATION_MAX).max(SPLIT_LEAST)
     }
 
     /// The nearest split.

@@ -3,7 +3,7 @@
 use crate::engine::plans::{NODES, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::{refusal, story};
-use warroom::domain::{Role, Setting};
+use warroom::domain::{Role, Setting, Verdict};
 use warroom::engine::{Answer, Command, Direction, Fact, Phase};
 
 /// To a quarter and to 40 %, where going back breaks something.
@@ -97,4 +97,36 @@ fn a_colleague_who_raises_the_weights_does_not_go_towards_stable() {
     assert!(drift.to.permille() < 400 && drift.to > drift.from && !drift.towards_stable, "{drift:?}");
     let refused = refusal(&rig.ask_for("alice", Command::Complete));
     assert!(refused.contains("the foreign change goes towards the candidate"), "{refused}");
+}
+
+/// What comes up takes its weight's share: the balancer then holds what was set, and traffic is elsewhere.
+#[test]
+fn a_share_that_servers_took_by_coming_up_is_not_what_was_wanted() {
+    for advance in ["manual", "automatic"] {
+        let mut rig = Rig::new(&Sections { more: MORE, advance, ..NODES });
+        rig.balancer.down = ["g2".to_owned()].into();
+        rig.come("alice");
+        rig.wait(7_000);
+        rig.advance("alice");
+        rig.wait(2_000);
+        let view = |rig: &Rig| rig.engine.snapshot().split.converged.expect("a keeper that drives");
+        assert_eq!((rig.balancer.share(), view(&rig).converged), (100, Some(true)), "{:?}", view(&rig));
+        rig.balancer.down.clear();
+        rig.wait(15_000);
+
+        assert_eq!((rig.balancer.share(), rig.engine.phase()), (182, Phase::Baking), "{}", story(&rig));
+        let words = "configured 18.2% of the servers that are up, want 10%";
+        assert_eq!((view(&rig).converged, view(&rig).words.as_str()), (Some(false), words));
+        let band = rig.engine.snapshot().band.text.to_string();
+        assert!(band.contains("at 10% (now 18.2%: servers went up or down)"), "{band}");
+        let gates = rig.engine.gates();
+        let gate = gates.iter().find(|gate| gate.name.as_str() == "balancer").expect("always there");
+        assert_eq!((gate.verdict, gate.is_open()), (Verdict::Warn, true), "{gate:?}");
+        assert_eq!(gate.detail.as_str(), "at 18.2% as servers went up or down, want 10%");
+        // The keeper waits, and a person goes on: to weights that are made for those that are there.
+        assert_eq!(rig.sent(Direction::Forward), 1, "{}", story(&rig));
+        assert!(matches!(rig.advance("alice"), Answer::Applied(_)), "{gates:#?}");
+        rig.wait(3_000);
+        assert_eq!((rig.balancer.share(), view(&rig).converged), (500, Some(true)), "{}", story(&rig));
+    }
 }
