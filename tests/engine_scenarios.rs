@@ -11,10 +11,14 @@ mod access;
 mod back;
 #[path = "engine/scenarios/band.rs"]
 mod band;
+#[path = "engine/scenarios/down.rs"]
+mod down;
 #[path = "engine/scenarios/drained.rs"]
 mod drained;
 #[path = "engine/scenarios/drift.rs"]
 mod drift;
+#[path = "engine/scenarios/empty.rs"]
+mod empty;
 #[path = "engine/scenarios/foreign.rs"]
 mod foreign;
 #[path = "engine/scenarios/forward.rs"]

@@ -3,7 +3,7 @@
 use super::planted::{Bug, planted};
 use super::window::Freshness;
 use super::{Baseline, Effect, Engine, Fact, Mode, Severity, share};
-use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Slot, Split, Wall, Weights};
+use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setting, Split, Wall, Weights};
 use share::Configured;
 use std::time::Duration;
 
@@ -199,6 +199,7 @@ impl Engine {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
             self.judge_no_return(setting, out);
+            self.note_idle_rate(started, setting);
             self.reassert_looked(started, setting, out);
         }
     }
@@ -247,7 +248,8 @@ impl Engine {
             return;
         }
         let drift = Drift {
-            from: self.current,
+            // By weight as well: what makes a step of the servers that are up is another share of all of them.
+            from: share::by_weight(&self.layout, expected).unwrap_or(self.current),
             to: share::by_weight(&self.layout, setting).unwrap_or_default(),
             setting: setting.clone(),
             since: self.now,
@@ -290,10 +292,7 @@ impl Engine {
     /// The nodes that differ, each with its candidate share wanted and there.
     pub(super) fn drift_nodes(&self, drift: &Drift) -> Vec<(Clean, Option<f64>, Option<f64>)> {
         let Some(expected) = &self.expected else { return Vec::new() };
-        let differs = |node: &usize| {
-            let of_node = |(slot, _): &(&Slot, &u32)| slot.node == *node;
-            !expected.0.iter().filter(of_node).eq(drift.setting.0.iter().filter(of_node))
-        };
+        let differs = |node: &usize| !share::is_same_on(*node, expected, &drift.setting);
         let share = |setting: &Setting, node| share::of_node(&self.layout, setting, node);
         let nodes = (0..self.layout.nodes.len()).filter(differs);
         nodes

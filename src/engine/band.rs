@@ -164,12 +164,13 @@ impl Engine {
     /// Where traffic stands; a split that the plan does not have was taken over from somebody else.
     fn at_words(&self) -> String {
         let planned = self.position.is_some_and(|position| self.plan.steps[position].split == self.current);
-        if planned { format!("at {}", self.current) } else { format!("at {} adopted", self.current) }
+        let off = self.is_off().map_or_else(String::new, |there| format!(" (now {there}: servers went up or down)"));
+        if planned { format!("at {}{off}", self.current) } else { format!("at {} adopted{off}", self.current) }
     }
 
     fn baking_parts(&self, gates: &[Gate]) -> (Severity, Vec<BandPart>) {
-        let Some(position) = self.position else { return (Severity::Info, vec![must(self.at_words())]) };
-        let step = &self.plan.steps[position];
+        // Adopted below the first step it stands at none, and nothing is to be baked.
+        let is_hold_point = self.position.is_some_and(|position| self.plan.steps[position].hold);
         if self.is_blind() {
             let lasting = self.blind_for().as_secs();
             let what = must(format!("no candidate metrics for {lasting} s")).or(format!("no metrics {lasting}s"));
@@ -181,7 +182,7 @@ impl Engine {
         // Whoever has not read the balancer knows neither where traffic is nor why one cannot go on.
         if !self.balancer_is_known() {
             let parts = self.due_part().into_iter();
-            let bake = self.bake_waits().then(|| self.bake_part(position));
+            let bake = self.position.filter(|_| self.bake_waits()).map(|position| self.bake_part(position));
             let parts = parts.chain([may(1, "A locked"), may(2, self.balancer_trouble())]).chain(bake).collect();
             return (Severity::Critical, parts);
         }
@@ -194,10 +195,11 @@ impl Engine {
         let is_said = |gate: &Gate| {
             ahead.as_ref().is_some_and(|ahead| gate.name.as_str() == "limit" && gate.detail.as_str() == ahead.words)
         };
-        let bake = self.bake_part(position);
+        let bake = self.position.map(|position| self.bake_part(position));
         let Some(next) = self.next_step() else {
             let when = if self.bake_waits() { "once baked".to_owned() } else { self.left_words() };
-            parts.extend([must(format!("completes by itself {when}")), bake, may(2, "no key needed, H stops it")]);
+            parts.push(must(format!("completes by itself {when}")));
+            parts.extend(bake.into_iter().chain([may(2, "no key needed, H stops it")]));
             return (severity, parts);
         };
         if let Some(gate) = worst_closed(gates) {
@@ -214,7 +216,7 @@ impl Engine {
             }
             // Beside what comes by itself it is enough that the footer says it; what H is good for stands nowhere else.
             let rank = ahead.as_ref().map_or(0, |coming| 1 + u8::from(coming.rolls_back()));
-            parts.extend([may(rank, whole).or(short), bake]);
+            parts.extend([may(rank, whole).or(short)].into_iter().chain(bake));
             return (severity, parts);
         }
         let split = self.plan.steps[next].split;
@@ -222,13 +224,14 @@ impl Engine {
             0 => format!("next: {split}, press A"),
             _ => format!("next: {split}, A opens {}", self.left_words()),
         };
-        let next = match (self.plan.advance, step.hold) {
+        // From where there is no step the keeper does not go on by itself.
+        let next = match (self.plan.advance, is_hold_point || self.position.is_none()) {
             (Advance::Manual, _) | (Advance::Automatic, true) => opens,
             (Advance::Automatic, false) if self.driver_is_here() => self.automatic_words(split),
             (Advance::Automatic, false) => format!("next: {split} by itself, waits for the driver"),
         };
         let next = if ahead.is_some() { may(1, next) } else { must(next) };
-        parts.extend([next, may(2, if step.hold { "hold point" } else { "" }), bake]);
+        parts.extend([next, may(2, if is_hold_point { "hold point" } else { "" })].into_iter().chain(bake));
         (severity, parts)
     }
 

@@ -159,7 +159,7 @@ impl Engine {
 
     /// What would stop the run again at once: limits that ask for it, and no reading at all.
     pub(super) fn resume_refused(&self) -> Vec<Clean> {
-        if !self.forward_began {
+        if !self.may_have_traffic() {
             return Vec::new();
         }
         let asks_for_hold = |index: &usize| self.watches[*index].level >= Level::Hold;

@@ -1,7 +1,7 @@
 //! Whether what is wanted is configured on every node, and what is configured is what requests meet.
 //!
-//! The balancer's own numbers are compared slot by slot, and the sampled share by its interval. What nobody knows is
-//! never converged.
+//! The balancer's own numbers are compared slot by slot, then what the servers that are up make of them, and the sampled
+//! share by its interval. What nobody knows is never converged.
 
 use super::snapshot::ConvergedView;
 use super::watching::wilson;
@@ -49,6 +49,10 @@ impl Engine {
         if configured != Some(true) {
             return (configured, words);
         }
+        if let Some(there) = self.off_from(self.wanted()) {
+            let words = format!("configured {there} of the servers that are up, want {}", self.wanted());
+            return (Some(false), words);
+        }
         if self.plan.sampler.is_none() {
             return (Some(true), "converged, as configured; nothing samples it".to_owned());
         }
@@ -74,6 +78,19 @@ impl Engine {
             Some(seen) if seen == *wanted => (Some(true), String::new()),
             Some(seen) => (Some(false), format!("configured differs: {}", self.differences(wanted, &seen))),
         }
+    }
+
+    /// The share that the servers which are up make of the weights, where it is far from a split: some of them went up or
+    /// down since those weights were made for it.
+    pub(super) fn off_from(&self, split: Split) -> Option<Split> {
+        let configured = self.balancer.configured.as_ref();
+        configured.filter(|configured| !configured.is_near(split)).map(super::share::Configured::split)
+    }
+
+    /// The same of where this run stands, once it stands anywhere and nothing is under way.
+    pub(super) fn is_off(&self) -> Option<Split> {
+        let stands = self.expected.is_some() && self.drift.is_none() && self.shift.is_none() && self.rollback.is_none();
+        self.off_from(self.current).filter(|_| stands)
     }
 
     /// Whether the sampled share can be the one that is configured.

@@ -206,7 +206,9 @@ impl Engine {
                 let late = Freshness::of(self.plan.poll.balancer).late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
                 let seen = fresh && self.balancer.failure.is_none();
-                pass_or(seen || planted(Bug::UnreadBalancerPasses), Verdict::Unknown)
+                // Where servers went up or down a person may go on, to weights that are made for those that are there.
+                let known = if self.is_off().is_some() { Verdict::Warn } else { Verdict::Pass };
+                if seen || planted(Bug::UnreadBalancerPasses) { known } else { Verdict::Unknown }
             }
             Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
             Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
@@ -296,7 +298,10 @@ impl Engine {
     fn balancer_words(&self) -> String {
         match (&self.balancer.failure, self.balancer.at()) {
             (Some(why), _) => why.to_string(),
-            (None, Some(_)) if self.verdict(Condition::Balancer) == Verdict::Pass => "ok".to_owned(),
+            (None, Some(_)) if is_open(self.verdict(Condition::Balancer)) => match self.is_off() {
+                Some(there) => format!("at {there} as servers went up or down, want {}", self.current),
+                None => "ok".to_owned(),
+            },
             (None, Some(at)) => {
                 let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
                 format!("read {} s ago, over {late}", self.now.since(at).as_secs())

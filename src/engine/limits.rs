@@ -20,7 +20,6 @@ impl Engine {
         }
         self.watched_at = Some(self.now);
         self.draw_series();
-        self.note_idle_rate();
         let before: Vec<Level> = self.watches.iter().map(|watch| watch.level).collect();
         self.look_at_limits();
         let mut worst: Option<(Level, String)> = None;
@@ -47,10 +46,10 @@ impl Engine {
 
     /// Judges every limit, check and gate that rests on a reading on the newest readings.
     pub(super) fn look_at_limits(&mut self) {
-        let freshness = self.freshness();
         let plan = self.plan.clone();
         for (index, guardrail) in plan.guardrails.iter().enumerate() {
             let reading = self.read(&guardrail.subject);
+            let freshness = self.freshness_of(&guardrail.subject.signal);
             let expects_requests = self.has_traffic(guardrail.subject.role);
             self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
         }
@@ -98,7 +97,16 @@ impl Engine {
 
     /// Limits act once the candidate may have traffic, until the run is over or back.
     pub(super) fn limits_act(&self) -> bool {
-        self.rollback.is_none() && !self.ended && !self.watch_over && self.forward_began
+        self.rollback.is_none() && !self.ended && !self.watch_over && self.may_have_traffic()
+    }
+
+    /// Whether the candidate may have traffic: all the time since the first write, but where everything is known to be
+    /// back, so that there is nothing to stop and nothing to go back from.
+    pub(super) fn may_have_traffic(&self) -> bool {
+        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known());
+        let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
+        let is_back = self.current == Split::ALL_STABLE && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE);
+        self.forward_began && !is_back
     }
 
     fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
@@ -170,12 +178,28 @@ impl Engine {
 
     /// Takes note of a point of no return that the balancer is seen to be past.
     pub(super) fn judge_no_return(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
-        let there = share::by_weight(&self.layout, setting).unwrap_or_default();
-        let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
+        let seen = self.no_return_at(self.split_meant_by(setting)).filter(|(step, _)| self.passed < Some(*step));
         let Some((step, breaks)) = seen else { return };
         let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
         self.passed = Some(step);
         self.say(Severity::Warn, None, text, Fact::PastNoReturn { step }, out);
+    }
+
+    /// The candidate's largest share of any node. What this run set there is the step that it was set for: its weights
+    /// were made for the servers that were up, and say something else of all of them.
+    fn split_meant_by(&self, setting: &Setting) -> Split {
+        let step = self.shift.as_ref().filter(|shift| shift.was_sent()).and_then(|shift| Some((shift, shift.step()?)));
+        let of_node = |node| {
+            let is_same = |own: &Setting| share::is_same_on(node, own, setting);
+            if self.expected.as_ref().is_some_and(is_same) {
+                return Some(self.current);
+            }
+            match step.filter(|(shift, _)| is_same(&shift.setting)) {
+                Some((_, step)) => Some(self.plan.steps[step].split),
+                None => share::split_of_node(&self.layout, setting, node),
+            }
+        };
+        (0..self.layout.nodes.len()).filter_map(of_node).max().unwrap_or_default()
     }
 
     /// The journal says that the candidate had this share.

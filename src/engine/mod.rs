@@ -411,13 +411,19 @@ impl Engine {
             Phase::Shifting
         } else if self.completed.is_some() {
             Phase::Complete
-        } else if self.position.is_some() {
+        } else if self.position.is_some() || self.is_below_the_first() {
             Phase::Baking
         } else if self.lets_through(How::Pressed) {
             Phase::Ready
         } else {
             Phase::Preflight
         }
+    }
+
+    /// Whether the run stands at a share that is less than its first step: adopted, with nothing to bake there, and with
+    /// traffic that limits stop as at any step.
+    fn is_below_the_first(&self) -> bool {
+        self.position.is_none() && self.forward_began && self.current > Split::ALL_STABLE
     }
 
     /// The plan of this run.

@@ -13,7 +13,7 @@ pub enum Phase {
     Ready,
     /// A forward write is under way: intended, sent, or not yet read back.
     Shifting,
-    /// At a step, and it must stay healthy for its time.
+    /// At a step, and it must stay healthy for its time; or at a share below the first that was adopted.
     Baking,
     /// Forward movement is stopped, by a person or by a limit.
     Held,

@@ -89,15 +89,18 @@ impl Engine {
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Suspended { until } => {
-                let left = until.millis() - self.wall.millis();
-                if let (Ok(left @ 1..), Some(by)) = (u64::try_from(left), &entry.by) {
-                    // A wall clock that was set back must not make it longer than anybody could ask for.
-                    let left = Duration::from_millis(left).min(SUSPEND_MAX);
+                let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+                // A wall clock that was set back makes it no longer, nor does the other one, which begins anew with the
+                // machine.
+                let passed = Duration::from_millis(by_wall).max(self.now.since(entry.mono));
+                let asked = u64::try_from(until.millis() - entry.wall.millis()).unwrap_or(0);
+                let left = Duration::from_millis(asked).min(SUSPEND_MAX).saturating_sub(passed);
+                if let (false, Some(by)) = (left.is_zero(), &entry.by) {
                     self.suspension = Some(Suspension {
                         by: by.clone(),
                         reason: entry.text.clone(),
                         until: self.now + left,
-                        until_wall: *until,
+                        until_wall: self.wall.plus(left),
                     });
                 }
             }

@@ -6,6 +6,8 @@ use crate::plan::PERCENT_WHOLE;
 
 /// How far the reachable share may be from the step, as a part of the step.
 const QUANTISATION_MAX: f64 = 0.20;
+/// The least split there is, as a share.
+const SPLIT_LEAST: f64 = 0.001;
 
 /// The balancer's own split as computed from what it holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,13 @@ impl Configured {
     /// Whether all nodes hold the same share, to a tenth of a percent.
     pub fn is_even(&self) -> bool {
         self.nodes.iter().all(|node| node.is_some_and(|share| (share - self.share).abs() < 0.0005))
+    }
+
+    /// Whether it is no more than this split, nor less, than weights may miss a step by: the servers that are up are not
+    /// those that its weights were made for. The least split is shown where there is less.
+    pub fn is_near(&self, wanted: Split) -> bool {
+        let wanted = wanted.fraction();
+        (self.share - wanted).abs() <= (wanted * QUANTISATION_MAX).max(SPLIT_LEAST)
     }
 
     /// The nearest split.
@@ -163,18 +172,27 @@ pub fn of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<f64> {
     (total > 0).then(|| candidate as f64 / total as f64)
 }
 
+/// The split of one node that weights alone make, whoever is up; `None` when it serves nobody.
+pub fn split_of_node(layout: &Layout, setting: &Setting, node: usize) -> Option<Split> {
+    let [stable, candidate] = sides(layout, setting, node);
+    let total = stable + candidate;
+    if total == 0 {
+        return None;
+    }
+    let permille = (candidate as f64 / total as f64 * 1000.0).round() as u16;
+    // A sliver of weight is not nothing: it is shown as the least split there is.
+    Split::from_permille(permille.max(u16::from(candidate > 0)))
+}
+
 /// The split that weights alone make, whoever is up: the largest of all nodes; `None` when none has weight.
 pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
-    let node_share = |node: usize| {
-        let [stable, candidate] = sides(layout, setting, node);
-        let total = stable + candidate;
-        // A sliver of weight is not nothing: it is shown as the least split there is.
-        (total > 0).then(|| {
-            let permille = (candidate as f64 / total as f64 * 1000.0).round() as u16;
-            permille.max(u16::from(candidate > 0))
-        })
-    };
-    (0..layout.nodes.len()).filter_map(node_share).max().and_then(Split::from_permille)
+    (0..layout.nodes.len()).filter_map(|node| split_of_node(layout, setting, node)).max()
+}
+
+/// Whether two settings say the same of one node.
+pub fn is_same_on(node: usize, one: &Setting, other: &Setting) -> bool {
+    let of_node = |(slot, _): &(&Slot, &u32)| slot.node == node;
+    one.0.iter().filter(of_node).eq(other.0.iter().filter(of_node))
 }
 
 /// A slot, its part of its side, and whether it serves now.

@@ -4,7 +4,7 @@ use super::gates::Condition;
 use super::guardrail::Watch;
 use super::window::{Compared, Freshness, compare};
 use super::{CheckAnswer, Effect, Engine, Fact, Health, Samples, Scrape, Severity, share};
-use crate::domain::{Absence, Clean, Mono, Reading, Role, Signal, Split, Verdict, duration_words};
+use crate::domain::{Absence, Clean, Mono, Reading, Role, Setting, Signal, Split, Verdict, duration_words};
 use crate::plan::{CheckKind, Guardrail, Plan, Subject};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -126,6 +126,14 @@ impl Engine {
         Freshness::of(self.plan.poll.readings)
     }
 
+    /// How old a reading of a signal may be: health is asked at its own interval.
+    pub(super) fn freshness_of(&self, signal: &Signal) -> Freshness {
+        match signal {
+            Signal::UnhealthyFor => Freshness::of(self.plan.poll.health),
+            Signal::ErrorRatio | Signal::Latency(_) | Signal::RequestRate | Signal::Gauge(_) => self.freshness(),
+        }
+    }
+
     /// Reads a signal as of now.
     pub(super) fn read(&self, subject: &Subject) -> Reading {
         if subject.signal == Signal::UnhealthyFor {
@@ -137,7 +145,7 @@ impl Engine {
     fn unhealthy_for(&self, role: Role) -> Reading {
         let state = &self.health[role];
         let Some((at, health)) = &state.last else { return Reading::absent(Absence::NotYet, self.now) };
-        let limits = Freshness::of(self.plan.poll.health);
+        let limits = self.freshness_of(&Signal::UnhealthyFor);
         if self.now.since(*at) > limits.stale {
             return Reading::absent(Absence::Stale(self.now.since(*at)), *at);
         }
@@ -360,9 +368,15 @@ impl Engine {
     }
 
     /// Remembers what the candidate is asked for just before it gets a share: health checks, scrapes, our own
-    /// checks. What it was asked for in a load test an hour ago is not its floor.
-    pub(super) fn note_idle_rate(&mut self) {
-        if !self.forward_began
+    /// checks. What it was asked for in a load test an hour ago is not its floor, nor what it is asked for with a share
+    /// that somebody else gave it: the read that shows it without one began after the scrapes that are counted.
+    pub(super) fn note_idle_rate(&mut self, started: Mono, setting: &Setting) {
+        let is_idle = share::by_weight(&self.layout, setting) == Some(Split::ALL_STABLE);
+        let may_count = is_idle && !self.forward_began && self.rollback.is_none() && self.drift.is_none();
+        let scraped = self.instances[Role::Candidate].read_at();
+        let is_seen = scraped.is_some_and(|at| at <= started) && !self.rate_is_mixed(Role::Candidate);
+        if may_count
+            && is_seen
             && let Some(rate) = self.candidate_rate()
         {
             self.idle_rate = Some(rate);

@@ -398,7 +398,7 @@ pub struct Rollback {
     /// Whether guardrails may start one.
     pub automatic: bool,
     /// The candidate's own request rate that counts as none, in requests a second; `None` takes the
-    /// highest rate before the first step plus a quarter and 1/s.
+    /// rate that it had without a share, before the first step, plus a quarter and 1/s.
     pub floor: Option<f64>,
     /// What to do about requests that stay on the candidate.
     pub lever: Option<Lever>,

@@ -12,6 +12,8 @@ pub struct Sections {
     pub steps: &'static str,
     pub limits: &'static str,
     pub more: &'static str,
+    /// Time between two looks at an environment's health.
+    pub health: &'static str,
 }
 
 /// A percentage API whose writes may land up to five seconds late.
@@ -102,7 +104,8 @@ pub const HOOKS: &str = r#"
     asks = true
 "#;
 
-pub const MANUAL: Sections = Sections { advance: "manual", traffic: HTTP, steps: STEPS, limits: LIMITS, more: "" };
+pub const MANUAL: Sections =
+    Sections { advance: "manual", traffic: HTTP, steps: STEPS, limits: LIMITS, more: "", health: "1s" };
 pub const AUTOMATIC: Sections = Sections { advance: "automatic", ..MANUAL };
 pub const HOOKED: Sections = Sections { more: HOOKS, ..MANUAL };
 pub const AWS: Sections = Sections { traffic: ALB, ..MANUAL };
@@ -110,7 +113,7 @@ pub const NODES: Sections = Sections { traffic: HAPROXY, ..MANUAL };
 
 impl Sections {
     pub fn plan(&self) -> Arc<Plan> {
-        let Self { advance, traffic, steps, limits, more } = self;
+        let Self { advance, traffic, steps, limits, more, health } = self;
         let text = format!(
             r#"
             version = 1
@@ -139,7 +142,7 @@ impl Sections {
             [poll]
             readings = "1s"
             balancer = "1s"
-            health = "1s"
+            health = "{health}"
             {traffic}{steps}{limits}{more}
             "#
         );

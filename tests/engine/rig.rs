@@ -367,7 +367,7 @@ impl Rig {
                 self.scrape(role);
             }
             Item::Health(role) => {
-                self.later(1_000_000, Item::Health(role));
+                self.later(self.plan.poll.health.as_micros() as u64, Item::Health(role));
                 if let Some(health) = self.worlds[role].health.clone() {
                     self.feed(Event::HealthSeen { role, health });
                 }

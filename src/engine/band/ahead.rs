@@ -47,7 +47,7 @@ impl Engine {
         if plan.subject.signal == Signal::UnhealthyFor {
             watch.reading = self.read(&plan.subject);
         }
-        watch.ahead(plan, self.now, self.freshness().stale)
+        watch.ahead(plan, self.now, self.freshness_of(&plan.subject.signal).stale)
     }
 
     /// What the keeper would do where a limit asks for this; `None` where it would do nothing more.
@@ -234,7 +234,7 @@ impl Engine {
     fn now_words(&self, limit: usize) -> String {
         let (plan, watch) = (&self.plan.guardrails[limit], &self.watches[limit]);
         let signal = &plan.subject.signal;
-        let is_fresh = self.now.since(watch.reading.at) <= self.freshness().late;
+        let is_fresh = self.now.since(watch.reading.at) <= self.freshness_of(signal).late;
         match &watch.reading.value {
             Ok(value) if value.is_finite() => {
                 let value = match signal {

@@ -249,7 +249,8 @@ impl Engine {
         match &self.plan.checks[index].kind {
             CheckKind::Http(_) => (verdict, detail, false),
             CheckKind::Balancer => {
-                if verdict != Verdict::Pass || self.configured_agrees().0 != Some(false) {
+                let agrees = self.configured_agrees().0 != Some(false) && self.is_off().is_none();
+                if verdict != Verdict::Pass || agrees {
                     return (verdict, detail, false);
                 }
                 let there = self.balancer.split().filter(|split| *split != self.wanted());

@@ -1,11 +1,12 @@
 //! After the way back: whether anybody is still on the candidate.
 
+use crate::engine::balancer::split;
 use crate::engine::plans::MANUAL;
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, story};
 use warroom::domain::{Absence, Role};
-use warroom::engine::Phase;
+use warroom::engine::{Answer, Command, Phase};
 
 #[test]
 fn new_traffic_back_is_not_yet_rolled_back() {
@@ -83,4 +84,34 @@ fn a_candidate_that_has_just_emptied_is_said_to_be_proven() {
     assert_eq!(rig.engine.snapshot().split.still_on_candidate, Some(0.0));
     rig.wait(6_000);
     assert_eq!(rig.engine.phase(), Phase::RolledBack);
+}
+
+/// What it is asked for while it has a share is not what it is asked for without one.
+#[test]
+fn a_candidate_that_had_a_share_before_the_run_is_not_empty_at_once() {
+    for (share, adopts) in [(300, false), (300, true), (0, false)] {
+        let mut rig = Rig::new(&MANUAL);
+        rig.balancer.setting = split(&rig.balancer.layout, share);
+        rig.come("alice");
+        rig.wait(8_000);
+        // A colleague gives it a share before the first step.
+        let third = split(&rig.balancer.layout, 300);
+        rig.balancer.land(&third);
+        rig.wait(8_000);
+        if adopts {
+            assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)), "{}", story(&rig));
+            rig.wait(7_000);
+            assert!(matches!(rig.advance("alice"), Answer::Applied(_)), "{:#?}", rig.engine.gates());
+            rig.wait(3_000);
+        }
+        // Requests that stay, by sessions and open connections.
+        rig.worlds[Role::Candidate].own_rate = 50.0;
+        rig.roll_back("alice", None);
+        rig.wait(15_000);
+        assert_eq!(rig.balancer.share(), 0);
+        assert_eq!(rig.engine.phase(), Phase::NewTrafficBack, "{share} {adopts}\n{}", story(&rig));
+        rig.worlds[Role::Candidate].own_rate = 0.5;
+        rig.wait(8_000);
+        assert_eq!(rig.engine.phase(), Phase::RolledBack, "{share} {adopts}\n{}", story(&rig));
+    }
 }

@@ -2,11 +2,11 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES};
-use crate::engine::rig::Rig;
+use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, story};
 use warroom::domain::Role;
-use warroom::engine::{Answer, Command, Phase};
+use warroom::engine::{Answer, Command, Direction, Phase};
 
 #[test]
 fn drift_freezes_and_is_never_fought() {
@@ -278,4 +278,48 @@ fn a_node_that_somebody_drained_has_no_share() {
     rig.wait(2_000);
     let nodes = rig.engine.snapshot().drift.expect("it is seen").nodes;
     assert!(matches!(&nodes[..], [(node, Some(_), None)] if node.as_str() == "lb2"), "{nodes:?}");
+}
+
+/// A share that is less than the first step is traffic like any other: limits hold it, and nobody is told to begin.
+#[test]
+fn what_is_adopted_below_the_first_step_is_guarded_as_a_step_is() {
+    for (crashes, goes_blind) in [(false, false), (true, false), (false, true)] {
+        let mut rig = Rig::ready(&AUTOMATIC);
+        let little = split(&rig.balancer.layout, 50);
+        rig.balancer.land(&little);
+        rig.wait(2_000);
+        assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)), "{}", story(&rig));
+        rig.wait(100);
+        if crashes {
+            rig.crash();
+            rig.come("alice");
+            rig.wait(4_000);
+            rig.resume("alice");
+        }
+        rig.wait(3_000);
+        let band = rig.engine.snapshot().band;
+        assert_eq!((rig.engine.phase(), band.word.as_str()), (Phase::Baking, "RUNNING"), "{}", band.text);
+        assert!(band.text.as_str().starts_with("at 5% adopted"), "{}", band.text);
+        assert!(band.text.as_str().contains("next: 10%, press A"), "{}", band.text);
+        rig.wait(20_000);
+        assert_eq!(rig.sent(Direction::Forward), 0, "{}", story(&rig));
+        if goes_blind {
+            rig.worlds[Role::Candidate].scraping = Scraping::Silent;
+        } else {
+            rig.worlds[Role::Candidate].errors = 0.03;
+        }
+        rig.wait(10_000);
+        assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+        assert!(rig.said("AUTO-HOLD at 5%: "), "{}", story(&rig));
+    }
+    // And from there it goes to the first step.
+    let mut rig = Rig::ready(&MANUAL);
+    let little = split(&rig.balancer.layout, 50);
+    rig.balancer.land(&little);
+    rig.wait(2_000);
+    rig.ask_for("alice", Command::Adopt);
+    rig.wait(7_000);
+    assert!(matches!(rig.advance("alice"), Answer::Applied(_)), "{:#?}", rig.engine.gates());
+    rig.wait(3_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Baking, 100), "{}", story(&rig));
 }

@@ -533,3 +533,25 @@ fn limits_still_act_while_complete_is_watched_and_no_longer_after() {
     let watched = [Wait(61_000), Errors(CANDIDATE, 1.0), Wait(20_000), Is(Phase::Complete), Sent(3, 0)];
     play(&MANUAL, &[&to_the_end[..], &watched].concat());
 }
+
+/// Readings come every second; between two answers of its health nothing is missing.
+#[test]
+fn a_limit_on_health_acts_however_seldom_health_is_asked() {
+    let limits = r#"
+        [rollback]
+        automatic = true
+        [[guardrails]]
+        reading = "unhealthy_for"
+        roll_back = "5s"
+        for = "15s"
+    "#;
+    let mut rig = Rig::at_first_step(&Sections { limits, health: "10s", ..MANUAL });
+    rig.worlds[CANDIDATE].health = Some(warroom::engine::Health::Failing("503".into()));
+    rig.wait(6_100);
+    assert!(rig.engine.snapshot().band.text.as_str().contains("UNHEALTHY 0s"), "it has just answered");
+    // Five to be over the limit, and fifteen over it.
+    rig.wait(19_500);
+    assert_eq!(rig.sent(Direction::Back), 0, "{}", story(&rig));
+    rig.wait(1_500);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RollingBack, 1), "{}", story(&rig));
+}

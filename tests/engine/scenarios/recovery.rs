@@ -294,3 +294,19 @@ fn a_rollback_of_a_restarted_run_returns_to_the_weights_before_it() {
     assert_eq!(rig.balancer.setting, before);
     assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::RolledBack);
 }
+
+/// The wall clock is set back while no keeper is there: what was asked for twenty seconds ends after twenty seconds.
+#[test]
+fn a_clock_that_is_set_back_makes_no_suspension_longer() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    does(&mut rig, &Suspend("alice", 20));
+    rig.wait(5_000);
+    rig.set_wall_back(600_000);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(14_000);
+    assert!(rig.engine.snapshot().suspended.is_some(), "{}", story(&rig));
+    rig.wait(2_000);
+    assert_eq!(rig.engine.snapshot().suspended, None, "{}", story(&rig));
+    assert!(rig.said("its suspension ran out"), "{}", story(&rig));
+}

@@ -92,6 +92,9 @@ impl Witness<'_> {
         }
         self.was_lied_to |= !is_true;
         let row: Row = seen.into_iter().flatten().collect();
+        if self.back.is_none() && !self.watches {
+            self.furthest = self.furthest.max(self.permille(&row));
+        }
         let window = self.stage.plan.traffic.lateness;
         let now = self.now;
         self.loose.retain(|loose| {
@@ -99,9 +102,6 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
-        if self.back.is_none() && !self.watches {
-            self.furthest = self.furthest.max(self.permille(&row));
-        }
         self.told_of_drift &= self.expected.as_ref() != Some(&row);
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });

@@ -438,10 +438,25 @@ impl<'s> Witness<'s> {
         steps.any(|step| step.split.permille() <= self.furthest)
     }
 
-    /// The candidate's largest share of any node, as people read it.
+    /// The candidate's largest share of any node, as people read it. A step's own weights mean the step: they were made
+    /// for the servers that were up.
     fn permille(&self, row: &[u32]) -> u16 {
         let nodes = 0..self.stage.layout.nodes.len();
-        nodes.map(|node| (self.candidate_share(row, node) * 1000.0).round() as u16).max().unwrap_or(0)
+        nodes.map(|node| self.permille_of_node(row, node)).max().unwrap_or(0)
+    }
+
+    fn permille_of_node(&self, row: &[u32], node: usize) -> u16 {
+        let slots = &self.stage.layout.slots;
+        let is_same = |own: &Row| (0..slots.len()).all(|slot| slots[slot].0.node != node || own[slot] == row[slot]);
+        if self.expected.as_ref().is_some_and(is_same) {
+            return self.current.permille();
+        }
+        let mut sent = self.loose.iter().map(|loose| &loose.row).filter(|own| is_same(own));
+        let step = sent.find_map(|own| self.intended.iter().position(|intended| intended.as_ref() == Some(own)));
+        step.map_or_else(
+            || (self.candidate_share(row, node) * 1000.0).round() as u16,
+            |step| self.stage.plan.steps[step].split.permille(),
+        )
     }
 }
 
