@@ -149,7 +149,8 @@ impl Engine {
         let from = self.balancer.split();
         self.record_way_back(&setting);
         // Whoever rolls back over a drift that is on screen has seen it and means it.
-        let over = self.drift.take().filter(|_| !automatic).map(|drift| drift.setting);
+        let over = self.others_on_screen().filter(|_| !automatic);
+        (self.drift, self.balancer.others) = (None, Setting::default());
         if let Some(over) = &over {
             self.ledger.record(over);
         }

@@ -164,6 +164,9 @@ impl Engine {
         if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
             return Some(format!("somebody else set {}", drift.setting));
         }
+        if !self.balancer.others.0.is_empty() {
+            return Some(format!("somebody else set {}", self.balancer.others));
+        }
         let is_down = self.stable_was_down() && !planted(Bug::BackToDown);
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))
     }

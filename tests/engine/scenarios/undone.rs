@@ -161,6 +161,20 @@ fn a_point_of_no_return_that_was_passed_stays_passed() {
     }
 }
 
+/// One node is silent, and on the other another hand went past it.
+#[test]
+fn a_point_of_no_return_is_passed_on_the_node_that_answers() {
+    let mut rig = Rig::at_first_step(&no_return(NODES));
+    rig.balancer.dark.insert(0);
+    rig.wait(1_500);
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(rig.said("past the point of no return: schema v43; no automatic rollback from here"), "{}", story(&rig));
+    is_past_no_return(&mut rig);
+}
+
 /// This run itself reached it, a colleague went back from there, and that was adopted.
 #[test]
 fn a_point_of_no_return_that_was_reached_stays_reached() {

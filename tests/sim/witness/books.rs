@@ -87,6 +87,13 @@ impl Witness<'_> {
         if self.back.is_some() && !self.watches {
             self.back_read(started, &seen);
         }
+        for (shown, seen) in self.shown.iter_mut().zip(&seen) {
+            *shown = seen.or(*shown);
+        }
+        if self.back.is_none() && !self.watches && self.has_baseline {
+            let answered: Vec<u32> = seen.iter().map(|weight| weight.unwrap_or(0)).collect();
+            self.furthest = self.furthest.max(self.permille(&answered));
+        }
         if !self.is_whole {
             return;
         }
@@ -99,9 +106,6 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
-        if self.back.is_none() && !self.watches {
-            self.furthest = self.furthest.max(self.permille(&row));
-        }
         self.told_of_drift &= self.expected.as_ref() != Some(&row);
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
@@ -138,6 +142,12 @@ impl Witness<'_> {
     /// Whether some weight is one that only somebody else can have set.
     pub(super) fn is_anothers(&self, row: &Row) -> bool {
         self.own.iter().zip(row).any(|(own, weight)| !own.contains(weight))
+    }
+
+    /// Whether some weight that was seen last is one that only somebody else can have set.
+    pub(super) fn sees_anothers(&self) -> bool {
+        let mut known = self.own.iter().zip(&self.shown);
+        self.has_baseline && known.any(|(own, weight)| weight.is_some_and(|weight| !own.contains(&weight)))
     }
 
     /// A line on its way to the disk.
