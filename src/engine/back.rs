@@ -142,14 +142,20 @@ impl Rollback {
 }
 
 impl Engine {
-    /// Accepts a rollback. From here on nothing moves forward in this run.
-    pub(super) fn accept_rollback(&mut self, by: &Person, reason: Clean, automatic: bool, out: &mut Vec<Effect>) {
+    /// Accepts a rollback. From here on nothing moves forward in this run. Whoever asks for it over another hand's setting
+    /// has seen that on screen and means it.
+    pub(super) fn accept_rollback(
+        &mut self,
+        by: &Person,
+        reason: Clean,
+        automatic: bool,
+        over: Option<Setting>,
+        out: &mut Vec<Effect>,
+    ) {
         let baseline = self.baseline.as_ref().map(|b| b.setting.clone()).unwrap_or_default();
         let setting = share::all_stable(&self.layout, &baseline);
         let from = self.balancer.split();
         self.record_way_back(&setting);
-        // Whoever rolls back over a drift that is on screen has seen it and means it.
-        let over = self.others_on_screen().filter(|_| !automatic);
         (self.drift, self.balancer.others) = (None, Setting::default());
         if let Some(over) = &over {
             self.ledger.record(over);
@@ -484,7 +490,8 @@ impl Engine {
         let follows = self.rollback.is_none() && !self.ended && self.mode == Mode::Drive;
         if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
-            self.accept_rollback(&Person::keeper(), reason, false, out);
+            // Whoever did it saw no screen of this keeper, and what this one has read since may have been set after it.
+            self.accept_rollback(&Person::keeper(), reason, false, None, out);
             // It has been sent already, by another hand, and time may have passed since.
             let look_until = self.now + self.plan.traffic.timeout;
             if let Some(rollback) = &mut self.rollback {

@@ -218,7 +218,7 @@ impl Engine {
             }
         }
         let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| NO_REASON.into());
-        self.accept_rollback(by, reason, false, out);
+        self.accept_rollback(by, reason, false, self.others_on_screen(), out);
         Ok(format!("rolling back to {stable}").as_str().into())
     }
 

@@ -140,7 +140,7 @@ impl Engine {
                 }
             }
             Level::RollBack => match self.automatic_rollback_refused() {
-                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, out),
+                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, None, out),
                 Some(_) if self.is_overridden() => {}
                 Some(why) => {
                     let text = format!("{words}; no automatic rollback: {why}");

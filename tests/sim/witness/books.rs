@@ -169,6 +169,9 @@ impl Witness<'_> {
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic, over, .. } => {
                 self.may_go_over(over.as_ref());
+                if over.is_some() && (*automatic || self.found_tombstone) {
+                    self.breaks(Rule::Foreign, "goes back over what nobody at a console decided on");
+                }
                 if *automatic {
                     self.may_go_back_by_itself();
                 } else if self.untyped && self.was_past_no_return() {
