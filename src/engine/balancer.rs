@@ -208,6 +208,9 @@ impl Engine {
             let text = format!("somebody else set a node that answers; no auto-rollback; R rolls back ({differences})");
             self.say(Severity::Critical, None, text, Fact::Line, out);
         }
+        if share::serves(&self.layout, &others, Role::Stable) {
+            self.stop_hooks_of_after(out);
+        }
         self.balancer.others = others;
     }
 
@@ -299,6 +302,9 @@ impl Engine {
             format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
         self.say(Severity::Critical, None, text, Fact::Line, out);
+        if share::serves(&self.layout, setting, Role::Stable) {
+            self.stop_hooks_of_after(out);
+        }
     }
 
     /// The weights that differ, each from what to what, node by node where there are several.

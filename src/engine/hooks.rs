@@ -394,8 +394,8 @@ impl Engine {
         Some(&self.plan.hooks[running].name)
     }
 
-    /// What is for after the cutover switches off what a rollback goes back to: it is not begun any more, and ends where
-    /// it runs. Whatever else runs goes on beside the rollback.
+    /// What is for after the cutover switches off what a rollback goes back to, and what another hand may have gone back
+    /// to: it is not begun any more, and ends where it runs. Whatever else runs goes on.
     pub(super) fn stop_hooks_of_after(&mut self, out: &mut Vec<Effect>) {
         for hook in 0..self.hooks.len() {
             let Some(why) = self.hook_locked(hook).filter(|_| !planted(Bug::HookOutlivesBack)) else { continue };
