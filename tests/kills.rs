@@ -450,7 +450,8 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::Unsuspended
         | Fact::HookStarted { .. }
         | Fact::HookEnded { .. }
-        | Fact::Completed => {}
+        | Fact::Completed
+        | Fact::WatchAnew => {}
     }
     told
 }

@@ -278,7 +278,8 @@ impl Engine {
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || by_a_step || overruled {
             if self.drift.take().is_some() || was_others {
-                self.say(Severity::Info, None, "the balancer holds what this run set again", Fact::Line, out);
+                let fact = self.watch_anew();
+                self.say(Severity::Info, None, "the balancer holds what this run set again", fact, out);
             }
             return;
         }
@@ -301,7 +302,8 @@ impl Engine {
         let text =
             format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
-        self.say(Severity::Critical, None, text, Fact::Line, out);
+        let fact = self.watch_anew();
+        self.say(Severity::Critical, None, text, fact, out);
         if share::serves(&self.layout, setting, Role::Stable) {
             self.stop_hooks_of_after(out);
         }

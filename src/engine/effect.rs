@@ -263,6 +263,8 @@ pub enum Fact {
     },
     /// 100 % was reached and baked.
     Completed,
+    /// After that something else was on the balancer, or is no longer: the watch after 100 % begins anew.
+    WatchAnew,
     /// The watch after it is over.
     WatchOver,
     /// The run ended.

@@ -279,10 +279,8 @@ impl Engine {
         if holds != Some(true) && !(holds.is_none() && planted(Bug::HookOnUnread)) {
             return Some(format!("{name} runs only while the balancer is seen to hold {}; {trouble}", self.current));
         }
-        // The watch begins with it and lasts at least as long, whatever becomes of the wall clock.
-        let watched = self.watch_until.map_or(self.plan.watch, |until| until.since(self.now));
-        let passed = self.plan.watch.saturating_sub(watched);
-        let left = Duration::from_secs(whole_seconds(after.saturating_sub(passed)));
+        // Counted as the watch is: what nobody saw says nothing of whether stable may go.
+        let left = Duration::from_secs(whole_seconds(after.saturating_sub(self.watched)));
         let words = || format!("{name} runs only {} after COMPLETE", duration_words(after));
         (!left.is_zero()).then(|| format!("{}: {} to go", words(), duration_words(left)))
     }

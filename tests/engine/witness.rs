@@ -417,6 +417,7 @@ impl Witness {
             | Fact::Suspended { .. }
             | Fact::Unsuspended
             | Fact::Completed
+            | Fact::WatchAnew
             | Fact::WatchOver
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }

@@ -203,6 +203,7 @@ impl Witness<'_> {
             | Fact::Driver
             | Fact::Suspended { .. }
             | Fact::Unsuspended
+            | Fact::WatchAnew
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -291,7 +292,7 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
-            Fact::Completed => self.completed = Some(entry.mono),
+            Fact::Completed | Fact::WatchAnew => self.completed = Some(entry.mono),
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
