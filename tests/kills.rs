@@ -451,6 +451,7 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::HookStarted { .. }
         | Fact::HookEnded { .. }
         | Fact::Completed
+        | Fact::RollbackUndone
         | Fact::WatchAnew => {}
     }
     told

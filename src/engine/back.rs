@@ -34,7 +34,7 @@ pub(super) struct Rollback {
     /// Until then the balancer is read before anything is sent again: after an attempt that failed, and when the
     /// rollback was begun by another process.
     look_until: Option<Mono>,
-    /// Confirmed before this process began: sent again only over settings of this run.
+    /// Confirmed before this process began, and not seen to be undone: sent again only once something else was read.
     was_confirmed: bool,
     pub sent: Option<Mono>,
     /// When the first attempt was sent that nobody has read back yet.
@@ -295,7 +295,8 @@ impl Engine {
             return;
         }
         // What was read back, and confirmed, is so no longer.
-        let is_undone = rollback.read_back.take_if(|_| !planted(Bug::ReadBackStays)).is_some();
+        let was_read_back = rollback.read_back.take_if(|_| !planted(Bug::ReadBackStays)).is_some();
+        let is_undone = explained && (was_read_back || rollback.was_confirmed);
         (rollback.agreeing_since, rollback.confirmed, rollback.rolled_back) = (None, None, None);
         self.tempo.confirmed = None;
         if rollback.can_judge(started) {
@@ -313,11 +314,13 @@ impl Engine {
                 rollback.retry_at = Some(now + pause);
             }
         }
-        if is_undone && explained {
+        if is_undone {
+            // Also for the next keeper: what was confirmed once is an interrupted rollback now.
+            rollback.was_confirmed = false;
             let text = format!(
                 "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
             );
-            self.say(Severity::Critical, None, text, Fact::Line, out);
+            self.say(Severity::Critical, None, text, Fact::RollbackUndone, out);
         }
     }
 
@@ -446,10 +449,10 @@ impl Engine {
         }
     }
 
-    /// And that it was confirmed once.
-    pub(super) fn fold_confirmed(&mut self) {
+    /// And whether it was confirmed, and has not come undone since.
+    pub(super) fn fold_confirmed(&mut self, is_confirmed: bool) {
         if let Some(rollback) = &mut self.rollback {
-            rollback.was_confirmed = true;
+            rollback.was_confirmed = is_confirmed;
         }
     }
 

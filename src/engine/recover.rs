@@ -78,10 +78,12 @@ impl Engine {
             Fact::SentAgain { setting } => {
                 self.ledger.record(setting);
                 self.fold_foreign(None);
+                self.fold_confirmed(false);
             }
+            Fact::RollbackUndone => self.fold_confirmed(false),
             // What was confirmed before the crash is confirmed again by reading, not by memory.
             Fact::RollbackReadBack => self.fold_foreign(None),
-            Fact::RollbackConfirmed | Fact::RolledBack => self.fold_confirmed(),
+            Fact::RollbackConfirmed | Fact::RolledBack => self.fold_confirmed(true),
             Fact::Approved { step } => {
                 if let Some(by) = &entry.by {
                     self.approvals.insert(*step, by.clone());

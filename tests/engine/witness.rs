@@ -412,6 +412,7 @@ impl Witness {
             | Fact::Reasserted
             | Fact::RollbackReadBack
             | Fact::RollbackConfirmed
+            | Fact::RollbackUndone
             | Fact::RolledBack
             | Fact::Approved { .. }
             | Fact::Suspended { .. }

@@ -50,6 +50,39 @@ fn a_rollback_that_came_undone_is_read_back_no_longer() {
     }
 }
 
+/// Confirmed once and undone since, by this run's own earlier setting or by somebody else's that a person sends over: the
+/// next keeper goes on with it, also when nothing can be read. One that is still confirmed waits for a read.
+#[test]
+fn a_confirmed_rollback_that_came_undone_is_an_interrupted_one() {
+    for (undone_by, by_the_next) in [(None, false), (Some(100), false), (Some(100), true), (Some(300), false)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.roll_back("alice", None);
+        rig.wait(8_000);
+        assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1), "{}", story(&rig));
+        rig.balancer.usual = Fate::Lost;
+        if by_the_next {
+            rig.crash();
+        }
+        if let Some(permille) = undone_by {
+            let setting = split(&rig.balancer.layout, permille);
+            rig.balancer.land(&setting);
+            rig.wait(1_500);
+            if permille == 300 {
+                assert!(matches!(rig.ask_for("alice", Command::SendAgain), Answer::Applied(_)), "{}", story(&rig));
+                rig.wait(100);
+            }
+        }
+        let sent = rig.sent(Direction::Back);
+        assert_eq!(sent > 1, undone_by.is_some(), "{undone_by:?}\n{}", story(&rig));
+        rig.balancer.dark.insert(0);
+        rig.balancer.usual = Fate::Fine;
+        rig.crash();
+        rig.wait(3_000);
+        assert_eq!(rig.sent(Direction::Back) > sent, undone_by.is_some(), "{undone_by:?}\n{}", story(&rig));
+        assert_eq!(rig.balancer.share(), 0);
+    }
+}
+
 /// At the first step, and somebody has set 30 %; a write is waited for so long that limits can act meanwhile.
 fn drifted() -> Rig {
     let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"20s\"").into_boxed_str());

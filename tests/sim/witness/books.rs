@@ -203,6 +203,7 @@ impl Witness<'_> {
             | Fact::Driver
             | Fact::Suspended { .. }
             | Fact::Unsuspended
+            | Fact::RollbackUndone
             | Fact::WatchAnew
             | Fact::WatchOver
             | Fact::Ended => {}
@@ -277,7 +278,12 @@ impl Witness<'_> {
             Fact::SentAgain { setting } => {
                 self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
-                    back.foreign = None;
+                    (back.foreign, back.was_confirmed) = (None, false);
+                }
+            }
+            Fact::RollbackUndone => {
+                if let Some(back) = &mut self.back {
+                    back.was_confirmed = false;
                 }
             }
             Fact::RollbackReadBack => {
