@@ -494,7 +494,8 @@ impl Engine {
         if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
             // Whoever did it saw no screen of this keeper, and what this one has read since may have been set after it.
-            self.accept_rollback(&Person::keeper(), reason, false, None, out);
+            let over = self.others_on_screen().filter(|_| planted(Bug::TombstoneGoesOver));
+            self.accept_rollback(&Person::keeper(), reason, false, over, out);
             // It has been sent already, by another hand, and time may have passed since.
             let look_until = self.now + self.plan.traffic.timeout;
             if let Some(rollback) = &mut self.rollback {

@@ -304,7 +304,7 @@ impl Engine {
         self.drift = Some(drift);
         let fact = self.watch_anew();
         self.say(Severity::Critical, None, text, fact, out);
-        if share::serves(&self.layout, setting, Role::Stable) {
+        if share::serves(&self.layout, setting, Role::Stable) && !planted(Bug::HookOutlivesDrift) {
             self.stop_hooks_of_after(out);
         }
     }
