@@ -7,6 +7,8 @@ mod engine;
 
 #[path = "engine/scenarios/access.rs"]
 mod access;
+#[path = "engine/scenarios/after.rs"]
+mod after;
 #[path = "engine/scenarios/back.rs"]
 mod back;
 #[path = "engine/scenarios/band.rs"]

@@ -450,7 +450,9 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::Unsuspended
         | Fact::HookStarted { .. }
         | Fact::HookEnded { .. }
-        | Fact::Completed => {}
+        | Fact::Completed
+        | Fact::RollbackUndone
+        | Fact::WatchAnew => {}
     }
     told
 }

@@ -408,6 +408,25 @@ fn a_direct_rollback_ends_what_a_stopped_keeper_has_begun() {
     site.nothing_acts_later(BACK);
 }
 
+/// The direct rollback was done elsewhere and left the weights as they were: the keeper finds its tombstone, has nothing to
+/// send, and ends its own step all the same.
+#[test]
+fn a_tombstone_that_is_followed_ends_the_step_that_hangs() {
+    let Some(site) = site(&["10 %", "100 %"], "50s") else { return };
+    let _console = site.run();
+    let advancing = site.step_that("deaf");
+    let older = site.lb.processes();
+    assert!(!older.is_empty());
+    let run = site.home.status()["run"].as_str().expect("a run").to_owned();
+    let stone = site.home.state().join("runs").join(run).join("rolled-back-directly.json");
+    std::fs::write(stone, "{}").expect("written");
+    site.home.status_when("the keeper follows", |status| status["phase"] == "rolling_back");
+    wait_until("its own step is ended", || older.iter().all(|pid| !support::is_running(*pid)));
+    site.nothing_acts_later(BACK);
+    advancing.finish();
+    assert_eq!(site.lb.sets(), ["90 10"]);
+}
+
 /// A plan whose `get` alone, or both of whose programs, have a token from the file beside it.
 #[track_caller]
 fn site_with_token(of: &str) -> Option<(Site, PathBuf)> {

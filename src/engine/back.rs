@@ -34,7 +34,7 @@ pub(super) struct Rollback {
     /// Until then the balancer is read before anything is sent again: after an attempt that failed, and when the
     /// rollback was begun by another process.
     look_until: Option<Mono>,
-    /// Confirmed before this process began: sent again only over settings of this run.
+    /// Confirmed before this process began, and not seen to be undone: sent again only once something else was read.
     was_confirmed: bool,
     pub sent: Option<Mono>,
     /// When the first attempt was sent that nobody has read back yet.
@@ -142,14 +142,21 @@ impl Rollback {
 }
 
 impl Engine {
-    /// Accepts a rollback. From here on nothing moves forward in this run.
-    pub(super) fn accept_rollback(&mut self, by: &Person, reason: Clean, automatic: bool, out: &mut Vec<Effect>) {
+    /// Accepts a rollback. From here on nothing moves forward in this run. Whoever asks for it over another hand's setting
+    /// has seen that on screen and means it.
+    pub(super) fn accept_rollback(
+        &mut self,
+        by: &Person,
+        reason: Clean,
+        automatic: bool,
+        over: Option<Setting>,
+        out: &mut Vec<Effect>,
+    ) {
         let baseline = self.baseline.as_ref().map(|b| b.setting.clone()).unwrap_or_default();
         let setting = share::all_stable(&self.layout, &baseline);
         let from = self.balancer.split();
         self.record_way_back(&setting);
-        // Whoever rolls back over a drift that is on screen has seen it and means it.
-        let over = self.drift.take().filter(|_| !automatic).map(|drift| drift.setting);
+        (self.drift, self.balancer.others) = (None, Setting::default());
         if let Some(over) = &over {
             self.ledger.record(over);
         }
@@ -288,7 +295,8 @@ impl Engine {
             return;
         }
         // What was read back, and confirmed, is so no longer.
-        let is_undone = rollback.read_back.take_if(|_| !planted(Bug::ReadBackStays)).is_some();
+        let was_read_back = rollback.read_back.take_if(|_| !planted(Bug::ReadBackStays)).is_some();
+        let is_undone = explained && (was_read_back || rollback.was_confirmed);
         (rollback.agreeing_since, rollback.confirmed, rollback.rolled_back) = (None, None, None);
         self.tempo.confirmed = None;
         if rollback.can_judge(started) {
@@ -306,11 +314,13 @@ impl Engine {
                 rollback.retry_at = Some(now + pause);
             }
         }
-        if is_undone && explained {
+        if is_undone {
+            // Also for the next keeper: what was confirmed once is an interrupted rollback now.
+            rollback.was_confirmed = false;
             let text = format!(
                 "an earlier setting of this run is back on the balancer ({setting}); sending the rollback again"
             );
-            self.say(Severity::Critical, None, text, Fact::Line, out);
+            self.say(Severity::Critical, None, text, Fact::RollbackUndone, out);
         }
     }
 
@@ -439,10 +449,10 @@ impl Engine {
         }
     }
 
-    /// And that it was confirmed once.
-    pub(super) fn fold_confirmed(&mut self) {
+    /// And whether it was confirmed, and has not come undone since.
+    pub(super) fn fold_confirmed(&mut self, is_confirmed: bool) {
         if let Some(rollback) = &mut self.rollback {
-            rollback.was_confirmed = true;
+            rollback.was_confirmed = is_confirmed;
         }
     }
 
@@ -483,7 +493,9 @@ impl Engine {
         let follows = self.rollback.is_none() && !self.ended && self.mode == Mode::Drive;
         if follows && !planted(Bug::TombstoneIgnored) {
             let reason = Clean::new(format!("rolled back directly, without this keeper: {words}"));
-            self.accept_rollback(&Person::keeper(), reason, false, out);
+            // Whoever did it saw no screen of this keeper, and what this one has read since may have been set after it.
+            let over = self.others_on_screen().filter(|_| planted(Bug::TombstoneGoesOver));
+            self.accept_rollback(&Person::keeper(), reason, false, over, out);
             // It has been sent already, by another hand, and time may have passed since.
             let look_until = self.now + self.plan.traffic.timeout;
             if let Some(rollback) = &mut self.rollback {

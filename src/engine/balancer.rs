@@ -23,6 +23,8 @@ pub(super) struct BalancerView {
     pub configured: Option<Configured>,
     /// When a whole read first showed another setting than the one before, whoever made it.
     pub moved_at: Option<Mono>,
+    /// What somebody else has set since, on the nodes that answered while another did not.
+    pub others: Setting,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
     reading: Option<EffectId>,
@@ -38,6 +40,7 @@ impl BalancerView {
             seen_started: None,
             configured: None,
             moved_at: None,
+            others: Setting::default(),
             failure: None,
             reading: None,
             next_at: now,
@@ -176,13 +179,47 @@ impl Engine {
         self.balancer.failure = Some(why.clone());
     }
 
-    /// Some nodes, or none, answered. A rollback does not fight another hand on those that did.
+    /// Some nodes, or none, answered. No rollback fights another hand on those that did.
     fn partly_seen(&mut self, started: Mono, state: &BalancerState, out: &mut Vec<Effect>) {
         let setting = state.readable_setting();
         if self.rollback.is_some() && !setting.0.is_empty() {
             self.rollback_seen(started, &setting, false, out);
+        } else if self.mode == Mode::Drive && self.baseline.is_some() {
+            self.judge_others(&setting, out);
+            self.judge_no_return(&setting, out);
         }
         self.rollback_unseen(started);
+    }
+
+    /// Takes note of another hand on the nodes that answered. On a node that does not, what was seen there last counts.
+    fn judge_others(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        let mut others = self.balancer.others.clone();
+        others.0.retain(|slot, _| !setting.0.contains_key(slot));
+        others.0.extend(self.ledger.others(setting).0);
+        if others == self.balancer.others {
+            return;
+        }
+        let is_told =
+            |(slot, weight)| self.drift.as_ref().is_some_and(|drift| drift.setting.0.get(slot) == Some(weight));
+        if !others.0.iter().all(is_told) {
+            let mut wanted = self.expected.clone().unwrap_or_default();
+            wanted.0.retain(|slot, _| others.0.contains_key(slot));
+            let differences = self.differences(&wanted, &others);
+            let text = format!("somebody else set a node that answers; no auto-rollback; R rolls back ({differences})");
+            self.say(Severity::Critical, None, text, Fact::Line, out);
+        }
+        if share::serves(&self.layout, &others, Role::Stable) {
+            self.stop_hooks_of_after(out);
+        }
+        self.balancer.others = others;
+    }
+
+    /// What a person who rolls back sees to be somebody else's: of the newest whole read, and of the nodes that answered
+    /// since.
+    pub(super) fn others_on_screen(&self) -> Option<Setting> {
+        let mut seen = self.drift.as_ref().map(|drift| drift.setting.clone()).unwrap_or_default();
+        seen.0.extend(self.balancer.others.0.clone());
+        (!seen.0.is_empty()).then_some(seen)
     }
 
     fn setting_seen(&mut self, started: Mono, setting: &Setting, state: &BalancerState, out: &mut Vec<Effect>) {
@@ -226,6 +263,8 @@ impl Engine {
 
     /// Compares what the balancer holds with what this run last set. Never fights it.
     fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+        // All nodes answer: from here on it is a drift, or is gone.
+        let was_others = !std::mem::take(&mut self.balancer.others).0.is_empty();
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
         let explained_by =
@@ -239,8 +278,9 @@ impl Engine {
         }
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || by_a_step || overruled {
-            if self.drift.take().is_some() {
-                self.say(Severity::Info, None, "the balancer holds what this run set again", Fact::Line, out);
+            if self.drift.take().is_some() || was_others {
+                let fact = self.watch_anew();
+                self.say(Severity::Info, None, "the balancer holds what this run set again", fact, out);
             }
             return;
         }
@@ -264,7 +304,11 @@ impl Engine {
         let text =
             format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
-        self.say(Severity::Critical, None, text, Fact::Line, out);
+        let fact = self.watch_anew();
+        self.say(Severity::Critical, None, text, fact, out);
+        if share::serves(&self.layout, setting, Role::Stable) && !planted(Bug::HookOutlivesDrift) {
+            self.stop_hooks_of_after(out);
+        }
     }
 
     /// The weights that differ, each from what to what, node by node where there are several.

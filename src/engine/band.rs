@@ -337,13 +337,12 @@ impl Engine {
     fn complete_parts(&self) -> Vec<BandPart> {
         let at = must(format!("100% on {}", self.environment(Role::Candidate)));
         let at = at.or(format!("100% on {}", self.chip(Role::Candidate)));
-        let left = self.watch_until.map_or(Duration::ZERO, |until| until.since(self.now));
         let back = must("R still rolls back").or("R rolls back");
-        if left.is_zero() {
+        if self.watch_over {
             let over = must("watch over, no auto-rollback any more").or("watch over");
             return vec![at, over, back, may(1, ":end leaves it so")];
         }
-        let left = clock_words(left);
+        let left = clock_words(self.watch_left());
         let watched = match (self.may_roll_back(), self.may_roll_back_on_what_is_read()) {
             (true, true) => {
                 must(format!("auto-rollback on for {left} more")).or(format!("auto-rollback on for {left}"))

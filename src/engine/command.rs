@@ -218,7 +218,7 @@ impl Engine {
             }
         }
         let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| NO_REASON.into());
-        self.accept_rollback(by, reason, false, out);
+        self.accept_rollback(by, reason, false, self.others_on_screen(), out);
         Ok(format!("rolling back to {stable}").as_str().into())
     }
 
@@ -299,7 +299,7 @@ impl Engine {
         self.drift = None;
         self.passed = self.passed.filter(|_| !planted(Bug::AdoptionForgetsNoReturn));
         self.reasserts = 0;
-        (self.completed, self.watch_until, self.watch_over) = (None, None, false);
+        (self.completed, self.watched, self.watch_over) = (None, Duration::ZERO, false);
         self.position = self.plan.steps.iter().rposition(|step| step.split <= split);
         self.bake = super::Bake::new(self.now);
         self.approvals.clear();

@@ -229,6 +229,8 @@ pub enum Fact {
     RollbackReadBack,
     /// The rollback's setting was seen over the whole lateness window.
     RollbackConfirmed,
+    /// A setting of this run is back on the balancer after that: the rollback is under way again.
+    RollbackUndone,
     /// And the candidate's own requests are at their floor.
     RolledBack,
     /// Somebody approved a step.
@@ -263,6 +265,8 @@ pub enum Fact {
     },
     /// 100 % was reached and baked.
     Completed,
+    /// After that something else was on the balancer, or is no longer: the watch after 100 % begins anew.
+    WatchAnew,
     /// The watch after it is over.
     WatchOver,
     /// The run ended.

@@ -348,9 +348,14 @@ impl Engine {
         if self.position.is_none() || self.rollback.is_some() {
             return;
         }
+        let pauses = self.bake_pauses();
+        // What was not seen was not watched.
+        if self.completed.is_some() && !pauses {
+            self.watched += turn;
+        }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !self.bake_pauses() {
+        } else if !pauses {
             self.bake.healthy += turn;
         }
     }
@@ -368,10 +373,20 @@ impl Engine {
         if planted(Bug::BakeForgotten) { Duration::ZERO } else { need.saturating_sub(self.bake.healthy) }
     }
 
+    /// How much of the watch after 100 % is still to come.
+    pub(super) fn watch_left(&self) -> Duration {
+        if self.watch_over { Duration::ZERO } else { self.plan.watch.saturating_sub(self.watched) }
+    }
+
+    /// Another hand was there, or a reload: since the candidate has all of it again, nothing was watched.
+    pub(super) fn watch_anew(&mut self) -> Fact {
+        self.watched = Duration::ZERO;
+        if self.completed.is_some() { Fact::WatchAnew } else { Fact::Line }
+    }
+
     pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
-        if let (Some(until), false, None) = (self.watch_until, self.watch_over, &self.rollback)
-            && self.now >= until
-        {
+        let is_watched = self.completed.is_some() && self.watch_left().is_zero() && !self.bake_pauses();
+        if is_watched && !self.watch_over && self.rollback.is_none() {
             self.watch_over = true;
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
@@ -386,7 +401,7 @@ impl Engine {
             && self.bake_left().is_zero()
         {
             self.completed = Some((self.now, self.wall));
-            self.watch_until = Some(self.now + self.plan.watch);
+            self.watched = Duration::ZERO;
             let text =
                 format!("COMPLETE: 100% on {}; R still rolls back", self.environment(crate::domain::Role::Candidate));
             self.say(Severity::Info, None, text, Fact::Completed, out);

@@ -279,10 +279,8 @@ impl Engine {
         if holds != Some(true) && !(holds.is_none() && planted(Bug::HookOnUnread)) {
             return Some(format!("{name} runs only while the balancer is seen to hold {}; {trouble}", self.current));
         }
-        // The watch begins with it and lasts at least as long, whatever becomes of the wall clock.
-        let watched = self.watch_until.map_or(self.plan.watch, |until| until.since(self.now));
-        let passed = self.plan.watch.saturating_sub(watched);
-        let left = Duration::from_secs(whole_seconds(after.saturating_sub(passed)));
+        // Counted as the watch is: what nobody saw says nothing of whether stable may go.
+        let left = Duration::from_secs(whole_seconds(after.saturating_sub(self.watched)));
         let words = || format!("{name} runs only {} after COMPLETE", duration_words(after));
         (!left.is_zero()).then(|| format!("{}: {} to go", words(), duration_words(left)))
     }
@@ -394,8 +392,8 @@ impl Engine {
         Some(&self.plan.hooks[running].name)
     }
 
-    /// What is for after the cutover switches off what a rollback goes back to: it is not begun any more, and ends where
-    /// it runs. Whatever else runs goes on beside the rollback.
+    /// What is for after the cutover switches off what a rollback goes back to, and what another hand may have gone back
+    /// to: it is not begun any more, and ends where it runs. Whatever else runs goes on.
     pub(super) fn stop_hooks_of_after(&mut self, out: &mut Vec<Effect>) {
         for hook in 0..self.hooks.len() {
             let Some(why) = self.hook_locked(hook).filter(|_| !planted(Bug::HookOutlivesBack)) else { continue };

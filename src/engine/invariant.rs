@@ -142,7 +142,7 @@ mod tests {
 
     fn rolling_back(plan: &str) -> Engine {
         let mut engine = stepping(plan);
-        engine.accept_rollback(&Person::keeper(), "test".into(), false, &mut Vec::new());
+        engine.accept_rollback(&Person::keeper(), "test".into(), false, None, &mut Vec::new());
         engine
     }
 
@@ -221,7 +221,7 @@ mod tests {
                 setting.0.iter_mut().filter(|(slot, _)| slot.node == 1).for_each(|(_, weight)| *weight = 0);
             }),
             ("5: a forward write after a rollback", PERCENT, |engine, _| {
-                engine.accept_rollback(&Person::keeper(), "test".into(), false, &mut Vec::new());
+                engine.accept_rollback(&Person::keeper(), "test".into(), false, None, &mut Vec::new());
                 engine.epoch = Epoch::default();
             }),
             ("8: a forward write under drift", PERCENT, |engine, setting| {

@@ -44,7 +44,13 @@ impl Ledger {
 
     /// Whether it is all of this run's own making.
     pub fn is_own(&self, setting: &Setting) -> bool {
-        setting.0.iter().all(|(slot, weight)| names(&self.known, slot, *weight))
+        self.others(setting).0.is_empty()
+    }
+
+    /// The part of a setting that is not of this run's own making.
+    pub fn others(&self, setting: &Setting) -> Setting {
+        let others = setting.0.iter().filter(|(slot, weight)| !names(&self.known, slot, **weight));
+        Setting(others.map(|(slot, weight)| (slot.clone(), *weight)).collect())
     }
 }
 

@@ -148,7 +148,7 @@ impl Engine {
                 }
             }
             Level::RollBack => match self.automatic_rollback_refused() {
-                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, out),
+                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, None, out),
                 Some(_) if self.is_overridden() => {}
                 Some(why) => {
                     let text = format!("{words}; no automatic rollback: {why}");
@@ -171,6 +171,9 @@ impl Engine {
         }
         if let Some(drift) = self.drift.as_ref().filter(|drift| !drift.own) {
             return Some(format!("somebody else set {}", drift.setting));
+        }
+        if !self.balancer.others.0.is_empty() {
+            return Some(format!("somebody else set {}", self.balancer.others));
         }
         let is_down = self.stable_was_down() && !planted(Bug::BackToDown);
         is_down.then(|| format!("{} is not ready", self.environment(Role::Stable)))

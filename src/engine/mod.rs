@@ -179,9 +179,9 @@ pub struct Engine {
     shift: Option<Shift>,
     held: Option<Held>,
     rollback: Option<Rollback>,
-    /// When 100 % was baked, and until when it is watched.
+    /// When 100 % was baked, and how long it was watched since, or since the last drift.
     completed: Option<(Mono, Wall)>,
-    watch_until: Option<Mono>,
+    watched: Duration,
     watch_over: bool,
     ended: bool,
     /// When each step was reached.
@@ -254,7 +254,7 @@ impl Engine {
             held: None,
             rollback: None,
             completed: None,
-            watch_until: None,
+            watched: Duration::ZERO,
             watch_over: false,
             ended: false,
             reached: vec![None; plan.steps.len()],
@@ -436,9 +436,11 @@ impl Engine {
         self.ended
     }
 
-    /// Whether nothing more will happen by itself: rolled back, or complete and watched, and no hook is running.
+    /// Whether nothing more will happen by itself: rolled back, or complete and watched with nothing else on the balancer,
+    /// and no hook is running.
     pub fn is_final(&self) -> bool {
-        let is_over = self.phase() == Phase::RolledBack || (self.watch_over && self.rollback.is_none());
+        let is_watched = self.watch_over && self.rollback.is_none() && self.drift.is_none();
+        let is_over = self.phase() == Phase::RolledBack || is_watched;
         self.ended || is_over && self.running_hook().is_none()
     }
 

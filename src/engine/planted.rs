@@ -133,6 +133,10 @@ bugs! {
     BakesUnseen,
     /// A bake counts while somebody else's setting is there.
     BakesUnderDrift,
+    /// A direct rollback that is followed goes over what was read since.
+    TombstoneGoesOver,
+    /// A program for after the cutover goes on while another hand has traffic on stable.
+    HookOutlivesDrift,
 }
 
 #[cfg(not(test))]

@@ -78,10 +78,12 @@ impl Engine {
             Fact::SentAgain { setting } => {
                 self.ledger.record(setting);
                 self.fold_foreign(None);
+                self.fold_confirmed(false);
             }
+            Fact::RollbackUndone => self.fold_confirmed(false),
             // What was confirmed before the crash is confirmed again by reading, not by memory.
             Fact::RollbackReadBack => self.fold_foreign(None),
-            Fact::RollbackConfirmed | Fact::RolledBack => self.fold_confirmed(),
+            Fact::RollbackConfirmed | Fact::RolledBack => self.fold_confirmed(true),
             Fact::Approved { step } => {
                 if let Some(by) = &entry.by {
                     self.approvals.insert(*step, by.clone());
@@ -109,15 +111,21 @@ impl Engine {
             Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
             Fact::Completed => {
                 self.completed = Some((self.now, entry.wall));
-                let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-                // A wall clock that was set forward, or a machine that was booted since, makes it no shorter: the other
-                // clock has then counted less.
-                let passed = Duration::from_millis(by_wall).min(self.now.since(entry.mono));
-                self.watch_until = Some(self.now + self.plan.watch.saturating_sub(passed));
+                self.fold_watched(entry);
             }
+            Fact::WatchAnew => self.fold_watched(entry),
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,
         }
+    }
+
+    /// What runs out by the clock goes on running out while no keeper is there; where the watch paused since then for want
+    /// of readings, the journal does not say.
+    fn fold_watched(&mut self, entry: &Entry) {
+        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+        // A wall clock that was set forward, or a machine that was booted since, makes it no shorter: the other clock has
+        // then counted less.
+        self.watched = Duration::from_millis(by_wall).min(self.now.since(entry.mono));
     }
 
     fn fold_reached(&mut self, step: usize, entry: &Entry) {

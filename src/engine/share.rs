@@ -129,6 +129,12 @@ pub fn is_all_candidate(layout: &Layout, setting: &Setting) -> bool {
     stable.all(|(slot, _)| weight(slot) == Some(0)) && serves_everywhere(layout, setting)
 }
 
+/// Whether one side has some weight on any node of a setting.
+pub fn serves(layout: &Layout, setting: &Setting, role: Role) -> bool {
+    (0..layout.nodes.len())
+        .any(|node| layout.slots_of(node, role).any(|slot| setting.0.get(slot).is_some_and(|weight| *weight > 0)))
+}
+
 /// Whether every node of a setting has some weight at all.
 pub fn serves_everywhere(layout: &Layout, setting: &Setting) -> bool {
     (0..layout.nodes.len()).all(|node| setting.0.iter().any(|(slot, weight)| slot.node == node && *weight > 0))

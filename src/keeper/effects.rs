@@ -49,6 +49,14 @@ impl Hands {
         Self { traffic, folder, journal, hooks, senders, nodes: layout.nodes.len(), limit, forward: None }
     }
 
+    /// Ends the forward write that is under way: a rollback was accepted. That may send nothing at all, where another hand
+    /// has rolled back already.
+    pub fn end_forward(&mut self) {
+        if let Some(forward) = self.forward.take() {
+            forward.abort();
+        }
+    }
+
     /// Starts one effect. Never waits.
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
@@ -65,9 +73,6 @@ impl Hands {
                 self.forward = Some(self.write_forward(id, epoch, setting, tag));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
-                if let Some(forward) = self.forward.take() {
-                    forward.abort();
-                }
                 let traffic = self.traffic.clone();
                 self.run(id, epoch, lost_write, async move {
                     failpoint::pass("rollback due");

@@ -322,6 +322,9 @@ impl Loop {
         let handled = self.engine.handle(&stamped);
         let accepts = handled.effects.iter().any(is_acceptance);
         let sends = handled.effects.iter().any(is_way_back);
+        if accepts {
+            self.hands.end_forward();
+        }
         for effect in handled.effects {
             failpoint::pass("effect due");
             self.hands.carry_out(effect);

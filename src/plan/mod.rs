@@ -58,7 +58,8 @@ pub struct Plan {
     pub advance: Advance,
     /// The steps; splits strictly rise and the last is 100 %.
     pub steps: Vec<Step>,
-    /// How long the cutover is watched after 100 % with automatic rollback still on.
+    /// How long the cutover is watched after 100 % with automatic rollback still on: counted as a bake is, and anew after a
+    /// drift.
     pub watch: Duration,
     /// The questions asked before traffic moves.
     pub checks: Vec<Check>,

@@ -412,11 +412,13 @@ impl Witness {
             | Fact::Reasserted
             | Fact::RollbackReadBack
             | Fact::RollbackConfirmed
+            | Fact::RollbackUndone
             | Fact::RolledBack
             | Fact::Approved { .. }
             | Fact::Suspended { .. }
             | Fact::Unsuspended
             | Fact::Completed
+            | Fact::WatchAnew
             | Fact::WatchOver
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }

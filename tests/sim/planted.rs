@@ -94,6 +94,8 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::WallMakesPassYoung), 28083, Rule::Readings),
     (Wrong::Engine(Bug::BakesUnseen), 3946, Rule::Readings),
     (Wrong::Engine(Bug::BakesUnderDrift), 38978, Rule::Readings),
+    (Wrong::Engine(Bug::TombstoneGoesOver), 32, Rule::Foreign),
+    (Wrong::Engine(Bug::HookOutlivesDrift), 5148, Rule::Hooks),
     (Wrong::LooksOnlyAfter, 37, Rule::Tombstone),
     (Wrong::LooksOnlyBefore, 747, Rule::Tombstone),
 ];

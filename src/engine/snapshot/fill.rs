@@ -43,9 +43,7 @@ impl Engine {
             held: self.held_view(),
             drift: self.drift_view(),
             rollback: self.rollback_view(),
-            complete: self
-                .completed
-                .map(|(_, wall)| (wall, self.watch_until.map_or(Duration::ZERO, |until| until.since(self.now)))),
+            complete: self.completed.map(|(_, wall)| (wall, self.watch_left())),
             suspended: self.suspension.as_ref().map(|s| (s.by.name.clone(), s.reason.clone(), s.until_wall)),
             no_return: self.past_no_return().cloned(),
             people: self.people_view(),

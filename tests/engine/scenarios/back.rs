@@ -466,6 +466,26 @@ fn a_tombstone_is_followed() {
     assert!(rig.said("rolled back directly, without this keeper: by root"));
 }
 
+/// The keeper stood still meanwhile: what somebody set on purpose after the direct rollback may be read before the
+/// tombstone is found, and is not what that rollback went over.
+#[test]
+fn what_was_set_after_a_direct_rollback_is_not_gone_over() {
+    for is_read_first in [true, false] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        let setting = split(&rig.balancer.layout, 200);
+        rig.balancer.land(&setting);
+        rig.wait(if is_read_first { 2_000 } else { 0 });
+        assert_eq!(rig.engine.snapshot().drift.is_some(), is_read_first);
+        rig.feed(Event::TombstoneFound { words: "by root at 12:00:00Z".into() });
+        rig.wait(8_000);
+        let state = rig.engine.snapshot().rollback.expect("followed").state;
+        assert_eq!((state, rig.sent(Direction::Back)), (RollbackState::Foreign, 0), "{}", story(&rig));
+        assert!(matches!(rig.ask_for("alice", Command::SendAgain), Answer::Applied(_)));
+        rig.wait(8_000);
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+    }
+}
+
 #[test]
 fn a_keeper_that_only_watches_never_writes() {
     let mut rig = Rig::in_mode(&MANUAL, Mode::Watch);

@@ -159,7 +159,7 @@ fn while_all_goes_well_it_says_where_the_run_stands_and_what_comes_next() {
         (
             last,
             &[Wait(8_000), Metrics(CANDIDATE, Scraping::Silent), Wait(8_000)],
-            "Warn COMPLETE: BLIND 8s: no candidate metrics [BLIND 8s] · 100% on GREEN v2 [100% on GREEN] · watched for 00:48 more [watch 00:48] · R still rolls back [R rolls back]",
+            "Warn COMPLETE: BLIND 8s: no candidate metrics [BLIND 8s] · 100% on GREEN v2 [100% on GREEN] · watched for 00:52 more [watch 00:52] · R still rolls back [R rolls back]",
         ),
         (first, &[End("alice")], "Info ENDED: the run has ended · the split stays as it is"),
         (watching, &[], "Info WATCHING: candidate 0% at the balancer · this keeper holds no write path"),

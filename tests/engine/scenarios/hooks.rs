@@ -19,7 +19,7 @@ fn waiting(sections: &Sections) -> Rig {
     rig
 }
 
-fn view(rig: &Rig, name: &str) -> HookView {
+pub fn view(rig: &Rig, name: &str) -> HookView {
     rig.engine.snapshot().hooks.into_iter().find(|view| view.name.as_str() == name).expect("a hook of the plan")
 }
 
@@ -32,12 +32,12 @@ fn started(rig: &Rig) -> usize {
     rig.noted(|fact| matches!(fact, Fact::HookStarted { .. }))
 }
 
-fn ends(rig: &Rig) -> Vec<HookEnd> {
+pub fn ends(rig: &Rig) -> Vec<HookEnd> {
     let end = |fact: &Fact| if let Fact::HookEnded { end, .. } = fact { Some(end.clone()) } else { None };
     rig.lines().filter_map(|entry| end(&entry.fact)).collect()
 }
 
-fn stops(rig: &Rig) -> usize {
+pub fn stops(rig: &Rig) -> usize {
     let stops = |effect: &&Effect| matches!(effect, Effect::StopHook { .. });
     rig.turns.iter().flat_map(|turn| &turn.effects).filter(stops).count()
 }
@@ -332,14 +332,14 @@ fn what_it_prints_is_seen_while_it_runs_and_of_no_other_run() {
 }
 
 /// One step to the end, and a program that is for ten seconds after it.
-fn afterwards() -> Sections {
+pub fn afterwards() -> Sections {
     let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
     let more = more.replace("fresh = \"10m\"", "");
     Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL }
 }
 
 /// Complete for so long that the program may run.
-fn complete(sections: &Sections) -> Rig {
+pub fn complete(sections: &Sections) -> Rig {
     let mut rig = Rig::ready(sections);
     rig.advance("alice");
     rig.wait(20_000);

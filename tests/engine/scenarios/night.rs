@@ -236,6 +236,56 @@ fn an_automatic_rollback_does_not_go_over_another_hand() {
     assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
 }
 
+/// Nor over one on the node that answers, while the other is silent; what this run itself half applied is no other hand.
+#[test]
+fn an_automatic_rollback_does_not_go_over_another_hand_on_the_node_that_answers() {
+    let told = "somebody else set a node that answers; no auto-rollback; R rolls back (lb2: ";
+    for (weight, is_others) in [(33, true), (0, false)] {
+        let mut rig = Rig::at_first_step(&NODES);
+        rig.balancer.dark.insert(0);
+        rig.wait(1_500);
+        set(&mut rig, |node, name| (node == 1 && name == "g1").then_some(weight));
+        rig.wait(2_000);
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(10_000);
+        assert_eq!(rig.engine.phase() == Phase::Held, is_others, "{}", story(&rig));
+        assert_eq!(rig.sent(Direction::Back) == 0, is_others, "{}", story(&rig));
+        assert_eq!(rig.said("no automatic rollback: somebody else set #2/g1=33"), is_others, "{}", story(&rig));
+        assert_eq!(rig.lines().filter(|line| line.text.as_str().starts_with(told)).count(), usize::from(is_others));
+        assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+        rig.wait(3_000);
+        assert!(rig.balancer.is_back() && !rig.said("FOREIGN"), "{}", story(&rig));
+    }
+}
+
+/// All nodes answer again: it is a drift like any other, or it is gone.
+#[test]
+fn another_hand_on_the_node_that_answers_is_drift_once_all_answer() {
+    let mut rig = Rig::at_first_step(&NODES);
+    rig.balancer.dark.insert(0);
+    rig.wait(1_500);
+    let before = rig.balancer.setting.clone();
+    set(&mut rig, |node, name| (node == 1 && name == "g1").then_some(33));
+    rig.wait(2_000);
+    rig.balancer.dark = [1].into();
+    rig.wait(2_000);
+    assert!(rig.engine.snapshot().drift.is_none());
+    rig.balancer.dark.clear();
+    rig.wait(2_000);
+    assert!(rig.engine.snapshot().drift.is_some_and(|drift| !drift.own), "{}", story(&rig));
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    assert_eq!(rig.lines().filter(|line| line.text.as_str().contains("a node that answers")).count(), 1);
+    rig.balancer.land(&before);
+    rig.wait(2_000);
+    rig.balancer.dark.clear();
+    rig.wait(2_000);
+    assert!(rig.engine.snapshot().drift.is_none() && rig.said("holds what this run set again"), "{}", story(&rig));
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(10_000);
+    assert!(rig.said("AUTOMATIC ROLLBACK"), "{}", story(&rig));
+}
+
 /// Held under a limit that goes on being exceeded: resume says so beforehand, and only a typed reason goes on.
 #[test]
 fn a_hold_that_cannot_be_resumed_says_so_and_can_be_overridden() {

@@ -50,6 +50,39 @@ fn a_rollback_that_came_undone_is_read_back_no_longer() {
     }
 }
 
+/// Confirmed once and undone since, by this run's own earlier setting or by somebody else's that a person sends over: the
+/// next keeper goes on with it, also when nothing can be read. One that is still confirmed waits for a read.
+#[test]
+fn a_confirmed_rollback_that_came_undone_is_an_interrupted_one() {
+    for (undone_by, by_the_next) in [(None, false), (Some(100), false), (Some(100), true), (Some(300), false)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.roll_back("alice", None);
+        rig.wait(8_000);
+        assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1), "{}", story(&rig));
+        rig.balancer.usual = Fate::Lost;
+        if by_the_next {
+            rig.crash();
+        }
+        if let Some(permille) = undone_by {
+            let setting = split(&rig.balancer.layout, permille);
+            rig.balancer.land(&setting);
+            rig.wait(1_500);
+            if permille == 300 {
+                assert!(matches!(rig.ask_for("alice", Command::SendAgain), Answer::Applied(_)), "{}", story(&rig));
+                rig.wait(100);
+            }
+        }
+        let sent = rig.sent(Direction::Back);
+        assert_eq!(sent > 1, undone_by.is_some(), "{undone_by:?}\n{}", story(&rig));
+        rig.balancer.dark.insert(0);
+        rig.balancer.usual = Fate::Fine;
+        rig.crash();
+        rig.wait(3_000);
+        assert_eq!(rig.sent(Direction::Back) > sent, undone_by.is_some(), "{undone_by:?}\n{}", story(&rig));
+        assert_eq!(rig.balancer.share(), 0);
+    }
+}
+
 /// At the first step, and somebody has set 30 %; a write is waited for so long that limits can act meanwhile.
 fn drifted() -> Rig {
     let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"20s\"").into_boxed_str());
@@ -159,6 +192,20 @@ fn a_point_of_no_return_that_was_passed_stays_passed() {
         is_past_no_return(&mut rig);
         assert_eq!(rig.noted(|fact| matches!(fact, Fact::PastNoReturn { step: 1 })), 1, "{}", story(&rig));
     }
+}
+
+/// One node is silent, and on the other another hand went past it.
+#[test]
+fn a_point_of_no_return_is_passed_on_the_node_that_answers() {
+    let mut rig = Rig::at_first_step(&no_return(NODES));
+    rig.balancer.dark.insert(0);
+    rig.wait(1_500);
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(rig.said("past the point of no return: schema v43; no automatic rollback from here"), "{}", story(&rig));
+    is_past_no_return(&mut rig);
 }
 
 /// This run itself reached it, a colleague went back from there, and that was adopted.

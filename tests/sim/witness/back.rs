@@ -249,10 +249,11 @@ impl Witness<'_> {
 
     /// 5: whoever rolls back over a drift on screen means that, and nothing that was never there.
     pub(super) fn may_go_over(&mut self, over: Option<&Setting>) {
-        let Some(over) = over.map(row) else { return };
-        let is_there = self.read.as_ref().is_some_and(|read| self.sees_drift() && read.row == over);
-        let seen: Vec<_> = over.iter().copied().map(Some).collect();
-        if !is_there && !self.is_own(&seen) {
+        let Some(over) = over.map(|over| self.weights(over)) else { return };
+        let drift = self.read.as_ref().filter(|_| self.sees_drift()).map(|read| &read.row);
+        let is_there = |slot: usize| over[slot] == self.shown[slot] || drift.map(|row| row[slot]) == over[slot];
+        let unseen: Vec<_> = over.iter().enumerate().map(|(slot, weight)| weight.filter(|_| !is_there(slot))).collect();
+        if !self.is_own(&unseen) {
             self.breaks(Rule::Foreign, format!("goes back over {over:?}, and the last read was {:?}", self.read));
         }
     }
@@ -272,7 +273,7 @@ impl Witness<'_> {
             "past the point of no return"
         } else if self.suspended.is_some() {
             "it is suspended"
-        } else if self.read.as_ref().is_some_and(|read| self.sees_drift() && self.is_anothers(&read.row)) {
+        } else if self.sees_anothers() {
             "somebody else set it"
         } else {
             return;

@@ -87,6 +87,13 @@ impl Witness<'_> {
         if self.back.is_some() && !self.watches {
             self.back_read(started, &seen);
         }
+        for (shown, seen) in self.shown.iter_mut().zip(&seen) {
+            *shown = seen.or(*shown);
+        }
+        if self.back.is_none() && !self.watches && self.has_baseline {
+            let answered: Vec<u32> = seen.iter().map(|weight| weight.unwrap_or(0)).collect();
+            self.furthest = self.furthest.max(self.permille(&answered));
+        }
         if !self.is_whole {
             return;
         }
@@ -140,6 +147,12 @@ impl Witness<'_> {
         self.own.iter().zip(row).any(|(own, weight)| !own.contains(weight))
     }
 
+    /// Whether some weight that was seen last is one that only somebody else can have set.
+    pub(super) fn sees_anothers(&self) -> bool {
+        let mut known = self.own.iter().zip(&self.shown);
+        self.has_baseline && known.any(|(own, weight)| weight.is_some_and(|weight| !own.contains(&weight)))
+    }
+
     /// A line on its way to the disk.
     pub(super) fn journaled(&mut self, id: EffectId, entry: &Entry, truth: Truth) {
         self.records.insert(id, (entry.number, entry.fact.clone()));
@@ -159,6 +172,9 @@ impl Witness<'_> {
             Fact::Completed => self.may_complete(truth),
             Fact::RollbackAccepted { automatic, over, .. } => {
                 self.may_go_over(over.as_ref());
+                if over.is_some() && (*automatic || self.found_tombstone) {
+                    self.breaks(Rule::Foreign, "goes back over what nobody at a console decided on");
+                }
                 if *automatic {
                     self.may_go_back_by_itself();
                 } else if self.untyped && self.was_past_no_return() {
@@ -190,6 +206,8 @@ impl Witness<'_> {
             | Fact::Driver
             | Fact::Suspended { .. }
             | Fact::Unsuspended
+            | Fact::RollbackUndone
+            | Fact::WatchAnew
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -263,7 +281,12 @@ impl Witness<'_> {
             Fact::SentAgain { setting } => {
                 self.knows(&self.weights(setting));
                 if let Some(back) = &mut self.back {
-                    back.foreign = None;
+                    (back.foreign, back.was_confirmed) = (None, false);
+                }
+            }
+            Fact::RollbackUndone => {
+                if let Some(back) = &mut self.back {
+                    back.was_confirmed = false;
                 }
             }
             Fact::RollbackReadBack => {
@@ -278,7 +301,7 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
-            Fact::Completed => self.completed = Some(entry.mono),
+            Fact::Completed | Fact::WatchAnew => self.completed = Some(entry.mono),
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,

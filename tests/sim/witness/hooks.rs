@@ -1,6 +1,6 @@
 //! The operator's own programs: when one may be started, that each run ends once, and what a pass is good for.
 
-use super::{Back, Rule, Witness};
+use super::{Back, Read, Rule, Witness};
 use std::time::Duration;
 use warroom::domain::{Clean, EffectId, Mono, Role, Split};
 use warroom::engine::HookEnd;
@@ -124,8 +124,11 @@ impl Witness<'_> {
         }
         let plans = &self.stage.plan.hooks;
         let mut for_after = self.hooks.iter().zip(plans).filter(|(_, plan)| plan.only_after_complete.is_some());
-        if self.back.is_some() && for_after.any(|(hook, _)| matches!(hook.run, Run::UnderWay(_))) {
-            self.breaks(Rule::Hooks, "what is for after the cutover goes on beside a rollback");
+        let is_stables = |read: &Read| self.stage.slots(Role::Stable).any(|slot| read.row[slot] > 0);
+        let is_taken = self.sees_drift() && self.read.as_ref().is_some_and(is_stables);
+        let may_run = self.back.is_none() && !is_taken;
+        if !may_run && for_after.any(|(hook, _)| matches!(hook.run, Run::UnderWay(_))) {
+            self.breaks(Rule::Hooks, "what is for after the cutover goes on while traffic goes back to stable");
         }
     }
 

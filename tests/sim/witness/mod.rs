@@ -148,6 +148,8 @@ pub struct Witness<'s> {
     current: Split,
     /// The candidate's largest share that was ever read before a rollback (permille), as far as the disk has it.
     furthest: u16,
+    /// What each slot was last seen to hold, also where another node did not answer.
+    shown: Vec<Option<u32>>,
     expected: Option<Row>,
     reached_at: Mono,
     /// When the turn before this one was.
@@ -209,6 +211,7 @@ impl<'s> Witness<'s> {
             ended: false,
             current: Split::ALL_STABLE,
             furthest: 0,
+            shown: vec![None; stage.layout.slots.len()],
             expected: None,
             reached_at: now,
             turned_at: now,

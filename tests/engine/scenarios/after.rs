@@ -1,0 +1,145 @@
+//! After 100 %: what is for afterwards, and the watch.
+
+use crate::engine::balancer::split;
+use crate::engine::plans::{NODES, Sections};
+use crate::engine::rig::{Rig, Scraping};
+use crate::engine::script::story;
+use crate::hooks::{afterwards, complete, ends, stops, view};
+use warroom::domain::{Role, Setting};
+use warroom::engine::{HookEnd, HookState, Phase, Severity};
+
+/// What switches stable off ends where somebody else sends traffic back to it, on all nodes or on the one that answers.
+#[test]
+fn another_hands_move_to_stable_ends_what_is_for_after_the_cutover() {
+    let nodes = Sections { traffic: NODES.traffic, ..afterwards() };
+    for (plan, is_dark) in [(afterwards(), false), (nodes, false), (nodes, true)] {
+        let mut rig = complete(&plan);
+        rig.hook_ends.extend([(60_000, HookEnd::Exited(0)), (60_000, HookEnd::Exited(0))]);
+        rig.run_hook("alice", "scale-up");
+        rig.run_hook("alice", "smoke");
+        rig.wait(1_000);
+        assert_eq!(rig.ran.len(), 2);
+        let mut half = split(&rig.balancer.layout, 500);
+        if is_dark {
+            rig.balancer.dark.insert(0);
+            half.0.retain(|slot, _| slot.node == 1);
+        }
+        rig.balancer.land(&half);
+        rig.wait(3_000);
+        assert_eq!(view(&rig, "smoke").state, HookState::Running, "any other runs on");
+        let told =
+            rig.lines().find(|line| line.text.as_str().starts_with("scale-up is stopped under way")).expect("told");
+        assert_eq!(told.severity, Severity::Critical);
+        assert_eq!((rig.engine.phase(), ends(&rig), stops(&rig)), (Phase::Complete, vec![HookEnd::Stopped], 1));
+    }
+}
+
+/// Complete for a second, of a watch of a minute.
+fn just_complete() -> Rig {
+    let mut rig = Rig::ready(&afterwards());
+    rig.advance("alice");
+    while rig.engine.phase() != Phase::Complete {
+        rig.wait(100);
+    }
+    rig.wait(1_000);
+    rig
+}
+
+fn is_watched(rig: &Rig) -> bool {
+    rig.said("the watch after 100 % is over")
+}
+
+/// Somebody else has all of it on stable for most of the watch: what comes after has the candidate carry it for as long
+/// as the plan says, and no keeper goes in the middle of a drift.
+#[test]
+fn after_a_drift_the_watch_begins_anew() {
+    for crashes in [false, true] {
+        let mut rig = just_complete();
+        let all = rig.balancer.setting.clone();
+        let none = split(&rig.balancer.layout, 0);
+        rig.balancer.land(&none);
+        rig.wait(70_000);
+        assert!(
+            rig.engine.snapshot().drift.is_some() && !is_watched(&rig) && !rig.engine.is_final(),
+            "{}",
+            story(&rig)
+        );
+        rig.balancer.land(&all);
+        rig.wait(5_000);
+        if crashes {
+            rig.crash();
+            rig.come("alice");
+            rig.wait(500);
+            rig.resume("alice");
+        }
+        rig.wait(3_500);
+        assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+        let locked = view(&rig, "scale-up").locked.expect("not for long enough").to_string();
+        assert!(locked.starts_with("scale-up runs only 10s after COMPLETE: "), "{locked}");
+        rig.wait(8_000);
+        assert_eq!(view(&rig, "scale-up").locked, None, "{}", story(&rig));
+        rig.wait(40_000);
+        assert!(!is_watched(&rig), "{}", story(&rig));
+        rig.wait(12_000);
+        assert!(is_watched(&rig) && rig.engine.is_final(), "{}", story(&rig));
+        // Nor does it go in the middle of one that comes later.
+        rig.balancer.land(&none);
+        rig.wait(2_000);
+        assert!(!rig.engine.is_final());
+        rig.balancer.land(&all);
+        rig.wait(2_000);
+        assert!(rig.engine.is_final() && view(&rig, "scale-up").locked.is_some(), "{}", story(&rig));
+    }
+}
+
+/// What nobody can see is not watched: neither without metrics nor without the balancer's word.
+#[test]
+fn the_watch_pauses_with_what_it_rests_on() {
+    for is_balancer in [false, true] {
+        let mut rig = just_complete();
+        let silent = |rig: &mut Rig, is_silent: bool| {
+            if is_balancer {
+                rig.balancer.dark = if is_silent { [0].into() } else { [].into() };
+            } else {
+                rig.worlds[Role::Candidate].scraping = if is_silent { Scraping::Silent } else { Scraping::Fine };
+            }
+        };
+        silent(&mut rig, true);
+        rig.wait(60_000);
+        assert!(!is_watched(&rig) && !rig.engine.is_final(), "{}", story(&rig));
+        let left = rig.engine.snapshot().complete.expect("it is").1.as_secs();
+        assert!((50..60).contains(&left), "{left}");
+        silent(&mut rig, false);
+        rig.wait(49_000);
+        assert!(!is_watched(&rig), "{}", story(&rig));
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(8_000);
+        assert!(rig.said("AUTOMATIC ROLLBACK"), "its limits act to its end\n{}", story(&rig));
+    }
+}
+
+/// The keeper stood still: that is no watch either.
+#[test]
+fn a_keeper_that_stood_still_watched_nothing_meanwhile() {
+    let mut rig = just_complete();
+    rig.freeze(70_000);
+    rig.wait(50_000);
+    assert!(!is_watched(&rig) && rig.engine.phase() == Phase::Complete, "{}", story(&rig));
+    rig.wait(12_000);
+    assert!(is_watched(&rig), "{}", story(&rig));
+}
+
+/// Other weights that leave stable nothing take nothing from it.
+#[test]
+fn another_hand_that_leaves_stable_nothing_ends_nothing() {
+    let mut rig = complete(&Sections { traffic: NODES.traffic, ..afterwards() });
+    rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
+    rig.run_hook("alice", "scale-up");
+    rig.wait(1_000);
+    let less = rig.balancer.setting.0.iter().map(|(slot, weight)| (slot.clone(), weight / 2));
+    let less = Setting(less.collect());
+    rig.balancer.land(&less);
+    rig.wait(3_000);
+    assert!(rig.engine.snapshot().drift.is_some(), "{}", story(&rig));
+    assert_eq!((view(&rig, "scale-up").state, stops(&rig)), (HookState::Running, 0));
+}
