@@ -206,7 +206,7 @@ impl Drop for Demo {
 fn the_story(columns: u16, rows: u16) {
     let mut demo = Demo::start(columns, rows, &[]);
     demo.shows("press A");
-    demo.shows("R,y roll back");
+    demo.shows("R (at 0%)");
     demo.shows("READY  every gate is open");
     demo.confirm("A", "ADVANCE TO 5%");
     demo.shows("RUNNING");
@@ -339,7 +339,7 @@ fn a_terminal_that_goes_away_takes_the_console_with_it() {
 #[test]
 fn a_demo_that_is_left_at_once_leaves_nothing() {
     let mut demo = Demo::start(80, 24, &[]);
-    demo.shows("R,y roll back");
+    demo.shows("R (at 0%)");
     demo.press("q");
     demo.leaves_nothing();
     demo.restored();
@@ -399,7 +399,7 @@ fn ctrl_l_draws_everything_again() {
     let before = demo.raw().len();
     demo.press("\x0c");
     demo.sends_after(before, "checkout");
-    demo.shows("R,y roll back");
+    demo.shows("R (at 0%)");
     demo.press("q");
     demo.leaves_nothing();
     demo.restored();
@@ -432,7 +432,7 @@ fn another_size_is_drawn_at_once() {
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     demo.master.as_ref().expect("the terminal is there").resize(size).expect("a size");
     demo.sends_after(before, "checkout");
-    demo.shows("R,y roll back");
+    demo.shows("R (at 0%)");
     demo.press("q");
     demo.leaves_nothing();
     demo.restored();

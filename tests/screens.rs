@@ -132,9 +132,13 @@ fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
         for (width, height) in WHOLE.into_iter().chain([(40, 8)]) {
             let buffer = shot.buffer(width, height, UNICODE);
             let footer = row(&buffer, height - 1);
-            // Accepted it is shown and not asked again.
-            let word =
-                if shot.desk.is_being_done(shot.status.as_ref(), shot.now) { "R progress" } else { "R,y roll back" };
+            // Accepted it is shown and not asked again, and before the first step it has nothing to do.
+            let is_idle = shot.status.as_ref().is_some_and(|status| status.snapshot.rollback_target.is_idle);
+            let word = match (shot.desk.is_being_done(shot.status.as_ref(), shot.now), is_idle) {
+                (true, _) => "R progress",
+                (false, true) => "R (at 0%)",
+                (false, false) => "R,y roll back",
+            };
             assert!(footer.contains(word), "{} at {width}x{height}: {footer}", shot.name);
         }
     }

@@ -352,6 +352,9 @@ pub struct SignalView {
     pub window: Duration,
     /// The limit that stops forward movement.
     pub limit: Option<f64>,
+    /// Whether the keeper holds over it by itself; `false` where it rolls back or only warns, and from an older keeper.
+    #[serde(default)]
+    pub limit_holds: bool,
     /// What the strictest required check of the same reading asks it to stay below; none from an older keeper.
     #[serde(default)]
     pub asked_below: Option<f64>,

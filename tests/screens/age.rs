@@ -74,7 +74,7 @@ fn no_rollback_by_itself_says_since_when_and_why() {
     for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20)]) {
         let text = shot("past_no_return").text(width, height, UNICODE);
         let line = text.lines().find(|line| line.contains("NO ROLLBACK")).expect("the line");
-        let time = if width < 110 { "R: in 0.4s, proven in 6s" } else { "R now: ~0.4s to send, ~6s until proven" };
+        let time = if width < 110 { "R: 0.4s, proven after 6s" } else { "R now: ~0.4s to send, ~6s until proven" };
         for words in ["NO ROLLBACK", " since 12:00", "schema v43", time] {
             assert!(line.contains(words) || words == time && width < 79, "{words} at {width}x{height}: {line}");
         }

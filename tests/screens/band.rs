@@ -125,7 +125,7 @@ fn the_time_to_safe_is_on_every_screen_before_a_rollback() {
             let text = shot(state).text(width, height, UNICODE);
             let time = match (state, width) {
                 ("preflight" | "ready", _) => "R: nothing to roll back yet",
-                (_, ..110) => "R: in 0.4s, proven in 6s",
+                (_, ..110) => "R: 0.4s, proven after 6s",
                 _ => "R now: ~0.4s to send, ~6s until proven",
             };
             assert!(text.contains(time), "{time} in {state} at {width}x{height}\n{text}");

@@ -219,11 +219,11 @@ fn a_direct_rollback_that_was_read_back_is_in_the_whole_picture() {
 #[test]
 fn the_footer_offers_what_works_now_at_fixed_places() {
     for (state, words) in [
-        ("ready", " R,y roll back  H hold  A,y advance  │ ?"),
+        ("ready", " R (at 0%)      H hold  A,y advance  │ ?"),
         ("baking", " R,y roll back  H hold  A locked     │ ?"),
         ("shifting", " R,y roll back  H hold  A locked     │ ?"),
         ("held_by_hand", " R,y roll back  H (held)  A,y resume   │ ?"),
-        ("auto_held", " R,y roll back  H (held)  A locked     │ ?"),
+        ("auto_held", " R,y roll back  H (held)  A no resume  │ ?"),
         ("blind", " R,y roll back  H hold  A locked     │ ?"),
         ("keeper_silent", " R,y roll back  H hold  A locked     │ ?"),
         ("rolling_back", " R progress                          │ ?"),
@@ -310,6 +310,17 @@ fn the_first_advance_says_whose_requests_its_numbers_are_from() {
     assert!(first.contains("own checks") && !first.contains(" of 3.00%"), "{first}");
     let later = shot("advance").text(80, 23, UNICODE);
     assert!(later.contains(" of 1.00%") && !later.contains("own checks"), "{later}");
+}
+
+/// Over the drawn limit it holds: not what a check asks for, and not what rolls back.
+#[test]
+fn the_limits_column_says_what_they_do_where_all_do_the_same() {
+    for (holds, heading) in [(true, "now  hold at  reqs/"), (false, "now    limit  reqs/")] {
+        let mut status = shot("baking").status.expect("a status");
+        status.snapshot.signals[3].limit_holds = holds;
+        let text = Shot::from_status("limits", status).text(80, 23, UNICODE);
+        assert!(text.contains(heading), "{heading}\n{text}");
+    }
 }
 
 /// A required check may lock it at less than the limit that holds.

@@ -135,6 +135,10 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
     if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
         return ("progress", true);
     }
+    // It says so when it is pressed all the same.
+    if action == Action::Rollback && snapshot.rollback_target.is_idle && !view.is_cut_off() {
+        return ("(at 0%)", false);
+    }
     if action == Action::Hold {
         return match (view.is_cut_off(), snapshot.phase == Phase::Held) {
             (true, _) => (word, view.desk.linked),
@@ -148,6 +152,7 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
             _ if is_over || view.direct(snapshot).is_some() => ("", false),
             Way::Advance => ("advance", true),
             Way::Resume => ("resume", true),
+            Way::Locked(_) if snapshot.phase == Phase::Held => ("no resume", false),
             Way::Locked(_) => ("locked", false),
         };
     }

@@ -428,8 +428,10 @@ fn advance(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16
 /// were answered before anybody is sent there.
 fn numbers(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
     let is_idle = snapshot.split.wanted == Split::ALL_STABLE;
-    let own = is_idle.then(|| Part::new(1, vec![piece("own checks", canvas.look.ink(Ink::Dim))]));
-    let candidate = snapshot.signals.iter().filter(|signal| signal.role == Role::Candidate);
+    let mut candidate = snapshot.signals.iter().filter(|signal| signal.role == Role::Candidate).peekable();
+    let asked =
+        candidate.peek().and_then(|signal| signal.requests).map_or_else(String::new, |asked| format!("{asked} "));
+    let own = is_idle.then(|| Part::new(1, vec![piece(format!("{asked}own checks"), canvas.look.ink(Ink::Dim))]));
     candidate
         .map(|signal| {
             let (mark, value, style) = signals::value_words(canvas, signal, signals::is_old(view, snapshot, signal));

@@ -26,11 +26,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
     }
     let pieces = timeline(canvas, view, snapshot, 1);
     let used = canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), &pieces);
-    let bake = bake_words(view, snapshot);
-    if area.width > used + 4 + bake.len() as u16 {
-        let style = look.ink(Ink::Dim);
-        canvas.right(Rect { width: area.width - 1, ..area }, area.y, &[piece(bake, style)]);
-    }
+    let style = look.ink(Ink::Dim);
+    let mut behind = vec![Part::new(1, vec![piece(bake_words(view, snapshot), style)])];
+    behind.extend(hold_point(snapshot).map(|words| Part::new(2, vec![piece(words, style)])));
+    let behind = fit(look, &behind, "   ", area.width.saturating_sub(used + 5));
+    canvas.right(Rect { width: area.width - 1, ..area }, area.y, &behind);
+}
+
+/// What the star behind a step's split means.
+fn hold_point(snapshot: &Snapshot) -> Option<&'static str> {
+    snapshot.steps.iter().any(|step| step.hold).then_some("* hold point")
 }
 
 pub(super) fn draw_framed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
@@ -144,9 +149,7 @@ fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usiz
     if snapshot.rollback.is_none() && snapshot.steps.iter().any(|step| step.reached.is_none()) {
         parts.push(Part::new(5, vec![piece("T+ as planned", dim)]));
     }
-    if snapshot.steps.iter().any(|step| step.hold) {
-        parts.push(Part::new(4, vec![piece("* hold point", dim)]));
-    }
+    parts.extend(hold_point(snapshot).map(|words| Part::new(4, vec![piece(words, dim)])));
     fit(look, &parts, "   ", width)
 }
 

@@ -36,7 +36,10 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
         None | Some(Duration::ZERO) => "requests".to_owned(),
         Some(window) => format!("reqs/{}", duration_words(window)),
     };
-    let tail = [piece(format!("now    limit  {requests:>8}"), look.ink(Ink::Dim))];
+    // A check may ask for less: what this one does is said where all of them do it.
+    let mut limits = snapshot.signals.iter().filter(|signal| signal.limit.is_some()).peekable();
+    let limit = if limits.peek().is_some() && limits.all(|signal| signal.limit_holds) { "hold at" } else { "limit" };
+    let tail = [piece(format!("now  {limit:>7}  {requests:>8}"), look.ink(Ink::Dim))];
     let mut title = vec![Part::new(0, vec![piece(format!("chart {}", view.desk.reach.words()), look.ink(Ink::Dim))])];
     title.extend(baseline_words(snapshot).map(|words| Part::new(1, vec![piece(words, look.ink(Ink::Dim))])));
     let title = fit(look, &title, "  ", area.width.saturating_sub(19 + columns(look, &tail)));

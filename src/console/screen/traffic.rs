@@ -391,13 +391,13 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
             [
                 format!("R now: ~{there} to send{followed}, ~{proven:.0}s until proven{last}"),
                 format!("R now: ~{there} to send, ~{proven:.0}s until proven"),
-                format!("R: in {there}, proven in {proven:.0}s"),
+                format!("R: {there}, proven after {proven:.0}s"),
             ]
         }
         None => [
             format!("R now: ~{proven:.0}s until proven{last}"),
             format!("R now: ~{proven:.0}s until proven"),
-            format!("R: {proven:.0}s until proven"),
+            format!("R: proven after {proven:.0}s"),
         ],
     }
 }

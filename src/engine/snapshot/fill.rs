@@ -8,7 +8,7 @@ use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Verdict};
 use crate::engine::forward::Shift;
 use crate::engine::window::Freshness;
 use crate::engine::{Engine, Health, Mode, Phase, share};
-use crate::plan::{Advance, CheckKind, Subject};
+use crate::plan::{Advance, CheckKind, Guardrail, Subject};
 use std::time::Duration;
 
 /// Log lines sent with each snapshot.
@@ -301,6 +301,8 @@ impl Engine {
                 let reading = self.read(&subject);
                 let past = self.series.of(role, errors);
                 let (limit, asked_below) = (self.limit_of(&subject), self.asked_below(&subject));
+                let limit_holds =
+                    limit.is_some() && self.charted_limit(&subject).is_some_and(|plan| plan.hold == limit);
                 views.push(SignalView {
                     unit: self.plan.metrics.unit(&subject.signal),
                     signal: subject.signal,
@@ -312,6 +314,7 @@ impl Engine {
                     requests: reading.requests,
                     window: subject.window,
                     limit,
+                    limit_holds,
                     asked_below,
                     points: past.seconds.iter().copied().collect(),
                     hour: past.hour.iter().copied().collect(),
@@ -334,12 +337,13 @@ impl Engine {
 
     /// The candidate's limit is drawn on both environments' rows: they share one scale.
     pub(in crate::engine) fn limit_of(&self, subject: &Subject) -> Option<f64> {
+        self.charted_limit(subject).and_then(drawn)
+    }
+
+    fn charted_limit(&self, subject: &Subject) -> Option<&Guardrail> {
         let of = |role: Role| {
-            self.plan
-                .guardrails
-                .iter()
-                .find(|g| g.subject.signal == subject.signal && g.subject.role == role)
-                .and_then(|g| g.forward_limit().or(g.warn))
+            let mut each = self.plan.guardrails.iter();
+            each.find(|g| g.subject.signal == subject.signal && g.subject.role == role && drawn(g).is_some())
         };
         of(subject.role).or_else(|| of(Role::Candidate))
     }
@@ -396,4 +400,9 @@ impl Engine {
             is_idle: self.mode == Mode::Drive && self.rollback.is_none() && self.nothing_to_roll_back(),
         }
     }
+}
+
+/// The value that stops forward movement, else the one that only warns.
+fn drawn(limit: &Guardrail) -> Option<f64> {
+    limit.forward_limit().or(limit.warn)
 }

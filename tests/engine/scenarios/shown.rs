@@ -260,7 +260,10 @@ fn a_signal_is_drawn_with_its_limit() {
     let slow = "[[guardrails]]\nreading = \"p95\"\nwarn = \"200ms\"\n";
     let of_stable = own.split("[[checks]]").next().expect("the guardrail");
     let all: &'static str = Box::leak(format!("{of_stable}{LIMITS}{slow}").into_boxed_str());
-    assert_eq!(limits(&Rig::new(&Sections { limits: all, ..MANUAL })), [Some(0.03), Some(0.02), Some(0.2), Some(0.2)]);
+    let rig = Rig::new(&Sections { limits: all, ..MANUAL });
+    assert_eq!(limits(&rig), [Some(0.03), Some(0.02), Some(0.2), Some(0.2)]);
+    let holds: Vec<_> = rig.engine.snapshot().signals.into_iter().map(|signal| signal.limit_holds).collect();
+    assert_eq!(holds, [true, true, false, false], "the latency only warns");
 }
 
 /// A required check of the same reading may be stricter than the limit that holds: before it opens nothing goes forward.
