@@ -85,7 +85,9 @@ fn the_footer_is_the_table() {
         wanted.map(|(key, word)| if "RA".contains(&key) { format!("{key},y {word}") } else { format!("{key} {word}") });
     let wanted: Vec<String> = wanted.collect();
     for (width, height) in [(80, 22), (80, 23), (120, 40), (200, 60)] {
-        let text = shots::shot("ready").text(width, height, UNICODE);
+        // Whoever may go on and has something to go back from has all of them.
+        let status = shots::shot("advance").status.expect("a status");
+        let text = Shot::from_status("baked", status).text(width, height, UNICODE);
         let footer = text.lines().last().expect("a footer");
         let mut from = 0;
         for words in &wanted {
