@@ -5,7 +5,7 @@ mod support;
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::path::Path;
-use support::{BINARY, Home, Site, Terminal, args, plain, signal};
+use support::{BINARY, Balancer, Home, PlanText, Site, Terminal, args, plain, signal};
 
 /// A run at 10 % in one home, and a console on it from a shell with another one.
 #[track_caller]
@@ -60,19 +60,43 @@ fn a_console_past_its_own_home_goes_around_a_hung_keeper_by_the_run() {
     terminal.shows("ROLLED BACK  by");
 }
 
+/// The run's own copy of its plan is hidden from everybody.
+fn out_of_reach(site: &Site) {
+    let folder = site.home.state().join("runs").join(site.run_id());
+    std::fs::rename(folder.join("plan.toml"), folder.join("away.toml")).expect("moved");
+}
+
 /// Another user's run, whose folder lets nobody in: the file that was named stands in for it.
 #[test]
 fn where_the_run_is_out_of_reach_its_plan_file_stands_in() {
-    let hidden = |site: &Site| {
-        let folder = site.home.state().join("runs").join(site.run_id());
-        std::fs::rename(folder.join("plan.toml"), folder.join("away.toml")).expect("moved");
-    };
-    let (site, other, mut terminal) = from_another_home(hidden);
+    let (site, other, mut terminal) = from_another_home(out_of_reach);
     signal(site.home.keeper_pid(), Signal::STOP);
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("elsewhere: warroom rollback /");
     as_shown(&site, &other, &terminal);
+}
+
+/// While the console is open the file is turned to the next cutover: that one is not rolled back from here.
+#[test]
+fn a_plan_file_that_was_turned_to_another_balancer_rolls_nothing_back_there() {
+    let (site, _other, mut terminal) = from_another_home(out_of_reach);
+    let own = std::fs::read_to_string(site.home.path().join("plan.toml")).expect("the plan");
+    let next = Balancer::start();
+    next.set(40.0);
+    site.home.write("plan.toml", &PlanText::http(&site.blue, &site.green, &next.address(), "1s").text());
+    signal(site.home.keeper_pid(), Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("DIRECT ROLLBACK FAILED");
+    terminal.shows("leads elsewhere by now");
+    assert!((next.green() - 40.0).abs() < f64::EPSILON && next.posts().is_empty());
+    // Turned back it leads to what is on the screen.
+    site.home.write("plan.toml", &own);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!(site.balancer.green().abs() < f64::EPSILON && next.posts().is_empty());
 }
 
 /// Nobody who reads lines types at a run that is not found where they are.

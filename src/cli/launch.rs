@@ -394,6 +394,22 @@ fn ways(run: &RunId, plan: Option<PathBuf>, is_in_reach: bool) -> Vec<OsString> 
     }
 }
 
+/// Where a plan file brings all traffic, if it still is this run's: with the run's own copy of the plan it is compared,
+/// and where that is out of reach, the file's balancer must be held by this run, or be the one in the run's record.
+fn destination_of(places: &Places, found: &Found, file: &Path, frozen: Option<&Plan>) -> Option<String> {
+    let own = frozen.map(places::destination);
+    let (places, found, file) = (places.clone(), found.clone(), file.to_owned());
+    let look = move || {
+        let plan = plan::load_frozen(&file).ok()?;
+        let to = places::destination(&plan);
+        let holds = || matches!(HostLock::holder(&plan), Ok(Some(holder)) if holder.run == found.run);
+        let is_recorded =
+            || Known::look(&places, &found).info.is_some_and(|info| info.identity == plan.traffic.identity());
+        own.map_or_else(|| holds() || is_recorded(), |own| own == to).then_some(to)
+    };
+    within(DISK_LIMIT, look).flatten()
+}
+
 /// What another shell like this one's is to name: a run in another state folder is found by its file alone.
 fn elsewhere(run: &RunId, plan: Option<&Path>, is_found: bool) -> Clean {
     match plan {
@@ -412,7 +428,11 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
     let own = demo.as_ref().map_or_else(places::places, |demo| Ok(Places::at(demo.state_dir.clone())))?;
     let places = places::home_of(own.clone(), &found);
     let frozen = places.plan(&found.run);
-    let is_in_reach = within(DISK_LIMIT, move || plan::load_frozen(&frozen).is_ok()) == Some(true);
+    let frozen = within(DISK_LIMIT, move || plan::load_frozen(&frozen).ok()).flatten();
+    let is_in_reach = frozen.is_some();
+    let leads_to = plan.as_deref().and_then(|file| destination_of(&places, &found, file, frozen.as_ref()));
+    // A file that is another cutover's by now is no way to this one.
+    let plan = plan.filter(|_| leads_to.is_some());
     let elsewhere = elsewhere(&found.run, plan.as_deref(), is_in_reach && places.state() == own.state());
     if !draws(view) {
         // Nobody looks: who reads the lines sees them end, and decides.
@@ -438,6 +458,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         state: places.state().to_owned(),
         state_dir: places.state_dir().map(Path::to_owned),
         ways: ways(&found.run, plan, is_in_reach),
+        leads_to,
         elsewhere,
     };
     let journal = places.journal(&found.run);

@@ -454,6 +454,12 @@ struct RollbackArgs {
     /// The label of the environment to go to, when there is no run or it has ended; of several once for each label.
     #[arg(long, value_name = "LABEL")]
     to: Vec<String>,
+    /// The run that what is named must lead to; said by a console.
+    #[arg(long, value_name = "RUN", hide = true)]
+    only_run: Option<String>,
+    /// Where a plan file must bring all traffic, as `destination` has it; said by a console.
+    #[arg(long, value_name = "WORDS", hide = true)]
+    only_to: Option<String>,
 }
 
 fn scenario_names() -> clap::builder::PossibleValuesParser {

@@ -2,7 +2,7 @@
 
 use super::known::{self, DISK_LIMIT, Known, Standing, within};
 use super::{Exit, Failure, out};
-use crate::domain::{Clean, RunId};
+use crate::domain::{Clean, Role, RunId};
 use crate::engine::Snapshot;
 use crate::journal::{PlaceError, Places, Tombstone};
 use crate::keeper::HostLock;
@@ -235,6 +235,12 @@ pub(super) fn home_of(places: Places, found: &Found) -> Places {
         Some(elsewhere) if within(DISK_LIMIT, is_elsewhere) == Some(true) => elsewhere,
         _ => places,
     }
+}
+
+/// Where a plan brings all traffic back to: its balancer, the label there, and the weights that this takes.
+pub(super) fn destination(plan: &Plan) -> String {
+    let traffic = &plan.traffic;
+    format!("{} {} {}", traffic.identity(), plan.environments[Role::Stable].label, traffic.all_stable())
 }
 
 /// What the balancer holds, in words.

@@ -39,12 +39,12 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => of_found(&places::home_of(places, &found), &found, &args, name, company).await,
-        Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_file(&args) {
-            Some(path) => {
-                let plan = first_sound(&[path])?;
-                without_run(plan, "no run of this plan is known here", &args, name, company).await
-            }
+        Ok(found) => {
+            only(&args, &found)?;
+            of_found(&places::home_of(places, &found), &found, &args, name, company).await
+        }
+        Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_of_file(&args) {
+            Some(plan) => without_run(plan?, "no run of this plan is known here", &args, name, company).await,
             None => Err(failure),
         },
         Err(not_one) => Err(not_one.failure().await),
@@ -69,6 +69,30 @@ fn taken(company: &Company, what: &str, to: &str, args: &RollbackArgs) -> Result
     }
 }
 
+/// A console means the run that it shows: its plan file may have been turned to the next cutover since.
+fn only(args: &RollbackArgs, found: &Found) -> Result<(), Failure> {
+    match &args.only_run {
+        Some(run) if found.run.as_str() != run => {
+            let words = format!("{} leads to run {} by now: nothing was sent", Clean::new(args.runs.concat()), found.run);
+            Err(Failure::new(Exit::Usage, words))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The plan in the file that was named, if one was. It must still lead where whoever named it was told.
+fn plan_of_file(args: &RollbackArgs) -> Option<Result<Arc<Plan>, Failure>> {
+    let path = plan_file(args)?;
+    let shown = Clean::new(path.display().to_string());
+    Some(first_sound(&[path]).and_then(|plan| match &args.only_to {
+        Some(to) if *to != places::destination(&plan) => {
+            let words = format!("{shown} leads elsewhere by now, to {}: nothing was sent", places::destination(&plan));
+            Err(Failure::new(Exit::Usage, words))
+        }
+        Some(_) | None => Ok(plan),
+    }))
+}
+
 fn plan_file(args: &RollbackArgs) -> Option<PathBuf> {
     let path = args.runs.first().map(PathBuf::from)?;
     within(DISK_LIMIT, move || path.is_file().then_some(path))?
@@ -85,8 +109,8 @@ async fn of_found(
     match within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for)) {
         // What an ended run left is nobody's: its plan tells where it could go, and the person says it.
         Some(known) if known.standing == Standing::Ended => {
-            let plans = plan_file(args).into_iter().chain([places.plan(&found.run)]);
-            let plan = first_sound(&plans.collect::<Vec<_>>())?;
+            let frozen = || first_sound(&[places.plan(&found.run)]);
+            let plan = plan_of_file(args).map_or_else(frozen, |plan| plan.or_else(|_| frozen()))?;
             without_run(plan, &format!("run {} has ended", found.run), args, name, company).await
         }
         Some(known) if known.only_watches() && (args.direct || !is_there(found).await) => Err(Failure::new(
@@ -185,8 +209,8 @@ async fn follow(mut client: Client, plan: PathBuf) -> Result<CommandResult, Clie
 
 async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
     // The frozen copy is the run's; where it is damaged, the file that was named is better than nothing.
-    let plans = [places.plan(&found.run)].into_iter().chain(plan_file(args));
-    let plan = first_sound(&plans.collect::<Vec<_>>())?;
+    let frozen = first_sound(&[places.plan(&found.run)]);
+    let plan = frozen.or_else(|failure| plan_of_file(args).unwrap_or(Err(failure)))?;
     let entries = entries_of(places.journal(&found.run));
     let folder = Some(places.run(&found.run));
     let typed = typed_for(args, &plan);
@@ -252,8 +276,7 @@ async fn without_run(
     company: &Company,
 ) -> CommandResult {
     // Two plans of one balancer are the same only where they bring its traffic to the same place.
-    let to = format!("{} {}", plan.environments[Role::Stable].label, plan.traffic.all_stable());
-    if let Some(exit) = taken(company, &plan.traffic.identity(), &to, args)? {
+    if let Some(exit) = taken(company, &plan.traffic.identity(), &places::destination(&plan), args)? {
         return Ok(exit);
     }
     let traffic = driver(&plan)?;

@@ -67,6 +67,10 @@ impl Order {
         if let Some(stable) = &self.stable {
             command.arg(format!("--to={stable}"));
         }
+        command.arg(format!("--only-run={}", self.options.run));
+        if let Some(to) = &self.options.leads_to {
+            command.arg(format!("--only-to={to}"));
+        }
         if let Some(typed) = &self.typed {
             command.arg(format!("--confirm={typed}"));
         }

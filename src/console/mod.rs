@@ -62,6 +62,8 @@ pub struct ConsoleOptions {
     pub state_dir: Option<PathBuf>,
     /// What `warroom rollback` finds the run's plan by, the surest first: its id, and the plan file that was named.
     pub ways: Vec<OsString>,
+    /// Where that file brings all traffic: by the time it is needed it must still do so.
+    pub leads_to: Option<String>,
     /// What it is to be given from another shell.
     pub elsewhere: Clean,
 }
