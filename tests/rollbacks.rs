@@ -143,6 +143,39 @@ fn a_direct_rollback_goes_over_what_the_dead_keeper_had_stopped_at() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// The keeper died before it met the other hand's setting: its journal knows of an accepted rollback and of nothing more.
+#[test]
+fn what_a_dead_keeper_had_not_met_is_sent_over_only_when_it_is_asked_for() {
+    let (site, _plan, _console) =
+        Site::running(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    rolling.signal(Signal::INT);
+    rolling.finish();
+    site.home.kill_keeper();
+    site.balancer.set(30.0);
+    site.balancer.refuse_writes(None);
+    for _ in 0..2 {
+        let mut begun = site.home.start(["rollback", &run, "--yes", "--direct"]);
+        begun.says("with --direct --send-over");
+        begun.signal(Signal::INT);
+        begun.finish().exits(5);
+        assert_eq!(site.balancer.green(), 30.0, "nobody asked for it");
+    }
+    let mut over = site.home.start(["rollback", &run, "--yes", "--direct", "--send-over"]);
+    over.says("confirming over");
+    assert_eq!(site.balancer.green(), 0.0);
+    // Once and not again: what comes now nobody has seen.
+    site.balancer.set(40.0);
+    over.says("somebody else set blue=60000");
+    over.signal(Signal::INT);
+    over.finish().exits(5);
+    assert_eq!(site.balancer.green(), 40.0);
+}
+
 #[test]
 fn a_direct_rollback_that_stops_at_another_hand_says_what_can_be_typed_there() {
     let (site, _plan, _console) =
@@ -154,7 +187,7 @@ fn a_direct_rollback_that_stops_at_another_hand_says_what_can_be_typed_there() {
     let mut rolling = site.home.start(words);
     rolling.says("confirming over");
     site.balancer.set(30.0);
-    rolling.says("begun again it is sent over it");
+    rolling.says("begun again with --direct --send-over it is sent over it");
     rolling.signal(Signal::INT);
     let ran = rolling.finish().exits(5).says("FOREIGN");
     assert!(!ran.all().contains(":sendagain"), "there is no console: {}", ran.all());

@@ -236,6 +236,29 @@ fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_co
     wait_until("the one that had stopped is ended", || !is_running(stopped[0]));
 }
 
+/// The keeper died before it met the other hand's setting: the journal does not tell the second one that it was met.
+#[test]
+fn after_a_keeper_that_died_on_the_way_back_the_second_r_y_goes_over_the_other_hand() {
+    let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
+    let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
+    terminal.shows("configured 10.0%");
+    site.balancer.refuse_writes(Some(503));
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.home.kill_keeper();
+    site.balancer.set(30.0);
+    site.balancer.refuse_writes(None);
+    terminal.shows("KEEPER GONE");
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("FOREIGN: R y sends over it");
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    terminal.shows("ROLLED BACK DIRECTLY");
+    assert!((site.balancer.green()).abs() < f64::EPSILON);
+}
+
 /// ssh drops within the second in which the keeper, which hangs, was to acknowledge.
 #[test]
 fn a_rollback_whose_console_is_ended_before_the_keeper_answers_goes_directly() {

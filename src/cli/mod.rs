@@ -454,6 +454,9 @@ struct RollbackArgs {
     /// The label of the environment to go to, when there is no run or it has ended; of several once for each label.
     #[arg(long, value_name = "LABEL")]
     to: Vec<String>,
+    /// Send it once over what somebody else set during a rollback that was begun before.
+    #[arg(long, requires = "direct")]
+    send_over: bool,
     /// The run that what is named must lead to; said by a console.
     #[arg(long, value_name = "RUN", hide = true)]
     only_run: Option<String>,

@@ -223,6 +223,7 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
         by: me(name),
         reason: reason(args),
         typed,
+        sends_over: args.send_over,
     })
     .await
 }
@@ -314,6 +315,7 @@ async fn without_run(
         by: me(name),
         reason: reason(args),
         typed,
+        sends_over: args.send_over,
     })
     .await
 }
@@ -340,7 +342,7 @@ async fn roll_back(direct: Direct) -> CommandResult {
 
 /// The engine's words where no keeper takes further commands.
 fn typed_alone(words: &str) -> String {
-    let again = "stopped (Ctrl-C) and begun again it is sent over it";
+    let again = "stopped (Ctrl-C) and begun again with --direct --send-over it is sent over it";
     super::act::typed(&Clean::new(words.replace(":sendagain or :adopt", again)))
 }
 

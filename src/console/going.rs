@@ -20,6 +20,8 @@ pub(super) struct Order {
     /// Without a run to go by the file's plan must lead where this screen said.
     stable: Option<Clean>,
     typed: Option<String>,
+    /// Whether it goes over what somebody else set, where the one before it had stopped.
+    sends_over: bool,
 }
 
 /// Where its words go, with its number: what one before it still says is nothing any more.
@@ -36,9 +38,9 @@ impl Told {
 }
 
 impl Order {
-    pub fn new(options: &ConsoleOptions, status: Option<&Status>, typed: Option<String>) -> Self {
+    pub fn new(options: &ConsoleOptions, status: Option<&Status>, typed: Option<String>, sends_over: bool) -> Self {
         let stable = status.map(|status| status.snapshot.environments[Role::Stable].label.clone());
-        Self { options: options.clone(), stable, typed }
+        Self { options: options.clone(), stable, typed, sends_over }
     }
 
     /// Starts it by the surest way to its plan, to be listened to.
@@ -66,6 +68,9 @@ impl Order {
         }
         if let Some(stable) = &self.stable {
             command.arg(format!("--to={stable}"));
+        }
+        if self.sends_over {
+            command.arg("--send-over");
         }
         command.arg(format!("--only-run={}", self.options.run));
         if let Some(to) = &self.options.leads_to {

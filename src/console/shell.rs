@@ -181,8 +181,8 @@ impl Shell {
         }
         let words = "the console was left before the keeper acknowledged";
         for act in self.desk.leave(words, clock::mono()) {
-            if let Act::RollBackDirectly { typed } = act
-                && let order = Order::new(&self.options, self.status.as_deref(), typed)
+            if let Act::RollBackDirectly { typed, sends_over } = act
+                && let order = Order::new(&self.options, self.status.as_deref(), typed, sends_over)
                 && let Err(error) = order.leave()
             {
                 let said = Input::Direct(order.not_started(&error));
@@ -290,7 +290,7 @@ impl Shell {
                     // A full link is a keeper that does not read: the desk sees that no answer comes.
                     let _ = self.commands.try_send(Given { connection: self.connection, id, command });
                 }
-                Act::RollBackDirectly { typed } => acts.extend(self.roll_back_directly(typed)),
+                Act::RollBackDirectly { typed, sends_over } => acts.extend(self.roll_back_directly(typed, sends_over)),
                 Act::Quit => return Ok(true),
                 Act::Restart => {
                     self.exit.restart = true;
@@ -356,8 +356,8 @@ impl Shell {
 
     /// Starts `warroom rollback RUN --direct` as a process of its own: it goes on when the console is closed. The one
     /// before it, which had stopped at somebody else's setting, is ended: it must not stand in this one's way.
-    fn roll_back_directly(&mut self, typed: Option<String>) -> Vec<Act> {
-        let order = Order::new(&self.options, self.status.as_deref(), typed);
+    fn roll_back_directly(&mut self, typed: Option<String>, sends_over: bool) -> Vec<Act> {
+        let order = Order::new(&self.options, self.status.as_deref(), typed, sends_over);
         let child = match order.start() {
             Ok(child) => child,
             Err(error) => {

@@ -51,6 +51,8 @@ pub struct Direct {
     pub reason: Option<Clean>,
     /// The service's name, where it must be typed.
     pub typed: Option<String>,
+    /// Whether a person saw what somebody else set during a rollback that was begun before, and wants it sent over it.
+    pub sends_over: bool,
 }
 
 /// One look at the balancer.
@@ -109,6 +111,8 @@ impl Work {
 
     async fn run(mut self, tell: &mut impl FnMut(String)) -> Ended {
         self.look_first(tell).await;
+        // One that is accepted only now goes over what is there by itself; what comes later nobody has seen.
+        self.direct.sends_over &= self.engine.phase().is_back();
         let command = Command::Rollback { reason: self.direct.reason.clone(), typed: self.direct.typed.clone() };
         match self.ask(command, tell) {
             Some(Answer::Refused(reasons)) => return Ended::Refused(reasons),
@@ -119,6 +123,7 @@ impl Work {
         // The keeper had stopped at somebody else's setting and waited for a person: here is one.
         if self.engine.snapshot().rollback.is_some_and(|rollback| rollback.foreign.is_some()) {
             self.ask(Command::SendAgain, tell);
+            self.direct.sends_over = false;
         }
         // Accepted: from here on a keeper that wakes up must follow. What was refused leaves nothing.
         let mut stone = self.leave_tombstone();
@@ -152,12 +157,24 @@ impl Work {
                 () = tokio::time::sleep(wait) => Event::Woke,
             };
             self.handle(event, tell);
+            self.send_over(tell);
             let now = clock::mono();
             if now >= remind_at && self.engine.phase() == Phase::RollingBack {
                 remind_at = now + REMIND_EVERY;
                 let band = self.engine.snapshot().band;
                 tell(format!("UNKNOWN - not confirmed after {} s: {}", now.since(began).as_secs(), band.text));
             }
+        }
+    }
+
+    /// Sends once over the first setting of somebody else that is met: the keeper may have died before it wrote down that
+    /// it had stopped there, and this person has seen it. Once it was read back, another one is news to everybody.
+    fn send_over(&mut self, tell: &mut impl FnMut(String)) {
+        let Some(rollback) = self.engine.snapshot().rollback.filter(|_| self.direct.sends_over) else { return };
+        let is_met = rollback.foreign.is_some();
+        self.direct.sends_over = !is_met && rollback.read_back.is_none();
+        if is_met {
+            self.ask(Command::SendAgain, tell);
         }
     }
 

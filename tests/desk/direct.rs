@@ -147,6 +147,8 @@ fn one_that_stopped_at_somebody_elses_setting_is_sent_over_it_with_r_and_y() {
     sitting.after(500);
     sitting.press('y');
     assert_eq!(sitting.directs(), 2);
+    let over = |act: &&Act| matches!(act, Act::RollBackDirectly { sends_over: true, .. });
+    assert_eq!(sitting.acts.iter().filter(over).count(), 1, "only the second one");
     assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{}", title(&sitting));
 }
 
@@ -178,7 +180,7 @@ fn one_that_was_refused_for_the_name_gets_it() {
         sitting.press('\n');
         assert_eq!((sitting.directs(), sitting.is_armed()), (1, true), "a name must be typed");
         sitting.type_text("checkout\n");
-        let typed = |act: &Act| matches!(act, Act::RollBackDirectly { typed: Some(name) } if name == "checkout");
+        let typed = |act: &Act| matches!(act, Act::RollBackDirectly { typed: Some(name), .. } if name == "checkout");
         assert!(sitting.acts.last().is_some_and(typed), "{:?}", sitting.acts.last());
         assert_eq!(sitting.directs(), 2);
     }
@@ -208,7 +210,7 @@ fn a_rollback_that_nobody_acknowledged_goes_directly_when_the_console_is_left() 
         sitting.type_text(keys);
         assert_eq!((sitting.sent(), sitting.directs()), (1, 0));
         let acts = sitting.desk.leave("left", sitting.now);
-        assert_eq!(acts, [Act::RollBackDirectly { typed: typed.map(str::to_owned) }]);
+        assert_eq!(acts, [Act::RollBackDirectly { typed: typed.map(str::to_owned), sends_over: false }]);
         assert_eq!(sitting.desk.leave("left", sitting.now), [], "once");
     }
 }

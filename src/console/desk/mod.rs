@@ -107,6 +107,8 @@ pub enum Act {
     RollBackDirectly {
         /// The service's name, where it had to be typed.
         typed: Option<String>,
+        /// Whether the one before it stopped at somebody else's setting: this one is sent over it.
+        sends_over: bool,
     },
     /// Leave.
     Quit,

@@ -63,13 +63,14 @@ impl Desk {
     }
 
     pub(super) fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
+        let sends_over = self.direct.as_ref().is_some_and(|before| before.is_foreign);
         let mut direct = Direct::new(now);
         direct.lines.push(Clean::new(format!("{why}: rolling back directly from this host")));
         self.outcome(direct.outcome(now), now);
         self.direct_told = Some(direct.standing(now));
         self.direct = Some(direct);
         self.flash(format!("{why}: rolling back DIRECTLY"), now);
-        acts.push(Act::RollBackDirectly { typed });
+        acts.push(Act::RollBackDirectly { typed, sends_over });
     }
 
     /// What goes out when the console is left, for whatever reason: a rollback that nobody acknowledged may lie in the
