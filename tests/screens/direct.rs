@@ -20,6 +20,20 @@ fn one_that_failed_gives_the_screen_back_to_the_keeper() {
     }
 }
 
+/// Its panel is open still when the keeper is back: leaving it must not read as if something went on.
+#[test]
+fn the_open_panel_of_one_that_failed_says_that_nothing_goes_on() {
+    for (width, height) in WHOLE {
+        let shot = shot("going_direct");
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("Esc hides, rollback goes on"), "{width}x{height}\n{text}");
+        let failed = shot.input(Input::Direct("ended: exit status: 3".to_owned()));
+        let text = failed.later(1000).heard().text(width, height, UNICODE);
+        assert!(text.contains("direct rollback FAILED") && text.contains("Esc close"), "{width}x{height}\n{text}");
+        assert!(!text.contains("goes on"), "{width}x{height}\n{text}");
+    }
+}
+
 /// Nothing more is sent: nobody must wait for it.
 #[test]
 fn one_that_stopped_at_a_foreign_setting_says_so_and_what_goes_on() {

@@ -57,6 +57,11 @@ impl Desk {
         acts.push(Act::Send(id, command));
     }
 
+    /// Whether a rollback went to the keeper and is not answered yet.
+    pub fn awaits_rollback(&self) -> bool {
+        self.rollback_sent.is_some()
+    }
+
     fn new_command(&mut self) -> CommandId {
         self.next_command = self.next_command.wrapping_add(1);
         CommandId(self.next_command)

@@ -122,7 +122,8 @@ fn is_under_way(view: &View<'_>) -> bool {
         Some(Standing::Confirmed | Standing::Nothing | Standing::Failed) => {
             by_keeper.is_some_and(|rollback| rollback.rolled_back.is_none())
         }
-        None => by_keeper.is_none_or(|rollback| rollback.rolled_back.is_none()),
+        // Of one that failed here, and is told as an outcome since, nothing goes on.
+        None => by_keeper.map_or(view.desk.awaits_rollback(), |rollback| rollback.rolled_back.is_none()),
     }
 }
 
