@@ -243,3 +243,22 @@ fn whoever_leaves_before_the_answer_is_told_what_that_comes_to() {
         assert!(sitting.flash().contains("again quits and rolls back DIRECTLY"), "{}", sitting.flash());
     }
 }
+
+/// Whoever hammers at a keeper that hangs must not put off the moment at which it goes directly.
+#[test]
+fn asked_for_again_it_still_goes_directly_a_second_after_the_first() {
+    let mut sitting = Sitting::baking();
+    let ask = |sitting: &mut Sitting| {
+        sitting.press('R');
+        sitting.after(450);
+        sitting.press('y');
+    };
+    ask(&mut sitting);
+    for _ in 0..2 {
+        ask(&mut sitting);
+        assert_eq!(sitting.directs(), 0);
+    }
+    assert_eq!(sitting.sent(), 3);
+    sitting.after(150);
+    assert_eq!(sitting.directs(), 1);
+}

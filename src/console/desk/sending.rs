@@ -53,7 +53,11 @@ impl Desk {
         }
         let id = self.rollback_id.unwrap_or_else(|| self.new_command());
         self.rollback_id = Some(id);
-        self.rollback_sent = Some(Unacknowledged { id, at: now, typed });
+        // Asked for again within the second it is the same: whoever hammers at a keeper that hangs must not put off
+        // the moment at which it goes directly.
+        let before = self.rollback_sent.as_ref().filter(|sent| sent.id == id);
+        let at = before.map_or(now, |sent| sent.at);
+        self.rollback_sent = Some(Unacknowledged { id, at, typed });
         acts.push(Act::Send(id, command));
     }
 

@@ -245,7 +245,8 @@ impl Sitting {
                     self.sent = id;
                     self.may_send(&command, &before, key);
                     if matches!(command, Command::Rollback { .. }) {
-                        self.rollback = Some((id, self.now));
+                        // Asked for again it is the same, and its second is running.
+                        self.rollback = self.rollback.filter(|(before, _)| *before == id).or(Some((id, self.now)));
                     }
                 }
                 Act::RollBackDirectly { .. } => {
