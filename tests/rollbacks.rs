@@ -428,7 +428,13 @@ fn a_run_that_crashed_counts_beside_one_that_goes_on() {
     assert_eq!((site.balancer.green(), other.green()), (10.0, 10.0));
     site.home.run(args(&["rollback", "PLAN", "--yes"], &path)).exits(0);
     assert_eq!((site.balancer.green(), other.green()), (0.0, 10.0));
-    // Rolled back by hand it is nobody's any more, and the one that goes on is meant.
+    // Its tombstone does not say that it came back; its keeper does, and says how it is put away.
+    site.home.run(["rollback", "--yes"]).exits(2).says("`warroom end` puts it away");
+    assert_eq!(other.green(), 10.0);
+    let again = site.home.run_plan(&path, "alice");
+    wait_until("it has followed", || site.home.run(["status", &crashed]).all().contains("ROLLED BACK"));
+    site.home.run(["end", &crashed, "--yes", "--as", "alice"]).exits(0);
+    again.finish();
     site.home.run(["rollback", "--yes"]).exits(0);
     assert_eq!(other.green(), 0.0);
 }

@@ -4,7 +4,7 @@ use super::known::{self, DISK_LIMIT, Known, Standing, within};
 use super::{Exit, Failure, out};
 use crate::domain::{Clean, Role, RunId};
 use crate::engine::Snapshot;
-use crate::journal::{PlaceError, Places, Tombstone};
+use crate::journal::{PlaceError, Places};
 use crate::keeper::HostLock;
 use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
@@ -69,7 +69,9 @@ async fn described(found: &Found) -> String {
             let split = configured_words(snapshot);
             format!("{} {}: {}, candidate {split}", found.run, snapshot.title, snapshot.phase.word())
         }
-        Err(error) => format!("{}: {error}", found.run),
+        Err(error) => {
+            format!("{}: {error} (`warroom run PLAN` goes on with it, and `warroom end` puts it away)", found.run)
+        }
     }
 }
 
@@ -125,7 +127,7 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     dead.retain(|run| run.standing == Standing::Unfinished && !run.only_watches());
     if !driving.is_empty() {
         // Beside one that runs well, the one that crashed may be meant as well.
-        dead.retain(|run| is_left(places, run, &driving));
+        dead.retain(|run| is_left(run, &driving));
         driving.append(&mut dead);
     }
     for mut group in [driving, dead, unsure, lingering, watching] {
@@ -141,11 +143,11 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     )))
 }
 
-/// Whether a crashed run is left as it was: nobody rolled it back since, and no run that drives has its balancer.
-fn is_left(places: &Places, dead: &Known, driving: &[Known]) -> bool {
+/// Whether a crashed run is left as it was: no run that drives has its balancer. A tombstone does not say that it came
+/// back: it is left when a rollback is accepted, and that one may have met somebody else's setting, or Ctrl-C.
+fn is_left(dead: &Known, driving: &[Known]) -> bool {
     let identity = |run: &Known| run.info.as_ref().map(|info| info.identity.clone());
-    let is_taken_over = driving.iter().any(|run| identity(run).is_some() && identity(run) == identity(dead));
-    !is_taken_over && Tombstone::find(&places.run(&dead.found.run)).is_none()
+    !driving.iter().any(|run| identity(run).is_some() && identity(run) == identity(dead))
 }
 
 fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
