@@ -236,6 +236,26 @@ fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_co
     wait_until("the one that had stopped is ended", || !is_running(stopped[0]));
 }
 
+/// Nobody would see it any more: one that stands still does not outlive its console.
+#[test]
+fn a_direct_rollback_that_stands_still_ends_with_its_console() {
+    let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
+    let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
+    terminal.shows("configured 10.0%");
+    support::signal(site.home.keeper_pid(), Signal::STOP);
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
+    site.balancer.set(30.0);
+    terminal.shows("FOREIGN: R y sends over it");
+    let stopped = directs(&site);
+    assert_eq!(stopped.len(), 1);
+    support::signal(terminal.pid(), Signal::HUP);
+    assert_eq!(terminal.ends(), 5, "not confirmed");
+    wait_until("it is ended", || !is_running(stopped[0]));
+    assert!((site.balancer.green() - 30.0).abs() < f64::EPSILON);
+}
+
 /// The keeper died before it met the other hand's setting: the journal does not tell the second one that it was met.
 #[test]
 fn after_a_keeper_that_died_on_the_way_back_the_second_r_y_goes_over_the_other_hand() {

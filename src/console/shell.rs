@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// Time between two frames when nothing happens: the clock and the ages go on.
 const TICK: Duration = Duration::from_secs(1);
@@ -31,6 +32,9 @@ const TICK: Duration = Duration::from_secs(1);
 const KEYS_MAX: usize = 256;
 /// Reports that are being written at one time, each on a thread of its own; a disk that hangs gets no more of them.
 const REPORTS_MAX: usize = 4;
+
+/// How long leaving waits until a direct rollback that stands still was told to end: a signal takes no time.
+const END_WAIT: Duration = Duration::from_millis(200);
 
 /// Why a console could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +79,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
     };
     let left = shell.turn(keys(), messages, directs, notices, reports).await;
     // However it was left: a rollback that was asked for and that nobody acknowledged goes without this console.
-    shell.let_go();
+    shell.let_go().await;
     Ok(shell.exit(left?))
 }
 
@@ -104,8 +108,8 @@ struct Shell {
     direct: mpsc::Sender<(u64, String)>,
     /// The newest direct rollback's number; what an earlier one still says is nothing any more.
     direct_number: u64,
-    /// Ends the newest direct rollback's process.
-    direct_stop: Option<oneshot::Sender<()>>,
+    /// Ends the newest direct rollback's process; whoever follows it ends then.
+    direct_stop: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     report: mpsc::Sender<Input>,
     /// Held by each report that is being written.
     reporting: Arc<()>,
@@ -175,19 +179,25 @@ impl Shell {
     }
 
     /// What must go out before it is left, in a process that outlives it. A demo's balancer ends with its console.
-    fn let_go(&mut self) {
+    async fn let_go(&mut self) {
         if self.options.is_demo {
             return;
         }
+        let mut ending = None;
         let words = "the console was left before the keeper acknowledged";
         for act in self.desk.leave(words, clock::mono()) {
-            if let Act::RollBackDirectly { typed, sends_over } = act
+            if act == Act::EndDirect {
+                ending = self.end_direct();
+            } else if let Act::RollBackDirectly { typed, sends_over } = act
                 && let order = Order::new(&self.options, self.status.as_deref(), typed, sends_over)
                 && let Err(error) = order.leave()
             {
                 let said = Input::Direct(order.not_started(&error));
                 self.desk.handle(said, clock::mono(), self.status.as_deref(), self.rights);
             }
+        }
+        if let Some(ending) = ending {
+            let _ = tokio::time::timeout(END_WAIT, ending).await;
         }
     }
 
@@ -291,6 +301,7 @@ impl Shell {
                     let _ = self.commands.try_send(Given { connection: self.connection, id, command });
                 }
                 Act::RollBackDirectly { typed, sends_over } => acts.extend(self.roll_back_directly(typed, sends_over)),
+                Act::EndDirect => drop(self.end_direct()),
                 Act::Quit => return Ok(true),
                 Act::Restart => {
                     self.exit.restart = true;
@@ -365,15 +376,22 @@ impl Shell {
                 return self.desk.handle(said, clock::mono(), self.status.as_deref(), self.rights);
             }
         };
+        drop(self.end_direct());
         self.direct_number += 1;
         let told = Told { number: self.direct_number, lines: self.direct.clone() };
         let (stop, stopped) = oneshot::channel();
-        if let Some(before) = self.direct_stop.replace(stop) {
-            // It may have ended by itself long ago.
-            let _ = before.send(());
-        }
-        tokio::spawn(async move { order.follow(child, &told, stopped).await });
+        self.direct_stop = Some((stop, tokio::spawn(async move { order.follow(child, &told, stopped).await })));
         Vec::new()
+    }
+
+    /// Ends the newest direct rollback's process, to be waited for where this process is about to end; what is on its way
+    /// from it is nothing any more.
+    fn end_direct(&mut self) -> Option<JoinHandle<()>> {
+        let (stop, following) = self.direct_stop.take()?;
+        self.direct_number += 1;
+        // It may have ended by itself long ago.
+        let _ = stop.send(());
+        Some(following)
     }
 }
 

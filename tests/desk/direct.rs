@@ -118,6 +118,56 @@ fn one_under_way_stays() {
     assert!(title(&sitting).starts_with("ROLLING BACK DIRECTLY"), "{}", title(&sitting));
 }
 
+/// It goes on for ever, without credentials say, and the keeper that is there again knows nothing of it.
+#[test]
+fn one_that_never_ends_does_not_keep_r_from_a_keeper_that_is_back() {
+    let mut sitting = going();
+    says(&mut sitting, &["rolling back to BLUE v2.0.5", "rollback attempt 1 failed: no credentials; still trying"]);
+    sitting.after(10_000);
+    sitting.press('R');
+    assert!(!sitting.is_armed(), "nobody else is there");
+    comes_back(&mut sitting);
+    sitting.press('R');
+    assert!(sitting.is_armed(), "a rollback is never blocked");
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!((sitting.sent(), sitting.directs()), (1, 1), "by the keeper, which is there");
+}
+
+#[test]
+fn one_under_way_is_waited_for_beside_a_keeper_that_is_back() {
+    let mut sitting = going();
+    says(&mut sitting, &["rolling back to BLUE v2.0.5"]);
+    comes_back(&mut sitting);
+    sitting.press('R');
+    assert!(!sitting.is_armed(), "it may be confirmed any moment");
+}
+
+const FOREIGN: &str = "FOREIGN: somebody else set blue 70, green 30; nothing is sent over it; \
+                       stopped (Ctrl-C) and begun again it is sent over it";
+
+/// The keeper that is back has read the balancer since: what stopped is an outcome, and its process ends.
+#[test]
+fn one_that_stopped_is_over_once_the_keeper_has_read_the_balancer_since() {
+    let mut sitting = going();
+    says(&mut sitting, &[FOREIGN]);
+    assert!(!sitting.acts.contains(&Act::EndDirect));
+    comes_back(&mut sitting);
+    assert_eq!(sitting.desk.direct, None);
+    assert!(sitting.acts.contains(&Act::EndDirect));
+    let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
+    assert!(outcome.starts_with("direct rollback STOPPED"), "{outcome}");
+}
+
+/// Nobody would see it any more. One that goes on does so without its console.
+#[test]
+fn one_that_stopped_ends_with_its_console() {
+    let mut sitting = going();
+    assert_eq!(sitting.desk.leave("left", sitting.now), []);
+    says(&mut sitting, &[FOREIGN]);
+    assert_eq!(sitting.desk.leave("left", sitting.now), [Act::EndDirect]);
+}
+
 /// It found nothing to do, and since then somebody may have done something.
 #[test]
 fn one_that_had_nothing_to_do_does_not_block_the_next() {
@@ -136,9 +186,7 @@ fn one_that_stopped_at_somebody_elses_setting_is_sent_over_it_with_r_and_y() {
     sitting.after(6000);
     sitting.press('R');
     assert!(!sitting.is_armed(), "it goes on by itself");
-    let foreign = "FOREIGN: somebody else set blue 70, green 30; nothing is sent over it; \
-                   stopped (Ctrl-C) and begun again it is sent over it";
-    says(&mut sitting, &[foreign]);
+    says(&mut sitting, &[FOREIGN]);
     let outcome = sitting.desk.last_outcome.as_ref().map_or("", Clean::as_str);
     assert!(outcome.starts_with("direct rollback STOPPED: FOREIGN"), "{outcome}");
     assert!(!outcome.contains("Ctrl-C"), "Ctrl-C here does not reach it: {outcome}");

@@ -26,8 +26,8 @@ pub struct Direct {
     pub observed: Option<Mono>,
     /// When it was confirmed over the lateness window.
     pub confirmed: Option<Mono>,
-    /// Whether it stopped at somebody else's setting.
-    pub is_foreign: bool,
+    /// When it stopped at somebody else's setting; `None` while it goes on.
+    pub foreign: Option<Mono>,
     /// Whether it was refused because the service's name must be typed.
     pub wants_name: bool,
     /// When its process has ended, and whether well.
@@ -60,7 +60,7 @@ impl Direct {
             lines: Vec::new(),
             observed: None,
             confirmed: None,
-            is_foreign: false,
+            foreign: None,
             wants_name: false,
             ended: None,
             is_lost: false,
@@ -81,11 +81,11 @@ impl Direct {
             }
             _ if words.contains("read back +") => {
                 self.observed.get_or_insert(now);
-                self.is_foreign = false;
+                self.foreign = None;
             }
             // What was read back before is so no longer.
-            _ if words.starts_with("FOREIGN:") => (self.is_foreign, self.observed) = (true, None),
-            _ if words.ends_with("sending the rollback again") => (self.is_foreign, self.observed) = (false, None),
+            _ if words.starts_with("FOREIGN:") => (self.foreign, self.observed) = (Some(now), None),
+            _ if words.ends_with("sending the rollback again") => (self.foreign, self.observed) = (None, None),
             _ if NAME_WANTED.iter().any(|wanted| words.contains(wanted)) => self.wants_name = true,
             _ => {}
         }
@@ -105,7 +105,7 @@ impl Direct {
             (Some(_), _) => Standing::Confirmed,
             (None, Some(true)) => Standing::Nothing,
             (None, Some(false)) => Standing::Failed,
-            (None, None) if self.is_foreign => Standing::Foreign,
+            (None, None) if self.foreign.is_some() => Standing::Foreign,
             (None, None) if now.since(self.since) >= UNCONFIRMED_AFTER => Standing::Unknown,
             (None, None) => Standing::Running,
         }
@@ -113,7 +113,7 @@ impl Direct {
 
     /// Whether it sends nothing more and has brought nothing back, so that another may be tried.
     pub fn may_be_tried_again(&self) -> bool {
-        self.confirmed.is_none() && (self.ended.is_some() || self.is_foreign)
+        self.confirmed.is_none() && (self.ended.is_some() || self.foreign.is_some())
     }
 
     /// What `R` comes to after it failed.
@@ -121,11 +121,24 @@ impl Direct {
         if self.wants_name { "R asks for the name" } else { "R y tries again" }
     }
 
-    /// Whether the keeper's own words are newer: it spoke after this had ended. What was confirmed is so until it has read
-    /// the balancer since and still knows of no rollback.
+    /// Whether its process stands still at somebody else's setting.
+    pub(super) fn stands_still(&self) -> bool {
+        self.ended.is_none() && self.foreign.is_some()
+    }
+
+    /// Whether the keeper's own words are newer: it spoke after this had ended or stopped. What was confirmed is so, and
+    /// what stopped stands there, until the keeper has read the balancer since and still knows of no rollback.
     pub(super) fn is_overtaken(&self, heard_at: Option<Mono>, snapshot: &Snapshot) -> bool {
-        let is_heard = self.ended.is_some_and(|(ended, _)| heard_at > Some(ended));
-        is_heard && self.confirmed.is_none_or(|at| snapshot.rollback.is_none() && snapshot.balancer_at > Some(at))
+        let stopped = self.foreign.filter(|_| self.ended.is_none());
+        let over = self.ended.map(|(ended, _)| ended).or(stopped);
+        let stands = self.confirmed.or(stopped);
+        over.is_some_and(|over| heard_at > Some(over)) && stands.is_none_or(|at| is_unknown_since(snapshot, at))
+    }
+
+    /// Whether it has gone on for too long to be waited for, beside a keeper that has read the balancer since and knows
+    /// of no rollback: its process may never end, and `R` goes to the keeper.
+    pub(super) fn is_passed_by(&self, snapshot: &Snapshot, now: Mono) -> bool {
+        self.standing(now) == Standing::Unknown && is_unknown_since(snapshot, self.since)
     }
 
     /// The time a stage took.
@@ -148,4 +161,9 @@ impl Direct {
             Standing::Failed => Clean::new(format!("direct rollback FAILED: {newest}")),
         }
     }
+}
+
+/// Whether the keeper has read the balancer since then and knows of no rollback.
+fn is_unknown_since(snapshot: &Snapshot, at: Mono) -> bool {
+    snapshot.rollback.is_none() && snapshot.balancer_at > Some(at)
 }

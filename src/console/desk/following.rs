@@ -20,7 +20,7 @@ impl Desk {
         self.tell_direct(now, acts);
         self.worry(now, status, acts);
         if let Some(status) = status {
-            self.retire_direct(&status.snapshot, now);
+            self.retire_direct(&status.snapshot, now, acts);
             self.follow_rollback(&status.snapshot, now, acts);
             self.follow_end(&status.snapshot, now, acts);
             self.follow_forward(&status.snapshot, now);

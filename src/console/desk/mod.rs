@@ -110,6 +110,8 @@ pub enum Act {
         /// Whether the one before it stopped at somebody else's setting: this one is sent over it.
         sends_over: bool,
     },
+    /// End the process of the newest direct rollback, which had stopped at somebody else's setting.
+    EndDirect,
     /// Leave.
     Quit,
     /// Leave, end the run and begin a new one.

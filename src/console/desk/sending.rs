@@ -72,7 +72,7 @@ impl Desk {
     }
 
     pub(super) fn direct_rollback(&mut self, why: &str, typed: Option<String>, now: Mono, acts: &mut Vec<Act>) {
-        let sends_over = self.direct.as_ref().is_some_and(|before| before.is_foreign);
+        let sends_over = self.direct.as_ref().is_some_and(|before| before.foreign.is_some());
         let mut direct = Direct::new(now);
         direct.lines.push(Clean::new(format!("{why}: rolling back directly from this host")));
         self.outcome(direct.outcome(now), now);
@@ -86,6 +86,10 @@ impl Desk {
     /// socket of a keeper that hangs, and after this nobody is there to see it.
     pub fn leave(&mut self, why: &str, now: Mono) -> Vec<Act> {
         let mut acts = Vec::new();
+        // Nobody would see it any more, nor say that it is to be sent over.
+        if self.direct.as_ref().is_some_and(Direct::stands_still) {
+            acts.push(Act::EndDirect);
+        }
         if let Some(sent) = self.rollback_sent.take() {
             self.direct_rollback(why, sent.typed, now, &mut acts);
         }
@@ -111,9 +115,12 @@ impl Desk {
 
     /// Once the keeper's words are newer, a direct rollback is an outcome like any other: it must not stand before what is
     /// so now, nor keep `R` from going to the keeper.
-    pub(super) fn retire_direct(&mut self, snapshot: &Snapshot, now: Mono) {
+    pub(super) fn retire_direct(&mut self, snapshot: &Snapshot, now: Mono, acts: &mut Vec<Act>) {
         let (heard_at, is_cut_off) = (self.heard_at, self.is_cut_off(now));
         if let Some(direct) = self.direct.take_if(|direct| !is_cut_off && direct.is_overtaken(heard_at, snapshot)) {
+            if direct.stands_still() {
+                acts.push(Act::EndDirect);
+            }
             // Its open panel goes on telling how it ended.
             self.rollback_outcome = Some(direct.outcome(now));
             self.rollback_is_own &= snapshot.rollback.is_some();
