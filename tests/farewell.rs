@@ -10,7 +10,7 @@ use std::time::Duration;
 use warroom::cli::{Exit, exit_of, farewell};
 use warroom::console::desk::direct::Standing;
 use warroom::console::{ConsoleExit, Left};
-use warroom::domain::RunId;
+use warroom::domain::{Clean, RunId};
 use warroom::wire::Status;
 
 fn of(name: &str) -> Status {
@@ -25,7 +25,7 @@ fn left(status: Status, left: Left) -> ConsoleExit {
 
 fn words(exit: &ConsoleExit, is_demo: bool) -> String {
     let run = RunId::parse("checkout-20261122T120000Z-0001234").expect("an id");
-    farewell(&run, exit, Path::new("/state/runs/x/journal.db"), is_demo).join("\n")
+    farewell(&run, &Clean::new(run.as_str()), exit, Path::new("/state/runs/x/journal.db"), is_demo).join("\n")
 }
 
 #[track_caller]
@@ -91,6 +91,29 @@ fn no_key_is_named_and_lines_break_between_words() {
     }
 }
 
+/// From another state folder the run is found by its plan file alone.
+#[test]
+fn what_is_to_be_typed_works_where_it_is_read() {
+    let run = RunId::parse("checkout-20261122T120000Z-0001234").expect("an id");
+    let way = Clean::new("/plans/eu.toml");
+    let says_way = |exit: &ConsoleExit, parts: &[&str]| {
+        let text = farewell(&run, &way, exit, Path::new("/state/runs/x/journal.db"), false).join("\n");
+        says(&text, parts);
+        assert!(!text.contains(&format!("rollback {run}")), "{text}");
+        text
+    };
+    let gone =
+        ConsoleExit { linked: false, heard_ago: Some(Duration::from_secs(12)), ..left(of("baking"), Left::Asked) };
+    says_way(&gone, &["warroom status /plans/eu.toml", "warroom rollback /plans/eu.toml --direct"]);
+    let foreign = ConsoleExit { direct: Some(Standing::Foreign), ..gone.clone() };
+    says_way(&foreign, &["warroom rollback /plans/eu.toml --direct --send-over"]);
+    let never = ConsoleExit { last: None, heard_ago: None, ..gone.clone() };
+    says_way(&never, &["warroom status /plans/eu.toml", "warroom rollback /plans/eu.toml --direct works"]);
+    let private = ConsoleExit { private: true, ..gone };
+    let text = says_way(&private, &["warroom rollback PLAN-FILE --direct"]);
+    assert!(!text.contains("/plans"), "{text}");
+}
+
 #[test]
 fn what_comes_next_is_what_can_come_next() {
     says(&words(&left(of("drift"), Left::Asked), false), &["FROZEN", "SOMEBODY ELSE", "warroom adopt checkout-"]);
@@ -121,7 +144,7 @@ fn hidden_names_stay_hidden() {
 fn nothing_in_it_is_obeyed_by_a_terminal() {
     let exit = left(of("baking"), Left::Asked);
     let run = RunId::parse("x-20261122T120000Z-0001234").expect("an id");
-    let text = farewell(&run, &exit, Path::new("/tmp/\x1b]52;c;eA==\x07/journal.db"), false).join("\n");
+    let text = farewell(&run, &Clean::new("x\x1b[2J"), &exit, Path::new("/tmp/\x1b]52;c;eA==\x07/journal.db"), false).join("\n");
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 

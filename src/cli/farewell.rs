@@ -18,13 +18,18 @@ const SILENT: Duration = Duration::from_secs(3);
 /// Columns of the narrowest terminal this is written for; a line breaks there, between words.
 const WIDTH: usize = 80;
 
-/// The lines, most important first.
-pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) -> Vec<String> {
+/// The lines, most important first. `elsewhere` is what a shell like the console's own finds the run by.
+pub fn farewell(run: &RunId, elsewhere: &Clean, exit: &ConsoleExit, journal: &Path, is_demo: bool) -> Vec<String> {
+    // A path is hidden where names are; whoever typed it knows it.
+    let named = match elsewhere.as_str() {
+        path if exit.private && path != run.as_str() => "PLAN-FILE",
+        way => way,
+    };
     let direct = exit.direct.map(directly);
     let Some(status) = exit.last.as_deref() else {
         let knows = if direct.is_none() { ", so nobody knows here how it stands" } else { "" };
         let never = format!("run {run}: its keeper was never heard{knows}");
-        let next = format!("  warroom status {run}      warroom rollback {run} --direct works without the keeper");
+        let next = format!("  warroom status {named}      warroom rollback {named} --direct works without the keeper");
         return direct.map(str::to_owned).into_iter().chain([never, next]).collect();
     };
     let snapshot = &status.snapshot;
@@ -41,7 +46,7 @@ pub fn farewell(run: &RunId, exit: &ConsoleExit, journal: &Path, is_demo: bool) 
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
     }
     let mut lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line)).collect();
-    lines.push(format!("  {}", next(run, snapshot, exit).join("      ")));
+    lines.push(format!("  {}", next(named, snapshot, exit).join("      ")));
     lines
 }
 
@@ -130,9 +135,9 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
 }
 
 /// What to type, most probable first.
-fn next(run: &RunId, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
+fn next(named: &str, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
     let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= SILENT);
-    let of = |word: &str| format!("warroom {word} {run}");
+    let of = |word: &str| format!("warroom {word} {named}");
     match snapshot.phase {
         Phase::Ended => vec![of("log")],
         // A keeper that only watches cannot roll back.
@@ -149,7 +154,8 @@ fn next(run: &RunId, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
             if exit.direct == Some(Standing::Confirmed) {
                 vec![of("status"), of("log")]
             } else if silent {
-                vec![of("status"), format!("{} --direct", of("rollback"))]
+                let over = if exit.direct == Some(Standing::Foreign) { " --send-over" } else { "" };
+                vec![of("status"), format!("{} --direct{over}", of("rollback"))]
             } else {
                 let adopt = snapshot.drift.as_ref().map(|_| of("adopt"));
                 [of("attach"), of("rollback")].into_iter().chain(adopt).chain([of("log")]).collect()

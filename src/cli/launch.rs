@@ -462,6 +462,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
         elsewhere,
     };
     let journal = places.journal(&found.run);
+    let way = options.elsewhere.clone();
     let notices = supervise::start(places.clone(), found.run.clone(), keeper, how);
     match console::run(options, notices).await {
         Ok(exit) => {
@@ -469,7 +470,7 @@ pub(super) async fn open(started: Started, view: &ViewArgs, name: Option<Clean>,
                 return Box::pin(restart_in(&places, Some(found.run.as_str()), view, name, demo)).await;
             }
             // The terminal may be gone; then nobody reads this, and there is more to do than to fail.
-            farewell(&found.run, &exit, &journal, demo.is_some()).into_iter().for_each(say);
+            farewell(&found.run, &way, &exit, &journal, demo.is_some()).into_iter().for_each(say);
             Ok(farewell::exit_of(&exit))
         }
         Err(error) => Err(Failure::new(Exit::Unreachable, error)),

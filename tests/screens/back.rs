@@ -102,8 +102,10 @@ fn a_direct_rollback_that_found_no_plan_is_not_tried_again_from_here() {
         shot.desk.elsewhere = Some(Clean::new("/plans/eu.toml"));
         let text = shot.text(width, height, UNICODE);
         assert!(!text.contains("tries again"), "{width}x{height}\n{text}");
-        for words in ["from here no plan is found", "warroom rollback /plans/eu.toml --direct"] {
+        for words in ["from here no plan is found: ", "warroom rollback /plans/eu.toml --direct"] {
             assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
         }
+        let band = text.lines().nth(1).expect("a band");
+        assert!(!band.contains('…'), "half a command at {width}x{height}: {band}");
     }
 }

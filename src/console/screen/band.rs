@@ -223,11 +223,14 @@ fn directly(view: &View<'_>, direct: &Direct) -> (Severity, Vec<Words>) {
             Severity::Critical,
             vec![
                 must("DIRECT ROLLBACK FAILED".to_owned()),
-                must(if direct.is_lost {
-                    format!("from here no plan is found: warroom rollback {} --direct", view.elsewhere())
+                if direct.is_lost {
+                    // Half a command is none: where it has no room, it is in the panel.
+                    let lost = "from here no plan is found: ";
+                    let long = format!("{lost}warroom rollback {} --direct", view.elsewhere());
+                    (long, Some(format!("{lost}roll back from a shell")), 0)
                 } else {
-                    direct.next_key().to_owned()
-                }),
+                    must(direct.next_key().to_owned())
+                },
                 (newest.to_owned(), None, 1),
             ],
         ),
