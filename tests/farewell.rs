@@ -144,7 +144,8 @@ fn hidden_names_stay_hidden() {
 fn nothing_in_it_is_obeyed_by_a_terminal() {
     let exit = left(of("baking"), Left::Asked);
     let run = RunId::parse("x-20261122T120000Z-0001234").expect("an id");
-    let text = farewell(&run, &Clean::new("x\x1b[2J"), &exit, Path::new("/tmp/\x1b]52;c;eA==\x07/journal.db"), false).join("\n");
+    let text = farewell(&run, &Clean::new("x\x1b[2J"), &exit, Path::new("/tmp/\x1b]52;c;eA==\x07/journal.db"), false)
+        .join("\n");
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 

@@ -73,7 +73,8 @@ fn taken(company: &Company, what: &str, to: &str, args: &RollbackArgs) -> Result
 fn only(args: &RollbackArgs, found: &Found) -> Result<(), Failure> {
     match &args.only_run {
         Some(run) if found.run.as_str() != run => {
-            let words = format!("{} leads to run {} by now: nothing was sent", Clean::new(args.runs.concat()), found.run);
+            let words =
+                format!("{} leads to run {} by now: nothing was sent", Clean::new(args.runs.concat()), found.run);
             Err(Failure::new(Exit::Usage, words))
         }
         Some(_) | None => Ok(()),

@@ -4,8 +4,7 @@ use crate::scene;
 use crate::shots::{Shot, UNICODE, all, baked, shot};
 use crate::{WHOLE, row};
 use warroom::console::desk::Input;
-use warroom::domain::Clean;
-use warroom::domain::CommandId;
+use warroom::domain::{Clean, CommandId, Mono, Rights};
 use warroom::engine::{Answer, Mode};
 
 /// What cannot be decided on says why; nothing that does not fit is lost in silence.
@@ -237,6 +236,32 @@ fn the_footer_offers_what_works_now_at_fixed_places() {
     }
 }
 
+/// On a console that only reads, too.
+#[test]
+fn what_is_behind_the_keys_of_a_reader_keeps_its_place() {
+    let bar = |state: &str| {
+        let mut shot = shot(state);
+        shot.rights = Rights::ReadOnly;
+        let footer = row(&shot.buffer(120, 40, UNICODE), 39);
+        footer.chars().position(|c| c == '│').unwrap_or_else(|| panic!("no bar: {footer}"))
+    };
+    assert_eq!(bar("held_by_hand"), bar("auto_held"), "whether it can be resumed");
+    assert_eq!(bar("baking"), bar("shifting"), "whether it can advance");
+}
+
+/// Nobody has read the balancer for a while: that it is at 0 % is no word of now.
+#[test]
+fn at_zero_is_said_only_of_what_was_read_now() {
+    for (seconds, words) in [(0, "R (at 0%)"), (60, "R,y roll back")] {
+        let mut status = shot("ready").status.expect("a status");
+        status.snapshot.balancer_at =
+            status.snapshot.balancer_at.map(|at| Mono::from_micros(at.micros() - seconds * 1_000_000));
+        let shot = Shot::from_status("old", status);
+        let footer = row(&shot.buffer(120, 40, UNICODE), 39);
+        assert!(footer.contains(words), "{seconds} s: {footer}");
+    }
+}
+
 #[test]
 fn armed_where_nothing_is_to_roll_back_says_what_y_does() {
     let text = shot("ready").keys("R").text(80, 23, UNICODE);
@@ -320,6 +345,18 @@ fn the_limits_column_says_what_they_do_where_all_do_the_same() {
         status.snapshot.signals[3].limit_holds = holds;
         let text = Shot::from_status("limits", status).text(80, 23, UNICODE);
         assert!(text.contains(heading), "{heading}\n{text}");
+    }
+}
+
+/// Nothing is held by whoever only watches, nor on the way back.
+#[test]
+fn where_nothing_can_be_held_a_limit_is_a_limit() {
+    for (state, heading) in [("baking", "now  hold at"), ("watching", "now    limit"), ("rolling_back", "now    limit")]
+    {
+        let mut status = shot(state).status.expect("a status");
+        status.snapshot.signals.iter_mut().for_each(|signal| signal.limit_holds = true);
+        let text = Shot::from_status("limits", status).text(80, 23, UNICODE);
+        assert!(text.contains(heading), "{state}\n{text}");
     }
 }
 

@@ -42,9 +42,8 @@ impl Desk {
         let by_keeper = status
             .and_then(|status| status.snapshot.rollback.as_ref())
             .is_some_and(|rollback| keeper_follows || rollback.confirmed.is_some());
-        let is_passed_by = |direct: &Direct| {
-            keeper_follows && status.is_some_and(|status| direct.is_passed_by(&status.snapshot, now))
-        };
+        let is_passed_by =
+            |direct: &Direct| keeper_follows && status.is_some_and(|status| direct.is_passed_by(&status.snapshot, now));
         by_keeper || self.direct.as_ref().is_some_and(|direct| !direct.may_be_tried_again() && !is_passed_by(direct))
     }
 

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Piece};
 use super::fit::{Part, fit};
 use super::look::Ink;
-use super::{View, piece};
+use super::{View, piece, traffic};
 use crate::console::desk::Line;
 use crate::console::desk::dialog::{Kind, WIDTH_MIN};
 use crate::console::desk::direct::Standing;
@@ -136,8 +136,8 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
     if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
         return ("progress", true);
     }
-    // It says so when it is pressed all the same.
-    if action == Action::Rollback && snapshot.rollback_target.is_idle && !view.is_cut_off() {
+    // It says so when it is pressed all the same. What was read too long ago may be so no more, as in the traffic's title.
+    if action == Action::Rollback && snapshot.rollback_target.is_idle && !traffic::is_old(view, snapshot) {
         return ("(at 0%)", false);
     }
     if action == Action::Hold {
@@ -153,7 +153,8 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
             _ if is_over || view.direct(snapshot).is_some() => ("", false),
             Way::Advance => ("advance", true),
             Way::Resume => ("resume", true),
-            Way::Locked(_) if snapshot.phase == Phase::Held => ("no resume", false),
+            // A console that only reads resumes nothing in any case, and has no room for the word.
+            Way::Locked(_) if snapshot.phase == Phase::Held && view.rights != Rights::ReadOnly => ("no resume", false),
             Way::Locked(_) => ("locked", false),
         };
     }

@@ -10,7 +10,7 @@ use super::{View, canvas, piece};
 use crate::console::desk::Panel;
 use crate::domain::{Absence, duration_words};
 use crate::engine::window::Freshness;
-use crate::engine::{SignalView, Snapshot};
+use crate::engine::{Ask, Phase, Rule, SignalView, Snapshot, rule};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
@@ -38,7 +38,10 @@ pub(super) fn draw_ruled(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, s
     };
     // A check may ask for less: what this one does is said where all of them do it.
     let mut limits = snapshot.signals.iter().filter(|signal| signal.limit.is_some()).peekable();
-    let limit = if limits.peek().is_some() && limits.all(|signal| signal.limit_holds) { "hold at" } else { "limit" };
+    // Where nothing can be held no limit holds: watching, on the way back, and after it.
+    let can_hold = snapshot.phase != Phase::Observing && !matches!(rule(Ask::Hold, snapshot.phase), Rule::Refused(_));
+    let holds = can_hold && limits.peek().is_some() && limits.all(|signal| signal.limit_holds);
+    let limit = if holds { "hold at" } else { "limit" };
     let tail = [piece(format!("now  {limit:>7}  {requests:>8}"), look.ink(Ink::Dim))];
     let mut title = vec![Part::new(0, vec![piece(format!("chart {}", view.desk.reach.words()), look.ink(Ink::Dim))])];
     title.extend(baseline_words(snapshot).map(|words| Part::new(1, vec![piece(words, look.ink(Ink::Dim))])));

@@ -128,7 +128,7 @@ fn share_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, role: 
 }
 
 /// Whether the balancer's answer is too old to be of now.
-fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
+pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
     view.is_cut_off() || fresh::balancer(snapshot).is_stale(view.now)
 }
 

@@ -260,7 +260,14 @@ impl Sitting {
                     }
                 }
                 Act::Restart => self.may_act(),
-                Act::EndDirect | Act::Quit | Act::Redraw | Act::Suspend | Act::Bell | Act::Theme(_) | Act::Export(_) | Act::Copy(_) => {}
+                Act::EndDirect
+                | Act::Quit
+                | Act::Redraw
+                | Act::Suspend
+                | Act::Bell
+                | Act::Theme(_)
+                | Act::Export(_)
+                | Act::Copy(_) => {}
             }
         }
         // What only the world's news brings must not stand where a finger is on its way to something else.
