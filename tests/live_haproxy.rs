@@ -383,7 +383,7 @@ fn the_rescue_card_works_without_us() {
     let lines: Vec<&str> = card.lines().map(str::trim).filter(|line| line.starts_with("echo ")).collect();
     assert_eq!(lines.len(), 2 * 5, "two nodes, four servers and a look each: {card}");
     // Where socat is missing, bash's own TCP stands in for it.
-    let stand_in = "socat() { local to=${2#tcp:}; to=${to%%,*}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
+    let stand_in = "socat() { local to=${4#tcp:}; to=${to%%,*}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
     let has_socat =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|p| p.join("socat").is_file());
     let script = format!("set -e\n{}{}\n", if has_socat { "" } else { stand_in }, lines.join("\n"));

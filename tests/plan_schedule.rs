@@ -532,11 +532,11 @@ fn the_haproxy_card_raises_stable_before_it_lowers_the_candidate() {
     let card = rescue_card(&sound(HAPROXY));
     let expected = |to: &str| {
         [
-            format!("<set server web/green1 weight 256><stdio><{to}>"),
-            format!("<set server web/green2 weight 256><stdio><{to}>"),
-            format!("<show servers state web><stdio><{to}>?"),
-            format!("<set server web/blue1 weight 0><stdio><{to}>"),
-            format!("<show servers state web><stdio><{to}>"),
+            format!("<set server web/green1 weight 256><-t><5><stdio><{to}>"),
+            format!("<set server web/green2 weight 256><-t><5><stdio><{to}>"),
+            format!("<show servers state web><-t><5><stdio><{to}>?"),
+            format!("<set server web/blue1 weight 0><-t><5><stdio><{to}>"),
+            format!("<show servers state web><-t><5><stdio><{to}>"),
         ]
     };
     let sent = in_shell(&card);
@@ -643,7 +643,7 @@ fn the_cards_requests_end() {
     );
     // A node without power refuses nothing: each of its lines would wait for two minutes, and the other nodes' after it.
     let card = rescue_card(&sound(&HAPROXY.replace("unix:/run/haproxy.sock", "[2001:db8::9]:9999")));
-    let places: Vec<&str> = card.split("socat stdio '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    let places: Vec<&str> = card.split("socat -t 5 stdio '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
     assert!(places.len() >= 10 && places.iter().all(|to| to.ends_with(",connect-timeout=5")), "{card}");
 }
 
