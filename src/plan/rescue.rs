@@ -14,9 +14,13 @@ const CONNECT_SECONDS: u32 = 5;
 /// and a busy node's stable servers would seem to have no weight.
 const ANSWER_SECONDS: u32 = 5;
 
-/// Command lines for a POSIX shell, one act each, raising stable before lowering the candidate.
+/// The card's first line. At its prompt zsh takes a comment for a command unless it is told.
+const COMMENTS: &str = r#"[ -z "${ZSH_VERSION-}" ] || setopt interactivecomments"#;
+
+/// Command lines for a POSIX shell or zsh, one act each, raising stable before lowering the candidate.
 pub fn rescue_card(plan: &Plan) -> String {
-    let mut card = match &plan.traffic.driver {
+    let mut card = format!("  {COMMENTS}\n");
+    card += &match &plan.traffic.driver {
         Driver::Http(http) => http_card(http),
         Driver::Haproxy(haproxy) => haproxy_card(plan, haproxy),
         Driver::Alb(alb) => alb_card(alb),
@@ -85,7 +89,7 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
     let (layout, all_stable) = (plan.traffic.layout(), plan.traffic.all_stable());
     let mut card = String::from(
         "  # needs socat. 256 for each stable server is an even share of all traffic. What the weights were before is \
-         known only once a\n  # run has read them: then `warroom rollback` restores those. Nothing is taken from the \
+         known only once a\n  # run has read them: then 'warroom rollback' restores those. Nothing is taken from the \
          candidate on a node where stable has no weight.\n",
     );
     let backend = &haproxy.backend;
