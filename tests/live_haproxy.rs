@@ -79,6 +79,16 @@ impl Site {
         self.home.run_plan(&path, "alice")
     }
 
+    /// As a disk does that breaks.
+    #[track_caller]
+    fn lose_journal(&self, run: &str) {
+        let folder = self.home.state().join("runs").join(run);
+        std::fs::write(folder.join("journal.db"), "no journal at all ".repeat(500)).expect("written");
+        for more in ["journal.db-wal", "journal.db-shm"] {
+            let _ = std::fs::remove_file(folder.join(more));
+        }
+    }
+
     #[track_caller]
     fn weights(&self, node: usize) -> BTreeMap<String, u32> {
         self.nodes[node].weights()
@@ -383,7 +393,7 @@ fn the_rescue_card_works_without_us() {
     let lines: Vec<&str> = card.lines().map(str::trim).filter(|line| line.starts_with("echo ")).collect();
     assert_eq!(lines.len(), 2 * 5, "two nodes, four servers and a look each: {card}");
     // Where socat is missing, bash's own TCP stands in for it.
-    let stand_in = "socat() { local to=${2#tcp:}; to=${to%%,*}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
+    let stand_in = "socat() { local to=${4#tcp:}; to=${to%%,*}; exec 3<>\"/dev/tcp/${to%:*}/${to##*:}\"; cat >&3; cat <&3; exec 3>&-; }\n";
     let has_socat =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|p| p.join("socat").is_file());
     let script = format!("set -e\n{}{}\n", if has_socat { "" } else { stand_in }, lines.join("\n"));
@@ -429,15 +439,39 @@ fn a_direct_rollback_without_a_journal_gives_nothing_to_a_stable_server_that_was
     wait_until("the keeper answers", || site.home.try_status().is_some());
     let run = site.home.runs().pop().expect("a run");
     site.home.kill_keeper();
-    let folder = site.home.state().join("runs").join(&run);
-    std::fs::write(folder.join("journal.db"), "no journal at all ".repeat(500)).expect("written");
-    for more in ["journal.db-wal", "journal.db-shm"] {
-        let _ = std::fs::remove_file(folder.join(more));
-    }
+    site.lose_journal(&run);
     let ran = site.home.run(["rollback", &run, "--yes", "--direct"]).exits(0);
     assert!(ran.all().contains("going on without it") && ran.all().contains("confirmed"), "{}", ran.all());
     assert_eq!(site.weights(0), own_weights());
     assert_eq!(site.weights(1), drained);
+}
+
+/// And nodes may be silent or dead while they are looked at: what the other one said counts all the same.
+#[test]
+fn a_direct_rollback_without_a_journal_and_a_node_gives_nothing_to_what_the_other_had_drained() {
+    if !need("haproxy") {
+        return;
+    }
+    let mut site = Site::new(&["admin", "admin", "admin"]);
+    site.nodes[1].ask("set server app/blue2 weight 0").expect("an answer");
+    let _console = site.run(&site.plan(&["25 %", "100 %"], "1s"));
+    site.home.advance("alice").exits(0);
+    let run = site.home.runs().pop().expect("a run");
+    site.home.kill_keeper();
+    site.lose_journal(&run);
+    site.nodes[0].signal(rustix::process::Signal::STOP);
+    site.nodes[2].kill();
+    let rolling = site.home.start(["rollback", &run, "--yes", "--direct"]);
+    let greens = |site: &Site, node: usize| ["green1", "green2"].map(|name| site.weights(node)[name]);
+    wait_until("the node that answers is rolled back", || greens(&site, 1) == [0, 0]);
+    assert!(site.weights(1)["blue1"] > 0 && site.weights(1)["blue2"] == 0, "{:?}", site.weights(1));
+    // What the others still have, or have again, is no other hand's.
+    site.nodes[2].restart();
+    site.nodes[0].signal(rustix::process::Signal::CONT);
+    let ran = rolling.finish().exits(0);
+    assert!(ran.all().contains("confirmed") && !ran.all().contains("FOREIGN"), "{}", ran.all());
+    assert_eq!((greens(&site, 0), greens(&site, 2)), ([0, 0], [0, 0]));
+    assert_eq!(site.weights(1)["blue2"], 0);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn no_call_of_the_card_stops_in_a_pager() {
 fn the_card_says_what_becomes_of_pinned_clients() {
     let unpins = "TargetGroupStickinessConfig.Enabled=false";
     let card = rescue_card(&sound(ALB));
-    assert!(card.contains(unpins) && card.contains("turns group stickiness off (unpin_on_rollback"), "{card}");
+    assert!(card.contains(unpins) && card.contains("turns group stickiness off, by unpin_on_rollback"), "{card}");
     let card = rescue_card(&sound(&edited("unpin_on_rollback = true", "unpin_on_rollback = false")));
     assert!(!card.contains(unpins) && card.contains("until their cookie ends"), "{card}");
 }

@@ -2,13 +2,18 @@
 //! what it says must bring all traffic back when warroom is not there.
 
 #![allow(clippy::unwrap_used)] // the helpers are tests too, and clippy.toml only knows functions that say so
+#![expect(clippy::disallowed_methods, reason = "a test has threads of its own")]
 
 mod plan_common;
 mod support;
 
 use plan_common::{HAPROXY, sound};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::{App, Haproxy, Home, World, need, wait_until};
 use warroom::plan::{load, rescue_card};
 
@@ -84,10 +89,46 @@ fn the_haproxy_card_takes_nothing_from_the_candidate_where_stable_has_no_weight(
         .replace("/run/haproxy.sock", &nodes[1].socket().display().to_string());
     let card = rescue_card(&sound(&text));
     let refuses = |line: &&str| !line.contains(&nodes[0].api()) || !line.contains("weight 256");
-    run(&card.lines().filter(refuses).collect::<Vec<_>>().join("\n"));
+    let said = run(&card.lines().filter(refuses).collect::<Vec<_>>().join("\n"));
+    assert_eq!(said.matches("NOT emptied").count(), 1, "{said}");
+    assert!(said.contains("blue1 on lb1: NOT emptied"), "{said}");
     let weights = |node: &Haproxy| ["green1", "green2", "blue1"].map(|name| node.weights()[name]);
     assert_eq!(weights(&nodes[0]), [0, 0, 20], "{card}");
     assert_eq!(weights(&nodes[1]), [256, 256, 0], "{card}");
+}
+
+/// A HAProxy node's runtime API that takes longer for an answer than socat waits of itself; gives what it was told.
+fn slow_node() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, told) = (listener.local_addr().unwrap().to_string(), Arc::new(Mutex::new(Vec::new())));
+    let hears = told.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut line) = (stream.unwrap(), String::new());
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            std::thread::sleep(Duration::from_secs(1));
+            let answer =
+                if line.starts_with("show") { "1\n# the names\n3 web 1 green1 10.0.0.1 2 0 256 1 9\n\n" } else { "\n" };
+            hears.lock().unwrap().push(line.trim().to_owned());
+            // Who no longer waits has hung up.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, told)
+}
+
+#[test]
+fn the_haproxy_card_waits_for_a_busy_nodes_answer() {
+    if !need("socat") {
+        return;
+    }
+    let nodes = [slow_node(), slow_node()];
+    let text = HAPROXY.replace("10.0.0.9:9999", &nodes[0].0).replace("unix:/run/haproxy.sock", &nodes[1].0);
+    let said = run(&rescue_card(&sound(&text)));
+    assert!(!said.contains("NOT emptied"), "{said}");
+    for (_, told) in nodes {
+        assert!(told.lock().unwrap().contains(&"set server web/blue1 weight 0".to_owned()), "{told:?}\n{said}");
+    }
 }
 
 /// A rate that is none is a mistake in the command, not a schedule without warnings.

@@ -5,7 +5,7 @@
 //! that wakes up follows instead of going on; a disk that hangs delays the write by 20 ms and no more.
 
 use crate::clock;
-use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Split};
+use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Setting, Split};
 use crate::engine::{
     Answer, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase, Request,
     Severity, Stamped, share,
@@ -32,6 +32,9 @@ const REMIND_EVERY: Duration = Duration::from_secs(5);
 /// How old a look at the balancer may be and still stand for the state before the rollback: a person who takes
 /// longer to type a label sees it read again.
 const SEEN_AGE_MAX: Duration = Duration::from_secs(5);
+/// How much longer than the driver's own limit a look is waited for: on a busy machine what the other nodes said would
+/// come a moment too late otherwise.
+const LOOK_GRACE: Duration = Duration::from_millis(200);
 
 /// What a direct rollback is made with.
 pub struct Direct {
@@ -179,7 +182,7 @@ impl Work {
     }
 
     /// Takes in the state before the run where the journal does not tell it: else a write that fails would be sent
-    /// into what looks like somebody else's setting. One attempt's time at most, and without an answer it goes on:
+    /// into what looks like somebody else's setting. About one attempt's time at most, and without an answer it goes on:
     /// a balancer that only answers writes is still rolled back.
     async fn look_first(&mut self, tell: &mut impl FnMut(String)) {
         if self.direct.entries.iter().any(|entry| matches!(entry.fact, Fact::Baseline { .. })) {
@@ -188,16 +191,27 @@ impl Work {
         let fresh = |seen: &Seen| clock::mono().since(seen.started) <= SEEN_AGE_MAX;
         let seen = match self.direct.seen.take().filter(fresh) {
             Some(seen) => Some(seen),
-            None => timeout(self.direct.plan.traffic.timeout, look(self.direct.traffic.as_ref())).await.ok(),
+            None => {
+                let limit = self.direct.plan.traffic.timeout + LOOK_GRACE;
+                timeout(limit, look(self.direct.traffic.as_ref())).await.ok()
+            }
         };
-        let Some(seen) = seen.filter(|seen| seen.state.setting().is_ok()) else { return };
+        let Some(seen) = seen else { return };
+        let setting = seen.state.readable_setting();
+        if seen.state.setting().is_err() {
+            // A node that serves must not be given what it had drained because another one is silent.
+            if !setting.0.is_empty() {
+                self.take_for_baseline(setting);
+            }
+            return;
+        }
         let configured = share::configured(&self.direct.plan.traffic.layout(), &seen.state);
         let has_nothing = configured.is_some_and(|configured| configured.share <= 0.0);
         if has_nothing && self.direct.folder.is_some() {
             // The run's journal is lost, and with it whether a forward write is still on its way: zero now is not
             // zero in a second. So this is no look that makes a rollback needless: it is sent all the same, and gives
             // stable the weights that it has.
-            return self.take_for_baseline(&seen.state);
+            return self.take_for_baseline(setting);
         }
         let stamped = self.stamp(Event::Woke);
         for effect in self.engine.handle(&stamped).effects {
@@ -211,8 +225,7 @@ impl Work {
     }
 
     /// Puts what the balancer holds where the journal has lost it: before everything that the run did.
-    fn take_for_baseline(&mut self, state: &BalancerState) {
-        let Ok(setting) = state.setting() else { return };
+    fn take_for_baseline(&mut self, setting: Setting) {
         let (mono, wall, plan) = (clock::mono(), clock::wall(), self.direct.plan.clone());
         let baseline = Entry {
             number: 0,

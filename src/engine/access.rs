@@ -154,8 +154,9 @@ impl Engine {
                 self.balancer.read_soon(self.now);
             }
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
-                // What may still land must have landed before a step is sent.
-                let pause = REHEARSE_AGAIN.max(self.settling());
+                // What may still land must have landed before a step is sent; what was refused wrote nothing.
+                let may_land = matches!(result, WriteResult::Unknown(_));
+                let pause = if may_land { REHEARSE_AGAIN.max(self.settling()) } else { REHEARSE_AGAIN };
                 self.access.rehearsal = Rehearsal::Again(self.now + pause);
                 if self.access.failure.as_ref() != Some(why) {
                     let text = format!("rehearsal failed: {why}; again in {}", duration_words(pause));

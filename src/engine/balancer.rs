@@ -183,6 +183,7 @@ impl Engine {
     fn partly_seen(&mut self, started: Mono, state: &BalancerState, out: &mut Vec<Effect>) {
         let setting = state.readable_setting();
         if self.rollback.is_some() && !setting.0.is_empty() {
+            self.know_late_nodes(started, &setting);
             self.rollback_seen(started, &setting, false, out);
         } else if self.mode == Mode::Drive && self.baseline.is_some() {
             self.judge_others(&setting, out);
@@ -229,6 +230,7 @@ impl Engine {
         if self.baseline.is_none() {
             self.take_baseline(started, setting, out);
         }
+        self.know_late_nodes(started, setting);
         self.ledger.record(&state.reload_setting());
         if self.rollback.is_some() {
             self.rollback_seen(started, setting, true, out);
@@ -259,6 +261,19 @@ impl Engine {
         let fact = Fact::Baseline { setting: setting.clone(), split };
         let text = format!("balancer recorded before anything is touched: candidate {split} ({setting})");
         self.say(Severity::Info, None, text, fact, out);
+    }
+
+    /// A rollback without a journal goes by one look, which a node may not have answered. What such a node holds when it is
+    /// first seen is the state before the run, and nobody else's setting, unless it has taken a write by then.
+    fn know_late_nodes(&mut self, started: Mono, setting: &Setting) {
+        let (Some(rollback), Some(baseline)) = (&self.rollback, &mut self.baseline) else { return };
+        if !rollback.is_before_first_end(started) {
+            return;
+        }
+        let mut late = setting.clone();
+        late.0.retain(|slot, _| !baseline.setting.0.keys().any(|known| known.node == slot.node));
+        self.ledger.record(&late);
+        baseline.setting.0.extend(late.0);
     }
 
     /// Compares what the balancer holds with what this run last set. Never fights it.

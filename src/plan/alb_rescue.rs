@@ -16,7 +16,7 @@ pub(super) fn alb_card(alb: &AlbDriver) -> String {
     // As the plan's own rollback has it. Where it is off already, nothing changes.
     let unpins = if alb.unpin_on_rollback {
         card.push_str(
-            "  # turns group stickiness off (unpin_on_rollback; on again afterwards). Where AWS refuses that because of \
+            "  # turns group stickiness off, by unpin_on_rollback: on again afterwards. Where AWS refuses that because of \
              target stickiness, take the part with Enabled out\n",
         );
         " | if .ForwardConfig.TargetGroupStickinessConfig.Enabled then \
@@ -63,7 +63,7 @@ pub(super) fn alb_card(alb: &AlbDriver) -> String {
     }
     if alb.forwards.iter().any(|forward| forward.arn.kind() == ArnKind::Rule) {
         card.push_str(
-            "  # OperationNotPermitted: the rule is its listener's default one; then modify-listener with \
+            "  # OperationNotPermitted: the rule is the default one of its listener. There modify-listener with \
              --listener-arn and --default-actions\n",
         );
     }

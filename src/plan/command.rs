@@ -47,7 +47,7 @@ impl CommandDriver {
 /// Both programs as they are run, for a POSIX shell. A variable or file that is missing stops the line before it.
 pub(super) fn command_card(command: &CommandDriver) -> String {
     let all = Values(vec![("stable", "100".to_owned()), ("candidate", "0".to_owned())]);
-    let mut card = String::from("  # a `set` that hangs must end first: it would land later\n");
+    let mut card = String::from("  # a set that hangs must end first: it would land later\n");
     let _ = writeln!(card, "  {}", line(&command.set, &all));
     let _ = writeln!(card, "  {}    # must say stable 100, candidate 0", line(&command.get, &Values::default()));
     card

@@ -10,10 +10,17 @@ use std::fmt::Write as _;
 const CURL_SECONDS: u32 = 10;
 /// How long one of the card's commands waits for a HAProxy node that may have no power, in seconds: there is another.
 const CONNECT_SECONDS: u32 = 5;
+/// How long it waits for the node's answer, in seconds. Of itself socat waits for half a second once it has said all,
+/// and a busy node's stable servers would seem to have no weight.
+const ANSWER_SECONDS: u32 = 5;
 
-/// Command lines for a POSIX shell, one act each, raising stable before lowering the candidate.
+/// The card's first line. At its prompt zsh takes a comment for a command unless it is told.
+const COMMENTS: &str = r#"[ -z "${ZSH_VERSION-}" ] || setopt interactivecomments"#;
+
+/// Command lines for a POSIX shell or zsh, one act each, raising stable before lowering the candidate.
 pub fn rescue_card(plan: &Plan) -> String {
-    let mut card = match &plan.traffic.driver {
+    let mut card = format!("  {COMMENTS}\n");
+    card += &match &plan.traffic.driver {
         Driver::Http(http) => http_card(http),
         Driver::Haproxy(haproxy) => haproxy_card(plan, haproxy),
         Driver::Alb(alb) => alb_card(alb),
@@ -82,7 +89,7 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
     let (layout, all_stable) = (plan.traffic.layout(), plan.traffic.all_stable());
     let mut card = String::from(
         "  # needs socat. 256 for each stable server is an even share of all traffic. What the weights were before is \
-         known only once a\n  # run has read them: then `warroom rollback` restores those. Nothing is taken from the \
+         known only once a\n  # run has read them: then 'warroom rollback' restores those. Nothing is taken from the \
          candidate on a node where stable has no weight.\n",
     );
     let backend = &haproxy.backend;
@@ -94,7 +101,7 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
             HaproxyAddress::Tcp(address) => format!("tcp:{address},connect-timeout={CONNECT_SECONDS}"),
             HaproxyAddress::Unix(path) => format!("unix-connect:{}", path.display()),
         };
-        let socat = format!("socat stdio {}", quoted(&address));
+        let socat = format!("socat -t {ANSWER_SECONDS} stdio {}", quoted(&address));
         let set = |server: &str, what: &str| {
             format!("echo {} | {socat}", quoted(&format!("set server {backend}/{server} {what}")))
         };
@@ -108,7 +115,10 @@ fn haproxy_card(plan: &Plan, haproxy: &HaproxyDriver) -> String {
         let has_weight =
             quoted(&format!("^([^ ]+ ){{3}}({})( [^ ]+){{3}} [1-9]", stable.join("|").replace('.', r"\.")));
         for slot in layout.slots_of(index, Role::Candidate) {
-            let _ = writeln!(card, "  {show} | grep -E {has_weight} && {}", set(&slot.name, &weight(slot)));
+            let not =
+                format!("{} on {}: NOT emptied, stable has no weight there or it gave no answer", slot.name, node.name);
+            let empty = set(&slot.name, &weight(slot));
+            let _ = writeln!(card, "  {show} | grep -E {has_weight} && {empty} || echo {}", quoted(&not));
         }
         if let Some(name) = stable.first() {
             let _ = writeln!(card, "  # a stable server in maint or drain gets nothing: {}", set(name, "state ready"));

@@ -41,24 +41,18 @@ pub struct HttpDriver {
     pub read_path: String,
     /// JSON field that holds each environment's percentage, in requests and answers.
     pub fields: PerRole<String>,
-    /// Further fields sent with each write, as JSON.
+    /// Further fields sent with each write, as JSON. Two services that only these tell apart are one balancer.
     pub extra: Vec<(String, String)>,
     /// How to speak to it.
     pub http: Http,
 }
 
 impl HttpDriver {
-    /// Where writes go, in its one spelling.
+    /// Where writes go, in its one spelling: with the query, which may name the service. What `extra` says is no part of
+    /// it: nobody can tell which of its fields names a service and which an operator, and two keepers on one balancer are
+    /// worse than one for two.
     fn written_to(&self) -> String {
         canonical(&format!("{}{}", self.url, self.write_path))
-    }
-
-    /// What each write says besides the percentages, in one order: one API may hold several services' traffic, and this
-    /// is what tells them apart.
-    fn written_with(&self) -> String {
-        let mut extra: Vec<String> = self.extra.iter().map(|(key, value)| format!(" {key}={value}")).collect();
-        extra.sort();
-        extra.concat()
     }
 }
 
@@ -142,7 +136,7 @@ impl Traffic {
     /// What makes two plans speak to the same balancer, as a run is filed under.
     pub fn identity(&self) -> String {
         match &self.driver {
-            Driver::Http(http) => format!("http {}{}", http.written_to(), http.written_with()),
+            Driver::Http(http) => format!("http {}", http.written_to()),
             Driver::Haproxy(haproxy) => {
                 let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
                 nodes.sort();
@@ -161,7 +155,7 @@ impl Traffic {
     /// is one, so that two plans which share only some are seen.
     pub fn identities(&self) -> Vec<String> {
         let mut identities: Vec<String> = match &self.driver {
-            Driver::Http(http) => vec![format!("http {}{}", local(&http.written_to()), http.written_with())],
+            Driver::Http(http) => vec![format!("http {}", local(&http.written_to()))],
             Driver::Haproxy(haproxy) => haproxy
                 .nodes
                 .iter()

@@ -172,9 +172,12 @@ impl<'a, 'p> Collector<'a, 'p> {
         match sample.labels.get(label) {
             Some(status) if matches_pattern(status, &rules.errors) => self.errors += value,
             Some(status) if is_no_error(status, &rules.errors) => {}
+            // Nothing has happened yet under whatever word: exporters list all that they know from the start.
+            Some(_) if value == 0.0 => {}
             // Nobody can tell of such a word whether it is an error: "not one of them" would be a good reading.
             Some(status) => {
-                let why = format!("{label}=\"{status}\" of {metric} is not a three-digit status");
+                let errors = &rules.errors;
+                let why = format!("{label}=\"{status}\" of {metric} does not say whether it is one of {errors}");
                 self.trouble = Some(Absence::Unreadable(Clean::new(why)));
             }
             None => self.trouble = Some(Absence::Missing(Clean::new(format!("label {label} of {metric}")))),
@@ -309,12 +312,13 @@ mod tests {
             ("l_bucket{le=\"x\"} 5\n", "without a bound"),
             ("r{code=\"200\",m=\"GET\"} 1\nr{m=\"GET\",code=\"200\"} 1\n", "twice"),
             ("r{code=\"200\",code=\"503\"} 1\n", "names a label twice"),
-            ("r{code=\"5\"} 1\n", "not a three-digit status"),
-            ("r{code=\"error\"} 1\n", "not a three-digit status"),
-            ("r{code=\"ERR\"} 1\n", "not a three-digit status"),
-            ("r{code=\"---\"} 1\n", "not a three-digit status"),
-            ("r{code=\"000\"} 1\n", "not a three-digit status"),
-            ("r{code=\"2o0\"} 1\n", "not a three-digit status"),
+            ("r{code=\"5\"} 1\n", "does not say whether it is one of 5.."),
+            ("r{code=\"error\"} 1\n", "does not say whether it is one of 5.."),
+            ("r{code=\"ERR\"} 1\n", "does not say whether it is one of 5.."),
+            ("r{code=\"---\"} 1\n", "does not say whether it is one of 5.."),
+            ("r{code=\"000\"} 1\n", "does not say whether it is one of 5.."),
+            ("r{code=\"other\"} 1\n", "code=\"other\" of r does not say whether it is one of 5.."),
+            ("r{code=\"2o0\"} 1\n", "does not say whether it is one of 5.."),
         ] {
             let absence = read(text).expect_err(text).to_string();
             assert!(absence.contains(why), "{text}: {absence}");
@@ -324,6 +328,13 @@ mod tests {
         let scrape = read("r{code=\"200\"} 1\nm 1\nm{a=\"b\"} 2\nlimit 1\n").expect("readable");
         assert_eq!(scrape.gauges, [Err(Absence::SeveralSeries("m".into()))]);
         assert_eq!(read("x 1\n").expect("readable").requests, None);
+    }
+
+    /// HAProxy's exporter has `code="other"` from the start. Its first request makes the reading unknown.
+    #[test]
+    fn a_word_that_nothing_was_counted_under_yet_says_nothing() {
+        let scrape = read("r{code=\"2xx\"} 7\nr{code=\"5xx\"} 2\nr{code=\"other\"} 0\n").expect("readable");
+        assert_eq!((scrape.requests, scrape.errors), (Some(9.0), 2.0));
     }
 
     #[test]

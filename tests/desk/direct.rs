@@ -2,6 +2,7 @@
 
 use crate::sitting::{Sitting, baking, rolling_back, target_not_ready};
 use crossterm::event::KeyModifiers;
+use warroom::console::desk::direct::Standing;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Mono};
 use warroom::engine::Answer;
@@ -106,6 +107,26 @@ fn one_that_the_keeper_follows_stays_beside_it() {
     sitting.status = Some(rolling_back().clone());
     comes_back(&mut sitting);
     assert!(sitting.desk.direct.is_some());
+}
+
+/// On AWS the window is a minute: all that time it is on its way, and nobody must doubt it.
+#[test]
+fn one_that_is_read_back_is_unknown_only_after_the_window() {
+    let mut sitting = going();
+    let standing = |sitting: &Sitting| sitting.desk.direct.as_ref().map(|direct| direct.standing(sitting.now));
+    sitting.after(4_000);
+    says(&mut sitting, &["candidate 0% read back +4.0 s; confirming over 60 s"]);
+    sitting.after(64_000);
+    assert_eq!(standing(&sitting), Some(Standing::Running), "{}", title(&sitting));
+    sitting.after(1_000);
+    assert_eq!(standing(&sitting), Some(Standing::Unknown), "{}", title(&sitting));
+    // Read back no longer there is nothing that it could be confirmed by.
+    let mut sitting = going();
+    says(&mut sitting, &["candidate 0% read back +0.4 s; confirming over 60 s"]);
+    sitting.after(5_000);
+    assert_eq!(standing(&sitting), Some(Standing::Running));
+    says(&mut sitting, &["the balancer holds candidate 10% again; sending the rollback again"]);
+    assert_eq!(standing(&sitting), Some(Standing::Unknown));
 }
 
 /// Before it has ended nothing that the keeper says makes it over.

@@ -4,7 +4,8 @@ use crate::domain::{Clean, Mono};
 use crate::engine::Snapshot;
 use std::time::Duration;
 
-/// Not confirmed after this it is called unknown.
+/// Not read back after this it is called unknown; read back, this long after the lateness window could have confirmed it:
+/// a rollback's read-back takes a second or two, and a person at night counts to five.
 pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
 /// The end of one that knows neither a run nor a sound plan: exit code 2.
 const LOST: &str = "ended: exit status: 2";
@@ -15,6 +16,10 @@ const NAME_WANTED: [&str; 2] = ["to roll back all the same", "the typed name is 
 /// Lines kept: a panel shows the newest few.
 const LINES_MAX: usize = 50;
 
+/// How it says what it waits for once it is read back: whole seconds of its own plan's lateness follow, which may be a
+/// minute.
+const WINDOW: &str = "; confirming over ";
+
 /// A direct rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Direct {
@@ -24,6 +29,8 @@ pub struct Direct {
     pub lines: Vec<Clean>,
     /// When the balancer was first read back.
     pub observed: Option<Mono>,
+    /// How long it said that it is read over from then on; zero until then.
+    pub lateness: Duration,
     /// When it was confirmed over the lateness window.
     pub confirmed: Option<Mono>,
     /// When it stopped at somebody else's setting; `None` while it goes on.
@@ -59,6 +66,7 @@ impl Direct {
             since,
             lines: Vec::new(),
             observed: None,
+            lateness: Duration::ZERO,
             confirmed: None,
             foreign: None,
             wants_name: false,
@@ -81,6 +89,7 @@ impl Direct {
             }
             _ if words.contains("read back +") => {
                 self.observed.get_or_insert(now);
+                self.lateness = window(words).unwrap_or(self.lateness);
                 self.foreign = None;
             }
             // What was read back before is so no longer.
@@ -106,9 +115,14 @@ impl Direct {
             (None, Some(true)) => Standing::Nothing,
             (None, Some(false)) => Standing::Failed,
             (None, None) if self.foreign.is_some() => Standing::Foreign,
-            (None, None) if now.since(self.since) >= UNCONFIRMED_AFTER => Standing::Unknown,
+            (None, None) if now >= self.unknown_from() => Standing::Unknown,
             (None, None) => Standing::Running,
         }
+    }
+
+    /// From when on nobody knows: what is read back is read over the whole lateness window.
+    fn unknown_from(&self) -> Mono {
+        self.observed.map_or(self.since, |observed| observed + self.lateness) + UNCONFIRMED_AFTER
     }
 
     /// Whether it sends nothing more and has brought nothing back, so that another may be tried.
@@ -166,4 +180,10 @@ impl Direct {
 /// Whether the keeper has read the balancer since then and knows of no rollback.
 fn is_unknown_since(snapshot: &Snapshot, at: Mono) -> bool {
     snapshot.rollback.is_none() && snapshot.balancer_at > Some(at)
+}
+
+/// How long it is read over, as its words say.
+fn window(words: &str) -> Option<Duration> {
+    let seconds = words.split_once(WINDOW)?.1.strip_suffix(" s")?;
+    seconds.parse().ok().map(Duration::from_secs)
 }

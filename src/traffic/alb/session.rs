@@ -20,7 +20,7 @@ use aws_sdk_elasticloadbalancingv2::config::{Builder, IdentityCache, StalledStre
 use std::error::Error;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 /// Time between two tries to renew credentials: SSO and metadata services are asked gently.
@@ -35,8 +35,12 @@ const RENEW_LIMIT: Duration = Duration::from_secs(5);
 /// After so long another try begins beside one that hangs: four times what the slowest source takes, a person's second
 /// factor aside.
 const ANOTHER_AFTER: Duration = Duration::from_secs(60);
-/// Tries at one time, those that hang included: each keeps a thread, and some a process, that nobody can end.
+/// Tries that may hang before another begins only after [`ANOTHER_AFTER_MANY`]: each keeps a thread, and some a process,
+/// that nobody can end.
 const TRIES_MAX: usize = 4;
+/// After so long another try begins beside many that hang: what they hang on may be mended, and they not know it. A night
+/// of twelve hours comes to 72 threads.
+const ANOTHER_AFTER_MANY: Duration = Duration::from_secs(600);
 /// How long the shared files are waited for, half of `traffic.timeout` at most: as any other file is.
 const FILES_WAIT: Duration = Duration::from_secs(1);
 
@@ -161,8 +165,6 @@ pub(super) struct Keyring {
     plan: AlbDriver,
     ahead: Duration,
     kept: Mutex<Kept>,
-    /// Places of tries that are under way.
-    tries: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -173,10 +175,63 @@ struct Kept {
     /// Why the newest try to renew them failed.
     failure: Option<String>,
     tried: Option<Instant>,
-    /// The newest try that a thread was begun for.
-    trying: Option<(Instant, Ending)>,
-    /// When the newest try began that has told: what an older one says after that counts no more.
+    tries: Tries,
+    /// When the newest try began that has told: why an older one failed counts no more.
     told: Option<Instant>,
+    /// When the newest try began that gave some: what an older one gives is older.
+    gave: Option<Instant>,
+}
+
+/// Tries that are under way on threads, the oldest first, with when they began.
+#[derive(Default)]
+struct Tries(Vec<(Instant, Ending)>);
+
+impl Tries {
+    /// The newest, while no other may begin beside it.
+    fn newest(&mut self, now: Instant) -> Option<Ending> {
+        self.0.retain(|(_, ending)| ending.is_to_come());
+        let rest = if self.0.len() < TRIES_MAX { ANOTHER_AFTER } else { ANOTHER_AFTER_MANY };
+        let newest = self.0.last().filter(|(began, _)| now.duration_since(*began) < rest);
+        newest.map(|(_, ending)| ending.clone())
+    }
+
+    /// Why there are none yet.
+    fn words(&self) -> String {
+        let seconds = RENEW_LIMIT.as_secs();
+        match self.0.len() {
+            0 | 1 => format!("the source of credentials gave none in {seconds} s"),
+            several => format!("the source of credentials gave none in {seconds} s; {several} tries hang"),
+        }
+    }
+}
+
+impl Kept {
+    /// Takes in what a try that began then has come to.
+    fn hear(&mut self, began: Instant, told: Result<Credentials, String>) {
+        let is_late = |newest: Option<Instant>| newest.is_some_and(|newest| began < newest);
+        match told {
+            Ok(_) if is_late(self.gave) => {}
+            Ok(credentials) => {
+                let same = self.credentials.as_ref().is_some_and(|old| {
+                    old.access_key_id() == credentials.access_key_id()
+                        && old.secret_access_key() == credentials.secret_access_key()
+                        && old.session_token() == credentials.session_token()
+                });
+                if !same {
+                    self.refused = None;
+                }
+                self.credentials = Some(credentials);
+                self.failure = None;
+                self.gave = Some(began);
+                self.told = self.told.max(self.gave);
+            }
+            Err(_) if is_late(self.told) => {}
+            Err(why) => {
+                self.failure = Some(why);
+                self.told = Some(began);
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Keyring {
@@ -187,8 +242,7 @@ impl std::fmt::Debug for Keyring {
 
 impl Keyring {
     fn new(plan: &AlbDriver, ahead: Duration) -> Self {
-        let tries = Arc::new(Semaphore::new(TRIES_MAX));
-        Self { plan: plan.clone(), ahead, kept: Mutex::default(), tries }
+        Self { plan: plan.clone(), ahead, kept: Mutex::default() }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -237,31 +291,25 @@ impl Keyring {
         let now = Instant::now();
         self.kept().tried = Some(now);
         if let Ok(credentials) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
-            self.hear(now, Ok(credentials));
+            self.kept().hear(now, Ok(credentials));
         } else if !self.trying(now).comes(RENEW_LIMIT).await {
-            let words = format!("the source of credentials gave none in {} s", RENEW_LIMIT.as_secs());
-            self.kept().failure = Some(words);
+            let mut kept = self.kept();
+            kept.failure = Some(kept.tries.words());
         }
     }
 
     /// The try that is under way, or a new one. What hangs is left to itself, not dropped: that would end no process.
     fn trying(self: &Arc<Self>, now: Instant) -> Ending {
         let mut kept = self.kept();
-        let newest = kept.trying.as_ref().filter(|(_, ending)| ending.is_to_come());
-        if let Some((_, ending)) = newest.filter(|(began, _)| now.duration_since(*began) < ANOTHER_AFTER) {
-            return ending.clone();
+        if let Some(newest) = kept.tries.newest(now) {
+            return newest;
         }
         let keyring = self.clone();
-        let ending = match (self.tries.clone().try_acquire_owned(), newest) {
-            (Err(_), Some((_, ending))) => return ending.clone(),
-            // Without a place the newest has ended this moment; it has told.
-            (place, _) => apart(move || async move {
-                if let Ok(_place) = place {
-                    keyring.hear(now, keyring.ask().await);
-                }
-            }),
-        };
-        kept.trying = Some((now, ending.clone()));
+        let ending = apart(move || async move {
+            let told = keyring.ask().await;
+            keyring.kept().hear(now, told);
+        });
+        kept.tries.0.push((now, ending.clone()));
         ending
     }
 
@@ -269,30 +317,6 @@ impl Keyring {
         let provider = loader(&self.plan).load().await.credentials_provider();
         let provider = provider.ok_or_else(|| "no source of credentials is configured".to_owned())?;
         provider.provide_credentials().await.map_err(|error| why(&error, self.plan.profile.as_deref()))
-    }
-
-    /// Takes in what a try that began then has come to.
-    fn hear(&self, began: Instant, told: Result<Credentials, String>) {
-        let mut kept = self.kept();
-        if kept.told.is_some_and(|newest| began < newest) {
-            return;
-        }
-        kept.told = Some(began);
-        match told {
-            Ok(credentials) => {
-                let same = kept.credentials.as_ref().is_some_and(|old| {
-                    old.access_key_id() == credentials.access_key_id()
-                        && old.secret_access_key() == credentials.secret_access_key()
-                        && old.session_token() == credentials.session_token()
-                });
-                if !same {
-                    kept.refused = None;
-                }
-                kept.credentials = Some(credentials);
-                kept.failure = None;
-            }
-            Err(why) => kept.failure = Some(why),
-        }
     }
 
     /// How long the present ones are good.
@@ -362,10 +386,55 @@ fn why(error: &(dyn Error + 'static), profile: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::sync::oneshot;
 
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
     struct Said(&'static str, #[source] Option<Box<Said>>);
+
+    /// A try that hangs until its other end is dropped.
+    fn hung() -> (oneshot::Sender<()>, Ending) {
+        let (end, ended) = oneshot::channel::<()>();
+        (end, apart(move || async move { drop(ended.await) }))
+    }
+
+    #[tokio::test]
+    async fn however_many_tries_hang_another_begins_in_the_end() {
+        let (mut tries, mut now, mut held) = (Tries::default(), Instant::now(), Vec::new());
+        for _ in 0..TRIES_MAX {
+            assert!(tries.newest(now).is_none());
+            let (end, ending) = hung();
+            held.push(end);
+            tries.0.push((now, ending));
+            assert!(tries.newest(now + ANOTHER_AFTER / 2).is_some());
+            now += ANOTHER_AFTER;
+        }
+        assert!(tries.newest(now).is_some(), "not every minute for a whole night");
+        assert!(tries.words().ends_with("; 4 tries hang"), "{}", tries.words());
+        assert!(tries.newest(now + ANOTHER_AFTER_MANY).is_none());
+        // One that ends makes room at once.
+        held.remove(0);
+        assert!(tries.0[0].1.clone().comes(Duration::from_secs(60)).await);
+        assert!(tries.newest(now).is_none());
+        assert!(tries.words().ends_with("; 3 tries hang"), "{}", tries.words());
+    }
+
+    #[test]
+    fn an_older_trys_keys_are_good_unless_a_newer_one_gave_some() {
+        let keys = |name: &str| Credentials::new(name, "secret", None, None, "test");
+        let [first, second, third] = [0, 1, 2].map(|at| Instant::now() + ANOTHER_AFTER * at);
+        let mut kept = Kept::default();
+        kept.hear(second, Err("no answer".into()));
+        kept.hear(first, Err("an older one".into()));
+        assert_eq!(kept.failure.as_deref(), Some("no answer"));
+        kept.hear(first, Ok(keys("first")));
+        let held = |kept: &Kept| kept.credentials.as_ref().map(|keys| keys.access_key_id().to_owned());
+        assert_eq!((held(&kept), kept.failure.clone()), (Some("first".into()), None));
+        kept.hear(third, Ok(keys("third")));
+        kept.hear(second, Ok(keys("second")));
+        kept.hear(second, Err("too late".into()));
+        assert_eq!((held(&kept), kept.failure.clone()), (Some("third".into()), None));
+    }
 
     #[test]
     fn only_a_sign_in_that_ended_is_a_persons_to_renew() {

@@ -238,11 +238,28 @@ fn a_rehearsal_that_fails_is_told_again_only_for_another_reason() {
     assert!(rig.said("rehearsal failed: no answer in 1 s; again in 15s"), "{}", story(&rig));
 }
 
+/// The plan with a lateness of 40 s.
+fn late() -> Sections {
+    Sections { traffic: AWS.traffic.replace("lateness = \"5s\"", "lateness = \"40s\"").leak(), ..AWS }
+}
+
+/// What was refused or never sent wrote nothing that could be late.
+#[test]
+fn a_rehearsal_that_wrote_nothing_is_repeated_soon() {
+    for result in [WriteResult::Refused("AccessDenied".into()), WriteResult::NotSent("no credentials".into())] {
+        let mut rig = Rig::new(&late());
+        rig.rehearsal = result;
+        rig.wait(7_000);
+        assert!(rig.rehearsed.len() == 1 && rig.said("again in 15s"), "{}", story(&rig));
+        rig.wait(15_000);
+        assert_eq!(rig.rehearsed.len(), 2, "{}", story(&rig));
+    }
+}
+
 /// What may still land of it must have landed before anything else is written: no sooner than the plan's lateness.
 #[test]
 fn a_rehearsal_that_may_still_land_is_waited_for() {
-    let traffic = AWS.traffic.replace("lateness = \"5s\"", "lateness = \"40s\"").leak();
-    let mut rig = Rig::new(&Sections { traffic, ..AWS });
+    let mut rig = Rig::new(&late());
     rig.rehearsal = WriteResult::Unknown("no answer in 1 s".into());
     rig.wait(39_000);
     assert!(rig.rehearsed.len() == 1 && rig.said("again in 40s"), "{}", story(&rig));

@@ -5,8 +5,8 @@ use crate::engine::plans::{MANUAL, NODES};
 use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
-use warroom::domain::{Role, Setting};
-use warroom::engine::{Answer, Command, Direction, Phase, RollbackState};
+use warroom::domain::{Role, Setting, Split};
+use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
 
 #[test]
 fn a_foreign_setting_stops_the_sending_until_somebody_sends_again() {
@@ -276,4 +276,35 @@ fn what_was_set_after_the_acceptance_is_foreign_after_a_restart() {
     rig.wait(12_000);
     assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::Foreign, "{}", story(&rig));
     assert_eq!(rig.balancer.share(), 300);
+}
+
+/// A direct rollback whose journal is lost has one look to go by, and a node was silent then.
+#[test]
+fn what_a_node_holds_that_nobody_had_seen_is_no_other_hands() {
+    let mut rig = Rig::at_first_step(&NODES);
+    rig.crash();
+    let mut looked = rig.balancer.setting.clone();
+    looked.0.retain(|slot, _| slot.node == 0);
+    let before = rig.balancer.setting.clone();
+    let mut baseline = rig.entries[0].clone();
+    baseline.fact = Fact::Baseline { setting: looked, split: Split::ALL_STABLE };
+    rig.balancer.dark.insert(1);
+    rig.restart_from(&[baseline]);
+    rig.balancer.usual = Fate::Half;
+    assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+    rig.wait(2_000);
+    rig.balancer.dark.clear();
+    rig.wait(5_000);
+    let holds = |rig: &Rig, node: usize| -> Vec<u32> {
+        rig.balancer.setting.0.iter().filter(|(slot, _)| slot.node == node).map(|(_, weight)| *weight).collect()
+    };
+    let had: Vec<u32> = before.0.iter().filter(|(slot, _)| slot.node == 1).map(|(_, weight)| *weight).collect();
+    assert_eq!(holds(&rig, 1), had, "no write has reached it");
+    assert!(!rig.said("FOREIGN"), "{}", story(&rig));
+    // What somebody sets there from now on is.
+    let mut other = rig.balancer.setting.clone();
+    other.0.iter_mut().filter(|(slot, _)| slot.node == 1).for_each(|(_, weight)| *weight = 77);
+    rig.balancer.land(&other);
+    rig.wait(5_000);
+    assert!(rig.said("FOREIGN"), "{}", story(&rig));
 }
