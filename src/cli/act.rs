@@ -203,7 +203,12 @@ pub(super) async fn end(run: Option<&str>, yes: bool, name: Option<Clean>) -> Co
     if !yes && !ask(&question)? {
         return Ok(Exit::Refused);
     }
-    print_answer(client.command(Command::End).await.map_err(|error| unconfirmed(&error, &found))?)
+    let ended = print_answer(client.command(Command::End).await.map_err(|error| unconfirmed(&error, &found))?)?;
+    // Whoever begins the next run at once must not be led to this one.
+    if ended == Exit::Done && !super::launch::has_gone(&mut client).await {
+        complain(format!("the keeper of run {} has not gone yet", found.run));
+    }
+    Ok(ended)
 }
 
 /// Asks on the terminal; only `y` is yes. Without a terminal nothing is asked and nothing is done.

@@ -344,11 +344,16 @@ async fn end_finished(mut client: Client, found: &Found) -> CommandResult {
         return Err(Failure::new(Exit::Refused, words));
     }
     let ended = super::act::print_answer(client.command(Command::End).await.map_err(|error| failed(&error))?)?;
-    if ended == Exit::Done {
-        let going = async { while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {} };
-        tokio::time::timeout(END_WAIT, going).await.map_err(|_| failed(&"the keeper does not end"))?;
+    if ended == Exit::Done && !has_gone(&mut client).await {
+        return Err(failed(&"the keeper does not end"));
     }
     Ok(ended)
+}
+
+/// Waits until the keeper of a run that has ended has gone, and with it its lock; `false`: it has not.
+pub(super) async fn has_gone(client: &mut Client) -> bool {
+    let going = async { while let Ok(Some(_)) = client.connection.next::<crate::wire::FromKeeper>().await {} };
+    tokio::time::timeout(END_WAIT, going).await.is_ok()
 }
 
 /// Without an answer only the journal can say that a run is over; what is not over is not left behind.
