@@ -181,7 +181,10 @@ impl Engine {
 
     /// Takes note of a point of no return that the balancer is seen to be past.
     pub(super) fn judge_no_return(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
-        let seen = self.no_return_at(self.split_meant_by(setting)).filter(|(step, _)| self.passed < Some(*step));
+        let meant = self.split_meant_by(setting);
+        // Servers that went up or down since may make more of it than it was set for.
+        let there = self.off_from(meant).map_or(meant, |off| off.max(meant));
+        let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
         let Some((step, breaks)) = seen else { return };
         let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
         self.passed = Some(step);
