@@ -25,6 +25,8 @@ pub(super) struct BalancerView {
     pub moved_at: Option<Mono>,
     /// What somebody else has set since, on the nodes that answered while another did not.
     pub others: Setting,
+    /// Whether the keeper before this one, of a run that was complete, last saw something else there.
+    pub was_elsewhere: bool,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
     reading: Option<EffectId>,
@@ -41,6 +43,7 @@ impl BalancerView {
             configured: None,
             moved_at: None,
             others: Setting::default(),
+            was_elsewhere: false,
             failure: None,
             reading: None,
             next_at: now,
@@ -264,7 +267,8 @@ impl Engine {
     /// Compares what the balancer holds with what this run last set. Never fights it.
     fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         // All nodes answer: from here on it is a drift, or is gone.
-        let was_others = !std::mem::take(&mut self.balancer.others).0.is_empty();
+        let was_others =
+            !std::mem::take(&mut self.balancer.others).0.is_empty() | std::mem::take(&mut self.balancer.was_elsewhere);
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
         let explained_by =
@@ -279,7 +283,7 @@ impl Engine {
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || by_a_step || overruled {
             if self.drift.take().is_some() || was_others {
-                let fact = self.watch_anew();
+                let fact = self.watch_anew(false);
                 self.say(Severity::Info, None, "the balancer holds what this run set again", fact, out);
             }
             return;
@@ -304,7 +308,7 @@ impl Engine {
         let text =
             format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
-        let fact = self.watch_anew();
+        let fact = self.watch_anew(true);
         self.say(Severity::Critical, None, text, fact, out);
         if share::serves(&self.layout, setting, Role::Stable) && !planted(Bug::HookOutlivesDrift) {
             self.stop_hooks_of_after(out);

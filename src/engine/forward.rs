@@ -379,9 +379,9 @@ impl Engine {
     }
 
     /// Another hand was there, or a reload: since the candidate has all of it again, nothing was watched.
-    pub(super) fn watch_anew(&mut self) -> Fact {
+    pub(super) fn watch_anew(&mut self, drifts: bool) -> Fact {
         self.watched = Duration::ZERO;
-        if self.completed.is_some() { Fact::WatchAnew } else { Fact::Line }
+        if self.completed.is_some() { Fact::WatchAnew { drifts } } else { Fact::Line }
     }
 
     pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {

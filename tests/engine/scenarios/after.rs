@@ -6,7 +6,7 @@ use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
 use crate::hooks::{afterwards, complete, ends, stops, view};
 use warroom::domain::{Role, Setting};
-use warroom::engine::{HookEnd, HookState, Phase, Severity};
+use warroom::engine::{Fact, HookEnd, HookState, Phase, Severity};
 
 /// What switches stable off ends where somebody else sends traffic back to it, on all nodes or on the one that answers.
 #[test]
@@ -76,7 +76,8 @@ fn after_a_drift_the_watch_begins_anew() {
         assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
         let locked = view(&rig, "scale-up").locked.expect("not for long enough").to_string();
         assert!(locked.starts_with("scale-up runs only 10s after COMPLETE: "), "{locked}");
-        rig.wait(8_000);
+        // Another keeper begins anew.
+        rig.wait(if crashes { 12_000 } else { 8_000 });
         assert_eq!(view(&rig, "scale-up").locked, None, "{}", story(&rig));
         rig.wait(40_000);
         assert!(!is_watched(&rig), "{}", story(&rig));
@@ -116,6 +117,29 @@ fn the_watch_pauses_with_what_it_rests_on() {
         rig.wait(8_000);
         assert!(rig.said("AUTOMATIC ROLLBACK"), "its limits act to its end\n{}", story(&rig));
     }
+}
+
+/// While no keeper was there, and while somebody else had the traffic, nobody watched the candidate carry it.
+#[test]
+fn a_restart_counts_no_watch_that_nobody_kept() {
+    let mut rig = just_complete();
+    let all = rig.balancer.setting.clone();
+    rig.balancer.land(&split(&rig.balancer.layout, 0));
+    rig.wait(2_000);
+    let entries = rig.entries.clone();
+    // Its keeper is gone; a colleague sets it to rights just before another begins.
+    rig.wait(70_000);
+    rig.balancer.land(&all);
+    rig.restart_from(&entries);
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    rig.wait(4_000);
+    let locked = view(&rig, "scale-up").locked.expect("not for long enough").to_string();
+    assert!(locked.starts_with("scale-up runs only 10s after COMPLETE: "), "{locked}");
+    assert!(!is_watched(&rig) && rig.noted(|fact| *fact == Fact::WatchAnew { drifts: false }) == 1, "{}", story(&rig));
+    rig.wait(56_000);
+    assert!(is_watched(&rig), "{}", story(&rig));
 }
 
 /// The keeper stood still: that is no watch either.

@@ -228,7 +228,7 @@ impl Witness<'_> {
             | Fact::Suspended { .. }
             | Fact::Unsuspended
             | Fact::RollbackUndone
-            | Fact::WatchAnew
+            | Fact::WatchAnew { .. }
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -322,7 +322,7 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
-            Fact::Completed | Fact::WatchAnew => self.completed = Some(entry.mono),
+            Fact::Completed | Fact::WatchAnew { .. } => self.completed = Some(entry.mono),
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
