@@ -189,6 +189,11 @@ impl Engine {
             self.rollback_seen(started, &setting, false, out);
         } else if self.mode == Mode::Drive && self.baseline.is_some() {
             self.judge_others(&setting, out);
+            // Also by weights that this run knows: a node that was started anew has those of before.
+            let is_back = self.completed.is_some() && share::serves(&self.layout, &setting, Role::Stable);
+            if is_back && !planted(Bug::HookOutlivesDrift) {
+                self.stop_hooks_of_after(out);
+            }
             self.judge_no_return(&setting, out);
         }
         self.rollback_unseen(started);
