@@ -29,6 +29,9 @@ pub(super) struct BalancerView {
     pub was_elsewhere: bool,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
+    /// The candidate's own rate when the read under way was asked for, and since when that was counted: what the read
+    /// shows came later.
+    pub rate_before: Option<(f64, Mono)>,
     reading: Option<EffectId>,
     next_at: Mono,
     /// Somebody wants a read that begins after now.
@@ -45,6 +48,7 @@ impl BalancerView {
             others: Setting::default(),
             was_elsewhere: false,
             failure: None,
+            rate_before: None,
             reading: None,
             next_at: now,
             soon: false,
@@ -141,6 +145,7 @@ impl Engine {
         }
         let id = self.new_effect();
         self.balancer.reading = Some(id);
+        self.balancer.rate_before = self.candidate_rate().zip(self.rate_begins(Role::Candidate));
         out.push(Effect::ReadSplit { id, epoch: self.epoch });
     }
 
@@ -244,7 +249,7 @@ impl Engine {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
             self.judge_no_return(setting, out);
-            self.note_idle_rate(started, setting);
+            self.note_idle_rate(setting);
             self.reassert_looked(started, setting, out);
         }
     }
