@@ -1,10 +1,11 @@
 //! What the limits ask for, and what is done about it: a warning, a hold, a rollback; or why not.
 
 use super::forward::How;
+use super::gates::Condition;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::{Effect, Engine, Fact, Phase, Severity, share};
-use crate::domain::{Clean, Person, Role, Setting, Signal, Split};
+use crate::domain::{Absence, Clean, Person, Role, Setting, Signal, Split, Verdict};
 use crate::plan::{CheckKind, OnAbsent, Subject};
 use std::time::Duration;
 
@@ -60,6 +61,16 @@ impl Engine {
         }
         let of_step = self.position.map_or(&[][..], |position| &plan.steps[position].gates);
         self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
+    }
+
+    /// Whether a limit of the candidate's cannot be compared, but for want of requests: at night there are few, and stable
+    /// may be gone by then.
+    pub(super) fn a_watched_limit_is_unknown(&self) -> bool {
+        self.plan.guardrails.iter().enumerate().any(|(limit, guardrail)| {
+            let want = matches!(self.watches[limit].reading.value, Err(Absence::TooFew { .. } | Absence::NoRequests));
+            let is_watched = guardrail.subject.role == Role::Candidate && !want;
+            is_watched && self.verdict(Condition::Limit(limit)) == Verdict::Unknown
+        })
     }
 
     /// Whether the balancer gives an environment a part of the traffic, as far as this run has seen.

@@ -1,7 +1,7 @@
 //! After 100 %: what is for afterwards, and the watch.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{NODES, Sections};
+use crate::engine::plans::{LIMITS, NODES, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
 use crate::hooks::{afterwards, complete, ends, stops, view};
@@ -39,7 +39,11 @@ fn another_hands_move_to_stable_ends_what_is_for_after_the_cutover() {
 
 /// Complete for a second, of a watch of a minute.
 fn just_complete() -> Rig {
-    let mut rig = Rig::ready(&afterwards());
+    just_complete_of(&afterwards())
+}
+
+fn just_complete_of(sections: &Sections) -> Rig {
+    let mut rig = Rig::ready(sections);
     rig.advance("alice");
     while rig.engine.phase() != Phase::Complete {
         rig.wait(100);
@@ -119,6 +123,22 @@ fn the_watch_pauses_with_what_it_rests_on() {
         rig.worlds[Role::Candidate].errors = 1.0;
         rig.wait(8_000);
         assert!(rig.said("AUTOMATIC ROLLBACK"), "its limits act to its end\n{}", story(&rig));
+    }
+}
+
+/// What it is there for has switched stable off, or it is night: the candidate is watched all the same.
+#[test]
+fn the_watch_ends_without_stable_and_without_requests() {
+    let limit = "[[guardrails]]\nreading = \"error_ratio\"\nenvironment = \"stable\"\nhold = \"50 %\"\nfor = \"3s\"\n";
+    let limits: &str = format!("{LIMITS}{limit}").leak();
+    for rate in [None, Some(-199.0), Some(-200.0)] {
+        let mut rig = just_complete_of(&Sections { limits, ..afterwards() });
+        match rate {
+            None => rig.worlds[Role::Stable].scraping = Scraping::Silent,
+            Some(rate) => rig.worlds[Role::Candidate].own_rate = rate,
+        }
+        rig.wait(62_000);
+        assert!(is_watched(&rig) && rig.engine.is_final(), "{rate:?}\n{}", story(&rig));
     }
 }
 
