@@ -71,6 +71,11 @@ impl BalancerView {
         self.seen.as_ref().map(|(at, _)| *at)
     }
 
+    /// Whether a newer read than the newest whole one failed somewhere, or shows another hand there.
+    pub fn may_be_otherwise(&self) -> bool {
+        self.failure.is_some() || !self.others.0.is_empty()
+    }
+
     /// The split of the newest whole read.
     pub fn split(&self) -> Option<Split> {
         self.configured.as_ref().map(Configured::split)

@@ -370,9 +370,14 @@ impl Engine {
     }
 
     fn is_unwatched(&self) -> bool {
-        let drifts = self.drift.is_some() && !planted(Bug::BakesUnderDrift);
+        let drifts = self.is_elsewhere() && !planted(Bug::BakesUnderDrift);
         let is_silent = !self.balancer_is_known() && !planted(Bug::BakesUnseen);
         self.is_blind() || drifts || is_silent
+    }
+
+    /// Whether another setting is known to be on the balancer, or on a node that answers while another does not.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.drift.is_some() || !self.balancer.others.0.is_empty()
     }
 
     /// How much of the present step's bake is still to come.
@@ -399,7 +404,7 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && self.drift.is_none();
+        let holds_it = self.balancer_is_known() && !self.is_elsewhere();
         let seen = holds_it || planted(Bug::CompleteUnread);
         if at_end
             && seen

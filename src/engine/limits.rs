@@ -114,9 +114,11 @@ impl Engine {
     /// Whether the candidate may have traffic: all the time since the first write, but where everything is known to be
     /// back, so that there is nothing to stop and nothing to go back from.
     pub(super) fn may_have_traffic(&self) -> bool {
-        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known());
+        let seen =
+            self.balancer.seen.as_ref().filter(|_| self.balancer_is_known() && !self.balancer.may_be_otherwise());
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
-        let is_back = self.current == Split::ALL_STABLE && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE);
+        let is_sent = self.shift.as_ref().is_some_and(super::Shift::was_sent);
+        let is_back = self.current == Split::ALL_STABLE && !is_sent && by_weight == Some(Split::ALL_STABLE);
         self.forward_began && !is_back
     }
 

@@ -552,6 +552,7 @@ impl Engine {
     pub(super) fn nothing_to_roll_back(&self) -> bool {
         let fresh = Freshness::of(self.plan.poll.balancer).late;
         let seen = self.balancer.seen.as_ref().filter(|(at, _)| self.now.since(*at) <= fresh);
+        let seen = seen.filter(|_| !self.balancer.may_be_otherwise());
         // By weight: a candidate server that is down now would serve as soon as it comes up.
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
         !self.forward_began && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE)

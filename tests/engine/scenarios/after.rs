@@ -142,6 +142,22 @@ fn the_watch_ends_without_stable_and_without_requests() {
     }
 }
 
+/// One node is silent, and the other shows another hand: that is no end, however whole the last whole read was.
+#[test]
+fn another_hand_on_the_node_that_answers_keeps_the_keeper() {
+    let mut rig = just_complete_of(&Sections { traffic: NODES.traffic, ..afterwards() });
+    rig.wait(62_000);
+    assert!(is_watched(&rig) && rig.engine.is_final(), "{}", story(&rig));
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    assert!(rig.engine.is_final(), "nobody says otherwise");
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(!rig.engine.is_final(), "{}", story(&rig));
+}
+
 /// While no keeper was there, and while somebody else had the traffic, nobody watched the candidate carry it.
 #[test]
 fn a_restart_counts_no_watch_that_nobody_kept() {

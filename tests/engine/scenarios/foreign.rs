@@ -277,3 +277,21 @@ fn what_was_set_after_the_acceptance_is_foreign_after_a_restart() {
     assert_eq!(rig.engine.snapshot().rollback.unwrap().state, RollbackState::Foreign, "{}", story(&rig));
     assert_eq!(rig.balancer.share(), 300);
 }
+
+/// One node is silent, and somebody gives the candidate traffic on the other: the last whole read is older than that.
+#[test]
+fn a_node_that_answers_tells_that_there_is_something_to_roll_back() {
+    let mut rig = Rig::ready(&NODES);
+    assert!(rig.engine.snapshot().rollback.is_none());
+    rig.balancer.dark.insert(0);
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    while !rig.said("balancer cannot be read") {
+        rig.wait(100);
+    }
+    rig.roll_back("alice", None);
+    assert!(rig.engine.phase().is_back(), "{}", story(&rig));
+    rig.wait(1_000);
+    assert!(rig.sent(Direction::Back) > 0, "{}", story(&rig));
+}
