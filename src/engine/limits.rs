@@ -114,8 +114,10 @@ impl Engine {
     /// Whether the candidate may have traffic: all the time since the first write, but where everything is known to be
     /// back, so that there is nothing to stop and nothing to go back from.
     pub(super) fn may_have_traffic(&self) -> bool {
-        let seen =
-            self.balancer.seen.as_ref().filter(|_| self.balancer_is_known() && !self.balancer.may_be_otherwise());
+        // A read that fails tells nothing either way until it is long ago that one did not; one that shows a share does.
+        let shows_none = self.balancer.others.0.is_empty()
+            && self.balancer.configured.as_ref().is_none_or(|configured| configured.share <= 0.0);
+        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known() && shows_none);
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
         let is_sent = self.shift.as_ref().is_some_and(super::Shift::was_sent);
         let is_back = self.current == Split::ALL_STABLE && !is_sent && by_weight == Some(Split::ALL_STABLE);
