@@ -51,8 +51,26 @@ impl Standing {
         }
         // Only what came after the last move says that this move is over.
         let Some(last) = entries.iter().rposition(|entry| moves(&entry.fact)) else { return Self::Unmoved };
-        let over = entries[last..].iter().any(|entry| matches!(entry.fact, Fact::RolledBack | Fact::WatchOver));
-        if over { Self::Over } else { Self::Unfinished }
+        if Self::is_settled(&entries[last..]) { Self::Over } else { Self::Unfinished }
+    }
+
+    /// Whether the last move came to its end, and nothing that was seen since undid that.
+    fn is_settled(since: &[Entry]) -> bool {
+        let (mut is_back, mut is_watched, mut drifts) = (false, false, false);
+        for entry in since {
+            if entry.fact == Fact::RolledBack {
+                is_back = true;
+            } else if matches!(entry.fact, Fact::RollbackUndone | Fact::Foreign { .. } | Fact::SentAgain { .. }) {
+                is_back = false;
+            } else if entry.fact == Fact::WatchOver {
+                is_watched = true;
+            } else if let Fact::WatchAnew { drifts: is_there } = entry.fact {
+                drifts = is_there;
+            } else if entry.fact == Fact::Reasserted {
+                drifts = false;
+            }
+        }
+        is_back || is_watched && !drifts
     }
 
     /// Whether an operator's program was running when the journal ends: how that went has still to be written down.
@@ -219,4 +237,57 @@ pub(super) fn is_path(word: &str) -> bool {
 pub(super) fn found(places: &Places, run: RunId) -> Result<Found, crate::journal::PlaceError> {
     let socket = places.socket(&run)?;
     Ok(Found { run, socket })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Clean, Mono, Setting, Wall};
+    use crate::engine::Severity;
+
+    fn standing(facts: &[Fact]) -> Standing {
+        let entry = |(number, fact): (usize, &Fact)| Entry {
+            number: number as u64,
+            wall: Wall::from_millis(0),
+            mono: Mono::from_micros(0),
+            severity: Severity::Info,
+            by: None,
+            text: Clean::default(),
+            fact: fact.clone(),
+        };
+        Standing::of(&facts.iter().enumerate().map(entry).collect::<Vec<_>>())
+    }
+
+    fn back() -> Fact {
+        let (reason, setting) = (Clean::default(), Setting::default());
+        Fact::RollbackAccepted { reason, from: None, setting, automatic: false, over: None }
+    }
+
+    /// A keeper that was killed while it sent the rollback again leaves a run that is not finished.
+    #[test]
+    fn what_was_undone_is_not_over() {
+        let undone = [
+            Fact::RollbackUndone,
+            Fact::Foreign { setting: Setting::default() },
+            Fact::SentAgain { setting: Setting::default() },
+        ];
+        for undone in undone {
+            assert_eq!(standing(&[back(), Fact::RolledBack]), Standing::Over);
+            assert_eq!(standing(&[back(), Fact::RolledBack, undone.clone()]), Standing::Unfinished, "{undone:?}");
+            assert_eq!(standing(&[back(), Fact::RolledBack, undone, Fact::RolledBack]), Standing::Over);
+        }
+    }
+
+    /// Nor is a cutover that was watched while something else is on the balancer; once that is gone it is over again.
+    #[test]
+    fn a_drift_after_the_watch_reopens_the_run() {
+        let adopted = Fact::Adopted { setting: Setting::default(), split: crate::domain::Split::ALL_CANDIDATE };
+        let watched = [adopted, Fact::Completed, Fact::WatchOver];
+        assert_eq!(standing(&watched), Standing::Over);
+        let drifted = [&watched[..], &[Fact::WatchAnew { drifts: true }]].concat();
+        assert_eq!(standing(&drifted), Standing::Unfinished);
+        for end in [Fact::WatchAnew { drifts: false }, Fact::Reasserted] {
+            assert_eq!(standing(&[&drifted[..], &[end]].concat()), Standing::Over);
+        }
+    }
 }

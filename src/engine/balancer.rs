@@ -25,8 +25,13 @@ pub(super) struct BalancerView {
     pub moved_at: Option<Mono>,
     /// What somebody else has set since, on the nodes that answered while another did not.
     pub others: Setting,
+    /// Whether the keeper before this one, of a run that was complete, last saw something else there.
+    pub was_elsewhere: bool,
     /// Why the newest read failed, in whole or in part.
     pub failure: Option<Clean>,
+    /// The candidate's own rate when the read under way was asked for, and since when that was counted: what the read
+    /// shows came later.
+    pub rate_before: Option<(f64, Mono)>,
     reading: Option<EffectId>,
     next_at: Mono,
     /// Somebody wants a read that begins after now.
@@ -41,7 +46,9 @@ impl BalancerView {
             configured: None,
             moved_at: None,
             others: Setting::default(),
+            was_elsewhere: false,
             failure: None,
+            rate_before: None,
             reading: None,
             next_at: now,
             soon: false,
@@ -62,6 +69,11 @@ impl BalancerView {
     /// When every node last answered.
     pub fn at(&self) -> Option<Mono> {
         self.seen.as_ref().map(|(at, _)| *at)
+    }
+
+    /// Whether a newer read than the newest whole one failed somewhere, or shows another hand there.
+    pub fn may_be_otherwise(&self) -> bool {
+        self.failure.is_some() || !self.others.0.is_empty()
     }
 
     /// The split of the newest whole read.
@@ -138,6 +150,7 @@ impl Engine {
         }
         let id = self.new_effect();
         self.balancer.reading = Some(id);
+        self.balancer.rate_before = self.candidate_rate().zip(self.rate_begins(Role::Candidate));
         out.push(Effect::ReadSplit { id, epoch: self.epoch });
     }
 
@@ -187,6 +200,11 @@ impl Engine {
             self.rollback_seen(started, &setting, false, out);
         } else if self.mode == Mode::Drive && self.baseline.is_some() {
             self.judge_others(&setting, out);
+            // Also by weights that this run knows: a node that was started anew has those of before.
+            let is_back = self.completed.is_some() && share::serves(&self.layout, &setting, Role::Stable);
+            if is_back && !planted(Bug::HookOutlivesDrift) {
+                self.stop_hooks_of_after(out);
+            }
             self.judge_no_return(&setting, out);
         }
         self.rollback_unseen(started);
@@ -238,7 +256,7 @@ impl Engine {
             self.shift_seen(started, setting, out);
             self.judge_drift(setting, out);
             self.judge_no_return(setting, out);
-            self.note_idle_rate(started, setting);
+            self.note_idle_rate(setting);
             self.reassert_looked(started, setting, out);
         }
     }
@@ -279,7 +297,8 @@ impl Engine {
     /// Compares what the balancer holds with what this run last set. Never fights it.
     fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         // All nodes answer: from here on it is a drift, or is gone.
-        let was_others = !std::mem::take(&mut self.balancer.others).0.is_empty();
+        let was_others =
+            !std::mem::take(&mut self.balancer.others).0.is_empty() | std::mem::take(&mut self.balancer.was_elsewhere);
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
         let explained_by =
@@ -294,7 +313,7 @@ impl Engine {
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || by_a_step || overruled {
             if self.drift.take().is_some() || was_others {
-                let fact = self.watch_anew();
+                let fact = self.watch_anew(false);
                 self.say(Severity::Info, None, "the balancer holds what this run set again", fact, out);
             }
             return;
@@ -319,7 +338,7 @@ impl Engine {
         let text =
             format!("DRIFT: {}{stays}; forward is frozen; {} ({})", drift.change(), drift.offer(), drift.differences);
         self.drift = Some(drift);
-        let fact = self.watch_anew();
+        let fact = self.watch_anew(true);
         self.say(Severity::Critical, None, text, fact, out);
         if share::serves(&self.layout, setting, Role::Stable) && !planted(Bug::HookOutlivesDrift) {
             self.stop_hooks_of_after(out);

@@ -266,7 +266,11 @@ pub enum Fact {
     /// 100 % was reached and baked.
     Completed,
     /// After that something else was on the balancer, or is no longer: the watch after 100 % begins anew.
-    WatchAnew,
+    WatchAnew {
+        /// Whether it is there.
+        #[serde(default)]
+        drifts: bool,
+    },
     /// The watch after it is over.
     WatchOver,
     /// The run ended.

@@ -348,23 +348,36 @@ impl Engine {
         if self.position.is_none() || self.rollback.is_some() {
             return;
         }
-        let pauses = self.bake_pauses();
         // What was not seen was not watched.
-        if self.completed.is_some() && !pauses {
+        if self.completed.is_some() && !self.watch_pauses() {
             self.watched += turn;
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
-        } else if !pauses {
+        } else if !self.bake_pauses() {
             self.bake.healthy += turn;
         }
     }
 
     /// Whether nobody knows how healthy the present step is, or whether the traffic is at that step at all.
     pub(super) fn bake_pauses(&self) -> bool {
-        let drifts = self.drift.is_some() && !planted(Bug::BakesUnderDrift);
+        self.is_unwatched() || self.a_limit_is_unknown()
+    }
+
+    /// The same of the watch after 100 %: what switches stable off runs within it.
+    fn watch_pauses(&self) -> bool {
+        self.is_unwatched() || self.a_watched_limit_is_unknown()
+    }
+
+    fn is_unwatched(&self) -> bool {
+        let drifts = self.is_elsewhere() && !planted(Bug::BakesUnderDrift);
         let is_silent = !self.balancer_is_known() && !planted(Bug::BakesUnseen);
-        self.is_blind() || self.a_limit_is_unknown() || drifts || is_silent
+        self.is_blind() || drifts || is_silent
+    }
+
+    /// Whether another setting is known to be on the balancer, or on a node that answers while another does not.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.drift.is_some() || !self.balancer.others.0.is_empty()
     }
 
     /// How much of the present step's bake is still to come.
@@ -379,19 +392,19 @@ impl Engine {
     }
 
     /// Another hand was there, or a reload: since the candidate has all of it again, nothing was watched.
-    pub(super) fn watch_anew(&mut self) -> Fact {
+    pub(super) fn watch_anew(&mut self, drifts: bool) -> Fact {
         self.watched = Duration::ZERO;
-        if self.completed.is_some() { Fact::WatchAnew } else { Fact::Line }
+        if self.completed.is_some() { Fact::WatchAnew { drifts } } else { Fact::Line }
     }
 
     pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
-        let is_watched = self.completed.is_some() && self.watch_left().is_zero() && !self.bake_pauses();
+        let is_watched = self.completed.is_some() && self.watch_left().is_zero() && !self.watch_pauses();
         if is_watched && !self.watch_over && self.rollback.is_none() {
             self.watch_over = true;
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && self.drift.is_none();
+        let holds_it = self.balancer_is_known() && !self.is_elsewhere();
         let seen = holds_it || planted(Bug::CompleteUnread);
         if at_end
             && seen

@@ -1,10 +1,11 @@
 //! What the limits ask for, and what is done about it: a warning, a hold, a rollback; or why not.
 
 use super::forward::How;
+use super::gates::Condition;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::{Effect, Engine, Fact, Phase, Severity, share};
-use crate::domain::{Clean, Person, Role, Setting, Signal, Split};
+use crate::domain::{Absence, Clean, Person, Role, Setting, Signal, Split, Verdict};
 use crate::plan::{CheckKind, OnAbsent, Subject};
 use std::time::Duration;
 
@@ -62,6 +63,16 @@ impl Engine {
         self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
     }
 
+    /// Whether a limit of the candidate's cannot be compared, but for want of requests: at night there are few, and stable
+    /// may be gone by then.
+    pub(super) fn a_watched_limit_is_unknown(&self) -> bool {
+        self.plan.guardrails.iter().enumerate().any(|(limit, guardrail)| {
+            let want = matches!(self.watches[limit].reading.value, Err(Absence::TooFew { .. } | Absence::NoRequests));
+            let is_watched = guardrail.subject.role == Role::Candidate && !want;
+            is_watched && self.verdict(Condition::Limit(limit)) == Verdict::Unknown
+        })
+    }
+
     /// Whether the balancer gives an environment a part of the traffic, as far as this run has seen.
     fn has_traffic(&self, role: Role) -> bool {
         self.forward_began && self.shift.is_none() && self.current.seen_from(role) > Split::ALL_STABLE
@@ -103,9 +114,13 @@ impl Engine {
     /// Whether the candidate may have traffic: all the time since the first write, but where everything is known to be
     /// back, so that there is nothing to stop and nothing to go back from.
     pub(super) fn may_have_traffic(&self) -> bool {
-        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known());
+        // A read that fails tells nothing either way until it is long ago that one did not; one that shows a share does.
+        let shows_none = self.balancer.others.0.is_empty()
+            && self.balancer.configured.as_ref().is_none_or(|configured| configured.share <= 0.0);
+        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer_is_known() && shows_none);
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
-        let is_back = self.current == Split::ALL_STABLE && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE);
+        let is_sent = self.shift.as_ref().is_some_and(super::Shift::was_sent);
+        let is_back = self.current == Split::ALL_STABLE && !is_sent && by_weight == Some(Split::ALL_STABLE);
         self.forward_began && !is_back
     }
 
@@ -181,7 +196,10 @@ impl Engine {
 
     /// Takes note of a point of no return that the balancer is seen to be past.
     pub(super) fn judge_no_return(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
-        let seen = self.no_return_at(self.split_meant_by(setting)).filter(|(step, _)| self.passed < Some(*step));
+        let meant = self.split_meant_by(setting);
+        // Servers that went up or down since may make more of it than it was set for.
+        let there = self.off_from(meant).map_or(meant, |off| off.max(meant));
+        let seen = self.no_return_at(there).filter(|(step, _)| self.passed < Some(*step));
         let Some((step, breaks)) = seen else { return };
         let text = format!("past the point of no return: {breaks}; no automatic rollback from here");
         self.passed = Some(step);

@@ -439,7 +439,7 @@ impl Engine {
     /// Whether nothing more will happen by itself: rolled back, or complete and watched with nothing else on the balancer,
     /// and no hook is running.
     pub fn is_final(&self) -> bool {
-        let is_watched = self.watch_over && self.rollback.is_none() && self.drift.is_none();
+        let is_watched = self.watch_over && self.rollback.is_none() && !self.is_elsewhere();
         let is_over = self.phase() == Phase::RolledBack || is_watched;
         self.ended || is_over && self.running_hook().is_none()
     }

@@ -12,6 +12,7 @@ use super::forward::{Bake, Goal, How, Shift};
 use super::gates::Condition;
 use super::{Effect, Engine, Fact, Gate, Severity, share};
 use crate::domain::{Clean, Mono, Person, Setting, Split};
+use std::time::Duration;
 
 impl Engine {
     /// Whether what somebody else set may be gone over at all, whatever the gates say.
@@ -96,6 +97,7 @@ impl Engine {
     /// It was read back.
     pub(super) fn reasserted(&mut self, from: Split, (sent, seconds): (Mono, f64), out: &mut Vec<Effect>) {
         self.drift = None;
+        self.watched = Duration::ZERO;
         self.reasserts += 1;
         // Its time is to be spent at its split.
         self.bake = Bake::new(self.now);

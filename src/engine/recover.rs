@@ -54,8 +54,10 @@ impl Engine {
             Fact::Reasserted => {
                 self.shift = None;
                 self.reasserts += 1;
+                self.balancer.was_elsewhere = false;
             }
             Fact::Adopted { setting, split } => {
+                self.balancer.was_elsewhere = false;
                 if self.rollback.is_some() {
                     self.ledger.record(setting);
                     if let Some(rollback) = &mut self.rollback {
@@ -109,23 +111,12 @@ impl Engine {
             Fact::Unsuspended => self.suspension = None,
             Fact::HookStarted { hook } => self.fold_hook_started(hook, entry),
             Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
-            Fact::Completed => {
-                self.completed = Some((self.now, entry.wall));
-                self.fold_watched(entry);
-            }
-            Fact::WatchAnew => self.fold_watched(entry),
+            // What the keeper before saw of it no journal says, and while none was there nobody looked: it begins anew.
+            Fact::Completed => self.completed = Some((self.now, entry.wall)),
+            Fact::WatchAnew { drifts } => self.balancer.was_elsewhere = *drifts,
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,
         }
-    }
-
-    /// What runs out by the clock goes on running out while no keeper is there; where the watch paused since then for want
-    /// of readings, the journal does not say.
-    fn fold_watched(&mut self, entry: &Entry) {
-        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-        // A wall clock that was set forward, or a machine that was booted since, makes it no shorter: the other clock has
-        // then counted less.
-        self.watched = Duration::from_millis(by_wall).min(self.now.since(entry.mono));
     }
 
     fn fold_reached(&mut self, step: usize, entry: &Entry) {

@@ -353,8 +353,16 @@ impl Engine {
     /// Whether an environment's own rate still has requests of before the split last changed in it. The window reaches
     /// back from the newest scrape.
     pub(super) fn rate_is_mixed(&self, role: Role) -> bool {
-        let begins = self.instances[role].read_at().map(|at| at.minus(self.rate_window()));
-        begins.zip(self.balancer.moved_at).is_some_and(|(begins, moved)| begins < moved)
+        self.rate_begins(role).is_some_and(|begins| self.moved_since(begins))
+    }
+
+    /// Since when an environment's own rate is counted now.
+    pub(super) fn rate_begins(&self, role: Role) -> Option<Mono> {
+        self.instances[role].read_at().map(|at| at.minus(self.rate_window()))
+    }
+
+    fn moved_since(&self, begins: Mono) -> bool {
+        self.balancer.moved_at.is_some_and(|moved| begins < moved)
     }
 
     /// The same between the newest two scrapes: what it is asked for now, where an average still has what went back.
@@ -369,16 +377,13 @@ impl Engine {
 
     /// Remembers what the candidate is asked for just before it gets a share: health checks, scrapes, our own
     /// checks. What it was asked for in a load test an hour ago is not its floor, nor what it is asked for with a share
-    /// that somebody else gave it: the read that shows it without one began after the scrapes that are counted.
-    pub(super) fn note_idle_rate(&mut self, started: Mono, setting: &Setting) {
+    /// that somebody else gave it: the read that shows it without one was asked for after the scrapes that are counted,
+    /// however many came while it was under way.
+    pub(super) fn note_idle_rate(&mut self, setting: &Setting) {
         let is_idle = share::by_weight(&self.layout, setting) == Some(Split::ALL_STABLE);
         let may_count = is_idle && !self.forward_began && self.rollback.is_none() && self.drift.is_none();
-        let scraped = self.instances[Role::Candidate].read_at();
-        let is_seen = scraped.is_some_and(|at| at <= started) && !self.rate_is_mixed(Role::Candidate);
-        if may_count
-            && is_seen
-            && let Some(rate) = self.candidate_rate()
-        {
+        let before = self.balancer.rate_before.take().filter(|_| may_count);
+        if let Some((rate, _)) = before.filter(|(_, begins)| !self.moved_since(*begins)) {
             self.idle_rate = Some(rate);
         }
     }
@@ -547,6 +552,7 @@ impl Engine {
     pub(super) fn nothing_to_roll_back(&self) -> bool {
         let fresh = Freshness::of(self.plan.poll.balancer).late;
         let seen = self.balancer.seen.as_ref().filter(|(at, _)| self.now.since(*at) <= fresh);
+        let seen = seen.filter(|_| !self.balancer.may_be_otherwise());
         // By weight: a candidate server that is down now would serve as soon as it comes up.
         let by_weight = seen.and_then(|(_, state)| share::by_weight(&self.layout, &state.setting().ok()?));
         !self.forward_began && self.shift.is_none() && by_weight == Some(Split::ALL_STABLE)

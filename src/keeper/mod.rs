@@ -319,8 +319,10 @@ impl Loop {
         };
         failpoint::pass("event taken");
         let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
+        // A disk that refused it is asked again, in the turn of whatever comes then.
+        let was_back = self.engine.phase().is_back();
         let handled = self.engine.handle(&stamped);
-        let accepts = handled.effects.iter().any(is_acceptance);
+        let accepts = accepts_now(was_back, &handled.effects);
         let sends = handled.effects.iter().any(is_way_back);
         if accepts {
             self.hands.end_forward();
@@ -374,8 +376,10 @@ fn clocks_apart(mono: Mono) -> i64 {
     clock::wall().millis() - (mono.micros() / 1000).cast_signed()
 }
 
-fn is_acceptance(effect: &Effect) -> bool {
-    matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+/// Whether a rollback is accepted in this turn, and not only written down again.
+fn accepts_now(was_back: bool, effects: &[Effect]) -> bool {
+    let is_acceptance = |effect: &Effect| matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }));
+    !was_back && effects.iter().any(is_acceptance)
 }
 
 fn is_way_back(effect: &Effect) -> bool {
@@ -415,6 +419,30 @@ impl From<Event> for Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Its answer waits for the write; another command's does not.
+    #[test]
+    fn a_rollback_that_is_written_down_again_is_not_accepted_again() {
+        let fact = Fact::RollbackAccepted {
+            reason: Clean::default(),
+            from: None,
+            setting: crate::domain::Setting::default(),
+            automatic: false,
+            over: None,
+        };
+        let entry = Entry {
+            number: 1,
+            wall: clock::wall(),
+            mono: clock::mono(),
+            severity: Severity::Critical,
+            by: None,
+            text: Clean::default(),
+            fact,
+        };
+        let effects = [Effect::Journal { id: crate::domain::EffectId(1), entry: Box::new(entry) }];
+        assert!(accepts_now(false, &effects) && !accepts_now(false, &[]));
+        assert!(!accepts_now(true, &effects), "the disk refused it, and is asked again");
+    }
 
     #[test]
     fn a_keeper_lingers_after_its_final_state_and_not_only_after_its_last_console() {

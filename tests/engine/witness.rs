@@ -418,7 +418,7 @@ impl Witness {
             | Fact::Suspended { .. }
             | Fact::Unsuspended
             | Fact::Completed
-            | Fact::WatchAnew
+            | Fact::WatchAnew { .. }
             | Fact::WatchOver
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }

@@ -1,30 +1,33 @@
 //! After 100 %: what is for afterwards, and the watch.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{NODES, Sections};
+use crate::engine::plans::{LIMITS, NODES, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
 use crate::hooks::{afterwards, complete, ends, stops, view};
 use warroom::domain::{Role, Setting};
-use warroom::engine::{HookEnd, HookState, Phase, Severity};
+use warroom::engine::{Fact, HookEnd, HookState, Phase, Severity};
 
 /// What switches stable off ends where somebody else sends traffic back to it, on all nodes or on the one that answers.
 #[test]
 fn another_hands_move_to_stable_ends_what_is_for_after_the_cutover() {
     let nodes = Sections { traffic: NODES.traffic, ..afterwards() };
-    for (plan, is_dark) in [(afterwards(), false), (nodes, false), (nodes, true)] {
+    // All of it back is what was there before the run: a node that was started anew has that, too.
+    let all =
+        [(afterwards(), false, 500), (nodes, false, 500), (nodes, true, 500), (nodes, false, 0), (nodes, true, 0)];
+    for (plan, is_dark, permille) in all {
         let mut rig = complete(&plan);
         rig.hook_ends.extend([(60_000, HookEnd::Exited(0)), (60_000, HookEnd::Exited(0))]);
         rig.run_hook("alice", "scale-up");
         rig.run_hook("alice", "smoke");
         rig.wait(1_000);
         assert_eq!(rig.ran.len(), 2);
-        let mut half = split(&rig.balancer.layout, 500);
+        let mut there = split(&rig.balancer.layout, permille);
         if is_dark {
             rig.balancer.dark.insert(0);
-            half.0.retain(|slot, _| slot.node == 1);
+            there.0.retain(|slot, _| slot.node == 1);
         }
-        rig.balancer.land(&half);
+        rig.balancer.land(&there);
         rig.wait(3_000);
         assert_eq!(view(&rig, "smoke").state, HookState::Running, "any other runs on");
         let told =
@@ -36,7 +39,11 @@ fn another_hands_move_to_stable_ends_what_is_for_after_the_cutover() {
 
 /// Complete for a second, of a watch of a minute.
 fn just_complete() -> Rig {
-    let mut rig = Rig::ready(&afterwards());
+    just_complete_of(&afterwards())
+}
+
+fn just_complete_of(sections: &Sections) -> Rig {
+    let mut rig = Rig::ready(sections);
     rig.advance("alice");
     while rig.engine.phase() != Phase::Complete {
         rig.wait(100);
@@ -76,7 +83,8 @@ fn after_a_drift_the_watch_begins_anew() {
         assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
         let locked = view(&rig, "scale-up").locked.expect("not for long enough").to_string();
         assert!(locked.starts_with("scale-up runs only 10s after COMPLETE: "), "{locked}");
-        rig.wait(8_000);
+        // Another keeper begins anew.
+        rig.wait(if crashes { 12_000 } else { 8_000 });
         assert_eq!(view(&rig, "scale-up").locked, None, "{}", story(&rig));
         rig.wait(40_000);
         assert!(!is_watched(&rig), "{}", story(&rig));
@@ -116,6 +124,61 @@ fn the_watch_pauses_with_what_it_rests_on() {
         rig.wait(8_000);
         assert!(rig.said("AUTOMATIC ROLLBACK"), "its limits act to its end\n{}", story(&rig));
     }
+}
+
+/// What it is there for has switched stable off, or it is night: the candidate is watched all the same.
+#[test]
+fn the_watch_ends_without_stable_and_without_requests() {
+    let limit = "[[guardrails]]\nreading = \"error_ratio\"\nenvironment = \"stable\"\nhold = \"50 %\"\nfor = \"3s\"\n";
+    let limits: &str = format!("{LIMITS}{limit}").leak();
+    for rate in [None, Some(-199.0), Some(-200.0)] {
+        let mut rig = just_complete_of(&Sections { limits, ..afterwards() });
+        match rate {
+            None => rig.worlds[Role::Stable].scraping = Scraping::Silent,
+            Some(rate) => rig.worlds[Role::Candidate].own_rate = rate,
+        }
+        rig.wait(62_000);
+        assert!(is_watched(&rig) && rig.engine.is_final(), "{rate:?}\n{}", story(&rig));
+    }
+}
+
+/// One node is silent, and the other shows another hand: that is no end, however whole the last whole read was.
+#[test]
+fn another_hand_on_the_node_that_answers_keeps_the_keeper() {
+    let mut rig = just_complete_of(&Sections { traffic: NODES.traffic, ..afterwards() });
+    rig.wait(62_000);
+    assert!(is_watched(&rig) && rig.engine.is_final(), "{}", story(&rig));
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    assert!(rig.engine.is_final(), "nobody says otherwise");
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(!rig.engine.is_final(), "{}", story(&rig));
+}
+
+/// While no keeper was there, and while somebody else had the traffic, nobody watched the candidate carry it.
+#[test]
+fn a_restart_counts_no_watch_that_nobody_kept() {
+    let mut rig = just_complete();
+    let all = rig.balancer.setting.clone();
+    rig.balancer.land(&split(&rig.balancer.layout, 0));
+    rig.wait(2_000);
+    let entries = rig.entries.clone();
+    // Its keeper is gone; a colleague sets it to rights just before another begins.
+    rig.wait(70_000);
+    rig.balancer.land(&all);
+    rig.restart_from(&entries);
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    rig.wait(4_000);
+    let locked = view(&rig, "scale-up").locked.expect("not for long enough").to_string();
+    assert!(locked.starts_with("scale-up runs only 10s after COMPLETE: "), "{locked}");
+    assert!(!is_watched(&rig) && rig.noted(|fact| *fact == Fact::WatchAnew { drifts: false }) == 1, "{}", story(&rig));
+    rig.wait(56_000);
+    assert!(is_watched(&rig), "{}", story(&rig));
 }
 
 /// The keeper stood still: that is no watch either.

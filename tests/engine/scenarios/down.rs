@@ -82,6 +82,22 @@ fn a_step_below_the_point_of_no_return_does_not_pass_it_whoever_is_down() {
     assert_eq!(rig.engine.phase(), Phase::RollingBack, "{}", story(&rig));
 }
 
+/// It is past it once servers go up or down: the balancer holds what was set, and more of the traffic is there.
+#[test]
+fn servers_that_go_up_or_down_pass_the_point_of_no_return() {
+    for (before, after) in [(Some("g2"), None), (None, Some("b2"))] {
+        let mut rig = at_step(1, before.unwrap_or_default());
+        assert_eq!((rig.balancer.share(), passed(&rig)), (250, 0), "{}", story(&rig));
+        rig.balancer.down = after.map(str::to_owned).into_iter().collect();
+        rig.wait(2_000);
+        assert_eq!((rig.balancer.share(), passed(&rig)), (400, 1), "{}", story(&rig));
+        assert!(refusal(&rig.roll_back("alice", None)).contains("past the point of no return: schema v43"));
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(10_000);
+        assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::Held, 0), "{}", story(&rig));
+    }
+}
+
 /// More weight than this run set is more, also where it is less than the step's share.
 #[test]
 fn a_colleague_who_raises_the_weights_does_not_go_towards_stable() {

@@ -48,6 +48,25 @@ fn the_candidate_is_empty_when_it_has_no_more_than_before() {
     }
 }
 
+/// The same where a read of the balancer takes longer than the metrics are apart: some always come while it is under way.
+#[test]
+fn the_candidate_is_empty_with_a_balancer_that_is_slow_to_tell() {
+    let mut rig = Rig::new(&MANUAL);
+    rig.worlds[Role::Candidate].own_rate = 2.0;
+    rig.read_takes = 1_200_000;
+    rig.come("alice");
+    rig.wait(7_000);
+    while rig.engine.phase() != Phase::Ready {
+        rig.wait(100);
+    }
+    assert!(matches!(rig.advance("alice"), Answer::Applied(_)), "{:#?}", rig.engine.gates());
+    rig.wait(10_000);
+    rig.read_takes = 10_000;
+    rig.roll_back("alice", None);
+    rig.wait(15_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+}
+
 /// A candidate that listens no more serves nobody; of one that does not answer nobody knows.
 #[test]
 fn what_refuses_connections_has_no_requests_left() {

@@ -1,7 +1,7 @@
 //! A candidate that nothing is sent to: its limits have nothing to take back.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::{MANUAL, Sections};
+use crate::engine::plans::{MANUAL, NODES, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::story;
 use warroom::domain::Role;
@@ -96,4 +96,37 @@ fn what_may_have_a_share_is_taken_back_all_the_same() {
     rig.balancer.dark.insert(0);
     fails(&mut rig, 12_000);
     assert!(rig.said("AUTOMATIC ROLLBACK"), "{}", story(&rig));
+}
+
+/// What the node that answers holds.
+#[derive(Clone, Copy)]
+enum Shows {
+    Nothing,
+    Own,
+    Anothers,
+}
+
+/// One node is silent: what the other shows is newer than the last read of both, and silence alone ends no run.
+#[test]
+fn a_node_that_answers_tells_of_a_share_and_one_that_does_not_tells_nothing() {
+    for (shows, told) in
+        [(Shows::Nothing, [false, false]), (Shows::Own, [true, false]), (Shows::Anothers, [false, true])]
+    {
+        let mut rig = Rig::ready(&Sections { traffic: NODES.traffic, ..PLAN });
+        rig.next_fates(&[Fate::Refused]);
+        rig.advance("alice");
+        rig.wait(1_000);
+        fails(&mut rig, 7_000);
+        rig.balancer.dark.insert(0);
+        let mut there = match shows {
+            Shows::Nothing => rig.balancer.setting.clone(),
+            Shows::Own => rig.writes[0].setting.clone(),
+            Shows::Anothers => split(&rig.balancer.layout, 500),
+        };
+        there.0.retain(|slot, _| slot.node == 1);
+        rig.balancer.land(&there);
+        rig.wait(3_000);
+        let words = ["AUTOMATIC ROLLBACK", "somebody else set a node that answers; no auto-rollback"];
+        assert_eq!(words.map(|words| rig.said(words)), told, "{}", story(&rig));
+    }
 }

@@ -308,3 +308,21 @@ fn what_a_node_holds_that_nobody_had_seen_is_no_other_hands() {
     rig.wait(5_000);
     assert!(rig.said("FOREIGN"), "{}", story(&rig));
 }
+
+/// One node is silent, and somebody gives the candidate traffic on the other: the last whole read is older than that.
+#[test]
+fn a_node_that_answers_tells_that_there_is_something_to_roll_back() {
+    let mut rig = Rig::ready(&NODES);
+    assert!(rig.engine.snapshot().rollback.is_none());
+    rig.balancer.dark.insert(0);
+    let mut half = split(&rig.balancer.layout, 500);
+    half.0.retain(|slot, _| slot.node == 1);
+    rig.balancer.land(&half);
+    while !rig.said("balancer cannot be read") {
+        rig.wait(100);
+    }
+    rig.roll_back("alice", None);
+    assert!(rig.engine.phase().is_back(), "{}", story(&rig));
+    rig.wait(1_000);
+    assert!(rig.sent(Direction::Back) > 0, "{}", story(&rig));
+}

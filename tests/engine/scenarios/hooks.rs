@@ -399,7 +399,8 @@ fn what_is_for_after_the_cutover_waits_for_the_balancers_own_word() {
     assert_eq!(rig.engine.phase(), Phase::Complete);
     assert!(locked(&rig).starts_with(unread), "{}", locked(&rig));
     rig.balancer.dark.clear();
-    rig.wait(2_000);
+    // That one has to see it for as long anew.
+    rig.wait(12_000);
     assert_eq!(view(&rig, "scale-up").locked, None);
     // It falls silent while the record is on its way to the disk.
     rig.disk = Disk::Slow(3_000);

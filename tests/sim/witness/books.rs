@@ -92,7 +92,7 @@ impl Witness<'_> {
         }
         if self.back.is_none() && !self.watches && self.has_baseline {
             let answered: Vec<u32> = seen.iter().map(|weight| weight.unwrap_or(0)).collect();
-            self.furthest = self.furthest.max(self.permille(&answered));
+            self.furthest = self.furthest.max(self.permille_there(&answered, state));
         }
         if !self.is_whole {
             return;
@@ -100,7 +100,7 @@ impl Witness<'_> {
         self.was_lied_to |= !is_true;
         let row: Row = seen.into_iter().flatten().collect();
         if self.back.is_none() && !self.watches {
-            self.furthest = self.furthest.max(self.permille(&row));
+            self.furthest = self.furthest.max(self.permille_there(&row, state));
         }
         let window = self.stage.plan.traffic.lateness;
         let now = self.now;
@@ -112,6 +112,27 @@ impl Witness<'_> {
         self.told_of_drift &= self.expected.as_ref() != Some(&row);
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
+    }
+
+    /// The candidate's largest share of any node: what was set there means, or, where servers that went up or down make far
+    /// more of it, what those that are up take.
+    fn permille_there(&self, row: &[u32], state: &BalancerState) -> u16 {
+        let meant = self.permille(row);
+        let of_node = |node: usize| {
+            let side = |role: Role| -> Option<f64> {
+                let slots = self.stage.layout.slots_of(node, role).map(|slot| state.slot(slot));
+                let weights = slots
+                    .map(|slot| Some(if slot?.readiness == Readiness::Down { 0.0 } else { f64::from(slot?.weight) }));
+                weights.sum()
+            };
+            let (stable, candidate) = (side(Role::Stable)?, side(Role::Candidate)?);
+            (stable + candidate > 0.0).then(|| candidate / (stable + candidate))
+        };
+        let there = (0..self.stage.layout.nodes.len()).filter_map(of_node).fold(0.0, f64::max);
+        // Weights in whole numbers miss a step by a fifth at most.
+        let wanted = f64::from(meant) / 1000.0;
+        let is_near = (there - wanted).abs() <= (wanted * 0.2).max(0.001);
+        if is_near { meant } else { meant.max((there * 1000.0).round() as u16) }
     }
 
     /// Each slot's weight, where its node answered.
@@ -207,7 +228,7 @@ impl Witness<'_> {
             | Fact::Suspended { .. }
             | Fact::Unsuspended
             | Fact::RollbackUndone
-            | Fact::WatchAnew
+            | Fact::WatchAnew { .. }
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -301,7 +322,7 @@ impl Witness<'_> {
                     back.was_confirmed = true;
                 }
             }
-            Fact::Completed | Fact::WatchAnew => self.completed = Some(entry.mono),
+            Fact::Completed | Fact::WatchAnew { .. } => self.completed = Some(entry.mono),
             Fact::HookStarted { hook } => self.hook_started(hook),
             Fact::HookEnded { hook, end, .. } => self.hook_ended(hook, end, entry.mono),
             Fact::Ended => self.ended = true,
