@@ -77,6 +77,31 @@ fn where_the_run_is_out_of_reach_its_plan_file_stands_in() {
     as_shown(&site, &other, &terminal);
 }
 
+/// This shell knows an older run on the same balancer: the file still leads where the screen says.
+#[test]
+fn an_older_run_in_ones_own_home_does_not_stand_before_the_plan_file() {
+    for is_killed in [false, true] {
+        let (site, other, mut terminal) = from_another_home(out_of_reach);
+        let older = site.run_id().replacen("-20", "-19", 1);
+        assert_ne!(older, site.run_id());
+        let [from, to] = [site.home.state().join("runs").join(site.run_id()), other.state().join("runs").join(older)];
+        std::fs::create_dir_all(&to).expect("a folder");
+        for name in ["away.toml", "journal.db", "journal.db-wal"] {
+            let copied = std::fs::copy(from.join(name), to.join(name.replace("away", "plan")));
+            copied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        if is_killed {
+            site.home.kill_keeper();
+        } else {
+            signal(site.home.keeper_pid(), Signal::STOP);
+        }
+        terminal.press("R");
+        terminal.confirm("ROLL BACK NOW");
+        terminal.shows("ROLLED BACK DIRECTLY");
+        assert!(site.balancer.green().abs() < f64::EPSILON);
+    }
+}
+
 /// While the console is open the file is turned to the next cutover: that one is not rolled back from here.
 #[test]
 fn a_plan_file_that_was_turned_to_another_balancer_rolls_nothing_back_there() {

@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a watching keeper stays without a console.
@@ -399,20 +400,31 @@ fn ways(run: &RunId, plan: Option<PathBuf>, is_in_reach: bool) -> Vec<OsString> 
     }
 }
 
-/// Where a plan file brings all traffic, if it still is this run's: with the run's own copy of the plan it is compared,
-/// and where that is out of reach, the file's balancer must be held by this run, or be the one in the run's record.
+/// Where a plan file brings all traffic, unless it is known to be another run's by now: with the run's own copy of the
+/// plan it is compared, and where that is out of reach, who holds its balancer and the run's record may tell. Where
+/// nobody answers, a way back is not given up for that.
 fn destination_of(places: &Places, found: &Found, file: &Path, frozen: Option<&Plan>) -> Option<String> {
-    let own = frozen.map(places::destination);
-    let (places, found, file) = (places.clone(), found.clone(), file.to_owned());
-    let look = move || {
-        let plan = plan::load_frozen(&file).ok()?;
-        let to = places::destination(&plan);
-        let holds = || matches!(HostLock::holder(&plan), Ok(Some(holder)) if holder.run == found.run);
-        let is_recorded =
-            || Known::look(&places, &found).info.is_some_and(|info| info.identity == plan.traffic.identity());
-        own.map_or_else(|| holds() || is_recorded(), |own| own == to).then_some(to)
+    let file = file.to_owned();
+    let plan = Arc::new(within(DISK_LIMIT, move || plan::load_frozen(&file).ok()).flatten()?);
+    let to = places::destination(&plan);
+    let is_anothers = match frozen {
+        Some(own) => places::destination(own) != to,
+        None => is_held_by_another(found, &plan).unwrap_or_else(|| is_recorded_elsewhere(places, found, &plan)),
     };
-    within(DISK_LIMIT, look).flatten()
+    (!is_anothers).then_some(to)
+}
+
+/// `None` where nobody says who holds the plan's balancer.
+fn is_held_by_another(found: &Found, plan: &Arc<Plan>) -> Option<bool> {
+    let plan = plan.clone();
+    let holder = within(DISK_LIMIT, move || HostLock::holder(&plan).ok().flatten()).flatten()?;
+    Some(holder.run != found.run)
+}
+
+fn is_recorded_elsewhere(places: &Places, found: &Found, plan: &Plan) -> bool {
+    let (places, found) = (places.clone(), found.clone());
+    let info = within(DISK_LIMIT, move || Known::look(&places, &found).info).flatten();
+    info.is_some_and(|info| info.identity != plan.traffic.identity())
 }
 
 /// What another shell like this one's is to name: a run in another state folder is found by its file alone.

@@ -39,10 +39,15 @@ pub(super) async fn of_one(args: RollbackArgs, name: Option<Clean>, company: &Co
     let found = within(FIND_LIMIT, move || places::look_for(&looked_in, wanted.as_deref(), Dead::Unfinished));
     let silent = || Failure::new(Exit::Unreachable, "the disk that holds the runs does not answer; name a plan file");
     match found.unwrap_or_else(|| Err(NotOne::Failure(silent()))) {
-        Ok(found) => {
-            only(&args, &found)?;
-            of_found(&places::home_of(places, &found), &found, &args, name, company).await
-        }
+        Ok(found) if is_another(&args, &found) => match plan_of_file(&args).filter(|_| args.only_to.is_some()) {
+            // Here the balancer is known by another run, and the file still leads where it must.
+            Some(plan) => without_run(plan?, "the run is not known here", &args, name, company).await,
+            None => Err(Failure::new(
+                Exit::Usage,
+                format!("{} leads to run {} by now: nothing was sent", Clean::new(args.runs.concat()), found.run),
+            )),
+        },
+        Ok(found) => of_found(&places::home_of(places, &found), &found, &args, name, company).await,
         Err(NotOne::Failure(failure)) if failure.exit == Exit::Unreachable => match plan_of_file(&args) {
             Some(plan) => without_run(plan?, "no run of this plan is known here", &args, name, company).await,
             None => Err(failure),
@@ -70,15 +75,8 @@ fn taken(company: &Company, what: &str, to: &str, args: &RollbackArgs) -> Result
 }
 
 /// A console means the run that it shows: its plan file may have been turned to the next cutover since.
-fn only(args: &RollbackArgs, found: &Found) -> Result<(), Failure> {
-    match &args.only_run {
-        Some(run) if found.run.as_str() != run => {
-            let words =
-                format!("{} leads to run {} by now: nothing was sent", Clean::new(args.runs.concat()), found.run);
-            Err(Failure::new(Exit::Usage, words))
-        }
-        Some(_) | None => Ok(()),
-    }
+fn is_another(args: &RollbackArgs, found: &Found) -> bool {
+    args.only_run.as_ref().is_some_and(|run| found.run.as_str() != run)
 }
 
 /// The plan in the file that was named, if one was. It must still lead where whoever named it was told.

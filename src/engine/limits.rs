@@ -5,7 +5,7 @@ use super::gates::Condition;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::{Effect, Engine, Fact, Phase, Severity, share};
-use crate::domain::{Absence, Clean, Person, Role, Setting, Signal, Split, Verdict};
+use crate::domain::{Clean, Person, Role, Setting, Signal, Split, Verdict};
 use crate::plan::{CheckKind, OnAbsent, Subject};
 use std::time::Duration;
 
@@ -63,13 +63,10 @@ impl Engine {
         self.step_readings = of_step.iter().map(|gate| self.read(&gate.subject)).collect();
     }
 
-    /// Whether a limit of the candidate's cannot be compared, but for want of requests: at night there are few, and stable
-    /// may be gone by then.
+    /// Whether a limit of the candidate's cannot be compared. Stable's may be gone by then.
     pub(super) fn a_watched_limit_is_unknown(&self) -> bool {
         self.plan.guardrails.iter().enumerate().any(|(limit, guardrail)| {
-            let want = matches!(self.watches[limit].reading.value, Err(Absence::TooFew { .. } | Absence::NoRequests));
-            let is_watched = guardrail.subject.role == Role::Candidate && !want;
-            is_watched && self.verdict(Condition::Limit(limit)) == Verdict::Unknown
+            guardrail.subject.role == Role::Candidate && self.verdict(Condition::Limit(limit)) == Verdict::Unknown
         })
     }
 
