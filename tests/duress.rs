@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use support::{App, BINARY, Home, PlanText, Process, SOON, Terminal, wait_for};
+use support::{App, BINARY, Home, PlanText, Process, SOON, Terminal, wait_showing};
 use warroom::engine::Command as Ask;
 use warroom::wire::{Client, Introduction};
 
@@ -266,7 +266,7 @@ impl Stage {
             std::thread::sleep(DWELL);
             at = terminal.press("y");
         }
-        let heard = wait_for("the rollback is on the wire", SOON, first);
+        let heard = wait_showing("the rollback is on the wire", SOON, || terminal.screen(), first);
         terminal.stall(false);
         terminal.shows("ROLL");
         over.store(true, Ordering::SeqCst);

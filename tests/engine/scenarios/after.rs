@@ -4,7 +4,7 @@ use crate::engine::balancer::split;
 use crate::engine::plans::{LIMITS, NODES, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
-use crate::hooks::{afterwards, complete, ends, stops, view};
+use super::hooks::{afterwards, complete, ends, stops, view};
 use warroom::domain::{Role, Setting};
 use warroom::engine::{Fact, HookEnd, HookState, Phase, Severity};
 
