@@ -64,8 +64,8 @@ impl Watch {
 
     /// Takes a reading in and returns the level it now asks for.
     ///
-    /// A limit acts once it has been exceeded for the plan's `for`, counted from the first look that found it over
-    /// it until now, or until the newest reading once that is late. An unknown reading in between neither proves nor clears anything; after an unknown
+    /// A limit acts once it has been exceeded for the plan's `for`, counted from the first reading over
+    /// it (of a time that runs, from the first look that found it over) until now, or until the newest reading once that is late. An unknown reading in between neither proves nor clears anything; after an unknown
     /// time longer than the stale limit the count begins anew, because nobody knows what was in between.
     ///
     /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading.
@@ -92,7 +92,9 @@ impl Watch {
                     // A fresh reading is of now; one that grows old proves nothing about the time since.
                     let until = if now.since(reading.at) <= freshness.late { now } else { reading.at };
                     // A time that runs passes its limit between two readings.
-                    let since = *self.over[slot].take_if(|_| !interrupted).get_or_insert(until);
+                    let runs = plan.subject.signal == Signal::UnhealthyFor;
+                    let began = if runs { until } else { reading.at };
+                    let since = *self.over[slot].take_if(|_| !interrupted).get_or_insert(began);
                     self.over[slot] = Some(since);
                     if until.since(since) >= plan.sustained && !planted(Bug::LimitSleeps) {
                         level = level.max(acts);

@@ -1,10 +1,10 @@
 //! After 100 %: what is for afterwards, and the watch.
 
+use super::hooks::{afterwards, complete, ends, stops, view};
 use crate::engine::balancer::split;
 use crate::engine::plans::{LIMITS, NODES, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
-use super::hooks::{afterwards, complete, ends, stops, view};
 use warroom::domain::{Role, Setting};
 use warroom::engine::{Fact, HookEnd, HookState, Phase, Severity};
 
