@@ -106,6 +106,7 @@ fn slow_node() -> (String, Arc<Mutex<Vec<String>>>) {
         for stream in listener.incoming() {
             let (mut stream, mut line) = (stream.unwrap(), String::new());
             BufReader::new(&stream).read_line(&mut line).unwrap();
+            // Not synchronisation: the slowness itself.
             std::thread::sleep(Duration::from_secs(1));
             let answer =
                 if line.starts_with("show") { "1\n# the names\n3 web 1 green1 10.0.0.1 2 0 256 1 9\n\n" } else { "\n" };

@@ -213,10 +213,9 @@ fn a_rollback_past_a_stopped_keeper_needs_no_program_at_its_path() {
     assert!((site.balancer.green()).abs() < f64::EPSILON);
 }
 
-/// Another hand sets something while the rollback is to be confirmed: its process stops there, and only a person on the
-/// console that began it can say that it is sent over. The one that stands still is ended.
-#[test]
-fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_console() {
+/// A console whose direct rollback met another hand's 30 % in its window; and that rollback's process.
+#[track_caller]
+fn stopped_at_a_foreign_setting() -> (Site, Terminal, u32) {
     let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
     let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
     terminal.shows("configured 10.0%");
@@ -229,30 +228,28 @@ fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_co
     assert!(!terminal.screen().contains("goes on trying"), "{}", terminal.screen());
     let stopped = directs(&site);
     assert_eq!(stopped.len(), 1);
+    (site, terminal, stopped[0])
+}
+
+/// Another hand sets something while the rollback is to be confirmed: its process stops there, and only a person on the
+/// console that began it can say that it is sent over. The one that stands still is ended.
+#[test]
+fn a_direct_rollback_that_met_a_foreign_setting_is_sent_over_it_from_the_same_console() {
+    let (site, mut terminal, stopped) = stopped_at_a_foreign_setting();
     terminal.press("R");
     terminal.confirm("ROLL BACK NOW");
     terminal.shows("ROLLED BACK DIRECTLY");
     assert!((site.balancer.green()).abs() < f64::EPSILON);
-    wait_until("the one that had stopped is ended", || !is_running(stopped[0]));
+    wait_until("the one that had stopped is ended", || !is_running(stopped));
 }
 
 /// Nobody would see it any more: one that stands still does not outlive its console.
 #[test]
 fn a_direct_rollback_that_stands_still_ends_with_its_console() {
-    let site = left_to_itself(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
-    let mut terminal = console(&site, Path::new(BINARY), &["attach", "--as", "alice"], &[]);
-    terminal.shows("configured 10.0%");
-    support::signal(site.home.keeper_pid(), Signal::STOP);
-    terminal.press("R");
-    terminal.confirm("ROLL BACK NOW");
-    wait_until("the rollback is at the balancer", || site.balancer.green() == 0.0);
-    site.balancer.set(30.0);
-    terminal.shows("FOREIGN: R y sends over it");
-    let stopped = directs(&site);
-    assert_eq!(stopped.len(), 1);
+    let (site, mut terminal, stopped) = stopped_at_a_foreign_setting();
     support::signal(terminal.pid(), Signal::HUP);
     assert_eq!(terminal.ends(), 5, "not confirmed");
-    wait_until("it is ended", || !is_running(stopped[0]));
+    wait_until("it is ended", || !is_running(stopped));
     assert!((site.balancer.green() - 30.0).abs() < f64::EPSILON);
 }
 

@@ -35,6 +35,7 @@ mod limits;
 mod phase;
 pub(crate) mod planted;
 mod propagation;
+mod rates;
 mod reassert;
 mod recover;
 mod series;

@@ -40,6 +40,16 @@ fn title(sitting: &Sitting) -> String {
 const CONFIRMED: [&str; 3] =
     ["candidate 0% read back +0.4 s; confirming over 5 s", "rollback confirmed +5.1 s: new traffic is on BLUE", "done"];
 
+/// A rollback is never blocked: the next one is the keeper's.
+#[track_caller]
+fn goes_through_the_keeper(sitting: &mut Sitting) {
+    sitting.press('R');
+    assert!(sitting.is_armed(), "a rollback is never blocked");
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!((sitting.sent(), sitting.directs()), (1, 1), "by the keeper, which is there");
+}
+
 /// The supervisor started the keeper again: what failed before is an outcome, and no state.
 #[test]
 fn one_that_failed_is_over_once_the_keeper_is_back() {
@@ -92,11 +102,7 @@ fn one_that_was_confirmed_is_over_once_the_keeper_has_read_the_balancer_since() 
     read(&mut sitting, Some(now));
     sitting.after(1000);
     assert_eq!(sitting.desk.direct, None);
-    sitting.press('R');
-    assert!(sitting.is_armed(), "a rollback is never blocked");
-    sitting.after(500);
-    sitting.press('y');
-    assert_eq!((sitting.sent(), sitting.directs()), (1, 1), "by the keeper, which is there");
+    goes_through_the_keeper(&mut sitting);
 }
 
 /// The keeper followed the tombstone: there the two stand beside each other.
@@ -148,11 +154,7 @@ fn one_that_never_ends_does_not_keep_r_from_a_keeper_that_is_back() {
     sitting.press('R');
     assert!(!sitting.is_armed(), "nobody else is there");
     comes_back(&mut sitting);
-    sitting.press('R');
-    assert!(sitting.is_armed(), "a rollback is never blocked");
-    sitting.after(500);
-    sitting.press('y');
-    assert_eq!((sitting.sent(), sitting.directs()), (1, 1), "by the keeper, which is there");
+    goes_through_the_keeper(&mut sitting);
 }
 
 #[test]

@@ -1,12 +1,210 @@
 //! After 100 %: what is for afterwards, and the watch.
 
-use super::hooks::{afterwards, complete, ends, stops, view};
-use crate::engine::balancer::split;
-use crate::engine::plans::{LIMITS, NODES, Sections};
-use crate::engine::rig::{Rig, Scraping};
-use crate::engine::script::story;
-use warroom::domain::{Role, Setting};
-use warroom::engine::{Fact, HookEnd, HookState, Phase, Severity};
+use super::hooks::{ends, stops, view};
+use crate::engine::balancer::{Fate, split};
+use crate::engine::plans::{HOOKS, LIMITS, MANUAL, NODES, Sections};
+use crate::engine::rig::{Disk, Rig, Scraping, Turn};
+use crate::engine::script::{refusal, story};
+use warroom::domain::{Role, Setting, Split};
+use warroom::engine::{
+    Answer, Direction, Effect, Event, Fact, HookEnd, HookState, Outcome, OutcomeKind, Phase, Severity,
+};
+
+/// One step to the end, and a program that is for ten seconds after it.
+fn afterwards() -> Sections {
+    let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
+    let more = more.replace("fresh = \"10m\"", "");
+    Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL }
+}
+
+/// Complete for so long that the program may run.
+fn complete(sections: &Sections) -> Rig {
+    let mut rig = Rig::ready(sections);
+    rig.advance("alice");
+    rig.wait(20_000);
+    assert_eq!((rig.engine.phase(), view(&rig, "scale-up").locked), (Phase::Complete, None), "{}", story(&rig));
+    rig
+}
+
+fn locked(rig: &Rig) -> String {
+    view(rig, "scale-up").locked.expect("it is locked").to_string()
+}
+
+/// Ten seconds after it is complete, and at no other time: not under way, and not after a rollback.
+#[test]
+fn what_is_for_after_the_cutover_runs_at_no_other_time() {
+    let mut rig = Rig::ready(&afterwards());
+    let why = refusal(&rig.run_hook("alice", "scale-up"));
+    assert_eq!(why, "scale-up runs only once the cutover is complete; it is READY at 0%");
+    rig.advance("alice");
+    rig.wait(4_000);
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).contains("it is RUNNING at 100%"));
+    rig.wait(4_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    let why = refusal(&rig.run_hook("alice", "scale-up"));
+    assert!(why.starts_with("scale-up runs only 10s after COMPLETE: ") && why.ends_with("s to go"), "{why}");
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    rig.wait(10_000);
+    assert_eq!(view(&rig, "scale-up").locked, None, "{:?}", rig.engine.phase());
+    rig.disk = Disk::Slow(3_000);
+    assert!(matches!(rig.run_hook("alice", "scale-up"), Answer::Applied(_)));
+    // Somebody rolls back while its record is on its way to the disk.
+    rig.roll_back("bob", None);
+    rig.wait(20_000);
+    assert_eq!((rig.ran.len(), rig.engine.phase()), (0, Phase::RolledBack));
+    assert!(rig.said("scale-up was not started: scale-up runs only once the cutover is complete; it is ROLLING BACK"));
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).contains("it is ROLLED BACK at"));
+    assert!(matches!(rig.run_hook("alice", "smoke"), Answer::Applied(_)), "any other may run");
+}
+
+/// Nobody knows that it is complete while nobody can read the balancer, and a colleague's hand makes it untrue.
+#[test]
+fn what_is_for_after_the_cutover_waits_for_the_balancers_own_word() {
+    let unread = "scale-up runs only while the balancer is seen to hold 100%; unknown: the balancer cannot be read";
+    let mut rig = complete(&afterwards());
+    rig.balancer.dark.insert(0);
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    assert!(locked(&rig).starts_with(unread), "{}", locked(&rig));
+    assert!(refusal(&rig.run_hook("alice", "scale-up")).starts_with(unread));
+    // The next keeper knows it from the journal alone.
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    assert!(matches!(rig.resume("alice"), Answer::Applied(_)));
+    assert_eq!(rig.engine.phase(), Phase::Complete);
+    assert!(locked(&rig).starts_with(unread), "{}", locked(&rig));
+    rig.balancer.dark.clear();
+    // That one has to see it for as long anew.
+    rig.wait(12_000);
+    assert_eq!(view(&rig, "scale-up").locked, None);
+    // It falls silent while the record is on its way to the disk.
+    rig.disk = Disk::Slow(3_000);
+    assert!(matches!(rig.run_hook("alice", "scale-up"), Answer::Applied(_)));
+    rig.balancer.dark.insert(0);
+    rig.wait(4_000);
+    assert!(rig.ran.is_empty() && rig.said(&format!("scale-up was not started: {unread}")), "{}", story(&rig));
+    rig.balancer.dark.clear();
+    let half = split(&rig.balancer.layout, 500);
+    rig.balancer.land(&half);
+    rig.wait(2_000);
+    assert!(locked(&rig).contains("configured differs: blue 0% → 50%"), "{}", locked(&rig));
+}
+
+/// What switches stable off ends where traffic goes back to it; the write waits for none of it.
+#[test]
+fn a_rollback_ends_what_is_for_after_the_cutover() {
+    let mut rig = complete(&afterwards());
+    rig.hook_ends.extend([(60_000, HookEnd::Exited(0)), (60_000, HookEnd::Exited(0))]);
+    rig.run_hook("alice", "scale-up");
+    rig.run_hook("alice", "smoke");
+    rig.wait(1_000);
+    assert_eq!(rig.ran.len(), 2);
+    rig.roll_back("bob", None);
+    assert_eq!(view(&rig, "scale-up").state, HookState::Stopping);
+    assert_eq!(view(&rig, "smoke").state, HookState::Running, "any other runs beside it");
+    let told = rig.lines().find(|line| line.text.as_str().starts_with("scale-up is stopped")).expect("it is told");
+    assert_eq!(told.severity, Severity::Critical);
+    rig.wait(30);
+    assert_eq!(rig.sent(Direction::Back), 1);
+    rig.stop_hook("bob", "scale-up");
+    rig.wait(15_000);
+    assert_eq!((rig.engine.phase(), ends(&rig)), (Phase::RolledBack, vec![HookEnd::Stopped]));
+    assert_eq!(stops(&rig), 1);
+}
+
+/// What a person has stopped already is told to end once.
+#[test]
+fn a_rollback_does_not_end_again_what_is_ending() {
+    let mut rig = complete(&afterwards());
+    rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
+    rig.run_hook("alice", "scale-up");
+    rig.wait(1_000);
+    rig.stop_hook("bob", "scale-up");
+    rig.roll_back("bob", None);
+    assert_eq!((view(&rig, "scale-up").state, stops(&rig)), (HookState::Stopping, 1));
+    assert!(!rig.said("scale-up is stopped under way"), "{}", story(&rig));
+}
+
+/// A limit rolls back before the disk has its record, in the very turn in which it has, and after.
+#[test]
+fn an_automatic_rollback_keeps_what_is_for_after_the_cutover_from_being_started() {
+    let limits = LIMITS.replace("for = \"3s\"", "for = \"2500ms\"");
+    let sections = Sections { limits: limits.leak(), ..afterwards() };
+    let rolled_back = |turn: &Turn| {
+        turn.effects.iter().any(|effect| {
+            matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }))
+        })
+    };
+    let is_told = |turn: &Turn| matches!(turn.event, Event::Ended(Outcome { result: OutcomeKind::Journaled(_), .. }));
+    let (mut in_one_turn, mut stopped) = (0, 0);
+    for millis in (0..1_500).step_by(20) {
+        let mut rig = complete(&sections);
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(2_000 + millis);
+        rig.disk = Disk::Slow(300);
+        rig.hook_ends.push_back((60_000, HookEnd::Exited(0)));
+        if matches!(rig.run_hook("alice", "scale-up"), Answer::Refused(_)) {
+            break;
+        }
+        rig.wait(5_000);
+        assert!(rig.engine.phase().is_back(), "after {millis} ms\n{}", story(&rig));
+        assert_eq!(rig.ran.len(), stops(&rig), "after {millis} ms\n{}", story(&rig));
+        let end = ends(&rig);
+        assert!(matches!(end[..], [HookEnd::NotStarted(_) | HookEnd::Stopped]), "after {millis} ms: {end:?}");
+        let turn = rig.turns.iter().find(|turn| rolled_back(turn)).expect("it is accepted");
+        assert!(!turn.effects.iter().any(|effect| matches!(effect, Effect::RunHook { .. })), "after {millis} ms");
+        in_one_turn += usize::from(is_told(turn));
+        stopped += stops(&rig);
+    }
+    assert!(in_one_turn > 0 && stopped > 0, "{in_one_turn} {stopped}");
+}
+
+/// A program is told where traffic is: on stable once a rollback was read back.
+#[test]
+fn after_a_rollback_a_program_is_told_that_nothing_is_on_the_candidate() {
+    let mut rig = complete(&afterwards());
+    let told = |rig: &Rig| {
+        let split = |effect: &Effect| if let Effect::RunHook { split, .. } = effect { Some(*split) } else { None };
+        rig.turns.iter().flat_map(|turn| &turn.effects).filter_map(split).collect::<Vec<_>>()
+    };
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    rig.balancer.usual = Fate::Lost;
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    rig.balancer.usual = Fate::Fine;
+    rig.wait(15_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    rig.run_hook("alice", "smoke");
+    rig.wait(2_000);
+    assert_eq!(told(&rig), [Split::ALL_CANDIDATE, Split::ALL_CANDIDATE, Split::ALL_STABLE]);
+    assert!(locked(&rig).ends_with("it is ROLLED BACK at 0%"), "{}", locked(&rig));
+}
+
+/// The wall clock is set forward while no keeper is there: the time until it may run gets no shorter.
+#[test]
+fn a_clock_that_is_set_does_not_open_what_is_for_after_the_cutover() {
+    let mut rig = Rig::ready(&afterwards());
+    rig.advance("alice");
+    rig.wait(9_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    rig.set_wall_back(-3_600_000);
+    rig.crash();
+    rig.come("alice");
+    rig.wait(4_000);
+    rig.resume("alice");
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    assert!(locked(&rig).starts_with("scale-up runs only 10s after COMPLETE: "), "{}", locked(&rig));
+    assert!(!rig.said("the watch after 100 % is over"), "{}", story(&rig));
+    rig.wait(10_000);
+    assert_eq!(view(&rig, "scale-up").locked, None);
+}
 
 /// What switches stable off ends where somebody else sends traffic back to it, on all nodes or on the one that answers.
 #[test]
