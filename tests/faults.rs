@@ -277,6 +277,40 @@ fn a_journal_with_a_spoilt_entry_is_refused() {
     refused_with_a_way_on(spoil, "entry 3 cannot be read");
 }
 
+/// Zeroes the first page of a table.
+fn lose(journal: &Path, table: &str) {
+    const PAGE_BYTES: usize = 4096;
+    let connection = rusqlite::Connection::open(journal).expect("opens");
+    let root = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+    let root: u32 = connection.query_row(root, [table], |row| row.get(0)).expect("the table");
+    // Whoever closes it last leaves one file.
+    drop(connection);
+    let mut bytes = std::fs::read(journal).expect("reads");
+    bytes[(root as usize - 1) * PAGE_BYTES..][..PAGE_BYTES].fill(0);
+    std::fs::write(journal, bytes).expect("writes");
+}
+
+#[test]
+fn a_journal_without_its_page_of_entries_is_not_taken_for_a_new_one() {
+    refused_with_a_way_on(|journal| lose(journal, "entries"), "malformed");
+}
+
+#[test]
+fn a_journal_that_does_not_say_what_the_run_is_is_refused() {
+    let spoil = |journal: &Path| {
+        let connection = rusqlite::Connection::open(journal).expect("opens");
+        connection.execute("UPDATE info SET value = '{\"half'", []).expect("spoilt");
+    };
+    refused_with_a_way_on(spoil, "what the run is cannot be read");
+}
+
+#[test]
+fn a_run_whose_journal_is_damaged_is_meant_where_nobody_else_is() {
+    let (site, _plan, run) = spoilt(|journal| lose(journal, "entries"));
+    site.home.run(["rollback", "--yes"]).exits(0).says(&run).says("cannot be read: 1").says("confirmed");
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
 #[test]
 fn a_journal_of_a_newer_version_is_refused() {
     let newer = |journal: &Path| {

@@ -123,7 +123,12 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     };
     // One that cannot say because its disk does not answer is meant where nobody else is.
     let (unsure, dead): (Vec<Known>, Vec<Known>) = dead.into_iter().partition(|run| run.is_silent);
-    let (mut driving, mut dead) = (driving, dead);
+    // One whose journal is damaged may be in the middle of moving traffic: it never goes before another.
+    let (mut damaged, dead): (Vec<Known>, Vec<Known>) =
+        dead.into_iter().partition(|run| run.standing == Standing::Unreadable);
+    damaged.retain(|run| !run.only_watches() && places.plan(&run.found.run).exists());
+    let (mut driving, mut dead, mut lingering) = (driving, dead, lingering);
+    lingering.append(&mut damaged);
     dead.retain(|run| run.standing == Standing::Unfinished && !run.only_watches());
     if !driving.is_empty() {
         // Beside one that runs well, the one that crashed may be meant as well.
