@@ -468,6 +468,10 @@ fn a_direct_rollback_goes_out_without_what_only_get_needs() {
 #[test]
 fn a_keeper_that_is_started_again_goes_back_without_what_only_get_needs() {
     let Some((site, token)) = site_with_token("get") else { return };
+    let plan = site.plan.display().to_string();
+    std::fs::remove_file(&token).expect("removed");
+    site.home.run(["run", &plan]).exits(2).says("env.LB_TOKEN: the file");
+    site.home.write("token", "s3cr3t");
     let _console = site.run();
     site.home.advance("alice").exits(0);
     std::fs::remove_file(&token).expect("removed");

@@ -11,6 +11,7 @@ mod host_lock;
 mod journal_thread;
 mod lanes;
 mod patience;
+mod probes;
 mod server;
 mod sources;
 
@@ -129,7 +130,8 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(words) = options.after {
         entries.push(note(&mut journal, entries.last(), words));
     }
-    let goes_on = original.is_some();
+    // Whoever begins it has described it before: only entries say that a keeper was here.
+    let goes_on = !entries.is_empty();
     let info = original.unwrap_or_else(|| RunInfo {
         title: plan.title().as_str().into(),
         plan_path: plan.source.path.clone(),
@@ -157,7 +159,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
     failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
-    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
+    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed, goes_on)?;
     if plan.traffic.is_surveyed() {
         sources::start_survey(traffic, plan.survey_every(), &senders);
     }
@@ -166,7 +168,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(lock) = lock {
         tokio::spawn(lock.tell());
     }
-    tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
+    tracing::info!(run = %run, plan = %info.plan_hash, resumed = goes_on, "keeper began");
     ready();
     failpoint::pass("keeper ready");
     let keeper = Loop {
