@@ -206,7 +206,8 @@ pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) 
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
-        // The keeper closes its end when it is ready or when it dies: this read always ends.
+        // The keeper closes its end when it is ready or when it dies: this read always ends, as
+        // nothing that may hang is waited for without a limit before it listens, but the disk of its run.
         let _ = std::io::BufReader::new(stdout).read_line(&mut line);
     }
     if line.trim() == READY {

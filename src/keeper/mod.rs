@@ -115,7 +115,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let socket = places.socket_for(run, plan.access.group.is_some())?;
     // A watching keeper changes nothing, so any number of them may look at one balancer.
     let lock = match options.mode {
-        Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
+        Mode::Drive => Some(HostLock::take(&plan, run, &socket).await?),
         Mode::Watch => None,
     };
     failpoint::pass("keeper locked");
@@ -156,7 +156,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         senders.clone(),
         &plan,
     );
-    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
+    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref()).await?;
     failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
     sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed, goes_on)?;
