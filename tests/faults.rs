@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Running, Site, args, number, plain, signal, wait_until};
+use support::{Running, Site, args, is_running, number, plain, signal, wait_until};
 use warroom::domain::RunId;
 use warroom::engine::{Entry, Fact};
 use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
@@ -203,6 +203,21 @@ fn a_file_system_that_is_really_read_only_refuses_a_keeper_and_not_a_rollback() 
     site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0).says("no tombstone").says("confirmed");
     assert_eq!(site.balancer.green(), 0.0);
     mounted.again("remount,rw");
+}
+
+#[test]
+fn a_keeper_that_is_told_to_end_on_a_hung_disk_ends() {
+    let faulty = Faulty::at_ten();
+    let (home, pid) = (&faulty.site.home, faulty.site.home.keeper_pid());
+    // Longer than anybody waits here.
+    faulty.fault("disk stall 600000");
+    home.run(["hold", "--as", "bob"]).exits(0);
+    signal(pid, Signal::TERM);
+    wait_until("it ends", || !is_running(pid));
+    home.run(["status"]).exits(3);
+    let run = faulty.site.run_id();
+    home.run(["rollback", &run, "--yes"]).exits(0).says("directly").says("confirmed");
+    assert_eq!(faulty.site.balancer.green(), 0.0);
 }
 
 // Journals that cannot be read, and the ways on.

@@ -300,6 +300,8 @@ impl Loop {
             }
         }
         self.publish.send_replace(self.status_frame());
+        // Nobody takes anything from them any more, and nobody may wait for that.
+        drop(self.lanes);
         self.hands.finish().await;
     }
 

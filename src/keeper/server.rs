@@ -233,7 +233,8 @@ impl Visitor {
         failpoint::pass("command heard");
         let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
         let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;
-        let answer = answer.await.unwrap_or_else(|_| Answer::Refused(vec!["the keeper has ended".into()]));
+        // A keeper that ends refuses nothing: whoever asked is cut off, and a rollback goes past it.
+        let answer = answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?;
         failpoint::pass("answer due");
         connection.send(&FromKeeper::Answer { id, answer }).await?;
         failpoint::pass("answer sent");
@@ -248,7 +249,24 @@ impl Visitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keeper::lanes::lanes;
+    use crate::wire::FRAME_BYTES_MAX;
     use nix::unistd::Gid;
+
+    /// Refused, a rollback would not be sent past it.
+    #[tokio::test]
+    async fn a_keeper_that_ends_cuts_off_whoever_asks_it() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (lanes, senders) = lanes();
+        drop(lanes);
+        let (_publish, status) = watch::channel(Bytes::new());
+        let mut asking = Connection::new(ours, FRAME_BYTES_MAX);
+        let rollback = ToKeeper::Rollback { id: CommandId(1), reason: None, typed: None };
+        asking.send(&rollback).await.expect("it listens");
+        let visitor = Visitor { senders, status, console: 1, may_roll_back: Rights::Full };
+        assert!(visitor.receive(theirs).await.is_err());
+        assert_eq!(asking.next::<FromKeeper>().await.expect("closed"), None);
+    }
 
     #[tokio::test]
     async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
