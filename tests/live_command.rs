@@ -7,6 +7,7 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use support::{
@@ -384,6 +385,23 @@ fn a_script_gets_what_the_plan_names_and_its_secrets_are_seen_nowhere() {
     site.home.env[0].1.clear();
     let plan = site.plan.display().to_string();
     site.home.run(["check", &plan]).exits(2).says("env.LB_TOKEN: the environment variable WR_TOKEN is not set");
+}
+
+/// What it writes is its owner's alone, whichever command runs it. A plan that is written for somebody is not ours.
+#[test]
+fn a_script_has_the_umask_077_whoever_starts_it() {
+    let Some(site) = site(&["10 %", "100 %"], "5s") else { return };
+    site.lb.mode("get", "mask");
+    let loosely = |words: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("umask 022; exec {BINARY} {words}")]).current_dir(site.home.path());
+        Running::start(command.env("WARROOM_STATE_DIR", site.home.state())).finish()
+    };
+    loosely("check plan.toml");
+    assert_eq!(site.lb.file("mask"), "0077\n");
+    loosely("init own.toml").exits(0);
+    let mode = std::fs::metadata(site.home.path().join("own.toml")).expect("a plan").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
 }
 
 // Without the keeper.
