@@ -266,5 +266,6 @@ pub(super) async fn connect(wanted: Option<&str>, name: Option<Clean>) -> Result
             format!("{error}; run {}; `warroom rollback {} --direct` works without the keeper", found.run, found.run),
         )
     })?;
+    client.estranged().into_iter().for_each(out::complain);
     Ok((found, client))
 }
