@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Running, Site, args, number, plain, signal, wait_until};
+use support::{Running, Site, args, is_running, number, plain, signal, wait_until};
 use warroom::domain::RunId;
 use warroom::engine::{Entry, Fact};
 use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
@@ -205,6 +205,21 @@ fn a_file_system_that_is_really_read_only_refuses_a_keeper_and_not_a_rollback() 
     mounted.again("remount,rw");
 }
 
+#[test]
+fn a_keeper_that_is_told_to_end_on_a_hung_disk_ends() {
+    let faulty = Faulty::at_ten();
+    let (home, pid) = (&faulty.site.home, faulty.site.home.keeper_pid());
+    // Longer than anybody waits here.
+    faulty.fault("disk stall 600000");
+    home.run(["hold", "--as", "bob"]).exits(0);
+    signal(pid, Signal::TERM);
+    wait_until("it ends", || !is_running(pid));
+    home.run(["status"]).exits(3);
+    let run = faulty.site.run_id();
+    home.run(["rollback", &run, "--yes"]).exits(0).says("directly").says("confirmed");
+    assert_eq!(faulty.site.balancer.green(), 0.0);
+}
+
 // Journals that cannot be read, and the ways on.
 
 /// A run at 10 % whose keeper is dead and whose journal is then spoilt.
@@ -275,6 +290,40 @@ fn a_journal_with_a_spoilt_entry_is_refused() {
         connection.execute("UPDATE entries SET body = '{\"half' WHERE number = 3", []).expect("spoilt");
     };
     refused_with_a_way_on(spoil, "entry 3 cannot be read");
+}
+
+/// Zeroes the first page of a table.
+fn lose(journal: &Path, table: &str) {
+    const PAGE_BYTES: usize = 4096;
+    let connection = rusqlite::Connection::open(journal).expect("opens");
+    let root = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+    let root: u32 = connection.query_row(root, [table], |row| row.get(0)).expect("the table");
+    // Whoever closes it last leaves one file.
+    drop(connection);
+    let mut bytes = std::fs::read(journal).expect("reads");
+    bytes[(root as usize - 1) * PAGE_BYTES..][..PAGE_BYTES].fill(0);
+    std::fs::write(journal, bytes).expect("writes");
+}
+
+#[test]
+fn a_journal_without_its_page_of_entries_is_not_taken_for_a_new_one() {
+    refused_with_a_way_on(|journal| lose(journal, "entries"), "malformed");
+}
+
+#[test]
+fn a_journal_that_does_not_say_what_the_run_is_is_refused() {
+    let spoil = |journal: &Path| {
+        let connection = rusqlite::Connection::open(journal).expect("opens");
+        connection.execute("UPDATE info SET value = '{\"half'", []).expect("spoilt");
+    };
+    refused_with_a_way_on(spoil, "what the run is cannot be read");
+}
+
+#[test]
+fn a_run_whose_journal_is_damaged_is_meant_where_nobody_else_is() {
+    let (site, _plan, run) = spoilt(|journal| lose(journal, "entries"));
+    site.home.run(["rollback", "--yes"]).exits(0).says(&run).says("cannot be read: 1").says("confirmed");
+    assert_eq!(site.balancer.green(), 0.0);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use support::{
@@ -386,6 +387,23 @@ fn a_script_gets_what_the_plan_names_and_its_secrets_are_seen_nowhere() {
     site.home.run(["check", &plan]).exits(2).says("env.LB_TOKEN: the environment variable WR_TOKEN is not set");
 }
 
+/// What it writes is its owner's alone, whichever command runs it. A plan that is written for somebody is not ours.
+#[test]
+fn a_script_has_the_umask_077_whoever_starts_it() {
+    let Some(site) = site(&["10 %", "100 %"], "5s") else { return };
+    site.lb.mode("get", "mask");
+    let loosely = |words: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("umask 022; exec {BINARY} {words}")]).current_dir(site.home.path());
+        Running::start(command.env("WARROOM_STATE_DIR", site.home.state())).finish()
+    };
+    loosely("check plan.toml");
+    assert_eq!(site.lb.file("mask"), "0077\n");
+    loosely("init own.toml").exits(0);
+    let mode = std::fs::metadata(site.home.path().join("own.toml")).expect("a plan").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}
+
 // Without the keeper.
 
 #[test]
@@ -468,6 +486,10 @@ fn a_direct_rollback_goes_out_without_what_only_get_needs() {
 #[test]
 fn a_keeper_that_is_started_again_goes_back_without_what_only_get_needs() {
     let Some((site, token)) = site_with_token("get") else { return };
+    let plan = site.plan.display().to_string();
+    std::fs::remove_file(&token).expect("removed");
+    site.home.run(["run", &plan]).exits(2).says("env.LB_TOKEN: the file");
+    site.home.write("token", "s3cr3t");
     let _console = site.run();
     site.home.advance("alice").exits(0);
     std::fs::remove_file(&token).expect("removed");

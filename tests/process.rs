@@ -403,6 +403,43 @@ fn an_edited_frozen_plan_is_refused_and_can_be_rolled_back() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// The supervisor, or `run` once more in a shell with less: what was begun goes on, and what cannot look is unknown.
+#[test]
+fn a_rollback_goes_on_without_what_only_looks_need() {
+    let site = Site::new();
+    let token = site.home.path().join("token");
+    let headers = format!("headers = {{ Authorization = {{ file = \"{}\" }} }}\nlabel = \"v1\"", token.display());
+    let plan = site.home.write("plan.toml", &site.plan().text().replace("label = \"v1\"", &headers));
+    site.home.run(args(&["run", "PLAN"], &plan)).exits(2).says("token");
+    assert_eq!(site.home.runs(), Vec::<String>::new(), "what begins needs all of it");
+    site.home.write("token", "s3cr3t");
+    let console = site.home.run_plan(&plan, "alice");
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    rolling.signal(Signal::INT);
+    rolling.finish();
+    site.home.kill_keeper();
+    console.finish();
+    std::fs::remove_file(&token).expect("removed");
+    let _again = site.home.run_plan(&plan, "alice");
+    site.balancer.refuse_writes(None);
+    site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
+    let of_stable = |status: &Value| {
+        let readings = status["readings"].as_array().expect("readings").clone();
+        readings.into_iter().filter(|reading| reading["environment"] == "stable").collect::<Vec<_>>()
+    };
+    let is_named = |reading: &Value| reading["absent"].as_str().is_some_and(|why| why.contains("token"));
+    site.home.status_when("it says what it lacks", |status| of_stable(status).iter().all(is_named));
+    site.home.write("token", "s3cr3t");
+    let rate = |status: &Value| status["environments"]["stable"]["requests_per_second"].is_number();
+    site.home.status_when("stable is read again", rate);
+    let lost = site.home.history().lines().filter(|line| line.contains("source lost")).count();
+    assert_eq!(lost, 2, "metrics and health, once each: {}", site.home.history());
+}
+
 #[test]
 fn without_a_hello_only_status_and_rollback_are_answered() {
     use warroom::domain::CommandId;

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{Process, SOON, Site, args, is_running, plain, signal, wait_for, wait_until};
+use support::{Process, Running, SOON, Site, args, is_running, plain, signal, wait_for, wait_until};
 use warroom::domain::Wall;
 use warroom::journal::{Places, Reader, RunInfo, Writer};
 
@@ -105,8 +105,9 @@ fn a_disk_that_hangs_does_not_stop_a_direct_rollback() {
         let mode = Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, folder.join(name), FileType::Fifo, mode, 0).expect("a pipe");
     };
-    hang("rolled-back-directly.json.new");
-    let ran = site.home.run(["rollback", &run, "--yes", "--direct"]).exits(0);
+    let faults = site.home.write("faults", "disk stall 600000");
+    let mut command = site.home.command(["rollback", &run, "--yes", "--direct"]);
+    let ran = Running::start(command.env("WARROOM_FAULTS", faults)).finish().exits(0);
     assert_eq!(site.balancer.green(), 0.0);
     ran.says("no tombstone").says("the disk does not answer");
     site.balancer.set(10.0);
@@ -520,7 +521,7 @@ fn a_demo_that_is_ended_from_outside_leaves_nothing() {
     let folder = site.home.path().join("t");
     std::fs::create_dir(&folder).expect("a folder");
     let command = &mut site.home.command(["demo", "--scenario", "healthy"]);
-    let mut demo = support::Running::start(command.env("TMPDIR", &folder));
+    let mut demo = Running::start(command.env("TMPDIR", &folder));
     demo.says("PREFLIGHT");
     let entries = |folder: &Path| std::fs::read_dir(folder).map_or(0, Iterator::count);
     assert_eq!(entries(&folder), 1);

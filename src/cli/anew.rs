@@ -1,12 +1,12 @@
 //! The way on when a run's journal cannot be read: a new run, held, that takes the balancer's present setting as its own.
 
 use super::launch::{self, Started};
+use super::roll_back::login;
 use super::{Exit, Failure, places};
 use crate::clock;
-use crate::domain::{Clean, RunId};
+use crate::domain::{Clean, Person, RunId};
 use crate::engine::{Entry, Fact, Mode, Severity, share};
 use crate::journal::{Places, Reader, RunInfo};
-use crate::keeper::current_user;
 use crate::plan::Plan;
 use crate::traffic;
 use std::path::Path;
@@ -65,7 +65,7 @@ async fn first_entries(plan: &Plan, last: &RunId, why: &Clean) -> Result<[Entry;
         wall: clock::wall(),
         mono: clock::mono(),
         severity: Severity::Warn,
-        by: Some(crate::domain::Person::verified(current_user())),
+        by: Some(Person::verified(login())),
         text: Clean::new(text),
         fact,
     };

@@ -4,7 +4,7 @@ use super::out;
 use super::places::Found;
 use crate::domain::RunId;
 use crate::engine::{Entry, Fact};
-use crate::journal::{Places, Reader, RunInfo};
+use crate::journal::{JournalError, Places, Reader, RunInfo};
 use crate::plan;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -113,13 +113,15 @@ pub(super) struct Known {
 impl Known {
     /// Looks at a run's folder. Asks no keeper.
     pub fn look(places: &Places, found: &Found) -> Self {
-        let reader = Reader::open(&places.journal(&found.run)).ok();
-        let read = reader.as_ref().and_then(|reader| reader.readable().ok());
-        let info = reader.and_then(|reader| reader.info().ok().flatten());
-        let (entries, unreadable) = read.unwrap_or_default();
+        let reader = Reader::open(&places.journal(&found.run));
+        let is_missing = reader.as_ref().is_err_and(JournalError::is_missing);
+        let info = reader.as_ref().ok().and_then(|reader| reader.info().ok());
+        let read = reader.ok().and_then(|reader| reader.readable().ok());
+        let is_whole = is_missing || info.is_some() && matches!(read, Some((_, 0)));
+        let ((entries, _), info) = (read.unwrap_or_default(), info.flatten());
         let standing = Standing::of(&entries);
         // What cannot be read may be a move that came after everything else.
-        let is_certain = unreadable == 0 || standing == Standing::Unfinished;
+        let is_certain = is_whole || standing == Standing::Unfinished;
         // Where nothing is there nothing ever was, or all of it was lost.
         let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);
         let standing = if is_certain && !is_lost { standing } else { Standing::Unreadable };
@@ -146,12 +148,12 @@ impl Known {
     pub fn is_on(&self, places: &Places, identity: &str) -> bool {
         match &self.info {
             Some(info) => info.identity == identity,
-            None if self.standing == Standing::Unreadable => {
+            None if self.standing == Standing::Empty => false,
+            None => {
                 let path = places.plan(&self.found.run);
                 let plan = within(PLAN_LIMIT, move || plan::load_frozen(&path).ok());
                 plan.map_or(self.is_silent, |plan| plan.is_some_and(|plan| plan.traffic.identity() == identity))
             }
-            None => false,
         }
     }
 }
@@ -241,6 +243,7 @@ mod tests {
     use super::*;
     use crate::domain::{Clean, Mono, Setting, Wall};
     use crate::engine::Severity;
+    use crate::journal::{Page, Writer, line, lose_page};
 
     fn standing(facts: &[Fact]) -> Standing {
         let entry = |(number, fact): (usize, &Fact)| Entry {
@@ -253,6 +256,27 @@ mod tests {
             fact: fact.clone(),
         };
         Standing::of(&facts.iter().enumerate().map(entry).collect::<Vec<_>>())
+    }
+
+    /// What a page that is gone hides may be a move.
+    #[test]
+    fn a_run_whose_journal_is_damaged_is_neither_empty_nor_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = Places::at(folder.path().to_owned());
+        let run = Places::new_run("checkout", Wall::from_millis(0), 1);
+        places.create(&run).expect("folders");
+        let found = found(&places, run).expect("a place");
+        let look = || Known::look(&places, &found).standing;
+        assert_eq!(look(), Standing::Empty, "there is no journal yet");
+        let watched = [back(), Fact::WatchOver].into_iter().chain(std::iter::repeat(Fact::Line));
+        let entries: Vec<Entry> = (1..=200).zip(watched).map(|(number, fact)| line(number, fact)).collect();
+        let journal = places.journal(&found.run);
+        Writer::open(&journal).and_then(|mut writer| writer.append(entries.iter())).expect("written");
+        assert_eq!(look(), Standing::Over);
+        lose_page(&journal, Page::LastLeaf);
+        assert_eq!(look(), Standing::Unreadable);
+        lose_page(&journal, Page::Root);
+        assert_eq!(look(), Standing::Unreadable);
     }
 
     fn back() -> Fact {

@@ -149,8 +149,6 @@ fn freeze(
     entries: &[Entry],
 ) -> Result<Found, Failure> {
     let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
-    // Plan and journal are their owner's alone.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let socket = places.socket_for(run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
     places.create(run).map_err(|error| wrong(&error))?;
     failpoint::pass("folder made");
@@ -206,7 +204,8 @@ pub(super) fn start_keeper(places: &Places, run: &RunId, how: &KeeperStart<'_>) 
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
-        // The keeper closes its end when it is ready or when it dies: this read always ends.
+        // The keeper closes its end when it is ready or when it dies: this read always ends, as
+        // nothing that may hang is waited for without a limit before it listens, but the disk of its run.
         let _ = std::io::BufReader::new(stdout).read_line(&mut line);
     }
     if line.trim() == READY {
@@ -226,7 +225,6 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
     let run = RunId::parse(run).ok_or_else(|| Failure::new(Exit::Usage, format!("{run:?} is not a run id")))?;
     // A session of its own: the console's terminal, ssh and logout are no concern of the keeper's.
     let _ = rustix::process::setsid();
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let places = places::places()?;
     let _log = start_log(&places, &run);
     // One thread: what is due at one time is done in one waking. Whatever may hang (disks, large expositions) has a

@@ -489,6 +489,11 @@ fn in_range(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, Str
 /// Runs what the arguments ask for and gives the process' exit code.
 pub fn main() -> ExitCode {
     let cli = parse();
+    // State, and what a script writes, are their owner's alone. A plan that is written for somebody is as their shell
+    // has its files.
+    if !matches!(cli.command, Command::Init { .. } | Command::World(_)) {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    }
     let exit = dispatch(cli).unwrap_or_else(|failure| {
         // Where the terminal is gone nobody reads this, and the exit code still says it.
         let words = Clean::new(&failure.words);

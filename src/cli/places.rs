@@ -123,11 +123,16 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     };
     // One that cannot say because its disk does not answer is meant where nobody else is.
     let (unsure, dead): (Vec<Known>, Vec<Known>) = dead.into_iter().partition(|run| run.is_silent);
-    let (mut driving, mut dead) = (driving, dead);
+    // One whose journal is damaged may be in the middle of moving traffic: it never goes before another.
+    let (mut damaged, dead): (Vec<Known>, Vec<Known>) =
+        dead.into_iter().partition(|run| run.standing == Standing::Unreadable);
+    damaged.retain(|run| !run.only_watches() && places.plan(&run.found.run).exists());
+    let (mut driving, mut dead, mut lingering) = (driving, dead, lingering);
+    lingering.append(&mut damaged);
     dead.retain(|run| run.standing == Standing::Unfinished && !run.only_watches());
     if !driving.is_empty() {
         // Beside one that runs well, the one that crashed may be meant as well.
-        dead.retain(|run| is_left(run, &driving));
+        dead.retain(|run| is_left(places, run, &driving));
         driving.append(&mut dead);
     }
     for mut group in [driving, dead, unsure, lingering, watching] {
@@ -145,9 +150,9 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
 
 /// Whether a crashed run is left as it was: no run that drives has its balancer. A tombstone does not say that it came
 /// back: it is left when a rollback is accepted, and that one may have met somebody else's setting, or Ctrl-C.
-fn is_left(dead: &Known, driving: &[Known]) -> bool {
-    let identity = |run: &Known| run.info.as_ref().map(|info| info.identity.clone());
-    !driving.iter().any(|run| identity(run).is_some() && identity(run) == identity(dead))
+fn is_left(places: &Places, dead: &Known, driving: &[Known]) -> bool {
+    let has_its = |run: &Known| run.info.as_ref().is_some_and(|info| dead.is_on(places, &info.identity));
+    !driving.iter().any(has_its)
 }
 
 fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
@@ -261,5 +266,6 @@ pub(super) async fn connect(wanted: Option<&str>, name: Option<Clean>) -> Result
             format!("{error}; run {}; `warroom rollback {} --direct` works without the keeper", found.run, found.run),
         )
     })?;
+    client.estranged().into_iter().for_each(out::complain);
     Ok((found, client))
 }

@@ -349,9 +349,14 @@ fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
     traffic::connect_back(plan).map_err(|error| Failure::new(Exit::Unreachable, error))
 }
 
-fn me(name: Option<Clean>) -> Person {
+/// Our login, or its number.
+pub(super) fn login() -> Clean {
     let number = || Clean::new(format!("uid {}", nix::unistd::Uid::effective()));
-    let user = within(LOGIN_LIMIT, current_user).unwrap_or_else(number);
+    within(LOGIN_LIMIT, current_user).unwrap_or_else(number)
+}
+
+fn me(name: Option<Clean>) -> Person {
+    let user = login();
     match name {
         Some(name) => Person::claimed(name, user),
         None => Person::verified(user),

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the link is a task of the console's shell")]
 
-use crate::domain::{CommandId, Person, Rights};
+use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command};
 use crate::wire::{Client, FromKeeper, Introduction, Status, ToKeeper};
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub enum FromLink {
         person: Person,
         /// What it may do.
         rights: Rights,
+        /// Why it may so little, where the keeper's version is another one.
+        estranged: Option<Clean>,
     },
     /// Not connected.
     Down,
@@ -64,7 +66,8 @@ async fn keep_up(
     loop {
         if let Ok(client) = Client::connect(&socket, &introduction).await {
             connection += 1;
-            let up = FromLink::Up { connection, person: client.person.clone(), rights: client.rights };
+            let (person, rights, estranged) = (client.person.clone(), client.rights, client.estranged());
+            let up = FromLink::Up { connection, person, rights, estranged };
             if told.send(up).await.is_err() {
                 return;
             }
@@ -109,7 +112,6 @@ async fn talk(mut client: Client, connection: u64, asked: &mut mpsc::Receiver<Gi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Clean;
     use crate::wire::{Connection, FRAME_BYTES_MAX, PROTOCOL};
     use tokio::net::UnixListener;
 

@@ -271,10 +271,11 @@ impl Shell {
 
     fn heard(&mut self, message: FromLink) -> Option<Input> {
         match message {
-            FromLink::Up { connection, person, rights } => {
+            FromLink::Up { connection, person, rights, estranged } => {
                 self.connection = connection;
                 self.rights = rights;
                 self.desk.me = Some(person);
+                self.desk.estranged = estranged.filter(|_| !self.options.introduction.readonly);
                 self.desk.figures.connections += 1;
                 Some(Input::Linked(true))
             }

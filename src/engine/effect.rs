@@ -2,7 +2,8 @@
 
 use super::hooks::{HookEnd, Tail};
 use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Setting, Split, Wall};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// Something to be done. Imperative; each yields exactly one [`super::Outcome`] unless it says otherwise.
@@ -275,4 +276,58 @@ pub enum Fact {
     WatchOver,
     /// The run ended.
     Ended,
+}
+
+/// Entries as a newer keeper may tell them: whoever only looks has the line, and of a fact that is not known here no
+/// more. A journal is never read so, as whoever goes on from it must know all of it.
+pub(super) fn told<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Entry>, D::Error> {
+    #[derive(Deserialize)]
+    struct Told {
+        number: u64,
+        wall: Wall,
+        mono: Mono,
+        severity: Severity,
+        by: Option<Person>,
+        text: Clean,
+        fact: Known,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Known {
+        Fact(Fact),
+        Newer(IgnoredAny),
+    }
+    let entry = |Told { number, wall, mono, severity, by, text, fact }| {
+        let fact = match fact {
+            Known::Fact(fact) => fact,
+            Known::Newer(_) => Fact::Line,
+        };
+        Entry { number, wall, mono, severity, by, text, fact }
+    };
+    Ok(Vec::<Told>::deserialize(from)?.into_iter().map(entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Mode, Snapshot};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_console_older_than_its_keeper_has_the_line_and_a_journal_is_not_read_so() {
+        let text = include_str!("../../config/progressive.toml");
+        let plan = Arc::new(crate::plan::load(Path::new("plan.toml"), text).expect("the sample"));
+        let (mono, wall) = (Mono::from_micros(0), Wall::from_millis(0));
+        let mut told = serde_json::to_value(Engine::new(plan, Mode::Drive, mono, wall, 0).snapshot()).expect("JSON");
+        let newer = serde_json::json!({
+            "number": 9, "wall": wall, "mono": mono, "severity": "warn", "by": null, "text": "teleported",
+            "fact": {"fact": "teleported", "by_hand": true},
+        });
+        told["log"].as_array_mut().expect("lines").push(newer.clone());
+        let snapshot: Snapshot = serde_json::from_value(told).expect("it is drawn");
+        let line = snapshot.log.last().expect("the line");
+        assert_eq!((line.text.as_str(), &line.fact), ("teleported", &Fact::Line));
+        assert!(serde_json::from_value::<Entry>(newer).is_err(), "whoever goes on from it must know all of it");
+    }
 }

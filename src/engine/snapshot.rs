@@ -101,6 +101,7 @@ pub struct Snapshot {
     /// Why the journal cannot be written.
     pub journal_trouble: Option<Clean>,
     /// The newest lines, oldest first.
+    #[serde(deserialize_with = "super::effect::told")]
     pub log: Vec<Entry>,
 }
 

@@ -9,4 +9,6 @@ mod tombstone;
 
 pub use places::{PlaceError, Places, SOCKET_PATH_BYTES_MAX};
 pub use store::{JournalError, Reader, RunInfo, SCHEMA, SCHEMA_VERSION, Writer};
+#[cfg(test)]
+pub(crate) use store::{Page, line, lose_page};
 pub use tombstone::Tombstone;

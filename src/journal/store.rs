@@ -48,6 +48,14 @@ pub enum JournalError {
         /// Its version.
         version: i64,
     },
+    /// What the run is cannot be read.
+    #[error("journal {path}: what the run is cannot be read: {why}")]
+    Info {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// An entry cannot be read.
     #[error("journal {path}: entry {number} cannot be read: {why}")]
     Entry {
@@ -58,6 +66,13 @@ pub enum JournalError {
         /// Why.
         why: String,
     },
+}
+
+impl JournalError {
+    /// Whether there is no file at all.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::File { why, .. } if why.kind() == std::io::ErrorKind::NotFound)
+    }
 }
 
 /// What a run is, written once.
@@ -198,18 +213,31 @@ impl Reader {
             .query_row("SELECT value FROM info WHERE key = 'run'", [], |row| row.get(0))
             .optional()
             .map_err(|why| JournalError::Sqlite { path: self.path.clone(), why })?;
-        Ok(value.and_then(|value| serde_json::from_str(&value).ok()))
+        let read = |value: String| serde_json::from_str(&value);
+        let wrong = |error: serde_json::Error| JournalError::Info { path: self.path.clone(), why: error.to_string() };
+        value.map(read).transpose().map_err(wrong)
     }
 
-    /// The entries that can be read, in their order, and how many cannot: a newer program's facts, or damage. For a
-    /// rollback, which must not be stopped by what it does not understand.
+    /// The entries that can be read, in their order, and how many cannot: a newer program's facts, or damage, of which
+    /// all that it hides counts as one. For a rollback, which must not be stopped by what it does not understand.
     pub fn readable(&self) -> Result<(Vec<Entry>, usize), JournalError> {
+        if !self.begun {
+            return Ok((Vec::new(), 0));
+        }
         let wrap = |why| JournalError::Sqlite { path: self.path.clone(), why };
         let mut statement = self.connection.prepare("SELECT body FROM entries ORDER BY number").map_err(wrap)?;
         let mut rows = statement.query([]).map_err(wrap)?;
         let (mut entries, mut unreadable) = (Vec::new(), 0);
-        while let Ok(Some(row)) = rows.next() {
-            let body: Result<String, _> = row.get(0);
+        loop {
+            let body: Result<String, _> = match rows.next() {
+                Ok(Some(row)) => row.get(0),
+                Ok(None) => break,
+                // A page is gone, and with it whatever comes after.
+                Err(_) => {
+                    unreadable += 1;
+                    break;
+                }
+            };
             match body.ok().and_then(|body| serde_json::from_str(&body).ok()) {
                 Some(entry) => entries.push(entry),
                 None => unreadable += 1,
@@ -265,25 +293,58 @@ fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) use damage::{Page, line, lose_page};
+
+/// Journals as a disk leaves them.
+#[cfg(test)]
+mod damage {
     use super::*;
     use crate::domain::Mono;
     use crate::engine::{Fact, Severity};
+
+    /// A page of the table of entries, once that has several.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Page {
+        Root,
+        LastLeaf,
+    }
+
+    /// Zeroes a page of a journal that nobody has open.
+    pub(crate) fn lose_page(journal: &Path, page: Page) {
+        const PAGE_BYTES: usize = 4096;
+        /// Where a page of inner nodes has the number of its last child (SQLite's file format, 1.6).
+        const LAST_CHILD: usize = 8;
+        let connection = Connection::open(journal).expect("opens");
+        let root = "SELECT rootpage FROM sqlite_master WHERE name = 'entries'";
+        let root: u32 = connection.query_row(root, [], |row| row.get(0)).expect("the table");
+        // Whoever closes it last leaves one file.
+        drop(connection);
+        let mut bytes = std::fs::read(journal).expect("reads");
+        let start = |page: u32| (page as usize - 1) * PAGE_BYTES;
+        let child = bytes[start(root) + LAST_CHILD..][..4].iter().fold(0, |child, byte| child << 8 | u32::from(*byte));
+        let lost = start(if page == Page::Root { root } else { child });
+        bytes[lost..lost + PAGE_BYTES].fill(0);
+        std::fs::write(journal, bytes).expect("writes");
+    }
+
+    /// An entry whose text is not all printable.
+    pub(crate) fn line(number: u64, fact: Fact) -> Entry {
+        let (wall, mono) = (Wall::from_millis(5), Mono::from_micros(7));
+        Entry { number, wall, mono, severity: Severity::Warn, by: None, text: "a\x1bb".into(), fact }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Fact;
 
     #[test]
     fn what_was_appended_is_read_back_beside_the_writer() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.db");
         let mut writer = Writer::open(&path).expect("opens");
-        let entry = |number| Entry {
-            number,
-            wall: Wall::from_millis(5),
-            mono: Mono::from_micros(7),
-            severity: Severity::Warn,
-            by: None,
-            text: "a\x1bb".into(),
-            fact: Fact::Reached { step: 2 },
-        };
+        let entry = |number| line(number, Fact::Reached { step: 2 });
         let written = [entry(1), entry(2)];
         writer.append(written.iter()).expect("appends");
         assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
@@ -329,21 +390,39 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.db");
         let mut writer = Writer::open(&path).expect("opens");
-        let entry = |number| Entry {
-            number,
-            wall: Wall::from_millis(5),
-            mono: Mono::from_micros(7),
-            severity: Severity::Warn,
-            by: None,
-            text: "a".into(),
-            fact: Fact::Line,
-        };
+        let entry = |number| line(number, Fact::Line);
         writer.append([entry(1), entry(3)].iter()).expect("appends");
         let newer = serde_json::to_string(&entry(2)).expect("JSON").replace("\"line\"", "\"teleported\"");
         writer.connection.execute("INSERT INTO entries VALUES (2, 5, 'info', ?1)", [newer]).expect("inserts");
         let reader = Reader::open(&path).expect("opens");
         assert!(reader.entries().is_err(), "whoever must know everything is told");
         assert_eq!(reader.readable().expect("reads"), (vec![entry(1), entry(3)], 1));
+    }
+
+    #[test]
+    fn what_a_damaged_page_hides_is_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        let entries: Vec<Entry> = (1..=200).map(|number| line(number, Fact::Line)).collect();
+        Writer::open(&path).and_then(|mut writer| writer.append(entries.iter())).expect("written");
+        let read = || Reader::open(&path).and_then(|reader| reader.readable()).expect("opens");
+        assert_eq!(read(), (entries.clone(), 0));
+        lose_page(&path, Page::LastLeaf);
+        let (left, unreadable) = read();
+        assert!(!left.is_empty() && entries.starts_with(&left), "{}", left.len());
+        assert_eq!(unreadable, 1);
+        lose_page(&path, Page::Root);
+        assert_eq!(read(), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn a_run_that_is_described_in_no_words_of_ours_is_not_a_run_without_a_description() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        let writer = Writer::open(&path).expect("opens");
+        writer.connection.execute("INSERT INTO info VALUES ('run', '{\"half')", []).expect("inserts");
+        let why = Reader::open(&path).and_then(|reader| reader.info()).expect_err("half of it is gone");
+        assert!(why.to_string().contains("what the run is cannot be read"), "{why}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::domain::{Clean, Person, Wall};
 use crate::failpoint;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE: &str = "rolled-back-directly.json";
 
@@ -23,8 +23,10 @@ impl Tombstone {
     /// Leaves it in a run's folder, synced. A disk that hangs holds this up: never call it on the way to the balancer.
     pub fn leave(&self, run_folder: &Path) -> io::Result<()> {
         use std::io::Write;
-        let fresh = run_folder.join(format!("{FILE}.new"));
+        let fresh = fresh(run_folder, std::process::id());
         failpoint::pass("tombstone due");
+        // Where a test lets the disk hang.
+        let _ = failpoint::disk();
         let mut file = std::fs::File::create(&fresh)?;
         file.write_all(serde_json::to_string(self).map_err(io::Error::other)?.as_bytes())?;
         file.sync_all()?;
@@ -45,5 +47,26 @@ impl Tombstone {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => Some(Clean::new(format!("{} cannot be read: {error}", path.display()))),
         }
+    }
+}
+
+/// What it is called until it is whole: each process has a name of its own, as two may leave one at once.
+fn fresh(run_folder: &Path, process: u32) -> PathBuf {
+    run_folder.join(format!("{FILE}.{process}.new"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_that_leave_one_at_once_do_not_hinder_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let another = fresh(folder.path(), 1);
+        std::fs::write(&another, "half of it").expect("another's, under way");
+        let stone = Tombstone { by: Person::verified("alice"), at: Wall::from_millis(0), reason: "by hand".into() };
+        stone.leave(folder.path()).expect("left");
+        assert!(Tombstone::find(folder.path()).is_some_and(|words| words.as_str().contains("by hand")));
+        assert_eq!(std::fs::read_to_string(another).expect("still there"), "half of it");
     }
 }

@@ -20,6 +20,10 @@ use tokio::task::AbortHandle;
 /// What a driver may take beyond its own timeouts before its task is given up; a forward write looks twice besides.
 const MARGIN: Duration = Duration::from_secs(3);
 
+/// How long a keeper that ends waits for its journal: two hundred times the worst seen sync, and with the hooks' own two
+/// seconds still within the ten that whoever ended it waits.
+const JOURNAL_WAIT: Duration = Duration::from_secs(5);
+
 /// Carries out effects.
 pub struct Hands {
     traffic: Arc<dyn Traffic>,
@@ -171,10 +175,12 @@ impl Hands {
         tokio::spawn(async move { outcomes.send(outcome).await });
     }
 
-    /// Ends what is running, and waits until the journal is written.
+    /// Ends what is running, and waits until the journal is written, as long as its disk does not hang.
     pub async fn finish(self) {
         self.hooks.finish().await;
-        let _ = tokio::task::spawn_blocking(move || self.journal.finish()).await;
+        if let Err(unwritten) = self.journal.finish(JOURNAL_WAIT).await {
+            tracing::error!(unwritten, "the disk does not answer: the keeper ends without these entries");
+        }
     }
 }
 

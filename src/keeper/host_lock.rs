@@ -7,6 +7,7 @@ use super::patience::{NAME_WAIT, NAMES, bounded};
 use crate::domain::{Clean, RunId};
 use crate::plan::Plan;
 use futures_util::future::join_all;
+use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -70,13 +71,13 @@ pub struct HostLock {
 }
 
 impl HostLock {
-    /// Takes the locks of the plan's balancer in their one order, or says who has one. Needs a running runtime.
-    pub fn take(plan: &Plan, run: &RunId, socket: &Path) -> Result<Self, LockError> {
+    /// Takes the locks of the plan's balancer in their one order, or says who has one.
+    pub async fn take(plan: &Plan, run: &RunId, socket: &Path) -> Result<Self, LockError> {
         let identities = plan.traffic.identities();
         let holder = Holder {
             run: run.clone(),
             pid: std::process::id(),
-            user: current_user(),
+            user: user_name_soon(Uid::effective().as_raw()).await,
             socket: socket.to_owned(),
             all: digest(&identities.join("\n")).into(),
         };
@@ -166,9 +167,9 @@ fn hear(mut stream: StdStream) -> Option<Holder> {
     serde_json::from_slice(&words).ok()
 }
 
-/// The login this process runs under.
+/// The login this process runs under. Asks the machine's directory, which may hang.
 pub fn current_user() -> Clean {
-    user_name(nix::unistd::Uid::effective().as_raw())
+    user_name(Uid::effective().as_raw())
 }
 
 /// The login of a user id, or the number when the machine's directory (NSS: LDAP, SSSD) does not answer in time.
@@ -179,8 +180,23 @@ pub async fn user_name_soon(uid: u32) -> Clean {
 
 /// The login of a user id, or the number where the machine has no name for it.
 fn user_name(uid: u32) -> Clean {
-    match nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)) {
+    match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => Clean::new(user.name),
         Ok(None) | Err(_) => Clean::new(format!("uid {uid}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing that a keeper needs at its start waits for a directory of users.
+    #[tokio::test]
+    async fn a_directory_that_hangs_does_not_keep_a_keeper_from_its_lock() {
+        let _hangs = NAMES.acquire_many(4).await.expect("every place");
+        let plan = crate::plan::load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("a plan");
+        let run = RunId::parse("checkout-20261122T120431Z-0fa3f9a").expect("a run");
+        let lock = HostLock::take(&plan, &run, Path::new("socket")).await.expect("nobody has it");
+        assert_eq!(lock.holder.user.as_str(), format!("uid {}", Uid::effective()));
     }
 }

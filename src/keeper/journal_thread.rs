@@ -5,7 +5,10 @@ use crate::domain::{Clean, EffectId, Epoch};
 use crate::engine::{Entry, Outcome, OutcomeKind};
 use crate::failpoint;
 use crate::journal::Writer;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 /// Entries waiting for the disk: at ten a second, a disk that stalls for 100 s.
 const WAITING_MAX: usize = 1024;
@@ -14,34 +17,48 @@ const WAITING_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct JournalHand {
     entries: SyncSender<(EffectId, Box<Entry>)>,
+    /// Those that were given away and not dealt with yet.
+    unwritten: Arc<AtomicUsize>,
     thread: std::thread::JoinHandle<()>,
 }
 
 /// Starts the thread.
 pub fn start(writer: Writer, senders: Shared) -> JournalHand {
     let (entries, waiting) = sync_channel(WAITING_MAX);
-    let thread = std::thread::spawn(move || write_all(writer, &waiting, &senders));
-    JournalHand { entries, thread }
+    let unwritten = Arc::new(AtomicUsize::new(0));
+    let left = unwritten.clone();
+    let thread = std::thread::spawn(move || write_all(writer, &waiting, &left, &senders));
+    JournalHand { entries, unwritten, thread }
 }
 
 impl JournalHand {
     /// Gives an entry away without waiting; what does not fit is an error at once.
     pub fn write(&self, id: EffectId, entry: Box<Entry>) -> Result<(), Clean> {
-        self.entries.try_send((id, entry)).map_err(|error| match error {
-            TrySendError::Full(_) => Clean::new(format!("{WAITING_MAX} entries wait for the disk")),
-            TrySendError::Disconnected(_) => "the journal's thread has ended".into(),
+        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        self.entries.try_send((id, entry)).map_err(|error| {
+            self.unwritten.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Clean::new(format!("{WAITING_MAX} entries wait for the disk")),
+                TrySendError::Disconnected(_) => "the journal's thread has ended".into(),
+            }
         })
     }
 
-    /// Waits until everything given away is written.
-    pub fn finish(self) {
+    /// Waits so long until everything given away is written; an error is how many entries are not.
+    pub async fn finish(self, limit: Duration) -> Result<(), usize> {
         drop(self.entries);
-        let _ = self.thread.join();
+        let written = tokio::task::spawn_blocking(move || self.thread.join());
+        tokio::time::timeout(limit, written).await.map(|_| ()).map_err(|_| self.unwritten.load(Ordering::Relaxed))
     }
 }
 
 /// Writes whatever waits as one transaction, so that a slow disk is asked seldom.
-fn write_all(mut writer: Writer, waiting: &Receiver<(EffectId, Box<Entry>)>, senders: &Shared) {
+fn write_all(
+    mut writer: Writer,
+    waiting: &Receiver<(EffectId, Box<Entry>)>,
+    unwritten: &AtomicUsize,
+    senders: &Shared,
+) {
     while let Ok(first) = waiting.recv() {
         let mut batch = vec![first];
         batch.extend(waiting.try_iter());
@@ -50,11 +67,35 @@ fn write_all(mut writer: Writer, waiting: &Receiver<(EffectId, Box<Entry>)>, sen
             tracing::error!(%error, "journal");
             Clean::new(error.to_string())
         });
+        unwritten.fetch_sub(batch.len(), Ordering::Relaxed);
         for (id, _) in batch {
             let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::Journaled(result.clone()) };
             // The loop is gone only when the keeper ends; then nobody waits for outcomes.
             let _ = senders.outcomes.blocking_send(outcome);
             failpoint::pass("entry reported");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Fact;
+    use crate::journal::line;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_left_with_what_it_has_not_taken() {
+        let (entries, waiting) = sync_channel(WAITING_MAX);
+        let (go_on, hangs) = sync_channel::<()>(0);
+        let thread = std::thread::spawn(move || {
+            let _ = hangs.recv();
+            drop(waiting);
+        });
+        let hand = JournalHand { entries, unwritten: Arc::default(), thread };
+        for number in 1..=3 {
+            hand.write(EffectId(number), Box::new(line(number, Fact::Line))).expect("there is room");
+        }
+        assert_eq!(hand.finish(Duration::from_millis(20)).await, Err(3));
+        drop(go_on);
     }
 }

@@ -11,6 +11,7 @@ mod host_lock;
 mod journal_thread;
 mod lanes;
 mod patience;
+mod probes;
 mod server;
 mod sources;
 
@@ -114,7 +115,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let socket = places.socket_for(run, plan.access.group.is_some())?;
     // A watching keeper changes nothing, so any number of them may look at one balancer.
     let lock = match options.mode {
-        Mode::Drive => Some(HostLock::take(&plan, run, &socket)?),
+        Mode::Drive => Some(HostLock::take(&plan, run, &socket).await?),
         Mode::Watch => None,
     };
     failpoint::pass("keeper locked");
@@ -129,7 +130,8 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(words) = options.after {
         entries.push(note(&mut journal, entries.last(), words));
     }
-    let goes_on = original.is_some();
+    // Whoever begins it has described it before: only entries say that a keeper was here.
+    let goes_on = !entries.is_empty();
     let info = original.unwrap_or_else(|| RunInfo {
         title: plan.title().as_str().into(),
         plan_path: plan.source.path.clone(),
@@ -154,10 +156,10 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         senders.clone(),
         &plan,
     );
-    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref())?;
+    let listener = server::listen(&socket, places.state(), plan.access.group.as_deref()).await?;
     failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
-    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed)?;
+    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed, goes_on)?;
     if plan.traffic.is_surveyed() {
         sources::start_survey(traffic, plan.survey_every(), &senders);
     }
@@ -166,7 +168,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(lock) = lock {
         tokio::spawn(lock.tell());
     }
-    tracing::info!(run = %run, plan = %info.plan_hash, resumed = !entries.is_empty(), "keeper began");
+    tracing::info!(run = %run, plan = %info.plan_hash, resumed = goes_on, "keeper began");
     ready();
     failpoint::pass("keeper ready");
     let keeper = Loop {
@@ -298,6 +300,8 @@ impl Loop {
             }
         }
         self.publish.send_replace(self.status_frame());
+        // Nobody takes anything from them any more, and nobody may wait for that.
+        drop(self.lanes);
         self.hands.finish().await;
     }
 

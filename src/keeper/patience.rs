@@ -1,4 +1,5 @@
-//! Calls of the system that may hang (a disk, a directory of users), kept off the two threads that everything runs on.
+//! Calls of the system that may hang (a disk, a directory of users), kept off the one thread that the keeper's loop, its hands and
+//! its sources run on.
 
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -15,6 +16,9 @@ pub static FOLDER: Semaphore = Semaphore::const_new(4);
 pub static PLAN_FILE: Semaphore = Semaphore::const_new(1);
 /// Looks for a user's name at once: a burst of consoles in a directory that answers.
 pub static NAMES: Semaphore = Semaphore::const_new(4);
+
+/// Probes that are made at once, where they could not be made before: one disk that hangs leaves places for the others.
+pub static PROBES: Semaphore = Semaphore::const_new(4);
 
 /// Does something that may block on a thread of its own. `None` when it took too long: what hangs keeps its place and
 /// its thread until it comes back, so never more than the places hang.

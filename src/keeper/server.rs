@@ -2,15 +2,17 @@
 
 use super::host_lock::user_name_soon;
 use super::lanes::Operator;
+use super::patience::{NAME_WAIT, NAMES, bounded};
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
 use crate::failpoint;
 use crate::wire::{Connection, FromKeeper, PROTOCOL, REQUEST_BYTES_MAX, ToKeeper};
 use bytes::Bytes;
+use nix::unistd::Group;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,9 +24,11 @@ use tokio::time::timeout;
 const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
+/// Time before the machine's directory is asked again for a group: each time it hangs it takes [`NAME_WAIT`] itself.
+const GROUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens for the owner only, or for a group as well. `state` is the folder that is ours to open for it.
-pub fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
+pub async fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<UnixListener, KeeperError> {
     let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
     // The host-wide lock is ours, so a file that is still here is a dead keeper's.
     match std::fs::remove_file(path) {
@@ -32,18 +36,38 @@ pub fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<UnixList
         Ok(()) | Err(_) => {}
     }
     let listener = UnixListener::bind(path).map_err(wrap)?;
-    let mode = match group {
-        None => 0o600,
-        Some(name) => {
-            let found = nix::unistd::Group::from_name(name).ok().flatten();
-            let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(name.to_owned()))?.gid.as_raw();
-            chown(path, None, Some(gid)).map_err(wrap)?;
-            open_way(path, state, name, gid)?;
-            0o660
-        }
-    };
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(wrap)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(wrap)?;
+    if let Some(group) = group
+        && !open_to(path, state, group).await?
+    {
+        tracing::warn!(group, "the machine's directory does not answer: until it does the socket is its owner's alone");
+        tokio::spawn(open_later(path.to_owned(), state.to_owned(), group.to_owned()));
+    }
     Ok(listener)
+}
+
+/// Lets a group in; `false` where the machine's directory (NSS: LDAP, SSSD) does not say in time which that is.
+async fn open_to(path: &Path, state: &Path, group: &str) -> Result<bool, KeeperError> {
+    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
+    let name = group.to_owned();
+    let Some(Ok(found)) = bounded(&NAMES, NAME_WAIT, move || Group::from_name(&name)).await else { return Ok(false) };
+    let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(group.to_owned()))?.gid.as_raw();
+    chown(path, None, Some(gid)).map_err(wrap)?;
+    open_way(path, state, group, gid)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(wrap)?;
+    Ok(true)
+}
+
+/// A directory that hangs keeps no keeper from its start: the group is let in once it answers.
+async fn open_later(path: PathBuf, state: PathBuf, group: String) {
+    loop {
+        tokio::time::sleep(GROUP_PAUSE).await;
+        match open_to(&path, &state, &group).await {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => return tracing::error!(%error, "the group stays out"),
+        }
+    }
 }
 
 /// Lets a group through the folders above a socket that are ours; into the nearest it may look, so that it
@@ -209,7 +233,8 @@ impl Visitor {
         failpoint::pass("command heard");
         let event = Event::Commanded(Request { id, by: person.clone(), rights, command });
         let _ = self.senders.operator.send(Operator::Event { event, reply: Some(reply) }).await;
-        let answer = answer.await.unwrap_or_else(|_| Answer::Refused(vec!["the keeper has ended".into()]));
+        // A keeper that ends refuses nothing: whoever asked is cut off, and a rollback goes past it.
+        let answer = answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?;
         failpoint::pass("answer due");
         connection.send(&FromKeeper::Answer { id, answer }).await?;
         failpoint::pass("answer sent");
@@ -218,5 +243,43 @@ impl Visitor {
 
     async fn tell(&self, event: Event) {
         let _ = self.senders.operator.send(Operator::Event { event, reply: None }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keeper::lanes::lanes;
+    use crate::wire::FRAME_BYTES_MAX;
+    use nix::unistd::Gid;
+
+    /// Refused, a rollback would not be sent past it.
+    #[tokio::test]
+    async fn a_keeper_that_ends_cuts_off_whoever_asks_it() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (lanes, senders) = lanes();
+        drop(lanes);
+        let (_publish, status) = watch::channel(Bytes::new());
+        let mut asking = Connection::new(ours, FRAME_BYTES_MAX);
+        let rollback = ToKeeper::Rollback { id: CommandId(1), reason: None, typed: None };
+        asking.send(&rollback).await.expect("it listens");
+        let visitor = Visitor { senders, status, console: 1, may_roll_back: Rights::Full };
+        assert!(visitor.receive(theirs).await.is_err());
+        assert_eq!(asking.next::<FromKeeper>().await.expect("closed"), None);
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+        let group = Group::from_gid(Gid::effective()).expect("a directory").expect("a group");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sock");
+        let mode = || std::fs::metadata(&path).expect("a socket").permissions().mode() & 0o777;
+        let hangs = NAMES.acquire_many(4).await.expect("every place");
+        let _listener = listen(&path, folder.path(), Some(&group.name)).await.expect("it listens");
+        assert_eq!(mode(), 0o600);
+        drop(hangs);
+        while mode() != 0o660 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -3,11 +3,12 @@
 use super::effects::find_tombstone;
 use super::lanes::Source;
 use super::patience::{LOOK_WAIT, PLAN_FILE, bounded};
+use super::probes::Probe;
 use super::{Operator, Shared, lost_words};
 use crate::clock;
 use crate::domain::{Absence, Clean, Role};
 use crate::engine::{CheckAnswer, Event, Health, Samples};
-use crate::plan::{CheckKind, Plan};
+use crate::plan::{CheckKind, Environment, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe, SampleSeen, SamplerProbe};
 use crate::remote::SetupError;
 use crate::traffic::Traffic;
@@ -18,6 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
+/// Least time that an environment has for an answer, however often it is asked.
+const PROBE_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
 /// Requests of the sampler that may be under way at once.
 const SAMPLES_UNDER_WAY_MAX: usize = 16;
 /// Time between two looks for a tombstone and at the plan's file.
@@ -25,42 +28,47 @@ const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
 /// Time before a lost source is begun again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts a task for each thing the plan looks at.
+/// Starts a task for each thing the plan looks at. What a run that begins lacks for that is an error; one that goes on
+/// looks as soon as it can, see [`Probe`].
 pub fn start(
     plan: &Arc<Plan>,
     plan_path: &Path,
     folder: PathBuf,
     senders: &Shared,
     plan_changed: &Arc<AtomicBool>,
+    goes_on: bool,
 ) -> Result<(), SetupError> {
     for role in Role::BOTH {
-        let environment = &plan.environments[role];
-        for (index, url) in environment.metrics.iter().enumerate() {
-            let probe = MetricsProbe::new(
-                url,
-                &environment.http,
-                &plan.metrics,
-                plan.poll.readings.max(Duration::from_secs(1)),
-            )?;
-            start_metrics(role, index, probe, plan.poll.readings, senders);
+        for instance in 0..plan.environments[role].metrics.len() {
+            let of = plan.clone();
+            let probe = Probe::new(goes_on, move || {
+                let Environment { metrics, http, .. } = &of.environments[role];
+                MetricsProbe::new(&metrics[instance], http, &of.metrics, of.poll.readings.max(PROBE_TIMEOUT_LEAST))
+            })?;
+            start_metrics(role, instance, probe, plan.poll.readings, senders);
         }
-        let probe = HealthProbe::new(environment, plan.poll.health.max(Duration::from_secs(1)))?;
+        let of = plan.clone();
+        let probe = Probe::new(goes_on, move || {
+            HealthProbe::new(&of.environments[role], of.poll.health.max(PROBE_TIMEOUT_LEAST))
+        })?;
         start_health(role, probe, plan.poll.health, senders);
     }
     for (index, check) in plan.checks.iter().enumerate() {
         if let CheckKind::Http(http) = &check.kind {
-            let probe = CheckProbe::new(&plan.environments[http.role], http, check.timeout)?;
+            let (of, http, timeout) = (plan.clone(), http.clone(), check.timeout);
+            let probe = Probe::new(goes_on, move || CheckProbe::new(&of.environments[http.role], &http, timeout))?;
             start_check(index, probe, check.interval, senders);
         }
     }
     if let Some(sampler) = &plan.sampler {
-        start_sampler(SamplerProbe::new(sampler, plan.traffic.timeout)?, sampler.rate, senders);
+        let (rate, timeout, sampler) = (sampler.rate, plan.traffic.timeout, sampler.clone());
+        start_sampler(Probe::new(goes_on, move || SamplerProbe::new(&sampler, timeout))?, rate, senders);
     }
     start_folder(plan, plan_path, folder, senders, plan_changed);
     Ok(())
 }
 
-fn start_metrics(role: Role, instance: usize, probe: MetricsProbe, every: Duration, senders: &Shared) {
+fn start_metrics(role: Role, instance: usize, probe: Probe<MetricsProbe>, every: Duration, senders: &Shared) {
     let readings = senders.readings.clone();
     let put = move |scrape| readings.put(Source::Metrics(role, instance), Event::Scraped { role, instance, scrape });
     let lost = put.clone();
@@ -68,8 +76,9 @@ fn start_metrics(role: Role, instance: usize, probe: MetricsProbe, every: Durati
         format!("metrics of {} #{}", role.key(), instance + 1),
         senders,
         move |why| lost(Err(Absence::Lost(why))),
-        move || {
-            let (probe, put) = (probe.clone(), put.clone());
+        probe,
+        move |probe| {
+            let put = put.clone();
             each(every, move || {
                 let (probe, put) = (probe.clone(), put.clone());
                 async move { put(probe.scrape(clock::wall).await) }
@@ -78,7 +87,7 @@ fn start_metrics(role: Role, instance: usize, probe: MetricsProbe, every: Durati
     );
 }
 
-fn start_health(role: Role, probe: HealthProbe, every: Duration, senders: &Shared) {
+fn start_health(role: Role, probe: Probe<HealthProbe>, every: Duration, senders: &Shared) {
     let readings = senders.readings.clone();
     let put = move |health| readings.put(Source::Health(role), Event::HealthSeen { role, health });
     let lost = put.clone();
@@ -86,8 +95,9 @@ fn start_health(role: Role, probe: HealthProbe, every: Duration, senders: &Share
         format!("health of {}", role.key()),
         senders,
         move |why| lost(Health::Unknown(why)),
-        move || {
-            let (probe, put) = (probe.clone(), put.clone());
+        probe,
+        move |probe| {
+            let put = put.clone();
             each(every, move || {
                 let (probe, put) = (probe.clone(), put.clone());
                 async move { put(probe.ask().await) }
@@ -96,7 +106,7 @@ fn start_health(role: Role, probe: HealthProbe, every: Duration, senders: &Share
     );
 }
 
-fn start_check(check: usize, probe: CheckProbe, every: Duration, senders: &Shared) {
+fn start_check(check: usize, probe: Probe<CheckProbe>, every: Duration, senders: &Shared) {
     let readings = senders.readings.clone();
     let put = move |answer| readings.put(Source::Check(check), Event::CheckAnswered { check, answer });
     let lost = put.clone();
@@ -105,8 +115,9 @@ fn start_check(check: usize, probe: CheckProbe, every: Duration, senders: &Share
         format!("check {}", check + 1),
         senders,
         move |why| lost(unknown(why)),
-        move || {
-            let (probe, put) = (probe.clone(), put.clone());
+        probe,
+        move |probe| {
+            let put = put.clone();
             each(every, move || {
                 let (probe, put) = (probe.clone(), put.clone());
                 async move { put(probe.ask().await) }
@@ -115,14 +126,15 @@ fn start_check(check: usize, probe: CheckProbe, every: Duration, senders: &Share
     );
 }
 
-fn start_sampler(probe: SamplerProbe, rate: f64, senders: &Shared) {
+fn start_sampler(probe: Probe<SamplerProbe>, rate: f64, senders: &Shared) {
     let readings = senders.readings.clone();
     supervise(
         "split sampler".to_owned(),
         senders,
         |_| {},
-        move || {
-            let (probe, readings) = (probe.clone(), readings.clone());
+        probe,
+        move |probe| {
+            let readings = readings.clone();
             let under_way = Arc::new(tokio::sync::Semaphore::new(SAMPLES_UNDER_WAY_MAX));
             each(Duration::from_secs_f64(1.0 / rate), move || {
                 let (probe, readings, under_way) = (probe.clone(), readings.clone(), under_way.clone());
@@ -153,8 +165,9 @@ pub fn start_survey(traffic: Arc<dyn Traffic>, interval: Duration, senders: &Sha
         "balancer survey".to_owned(),
         senders,
         |_| {},
-        move || {
-            let (traffic, readings) = (traffic.clone(), readings.clone());
+        Probe::Made(traffic),
+        move |traffic| {
+            let readings = readings.clone();
             each(interval, move || {
                 let (traffic, readings) = (traffic.clone(), readings.clone());
                 async move {
@@ -175,7 +188,8 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
         "run folder".to_owned(),
         senders,
         |_| {},
-        move || {
+        Probe::Made(()),
+        move |()| {
             let (operator, folder, frozen, path, changed) =
                 (operator.clone(), folder.clone(), frozen.clone(), path.clone(), changed.clone());
             each(FOLDER_INTERVAL, move || {
@@ -211,27 +225,40 @@ async fn each<F: Future<Output = ()>>(every: Duration, mut turn: impl FnMut() ->
     }
 }
 
-/// Runs an endless task, and begins it again when it ends: it does so only by a panic.
-fn supervise<F>(
+/// Runs an endless task, and begins it again when it ends: it does so only by a panic. What it looks with may have to be
+/// waited for.
+fn supervise<P, F>(
     name: String,
     senders: &Shared,
     lost: impl Fn(Clean) + Send + 'static,
-    make: impl Fn() -> F + Send + 'static,
+    probe: Probe<P>,
+    turns: impl Fn(P) -> F + Send + 'static,
 ) where
+    P: Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let operator = senders.operator.clone();
     tokio::spawn(async move {
+        // Why it could not be made, as it was said last: the same again is no news.
+        let mut missing = None;
         loop {
-            let why = match tokio::spawn(make()).await {
-                Ok(()) => "it ended".into(),
-                Err(error) if error.is_cancelled() => return,
-                Err(error) => lost_words(error),
+            let why = match probe.made().await {
+                Err(why) => why,
+                Ok(probe) => {
+                    missing = None;
+                    match tokio::spawn(turns(probe)).await {
+                        Ok(()) => "it ended".into(),
+                        Err(error) if error.is_cancelled() => return,
+                        Err(error) => lost_words(error),
+                    }
+                }
             };
-            tracing::error!(source = name, %why, "source lost");
             lost(why.clone());
-            let event = Event::SourceLost { source: Clean::new(&name), why };
-            let _ = operator.send(Operator::from(event)).await;
+            if missing.replace(why.clone()).as_ref() != Some(&why) {
+                tracing::error!(source = name, %why, "source lost");
+                let event = Event::SourceLost { source: Clean::new(&name), why };
+                let _ = operator.send(Operator::from(event)).await;
+            }
             tokio::time::sleep(RESTART_PAUSE).await;
         }
     });

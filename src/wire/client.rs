@@ -57,6 +57,8 @@ pub struct Client {
     pub person: Person,
     /// What we may do.
     pub rights: Rights,
+    /// Which protocol the keeper speaks.
+    pub protocol: u32,
 }
 
 impl Client {
@@ -75,12 +77,19 @@ impl Client {
             follow: introduction.follow,
         };
         connection.send(&hello).await.map_err(unreachable)?;
-        match timeout(ACKNOWLEDGE_WAIT, connection.next()).await.map_err(|_| ClientError::Hung)?.map_err(unreachable)? {
-            Some(FromKeeper::Welcome { person, rights, .. }) => Ok(Self { connection, person, rights }),
+        match timeout(ACKNOWLEDGE_WAIT, connection.next()).await.map_err(|_| ClientError::Hung)?.map_err(sorted)? {
+            Some(FromKeeper::Welcome { protocol, person, rights }) => Ok(Self { connection, person, rights, protocol }),
             Some(FromKeeper::Refused { why }) => Err(ClientError::Refused(why)),
             Some(other) => Err(ClientError::Nonsense(format!("{other:?}").chars().take(80).collect())),
             None => Err(closed()),
         }
+    }
+
+    /// Why a keeper whose protocol is another one takes no more from here than looks and rollbacks.
+    pub fn estranged(&self) -> Option<Clean> {
+        let words =
+            format!("keeper speaks protocol {}, this warroom {PROTOCOL}; `warroom rollback` works", self.protocol);
+        (self.protocol != PROTOCOL).then(|| Clean::new(words))
     }
 
     /// Asks for the status of this moment.
@@ -146,4 +155,42 @@ fn sorted(error: io::Error) -> ClientError {
 /// A command's name: random, so that no two senders ever share one.
 pub fn new_command() -> CommandId {
     CommandId(fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::REQUEST_BYTES_MAX;
+    use tokio::net::UnixListener;
+
+    /// Connects to somebody who answers the hello with this.
+    async fn answered(words: &'static str) -> Result<Client, ClientError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).expect("a socket");
+        let answering = async {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
+            connection.next::<ToKeeper>().await.expect("a hello");
+            connection.send_frame(words.into()).await.expect("it listens");
+            connection
+        };
+        let introduction = Introduction::default();
+        tokio::join!(Client::connect(&socket, &introduction), answering).0
+    }
+
+    /// Taken for dead, its run would be left behind.
+    #[tokio::test]
+    async fn a_keeper_that_says_what_we_cannot_read_is_there() {
+        let error = answered("{\"is\":\"dancing\"}").await.expect_err("no word of ours");
+        assert!(matches!(error, ClientError::Nonsense(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_keeper_of_another_version_is_named_with_ours() {
+        let welcome = r#"{"is":"welcome","protocol":7,"person":{"name":"a","user":"a"},"rights":"readonly"}"#;
+        let client = answered(welcome).await.expect("a welcome");
+        let words = client.estranged().expect("another version");
+        assert!(words.as_str().contains("protocol 7, this warroom 1"), "{words}");
+    }
 }

@@ -283,6 +283,16 @@ fn hazard_40_a_read_only_console_acts_on_nothing_by_key() {
 }
 
 #[test]
+fn a_console_of_another_version_says_why_it_may_not_act() {
+    let mut sitting = Sitting::baking();
+    sitting.rights = Rights::ReadOnly;
+    sitting.desk.estranged = Some("keeper speaks protocol 7, this warroom 1".into());
+    sitting.press('A');
+    assert_eq!(sitting.flash(), "read-only console: keeper speaks protocol 7, this warroom 1");
+    assert_eq!(sitting.acts, []);
+}
+
+#[test]
 fn hazard_40_nor_by_command_line() {
     for name in warroom::console::desk::COMMANDS.iter().map(|word| word.name).filter(|name| *name != "q") {
         let mut sitting = Sitting::baking();

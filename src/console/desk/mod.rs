@@ -198,6 +198,8 @@ pub struct Desk {
     pub linked: bool,
     /// Who the keeper takes this console for; `None` before it said so.
     pub me: Option<Person>,
+    /// Why the keeper grants this console so little, where its version is another one.
+    pub estranged: Option<Clean>,
     /// The newest outcome of a key pressed here, for the log's title; dropped after `OUTCOME_FOR`, or when something
     /// critical has come since.
     pub last_outcome: Option<Clean>,
@@ -264,6 +266,7 @@ impl Desk {
             heard_at: None,
             linked: false,
             me: None,
+            estranged: None,
             last_outcome: None,
             outcome_at: None,
             notice: None,

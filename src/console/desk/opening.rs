@@ -77,6 +77,9 @@ impl Desk {
             return Some("read-only console: :readonly off gives it its rights back".to_owned());
         }
         if rights == Rights::ReadOnly {
+            if let Some(why) = &self.estranged {
+                return Some(format!("read-only console: {why}"));
+            }
             let whom = status
                 .and_then(|s| s.snapshot.people.driver.as_ref())
                 .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
