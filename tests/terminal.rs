@@ -9,8 +9,6 @@ use support::{BINARY, PlanText, Site, Terminal, is_running, plain, vt, wait_unti
 
 /// How long nobody reads the terminal, usually and in the long variant.
 const STALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(60));
-/// Whole frames that are more than a pseudo-terminal holds back, at some 3 KB each.
-const FRAMES_THAT_FILL: usize = 60;
 /// What a stalled terminal holds back (a pseudo-terminal's buffers, in bytes, with room to spare) and one whole frame.
 const CATCH_UP_BYTES_MAX: usize = 64 * 1024;
 
@@ -74,8 +72,7 @@ fn hazard_29_a_panic_gives_the_terminal_back_before_its_words() {
 fn hazard_39_keys_typed_at_a_terminal_that_stands_still_are_dropped() {
     let (site, mut terminal) = sitting(&[]);
     terminal.shows("configured 10.0%");
-    terminal.stall(true);
-    terminal.press(&"\x0c".repeat(FRAMES_THAT_FILL));
+    terminal.fill();
     // Not synchronisation: the stall itself, with the keys in the middle of it and the dwell between them.
     std::thread::sleep(STALL.0 / 2);
     terminal.press("R");

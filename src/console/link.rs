@@ -84,6 +84,8 @@ async fn keep_up(
 async fn talk(mut client: Client, connection: u64, asked: &mut mpsc::Receiver<Given>, told: &mpsc::Sender<FromLink>) {
     loop {
         tokio::select! {
+            // What was pressed waits for no picture.
+            biased;
             given = asked.recv() => {
                 let Some(given) = given else { return };
                 // Decided before the desk heard that the connection before was lost: there it is not answered.

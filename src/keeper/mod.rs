@@ -19,7 +19,7 @@ pub use host_lock::{Held, Holder, HostLock, LockError, current_user};
 
 use crate::clock;
 use crate::domain::{Clean, Mono, RunId, Wall};
-use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Severity, Stamped};
+use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Phase, Severity, Stamped};
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
 use crate::plan::{self, Plan, PlanErrors};
@@ -37,7 +37,8 @@ use tokio::sync::{oneshot, watch};
 
 /// How long a keeper stays after a final state with nobody looking.
 const LINGER: Duration = Duration::from_secs(3600);
-/// Least time between two snapshots to the consoles: ten frames a second are more than an eye takes.
+/// Least time between two snapshots to the consoles: ten frames a second are more than an eye takes, and a flood of
+/// commands must not become one of snapshots, which each console would have to read before its next key.
 const PUBLISH_LEAST: Duration = Duration::from_millis(100);
 /// Longest time between two snapshots: the data's own interval.
 const PUBLISH_MOST: Duration = Duration::from_secs(1);
@@ -214,15 +215,6 @@ fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
     }
 }
 
-/// What came of one event.
-#[derive(Debug, Clone, Copy, Default)]
-struct Turned {
-    /// Whether somebody waits to see the result.
-    urgent: bool,
-    /// Whether a write of the way back was begun.
-    went_back: bool,
-}
-
 /// The loop with all it owns.
 struct Loop {
     engine: Engine,
@@ -248,7 +240,8 @@ impl Loop {
         let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         while !self.engine.is_ended() {
-            let pause = self.pause(published);
+            let has_news = seen != Some(self.mark()) && self.unanswered.is_empty();
+            let pause = self.pause(published + if has_news { PUBLISH_LEAST } else { PUBLISH_MOST });
             let operator = tokio::select! {
                 biased;
                 Some(operator) = self.lanes.operator.recv() => operator,
@@ -276,12 +269,12 @@ impl Loop {
                 self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
             }
             seq += 1;
-            let Turned { urgent, went_back } = self.handle(seq, operator);
-            let mark = (self.engine.phase(), self.engine.log_length());
+            let went_back = self.handle(seq, operator);
+            let mark = self.mark();
             let since = mono.since(published);
             // A rollback that is not on its way yet is not kept waiting by a picture of it, nor is its request.
             let is_free = self.unanswered.is_empty() && !went_back;
-            if is_free && (since >= PUBLISH_MOST || (since >= PUBLISH_LEAST || urgent) && seen != Some(mark)) {
+            if is_free && (since >= PUBLISH_MOST || since >= PUBLISH_LEAST && seen != Some(mark)) {
                 seen = Some(mark);
                 published = mono;
                 self.publish.send_replace(self.status_frame());
@@ -305,20 +298,25 @@ impl Loop {
         self.hands.finish().await;
     }
 
+    /// What changes with whatever people wait to see.
+    fn mark(&self) -> (Phase, u64) {
+        (self.engine.phase(), self.engine.log_length())
+    }
+
     /// How long the loop may sleep: until the engine's own wake or the next snapshot.
-    fn pause(&self, published: Mono) -> Duration {
+    fn pause(&self, publish_at: Mono) -> Duration {
         let now = clock::mono();
-        let publish = (published + PUBLISH_MOST).since(now);
+        let publish = publish_at.since(now);
         self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
     }
 
-    /// Hands one event to the engine and carries out what it asks for.
-    fn handle(&mut self, seq: u64, operator: Operator) -> Turned {
+    /// Hands one event to the engine and carries out what it asks for; whether a write of the way back is of it.
+    fn handle(&mut self, seq: u64, operator: Operator) -> bool {
         let (event, reply) = match operator {
             Operator::Event { event, reply } => (event, reply),
             Operator::Status { reply } => {
                 let _ = reply.send(self.status_frame());
-                return Turned::default();
+                return false;
             }
         };
         failpoint::pass("event taken");
@@ -336,7 +334,6 @@ impl Loop {
             self.hands.carry_out(effect);
         }
         failpoint::pass("event handled");
-        let urgent = reply.is_some();
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {
             // Who hears that a rollback is accepted looks away: a keeper killed now must not have forgotten it. The
             // engine sends it once it is on disk, and within 20 ms in any case.
@@ -351,7 +348,7 @@ impl Loop {
                 let _ = reply.send(answer);
             }
         }
-        Turned { urgent, went_back: sends }
+        sends
     }
 
     fn status_frame(&self) -> Bytes {

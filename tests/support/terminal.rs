@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Whole frames that are more than a pseudo-terminal holds back (22 KB), at some 3 KB each.
+const FRAMES_THAT_FILL: usize = 60;
+
 /// A console on a terminal. It is killed when it is dropped.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
@@ -146,6 +149,13 @@ impl Terminal {
     /// Whether nobody reads what the program writes: an ssh whose network hangs.
     pub fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// Nobody reads it any more, and it takes nothing more: frames are drawn anew until it is full. The console stands in
+    /// its write from then on.
+    pub fn fill(&mut self) {
+        self.stall(true);
+        self.press(&"\x0c".repeat(FRAMES_THAT_FILL));
     }
 }
 
