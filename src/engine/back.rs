@@ -456,6 +456,16 @@ impl Engine {
         }
     }
 
+    /// A person asks for it. Where it was confirmed by an earlier process, and nobody could read the balancer since, it
+    /// is an interrupted one again, for the next keeper too: it has its look, and goes out whatever that comes to.
+    pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) {
+        let waits = |rollback: &&mut Rollback| rollback.was_confirmed && rollback.look_until.is_some();
+        let Some(rollback) = self.rollback.as_mut().filter(waits) else { return };
+        rollback.was_confirmed = false;
+        let text = format!("{by} asks for the rollback again: sent again, unless a look shows that it is still so");
+        self.say(Severity::Warn, Some(by), text, Fact::RollbackUndone, out);
+    }
+
     /// Sends over a foreign setting because somebody asked for it.
     pub(super) fn send_again(&mut self, by: &Person, out: &mut Vec<Effect>) -> Result<Clean, Clean> {
         let now = self.now;

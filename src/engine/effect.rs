@@ -229,7 +229,8 @@ pub enum Fact {
     RollbackReadBack,
     /// The rollback's setting was seen over the whole lateness window.
     RollbackConfirmed,
-    /// A setting of this run is back on the balancer after that: the rollback is under way again.
+    /// A setting of this run is back on the balancer after that, or a person asks for it again and nobody can read the
+    /// balancer: the rollback is under way again.
     RollbackUndone,
     /// And the candidate's own requests are at their floor.
     RolledBack,
