@@ -28,7 +28,7 @@ pub enum Effect {
         /// Write only if the balancer still carries this tag.
         tag: Option<String>,
     },
-    /// Write the weights that are there, to see that a write is taken. A keeper looks for a tombstone before it.
+    /// Write the weights that are there, to see that a write is taken. A rollback supersedes it as it does a step.
     Rehearse {
         /// Its id.
         id: EffectId,
