@@ -3,8 +3,10 @@
 //! Every request has a timeout, every body a size limit, and every failure a sentence for a person.
 
 mod json;
+mod names;
 
 pub use json::{Found, look_at};
+pub use names::addresses;
 
 use crate::domain::{Absence, Clean, Printed, Secrets};
 use crate::files;
@@ -115,6 +117,7 @@ fn builder(
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
+        .dns_resolver(names::Resolver)
         .default_headers(headers.clone());
     builder = match keep {
         Keep::Alive => builder.pool_max_idle_per_host(1).pool_idle_timeout(Duration::from_secs(90)),
