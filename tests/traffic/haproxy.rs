@@ -8,7 +8,7 @@ use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
 
 fn driver(nodes: &[&NodeFake]) -> Arc<dyn Traffic> {
-    at(nodes.iter().map(|node| node.address.to_string()))
+    at(nodes.iter().map(|node| node.address.clone()))
 }
 
 fn at(addresses: impl Iterator<Item = String>) -> Arc<dyn Traffic> {
@@ -56,7 +56,7 @@ async fn a_connection_that_closes_without_a_byte_is_no_answer() {
 #[tokio::test]
 async fn a_node_is_found_by_its_name_and_one_that_nobody_knows_is_sent_nothing() {
     let node = NodeFake::start(HALF, |_, _| None);
-    let named = at(std::iter::once(node.address.to_string().replace("127.0.0.1", "localhost")));
+    let named = at(std::iter::once(node.address.replace("127.0.0.1", "localhost")));
     assert_eq!(named.write(back(1), None).await, WriteResult::Accepted);
     assert_eq!(weights(&node), "b1=100 b2=60 g1=0 g2=0");
     let nobody = at(std::iter::once("lb.invalid:9999".to_owned())).write(back(1), None).await;
