@@ -352,6 +352,21 @@ fn a_survey_says_what_stands_around_the_weights() {
     assert_eq!(finding(&blind, "candidate targets").0, Verdict::Unknown);
 }
 
+/// It takes long, and counts are of the moment at which they are told.
+#[test]
+fn targets_are_counted_after_other_rules_were_searched() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::on(Moto::own(), false);
+    let listener = stage.http(80, vec![stage.both(1, 0)]);
+    Driven::on(&stage, &[("a", &listener)]).survey();
+    let log = stage.moto.proxy.log();
+    let searched = log.iter().rposition(|call| call.action == "DescribeRules").expect("it was searched");
+    let counted = log.iter().position(|call| call.action == "DescribeTargetHealth").expect("it was counted");
+    assert!(searched < counted, "{:?}", log.iter().map(|call| &call.action).collect::<Vec<_>>());
+}
+
 /// It is a call a listener: begun anew at once, it would be throttled anew.
 #[test]
 fn a_throttled_search_for_other_rules_rests() {
@@ -442,4 +457,21 @@ fn credentials_that_fail_are_said_and_a_rollback_is_tried_all_the_same() {
     let result = driver.write(100, 0);
     assert!(words(&result).contains("credentials"), "{result:?}");
     assert!(stage.moto.proxy.calls("ModifyRule") > sent, "it was tried");
+}
+
+#[test]
+fn an_answer_that_does_not_come_is_no_good_word_for_credentials() {
+    if !need_moto() || !has_keys() {
+        return;
+    }
+    let stage = Stage::on(Moto::own(), false);
+    let listener = stage.http(80, vec![stage.both(1, 0)]);
+    let driver = Driven::on(&stage, &[("a", &listener)]);
+    assert_eq!(driver.seen(), [Ok((1, 0))]);
+    stage.moto.proxy.fail("DescribeTargetHealth", Fault::Lost);
+    stage.moto.proxy.fail("DescribeListeners", Fault::Expired);
+    assert!(driver.seen()[0].is_err());
+    let survey = driver.survey();
+    assert!(survey.targets.stable.as_ref().is_err_and(|why| why.as_str().contains("no answer in time")), "{survey:?}");
+    assert!(matches!(survey.credentials, Credentials::Missing(_)), "{survey:?}");
 }

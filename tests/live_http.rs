@@ -285,6 +285,25 @@ fn a_secret_or_ca_that_is_not_there_is_named_before_anything_is_asked() {
     assert_eq!(site.balancer.posts().len(), 0);
 }
 
+/// Somebody who asks without credentials learns nothing of how an environment is, and the plan is told so before a run.
+#[test]
+fn a_health_path_that_lets_nobody_in_is_no_go() {
+    let site = Site::new();
+    let url = format!("url = \"http://{}\"\n", site.blue.address());
+    let text = site.plan().text().replacen(&url, &format!("{url}health = \"/closed\"\n"), 1);
+    let plan = site.home.write("plan.toml", &text);
+    let words = "health answers 401: the plan has no credentials for it";
+    site.home
+        .run(args(&["check", "PLAN"], &plan))
+        .exits(1)
+        .says(words)
+        .says("how healthy an environment is nobody knows");
+    let ran = site.home.run(args(&["check", "PLAN", "--json"], &plan)).exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let expected = serde_json::json!([{"name": "health of stable", "verdict": "unknown", "detail": words}]);
+    assert_eq!((&answer["go"], &answer["health"]), (&false.into(), &expected));
+}
+
 #[test]
 fn a_machine_that_trusts_nobody_still_rolls_back_over_plain_http() {
     let site = Site::new();

@@ -226,6 +226,21 @@ fn a_balancer_that_answers_only_writes_is_rolled_back() {
     rolling.finish().exits(0);
 }
 
+/// Rolled back and confirmed; then another hand moves traffic again, and no keeper is there to see it.
+#[test]
+fn a_confirmed_rollback_is_sent_again_directly_to_a_balancer_that_answers_only_writes() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
+    site.home.kill_keeper();
+    site.balancer.set(40.0);
+    site.balancer.refuse_reads(Some(503));
+    let rolling = site.home.start(["rollback", &site.run_id(), "--yes", "--direct"]);
+    wait_until("it is written all the same", || site.balancer.green() == 0.0);
+    site.balancer.refuse_reads(None);
+    rolling.finish().exits(0);
+}
+
 #[test]
 fn with_nothing_on_the_candidate_a_rollback_without_a_run_writes_nothing() {
     let site = Site::new();

@@ -10,3 +10,5 @@ mod fakes;
 mod haproxy;
 #[path = "traffic/http.rs"]
 mod http;
+#[path = "traffic/renewed.rs"]
+mod renewed;

@@ -3,7 +3,9 @@
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
 use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict};
-use crate::engine::{CheckView, Effect, Engine, Event, Mode, Outcome, OutcomeKind, Snapshot, Stamped, verdict_word};
+use crate::engine::{
+    CheckView, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Snapshot, Stamped, verdict_word,
+};
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe};
 use crate::remote::SetupError;
@@ -30,22 +32,23 @@ const ASK_LIMIT: Duration = Duration::from_secs(24);
 pub(super) async fn run(path: &Path, json: bool) -> CommandResult {
     let plan = Arc::new(places::load(path)?);
     let probes = Probes::new(&plan)?;
-    let snapshot = ask_all(&plan, &probes).await;
+    let (snapshot, health) = ask_all(&plan, &probes).await;
     let findings = look_around(&probes).await;
     let required = || snapshot.checks.iter().filter(|check| check.required);
     let closed = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Unknown | Verdict::Fail)).count();
     let why = match required().filter(|check| check.verdict != Verdict::Pass).count() {
         // No answer is never a good answer, and neither is no question.
         _ if required().next().is_none() => Some("nothing was asked: the plan has no required check".to_owned()),
+        0 if !health.is_empty() => Some("how healthy an environment is nobody knows".to_owned()),
         0 if closed > 0 => Some("what stands around the balancer's weights is not ok".to_owned()),
         0 => None,
         1 => Some("1 required check is not ok".to_owned()),
         several => Some(format!("{several} required checks are not ok")),
     };
     let text = if json {
-        as_json(path, &snapshot, &findings, why.as_deref())?
+        as_json(path, &snapshot, (&health, &findings), why.as_deref())?
     } else {
-        table(&snapshot, &findings, why.as_deref())
+        table(&snapshot, (&health, &findings), why.as_deref())
     };
     out::print(&text)?;
     Ok(if why.is_none() { Exit::Done } else { Exit::Refused })
@@ -79,16 +82,24 @@ async fn look_around(probes: &Probes) -> Vec<Finding> {
     [credentials, stable].into_iter().chain(survey.findings).collect()
 }
 
-fn as_json(path: &Path, snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> Result<String, Failure> {
+/// What is no check of the plan: health paths that gave no reading, and what stands around the balancer's weights.
+type Besides<'a> = (&'a [Finding], &'a [Finding]);
+
+fn as_json(
+    path: &Path,
+    snapshot: &Snapshot,
+    (health, findings): Besides<'_>,
+    why: Option<&str>,
+) -> Result<String, Failure> {
     let check = |check: &CheckView| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw});
     let checks: Vec<_> = snapshot.checks.iter().map(check).collect();
     let hooks: Vec<_> = waited_for(snapshot).map(|(hook, _)| hook).collect();
-    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "balancer": findings, "hooks_not_run": hooks});
+    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "health": health, "balancer": findings, "hooks_not_run": hooks});
     let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Refused, error))?;
     Ok(text + "\n")
 }
 
-fn table(snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> String {
+fn table(snapshot: &Snapshot, (health, findings): Besides<'_>, why: Option<&str>) -> String {
     let mut text = String::new();
     // Into a string: it takes everything.
     for check in &snapshot.checks {
@@ -96,7 +107,7 @@ fn table(snapshot: &Snapshot, findings: &[Finding], why: Option<&str>) -> String
         let must = if check.required { "" } else { "  (not required)" };
         let _ = writeln!(text, "{word:<8}{:<26}{}{must}", check.name, check.detail);
     }
-    for finding in findings {
+    for finding in health.iter().chain(findings) {
         let _ = writeln!(text, "{:<8}{:<26}{}", verdict_word(finding.verdict), finding.name, finding.detail);
     }
     for (hook, split) in waited_for(snapshot) {
@@ -177,7 +188,8 @@ impl Missing {
 type Asked<'a> = Pin<Box<dyn Future<Output = Event> + 'a>>;
 
 /// Feeds a watching engine by hand, so that the answers are judged by the same rules as in a run.
-async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> Snapshot {
+/// Gives the health paths, too, that gave no reading.
+async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> (Snapshot, Vec<Finding>) {
     let began = Instant::now();
     let mut asking = Asking::new(plan.clone());
     let needs_rates = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Reading { .. }));
@@ -219,19 +231,21 @@ async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> Snapshot {
         }
         tokio::time::sleep(plan.poll.readings.min(SCRAPE_PAUSE_MAX)).await;
     }
-    asking.engine.snapshot()
+    (asking.engine.snapshot(), asking.health)
 }
 
 struct Asking {
     engine: Engine,
     seq: u64,
     reads: Vec<(EffectId, Epoch)>,
+    /// Health paths that gave no reading.
+    health: Vec<Finding>,
 }
 
 impl Asking {
     fn new(plan: Arc<Plan>) -> Self {
         let (mono, wall) = (clock::mono(), clock::wall());
-        Self { engine: Engine::new(plan, Mode::Watch, mono, wall, 0), seq: 0, reads: Vec::new() }
+        Self { engine: Engine::new(plan, Mode::Watch, mono, wall, 0), seq: 0, reads: Vec::new(), health: Vec::new() }
     }
 
     fn verdict(&self, check: usize) -> Option<Verdict> {
@@ -239,6 +253,10 @@ impl Asking {
     }
 
     fn tell(&mut self, event: Event) {
+        if let Event::HealthSeen { role, health: Health::Unknown(why) } = &event {
+            let name = Clean::new(format!("health of {}", role.key()));
+            self.health.push(Finding { name, verdict: Verdict::Unknown, detail: why.clone() });
+        }
         self.seq += 1;
         let handled = self.engine.handle(&Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event });
         for effect in handled.effects {

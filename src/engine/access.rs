@@ -36,8 +36,11 @@ enum Rehearsal {
     /// To come, as soon as everything is still.
     #[default]
     ToCome,
-    /// To come again, after a pause.
-    Again(Mono),
+    /// To come again, after a pause; until when the last one may still land, where it may.
+    Again {
+        at: Mono,
+        lands_until: Option<Mono>,
+    },
     UnderWay {
         id: EffectId,
         sent: Mono,
@@ -115,7 +118,7 @@ impl Engine {
     pub(super) fn pass_access(&mut self, out: &mut Vec<Effect>) {
         let due = match self.access.rehearsal {
             Rehearsal::ToCome => true,
-            Rehearsal::Again(at) => self.now >= at,
+            Rehearsal::Again { at, .. } => self.now >= at,
             Rehearsal::UnderWay { .. } | Rehearsal::Proven(_) => false,
         };
         let wanted = due && self.is_surveyed() && self.mode == Mode::Drive;
@@ -155,14 +158,28 @@ impl Engine {
             }
             WriteResult::Refused(why) | WriteResult::Unknown(why) | WriteResult::NotSent(why) => {
                 // What may still land must have landed before a step is sent; what was refused wrote nothing.
-                let may_land = matches!(result, WriteResult::Unknown(_));
-                let pause = if may_land { REHEARSE_AGAIN.max(self.settling()) } else { REHEARSE_AGAIN };
-                self.access.rehearsal = Rehearsal::Again(self.now + pause);
+                let may_land = matches!(result, WriteResult::Unknown(_)).then(|| self.settling());
+                let pause = REHEARSE_AGAIN.max(may_land.unwrap_or_default());
+                let lands_until = may_land.map(|settling| self.now + settling);
+                self.access.rehearsal = Rehearsal::Again { at: self.now + pause, lands_until };
                 if self.access.failure.as_ref() != Some(why) {
                     let text = format!("rehearsal failed: {why}; again in {}", duration_words(pause));
                     self.say(Severity::Warn, None, text, Fact::Line, out);
                 }
                 self.access.failure = Some(why.clone());
+            }
+        }
+    }
+
+    /// A rollback supersedes the one that is under way: what becomes of it is nobody's concern any more, but until when
+    /// it may still land.
+    pub(super) fn end_rehearsal(&mut self) -> Option<Mono> {
+        match self.access.rehearsal {
+            Rehearsal::ToCome | Rehearsal::Proven(_) => None,
+            Rehearsal::Again { lands_until, .. } => lands_until,
+            Rehearsal::UnderWay { .. } => {
+                self.access.rehearsal = Rehearsal::ToCome;
+                Some(self.now + self.settling())
             }
         }
     }
@@ -198,7 +215,7 @@ impl Engine {
         match self.access.rehearsal {
             Rehearsal::Proven(_) => Verdict::Pass,
             Rehearsal::ToCome | Rehearsal::UnderWay { .. } => Verdict::Unknown,
-            Rehearsal::Again(_) => Verdict::Fail,
+            Rehearsal::Again { .. } => Verdict::Fail,
         }
     }
 
@@ -208,7 +225,7 @@ impl Engine {
             Rehearsal::Proven(at) => format!("proven by a rehearsal at {}", at.clock()),
             Rehearsal::ToCome => "the rehearsal is to come".to_owned(),
             Rehearsal::UnderWay { .. } => format!("the rehearsal is under way{failed}"),
-            Rehearsal::Again(at) => {
+            Rehearsal::Again { at, .. } => {
                 let left = duration_words(Duration::from_secs(at.since(self.now).as_secs() + 1));
                 format!("rehearsed again in {left}{failed}")
             }

@@ -50,7 +50,7 @@ pub(super) struct Rollback {
     agreeing_since: Option<Mono>,
     pub confirmed: Option<Mono>,
     pub rolled_back: Option<Mono>,
-    /// Until when a forward write that was under way may still land.
+    /// Until when a step, a re-assert or a rehearsal that was under way may still land.
     forward_lands_until: Mono,
     /// A setting that this run has no name for: nothing is sent over it.
     pub foreign: Option<(Mono, Setting)>,
@@ -164,7 +164,8 @@ impl Engine {
         // What was decided in this very turn and has not left yet does not leave any more.
         out.retain(|effect| !matches!(effect, Effect::WriteSplit { direction: Direction::Forward, .. }));
         let shift = self.shift.take().filter(Shift::was_sent);
-        let forward_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
+        let shift_lands_until = shift.map(|shift| shift.settles_at().unwrap_or(self.now + self.settling()));
+        let forward_lands_until = shift_lands_until.max(self.end_rehearsal()).unwrap_or(self.now);
         self.held = None;
         self.propagation = None;
         self.approvals.clear();
@@ -176,7 +177,6 @@ impl Engine {
         let waits = Some((journal, self.now + DISK_WAIT));
         let began = (self.now, self.wall);
         let rollback = Rollback::new(by.clone(), reason, automatic, began, from, setting, waits);
-        let forward_lands_until = forward_lands_until.unwrap_or(self.now);
         self.rollback = Some(Rollback { forward_lands_until, ..rollback });
         self.stop_hooks_of_after(out);
     }
@@ -454,6 +454,16 @@ impl Engine {
         if let Some(rollback) = &mut self.rollback {
             rollback.was_confirmed = is_confirmed;
         }
+    }
+
+    /// A person asks for it. Where it was confirmed by an earlier process, and nobody could read the balancer since, it
+    /// is an interrupted one again, for the next keeper too: it has its look, and goes out whatever that comes to.
+    pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) {
+        let waits = |rollback: &&mut Rollback| rollback.was_confirmed && rollback.look_until.is_some();
+        let Some(rollback) = self.rollback.as_mut().filter(waits) else { return };
+        rollback.was_confirmed = false;
+        let text = format!("{by} asks for the rollback again: sent again, unless a look shows that it is still so");
+        self.say(Severity::Warn, Some(by), text, Fact::RollbackUndone, out);
     }
 
     /// Sends over a foreign setting because somebody asked for it.

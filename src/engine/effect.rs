@@ -29,7 +29,7 @@ pub enum Effect {
         /// Write only if the balancer still carries this tag.
         tag: Option<String>,
     },
-    /// Write the weights that are there, to see that a write is taken. A keeper looks for a tombstone before it.
+    /// Write the weights that are there, to see that a write is taken. A rollback supersedes it as it does a step.
     Rehearse {
         /// Its id.
         id: EffectId,
@@ -230,7 +230,8 @@ pub enum Fact {
     RollbackReadBack,
     /// The rollback's setting was seen over the whole lateness window.
     RollbackConfirmed,
-    /// A setting of this run is back on the balancer after that: the rollback is under way again.
+    /// A setting of this run is back on the balancer after that, or a person asks for it again and nobody can read the
+    /// balancer: the rollback is under way again.
     RollbackUndone,
     /// And the candidate's own requests are at their floor.
     RolledBack,

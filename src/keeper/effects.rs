@@ -34,6 +34,7 @@ pub struct Hands {
     nodes: usize,
     /// Longest life of one read or write.
     limit: Duration,
+    /// The newest write of a step, a re-assert or a rehearsal; there is never more than one under way.
     forward: Option<AbortHandle>,
 }
 
@@ -74,18 +75,21 @@ impl Hands {
                 tracing::info!(number, "{text}");
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
-                self.forward = Some(self.write_forward(id, epoch, setting, tag));
+                self.forward = Some(self.write_forward(id, epoch, setting, tag, OutcomeKind::Written));
+            }
+            Effect::Rehearse { id, epoch, setting, tag } => {
+                self.forward = Some(self.write_forward(id, epoch, setting, Some(tag), OutcomeKind::Rehearsed));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 let traffic = self.traffic.clone();
-                self.run(id, epoch, lost_write, async move {
+                let lost = |why| OutcomeKind::Written(WriteResult::Unknown(why));
+                self.run(id, epoch, lost, async move {
                     failpoint::pass("rollback due");
                     let result = traffic.write(setting, None).await;
                     failpoint::pass("rollback written");
                     OutcomeKind::Written(result)
                 });
             }
-            Effect::Rehearse { id, epoch, setting, tag } => self.rehearse(id, epoch, setting, tag),
             Effect::ReadSplit { id, epoch } => {
                 let traffic = self.traffic.clone();
                 let nodes = self.nodes;
@@ -107,20 +111,30 @@ impl Hands {
         }
     }
 
-    /// Looks for a tombstone before and after: a keeper that was stopped in between must not undo a rollback.
-    fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
+    /// A step, a re-assert or a rehearsal: what a rollback supersedes. Looks for a tombstone before and after: a keeper that
+    /// was stopped in between must not undo a rollback.
+    fn write_forward(
+        &self,
+        id: EffectId,
+        epoch: Epoch,
+        setting: Setting,
+        tag: Option<String>,
+        outcome: fn(WriteResult) -> OutcomeKind,
+    ) -> AbortHandle {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
-        self.run(id, epoch, lost_write, async move {
+        // A write whose task ended without a result may have gone out.
+        let lost = move |why| outcome(WriteResult::Unknown(why));
+        self.run(id, epoch, lost, async move {
             let before = find_tombstone(&folder).await;
             let Some(found) = before else {
                 // Without the look nobody knows whether somebody has rolled back.
                 let why = "the run's folder does not answer (disk?): whether somebody rolled back directly is unknown";
-                return OutcomeKind::Written(WriteResult::NotSent(why.into()));
+                return outcome(WriteResult::NotSent(why.into()));
             };
             if let Some(words) = found {
                 let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
-                return OutcomeKind::Written(why);
+                return outcome(why);
             }
             failpoint::pass("forward due");
             let result = traffic.write(setting, tag).await;
@@ -129,22 +143,8 @@ impl Hands {
             if let Some(Some(words)) = find_tombstone(&folder).await {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
-            OutcomeKind::Written(result)
+            outcome(result)
         })
-    }
-
-    /// Like a step, with nothing to follow it up: what it writes is what is there.
-    fn rehearse(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: String) {
-        let (traffic, folder) = (self.traffic.clone(), self.folder.clone());
-        let lost = |why| OutcomeKind::Rehearsed(WriteResult::Unknown(why));
-        self.run(id, epoch, lost, async move {
-            if find_tombstone(&folder).await != Some(None) {
-                let why = "somebody rolled back directly, or the run's folder does not answer";
-                return OutcomeKind::Rehearsed(WriteResult::NotSent(why.into()));
-            }
-            failpoint::pass("rehearsal due");
-            OutcomeKind::Rehearsed(traffic.write(setting, Some(tag)).await)
-        });
     }
 
     fn run(
@@ -190,7 +190,62 @@ pub async fn find_tombstone(folder: &Path) -> Option<Option<Clean>> {
     bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&folder)).await
 }
 
-/// A write whose task ended without a result may have gone out.
-fn lost_write(why: Clean) -> OutcomeKind {
-    OutcomeKind::Written(WriteResult::Unknown(why))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RunId;
+    use crate::journal::Writer;
+    use crate::keeper::{journal_thread, lanes};
+    use crate::plan;
+    use crate::traffic::Pending;
+    use tokio::sync::Notify;
+
+    /// A balancer that never answers.
+    #[derive(Default)]
+    struct Silent {
+        asked: Notify,
+    }
+
+    impl Traffic for Silent {
+        fn read(&self) -> Pending<'_, BalancerState> {
+            Box::pin(std::future::pending())
+        }
+
+        fn write(&self, _: Setting, _: Option<String>) -> Pending<'_, WriteResult> {
+            self.asked.notify_one();
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_accepted_rollback_ends_a_step_and_a_rehearsal_that_are_under_way() {
+        let plan = plan::load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("the demo's plan");
+        let (plan, folder) = (Arc::new(plan), tempfile::tempdir().expect("a folder"));
+        let (mut lanes, senders) = lanes::lanes();
+        let traffic = Arc::new(Silent::default());
+        let writer = Writer::open(&folder.path().join("journal.db")).expect("a journal");
+        let journal = journal_thread::start(writer, senders.clone());
+        let hooks = HookHand::new(plan.clone(), RunId::parse("a-run").expect("an id"), senders.clone());
+        let mut hands = Hands::new(traffic.clone(), folder.path().to_owned(), journal, hooks, senders, &plan);
+        let (epoch, setting) = (Epoch::default(), Setting::default());
+        let step = Effect::WriteSplit {
+            id: EffectId(1),
+            epoch,
+            direction: Direction::Forward,
+            setting: setting.clone(),
+            tag: None,
+        };
+        let rehearsal = Effect::Rehearse { id: EffectId(2), epoch, setting, tag: "v1".to_owned() };
+        for (effect, id) in [(step, EffectId(1)), (rehearsal, EffectId(2))] {
+            hands.carry_out(effect);
+            traffic.asked.notified().await;
+            hands.end_forward();
+            let outcome = lanes.outcomes.recv().await.expect("each has an outcome");
+            let (OutcomeKind::Written(result) | OutcomeKind::Rehearsed(result)) = outcome.result else {
+                panic!("{:?}", outcome.result)
+            };
+            assert_eq!((outcome.id, result), (id, WriteResult::Unknown("superseded".into())));
+        }
+        hands.finish().await;
+    }
 }

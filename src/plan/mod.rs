@@ -126,6 +126,13 @@ pub struct Http {
     pub headers: Vec<(String, Secret)>,
 }
 
+impl Http {
+    /// Whether a header's value is not in the plan: what is there cannot be renewed, and is no credential.
+    pub fn has_secrets(&self) -> bool {
+        self.headers.iter().any(|(_, secret)| !matches!(secret, Secret::Plain(_)))
+    }
+}
+
 /// Where a header's value comes from. The value itself is never in a plan's debug output or journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {

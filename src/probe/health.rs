@@ -4,8 +4,9 @@
 
 use crate::domain::{Clean, Printed, Verdict};
 use crate::engine::{CheckAnswer, Health};
-use crate::plan::{Environment, HttpCheck};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Found, Keep, SetupError, UNSAYABLE};
+use crate::plan::{Environment, Http, HttpCheck};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Found, Keep, Renewing, SetupError, UNSAYABLE};
+use reqwest::StatusCode;
 use std::time::{Duration, Instant};
 
 /// Where a health answer gives its version, by custom.
@@ -14,7 +15,8 @@ const VERSION_POINTER: &str = "/version";
 /// Polls one environment's health.
 #[derive(Debug, Clone)]
 pub struct HealthProbe {
-    client: Client,
+    client: Renewing<Client>,
+    http: Http,
     url: String,
     version: Option<Clean>,
 }
@@ -23,7 +25,8 @@ impl HealthProbe {
     /// A probe of an environment's own health path.
     pub fn new(environment: &Environment, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
-            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
+            client: remote::renewing(&environment.url, &environment.http, timeout, Keep::Alive)?,
+            http: environment.http.clone(),
             url: format!("{}{}", environment.url, environment.health),
             version: environment.version.clone(),
         })
@@ -36,8 +39,12 @@ impl HealthProbe {
             Err(Failure::Refused(host)) => return Health::Failing(Clean::new(format!("{host} refuses connections"))),
             Err(failure) => return Health::Unknown(failure.words().clone()),
         };
-        if status != 200 {
-            return Health::Failing(Clean::new(format!("health answers {status}")));
+        // Who is let in is no matter of how an environment is.
+        if let Some(why) = remote::denial(status, &self.http) {
+            return Health::Unknown(Clean::new(format!("health answers {}: {why}", status.as_u16())));
+        }
+        if status != StatusCode::OK {
+            return Health::Failing(Clean::new(format!("health answers {}", status.as_u16())));
         }
         let Some(expected) = &self.version else { return Health::Healthy };
         let version = |answer: &[u8]| -> Option<String> {
@@ -58,7 +65,8 @@ impl HealthProbe {
 /// Asks one HTTP check.
 #[derive(Debug, Clone)]
 pub struct CheckProbe {
-    client: Client,
+    client: Renewing<Client>,
+    http: Http,
     base: String,
     version: Option<Clean>,
     plan: HttpCheck,
@@ -68,7 +76,8 @@ impl CheckProbe {
     /// A probe for one check of the plan.
     pub fn new(environment: &Environment, plan: &HttpCheck, timeout: Duration) -> Result<Self, SetupError> {
         Ok(Self {
-            client: remote::client(&environment.url, &environment.http, timeout, Keep::Alive)?,
+            client: remote::renewing(&environment.url, &environment.http, timeout, Keep::Alive)?,
+            http: environment.http.clone(),
             base: environment.url.clone(),
             version: environment.version.clone(),
             plan: plan.clone(),
@@ -105,9 +114,14 @@ impl CheckProbe {
             Err(failure) => return (Verdict::Unknown, failure.words().to_string(), failure.words().to_string()),
         };
         let took = asked.elapsed();
-        let received = format!("{status} {}", Clean::from_bytes(&body.shown));
-        if !self.plan.status.contains(&status) {
-            return (Verdict::Fail, format!("HTTP {status}"), received);
+        let code = status.as_u16();
+        let received = format!("{code} {}", Clean::from_bytes(&body.shown));
+        if !self.plan.status.contains(&code) {
+            // A check that brings no credentials asks what everybody may.
+            return match remote::denial(status, &self.http).filter(|_| self.http.has_secrets()) {
+                Some(why) => (Verdict::Unknown, format!("HTTP {code}: {why}"), received),
+                None => (Verdict::Fail, format!("HTTP {code}"), received),
+            };
         }
         match body.read(|answer| self.judge_json(answer), || UNSAYABLE.to_owned()) {
             Err(why) => (Verdict::Fail, why, received),
@@ -115,7 +129,7 @@ impl CheckProbe {
                 Some(limit) if took > limit => {
                     (Verdict::Fail, format!("took {} ms > {} ms", took.as_millis(), limit.as_millis()), received)
                 }
-                _ => (Verdict::Pass, format!("{status}{words} {} ms", took.as_millis()), received),
+                _ => (Verdict::Pass, format!("{code}{words} {} ms", took.as_millis()), received),
             },
         }
     }
@@ -147,10 +161,12 @@ impl CheckProbe {
     }
 }
 
-async fn get(client: &Client, url: &str) -> Result<(u16, Printed), Failure> {
-    let response = client.get(url).send().await.map_err(|error| remote::failure(&error))?;
-    let status = response.status().as_u16();
-    let body = client.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
+async fn get(client: &Renewing<Client>, url: &str) -> Result<(StatusCode, Printed), Failure> {
+    let now = client.now();
+    let response = now.get(url).send().await.map_err(|error| remote::failure(&error))?;
+    let status = response.status();
+    let body = now.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
+    client.hear(status).await;
     Ok((status, body))
 }
 

@@ -9,7 +9,7 @@ use super::exposition::{self, Format, Sample};
 use crate::domain::{Absence, Clean, Printed, Wall};
 use crate::engine::Scrape;
 use crate::plan::{Combine, Gauge, Http, Metrics};
-use crate::remote::{self, Client, Keep, SetupError, UNSAYABLE};
+use crate::remote::{self, Client, Keep, Renewing, SetupError, UNSAYABLE};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use std::collections::HashSet;
@@ -27,25 +27,31 @@ const TIMESTAMP_SKEW_MAX: Duration = Duration::from_secs(60);
 /// Scrapes one instance.
 #[derive(Debug, Clone)]
 pub struct MetricsProbe {
-    client: Client,
+    client: Renewing<Client>,
     url: String,
+    http: Http,
     plan: Metrics,
 }
 
 impl MetricsProbe {
     /// A probe of one exposition URL. `timeout` limits one scrape.
     pub fn new(url: &str, http: &Http, plan: &Metrics, timeout: Duration) -> Result<Self, SetupError> {
-        Ok(Self { client: remote::client(url, http, timeout, Keep::Alive)?, url: url.to_owned(), plan: plan.clone() })
+        let client = remote::renewing(url, http, timeout, Keep::Alive)?;
+        Ok(Self { client, url: url.to_owned(), http: http.clone(), plan: plan.clone() })
     }
 
     /// Scrapes once. `now` is compared with the samples' own times, where they carry any.
     pub async fn scrape(&self, now: impl FnOnce() -> Wall) -> Result<Scrape, Absence> {
-        let response = self.client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
-        if response.status() != StatusCode::OK {
-            return Err(Absence::Unreadable(Clean::new(format!("HTTP {}", response.status().as_u16()))));
+        let client = self.client.now();
+        let response = client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            self.client.hear(status).await;
+            let why = remote::denial(status, &self.http).map_or_else(String::new, |why| format!(": {why}"));
+            return Err(Absence::Unreadable(Clean::new(format!("HTTP {}{why}", status.as_u16()))));
         }
         let format = format(response.headers())?;
-        let body = self.client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
+        let body = client.body(response, EXPOSITION_BYTES_MAX).await.map_err(Absence::Unreadable)?;
         let now = now();
         if body.raw.len() < ELSEWHERE_BYTES_MIN {
             return collect_from(&body, format, &self.plan, now);

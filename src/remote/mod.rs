@@ -3,15 +3,19 @@
 //! Every request has a timeout, every body a size limit, and every failure a sentence for a person.
 
 mod json;
+mod names;
+mod renewing;
 
 pub use json::{Found, look_at};
+pub use names::addresses;
+pub use renewing::{Renewing, renewing};
 
 use crate::domain::{Absence, Clean, Printed, Secrets};
 use crate::files;
 use crate::plan::{Http, Secret};
 use bytes::BytesMut;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use std::error::Error;
 use std::time::Duration;
 
@@ -115,6 +119,7 @@ fn builder(
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
+        .dns_resolver(names::Resolver)
         .default_headers(headers.clone());
     builder = match keep {
         Keep::Alive => builder.pool_max_idle_per_host(1).pool_idle_timeout(Duration::from_secs(90)),
@@ -268,6 +273,18 @@ pub fn chain(error: &dyn Error) -> String {
         cause = source.source();
     }
     words
+}
+
+/// Whether a server refuses whoever asks.
+fn is_denied(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Why an answer with this status says nothing of how a server is: it refuses whoever asks. `None` of any other.
+pub fn denial(status: StatusCode, http: &Http) -> Option<&'static str> {
+    let why =
+        if http.has_secrets() { "it refuses the plan's credentials" } else { "the plan has no credentials for it" };
+    is_denied(status).then_some(why)
 }
 
 /// Answers one request on loopback, for a test: gives what `ask` made of it, which gets the server's base URL.

@@ -8,8 +8,10 @@ use crate::domain::{BalancerState, Clean, NodeState, Readiness, Setting, SlotSta
 use crate::engine::WriteResult;
 use crate::failpoint;
 use crate::plan::{HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode};
+use crate::remote;
 use futures_util::future::join_all;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -56,7 +58,7 @@ impl HaproxyTraffic {
         let mut sent = false;
         let exchange = async {
             let mut stream = match address {
-                HaproxyAddress::Tcp(address) => Box::new(TcpStream::connect(address).await?) as Box<dyn Stream>,
+                HaproxyAddress::Tcp(address) => Box::new(connect(address).await?) as Box<dyn Stream>,
                 HaproxyAddress::Unix(path) => Box::new(UnixStream::connect(path).await?),
             };
             failpoint::pass("haproxy connected");
@@ -183,6 +185,18 @@ enum Way {
     Forward,
     /// The candidate gets nothing on any node.
     Back,
+}
+
+/// Connects to `host:port`; a name is looked up beside the runtime, as those of other servers are.
+async fn connect(address: &str) -> io::Result<TcpStream> {
+    if let Ok(address) = address.parse::<SocketAddr>() {
+        return TcpStream::connect(address).await;
+    }
+    let (name, port) = address.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+    let port = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let addresses = remote::addresses(name).await?;
+    let addresses: Vec<_> = addresses.into_iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
+    TcpStream::connect(&addresses[..]).await
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}

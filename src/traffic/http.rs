@@ -1,19 +1,16 @@
 //! A balancer with a percentage API: `POST {"blue":99.0,"green":1.0}`, read back with `GET`.
 
-#![expect(clippy::disallowed_methods, reason = "secrets are read again beside the runtime: a disk may hang")]
-
 use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, NodeState, PerRole, Printed, Readiness, Role, Setting, Slot, SlotState};
 use crate::engine::WriteResult;
 use crate::failpoint;
-use crate::plan::{HttpDriver, PERCENT_WHOLE, Secret};
-use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, SetupError, UNSAYABLE};
+use crate::plan::{HttpDriver, PERCENT_WHOLE};
+use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, Renewing, SetupError, UNSAYABLE};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use serde_json::{Map, Value};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -33,7 +30,7 @@ const SECOND_AFTER_PART: u32 = 3;
 pub(super) struct HttpTraffic {
     plan: HttpDriver,
     timeout: Duration,
-    clients: RwLock<Arc<Clients>>,
+    clients: Renewing<Clients>,
     /// How many reads were begun: they take the warm connections in turn.
     reads: AtomicUsize,
 }
@@ -74,35 +71,15 @@ impl Written {
 
 impl HttpTraffic {
     pub fn new(plan: &HttpDriver, timeout: Duration) -> Result<Self, SetupError> {
-        let clients = RwLock::new(Arc::new(Clients::new(plan, timeout)?));
+        let made = plan.clone();
+        let clients = Renewing::new(&plan.url, &plan.http, timeout, move || Clients::new(&made, timeout))?;
         Ok(Self { plan: plan.clone(), timeout, clients, reads: AtomicUsize::new(0) })
-    }
-
-    fn clients(&self) -> Arc<Clients> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads the plan's secrets again after a refusal: one that was renewed lets the next request in. Plain headers
-    /// cannot have changed. One that cannot be read leaves the clients as they are.
-    async fn read_secrets_again(&self) {
-        if self.plan.http.headers.iter().all(|(_, secret)| matches!(secret, Secret::Plain(_))) {
-            return;
-        }
-        let (plan, limit) = (self.plan.clone(), self.timeout);
-        // Their files may lie on a disk that hangs.
-        let made = tokio::task::spawn_blocking(move || Clients::new(&plan, limit));
-        match timeout(self.timeout, made).await {
-            Ok(Ok(Ok(clients))) => *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clients),
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "secrets cannot be read again"),
-            Ok(Err(error)) => tracing::warn!(%error, "secrets cannot be read again"),
-            Err(_) => tracing::warn!("secrets cannot be read again in time"),
-        }
     }
 
     /// Asks for what the balancer holds: status, strong tag, body.
     async fn get(&self) -> Result<(StatusCode, Option<String>, Printed), Clean> {
         let url = format!("{}{}", self.plan.url, self.plan.read_path);
-        let clients = self.clients();
+        let clients = self.clients.now();
         let client = &clients.warm[self.reads.fetch_add(1, Ordering::Relaxed) % WARM];
         let response = client.get(&url).send().await.map_err(|error| match remote::failure(&error) {
             Failure::Refused(host) => Clean::new(format!("{host} refuses connections")),
@@ -112,9 +89,7 @@ impl HttpTraffic {
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_strong(tag));
         let tag = tag.map(str::to_owned);
         let body = client.body(response, ANSWER_BYTES_MAX).await?;
-        if is_denied(status) {
-            self.read_secrets_again().await;
-        }
+        self.clients.hear(status).await;
         Ok((status, tag, body))
     }
 
@@ -161,11 +136,11 @@ impl HttpTraffic {
         let written = if tag.is_none() && gives_nothing(self.plan.fields.candidate.clone()) {
             self.bring_back(&body).await
         } else {
-            let clients = self.clients();
+            let clients = self.clients.now();
             self.post(self.idle(&clients), &body, tag).await
         };
-        if written.status.is_some_and(is_denied) {
-            self.read_secrets_again().await;
+        if let Some(status) = written.status {
+            self.clients.hear(status).await;
         }
         written.result
     }
@@ -193,7 +168,7 @@ impl HttpTraffic {
 
     /// Sends over a warm connection, and once more over a new one when no answer comes soon.
     async fn post_twice(&self, body: &str, tag: Option<&str>) -> Written {
-        let clients = self.clients();
+        let clients = self.clients.now();
         let mut first = pin!(self.post(self.idle(&clients), body, tag));
         let wait = (self.timeout / SECOND_AFTER_PART).min(SECOND_AFTER_MAX);
         if let Ok(written) = timeout(wait, &mut first).await {
@@ -238,7 +213,7 @@ impl HttpTraffic {
             StatusCode::PRECONDITION_FAILED if tag.is_some() => {
                 WriteResult::Refused(words("answers 412: somebody changed it since it was read"))
             }
-            status if is_denied(status) => {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 WriteResult::Refused(words(&format!("answers {}: permission denied", status.as_u16())))
             }
             status if status.is_client_error() => WriteResult::Refused(words(&format!("answers {}", status.as_u16()))),
@@ -269,10 +244,6 @@ impl Traffic for HttpTraffic {
     fn write(&self, setting: Setting, tag: Option<String>) -> Pending<'_, WriteResult> {
         Box::pin(async move { self.write_node(&setting, tag.as_deref()).await })
     }
-}
-
-fn is_denied(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// A weak tag never fulfils `If-Match` (RFC 9110, 13.1.1): sent with a write, it would forbid every one.

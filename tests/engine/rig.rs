@@ -110,8 +110,9 @@ pub struct Rig {
     pub writes: Vec<Write>,
     /// What a survey gives, of a balancer that is surveyed; `None`: nothing arrives.
     pub survey: Option<Survey>,
-    /// What becomes of rehearsals, and what they wrote.
+    /// What becomes of rehearsals, after how many microseconds, and what they wrote.
     pub rehearsal: WriteResult,
+    pub rehearsal_takes: u64,
     pub rehearsed: Vec<Setting>,
     /// How the next hooks end, and after how many milliseconds; without one they pass after half a second.
     pub hook_ends: VecDeque<(u64, HookEnd)>,
@@ -176,6 +177,7 @@ impl Rig {
             writes: Vec::new(),
             survey: plan.traffic.is_surveyed().then(good_survey),
             rehearsal: WriteResult::Accepted,
+            rehearsal_takes: 40_000,
             rehearsed: Vec::new(),
             hook_ends: VecDeque::new(),
             ran: Vec::new(),
@@ -308,7 +310,7 @@ impl Rig {
             }
             Effect::Rehearse { id, epoch, setting, .. } => {
                 self.rehearsed.push(setting.clone());
-                self.later(40_000, Item::Rehearsed(*id, *epoch, self.rehearsal.clone()));
+                self.later(self.rehearsal_takes, Item::Rehearsed(*id, *epoch, self.rehearsal.clone()));
             }
             Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins(*id, *epoch)),
             Effect::RunHook { id, hook, .. } => {

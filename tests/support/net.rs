@@ -182,7 +182,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     Some(Request { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-/// One environment's app: health, metrics, everything else 200 and counted.
+/// One environment's app: health, metrics, a page that lets nobody in, everything else 200 and counted.
 pub struct App {
     server: Option<Server>,
     address: SocketAddr,
@@ -201,6 +201,7 @@ impl App {
         let server = Server::start(move |request| match request.path.as_str() {
             "/health" if well.load(Ordering::SeqCst) => (200, "{\"status\": \"ok\"}".into()),
             "/health" => (503, "{\"status\": \"down\"}".into()),
+            "/closed" => (401, "who?".into()),
             "/metrics" => {
                 let count = count.load(Ordering::SeqCst);
                 (200, format!("# TYPE http_requests_total counter\nhttp_requests_total{{status=\"200\"}} {count}\n"))

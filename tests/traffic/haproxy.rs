@@ -8,9 +8,13 @@ use warroom::engine::WriteResult;
 use warroom::traffic::{Traffic, connect};
 
 fn driver(nodes: &[&NodeFake]) -> Arc<dyn Traffic> {
+    at(nodes.iter().map(|node| node.address.clone()))
+}
+
+fn at(addresses: impl Iterator<Item = String>) -> Arc<dyn Traffic> {
     let mut text = "driver = \"haproxy\"\nbackend = \"app\"\ntimeout = \"1s\"\n".to_owned();
-    for (index, node) in nodes.iter().enumerate() {
-        let _ = write!(text, "[[traffic.nodes]]\nname = \"lb{}\"\naddress = \"{}\"\n", index + 1, node.address);
+    for (index, address) in addresses.enumerate() {
+        let _ = write!(text, "[[traffic.nodes]]\nname = \"lb{}\"\naddress = \"{address}\"\n", index + 1);
     }
     text.push_str("[traffic.servers]\nstable = [\"b1\", \"b2\"]\ncandidate = [\"g1\", \"g2\"]\n");
     connect(&plan(text)).expect("a driver")
@@ -47,6 +51,16 @@ async fn a_connection_that_closes_without_a_byte_is_no_answer() {
     assert!(words(&result).contains("without an answer"), "{result:?}");
     let state = driver.read().await;
     assert!(state.setting().expect_err("nothing was read").as_str().contains("without an answer"));
+}
+
+#[tokio::test]
+async fn a_node_is_found_by_its_name_and_one_that_nobody_knows_is_sent_nothing() {
+    let node = NodeFake::start(HALF, |_, _| None);
+    let named = at(std::iter::once(node.address.replace("127.0.0.1", "localhost")));
+    assert_eq!(named.write(back(1), None).await, WriteResult::Accepted);
+    assert_eq!(weights(&node), "b1=100 b2=60 g1=0 g2=0");
+    let nobody = at(std::iter::once("lb.invalid:9999".to_owned())).write(back(1), None).await;
+    assert!(matches!(&nobody, WriteResult::NotSent(why) if why.as_str().contains("lb.invalid:9999: ")), "{nobody:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What stands around the weights: targets, health checks, stickiness, draining, other rules.
 
+#![expect(clippy::disallowed_methods, reason = "a search for other rules goes on beside the surveys")]
+
 use super::AlbTraffic;
 use super::actions;
 use super::look::{Rules, Seen, all_listeners, all_rules};
@@ -12,8 +14,10 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, TargetGroup, TargetHealthStateEnum};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Time between two looks at settings, which people change and machines do not.
@@ -37,8 +41,59 @@ const UNUSED: &str =
 #[derive(Default)]
 pub(super) struct Surveyor {
     settings: Mutex<Option<(Instant, Settings)>>,
-    /// And until when it is kept.
-    others: Mutex<Option<(Instant, Result<Others, String>)>>,
+    search: Search,
+    /// Whether there was a survey already.
+    has_begun: AtomicBool,
+}
+
+/// The search for other rules. It takes many times as long as all the rest, which must not grow old meanwhile.
+#[derive(Default)]
+struct Search {
+    /// What the last one has found, and until when that is kept.
+    found: Arc<Mutex<Option<Found>>>,
+    under_way: Mutex<Option<JoinHandle<()>>>,
+}
+
+type Found = (Instant, Result<Others, String>);
+
+impl Search {
+    /// What the last one has found. Begins the next where that is due.
+    fn last<F>(&self, now: Instant, search: impl FnOnce() -> F) -> Result<Others, String>
+    where
+        F: Future<Output = Result<Others, Trouble>> + Send + 'static,
+    {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = found.as_ref().is_none_or(|(until, _)| now >= *until);
+        if is_due && under_way.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (search, found) = (search(), self.found.clone());
+            *under_way = Some(tokio::spawn(async move {
+                let ended = search.await;
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept(ended));
+            }));
+        }
+        found.map_or_else(|| Err("they are being searched".to_owned()), |(_, found)| found)
+    }
+
+    /// Waits for the one that is under way.
+    async fn end(&self) {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(under_way) = under_way
+            && let Err(error) = under_way.await
+        {
+            tracing::warn!(%error, "the search for other rules was lost");
+        }
+    }
+}
+
+/// What a search has come to, with until when it is kept.
+fn kept(ended: Result<Others, Trouble>) -> Found {
+    let good_for = match &ended {
+        Ok(_) => OTHERS_EVERY,
+        Err(trouble) if trouble.reach == Reach::Throttled => THROTTLED_AGAIN,
+        Err(_) => SETTINGS_EVERY,
+    };
+    (Instant::now() + good_for, ended.map_err(|trouble| trouble.words))
 }
 
 /// What a search for other rules has found.
@@ -72,6 +127,13 @@ impl Surveyor {
         }
         alb.session.keyring().renew_when_due(now).await;
         let client = &alb.session.clients().await.watch;
+        // Whoever looks once wants to know of other rules, too. What is counted comes after that, and is of now.
+        if !self.has_begun.swap(true, Ordering::Relaxed)
+            && let Ok(settings) = self.settings(client, alb).await
+        {
+            let _ = self.others(client, alb, &settings);
+            self.search.end().await;
+        }
         let within = |role: Role| {
             let arn = alb.plan.groups[role].arn.as_str().to_owned();
             async move { in_time(alb.limit, targets(client, arn)).await }
@@ -80,10 +142,8 @@ impl Surveyor {
             tokio::join!(within(Role::Stable), within(Role::Candidate), self.settings(client, alb));
         alb.hear(std::iter::once(stable.as_ref().err().map(|(_, trouble)| trouble).and_then(Option::as_ref)));
         let targets = PerRole { stable, candidate };
-        let others = match &settings {
-            Ok(settings) => self.others(client, alb, settings).await,
-            Err(why) => Err(why.clone()),
-        };
+        let others = settings.as_ref().map_err(Clone::clone);
+        let others = others.and_then(|settings| self.others(client, alb, settings));
         let seen = alb.memory.seen();
         let targets = PerRole {
             stable: targets.stable.map_err(|(why, _)| Clean::new(why)),
@@ -116,30 +176,17 @@ impl Surveyor {
         Ok(read)
     }
 
-    async fn others(&self, client: &Client, alb: &AlbTraffic, settings: &Settings) -> Result<Others, String> {
-        let kept = self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((until, others)) = kept
-            && Instant::now() < until
-        {
-            return others;
-        }
-        let found = others(client, &alb.plan, settings).await;
-        let good_for = match &found {
-            Ok(_) => OTHERS_EVERY,
-            Err(trouble) if trouble.reach == Reach::Throttled => THROTTLED_AGAIN,
-            Err(_) => SETTINGS_EVERY,
-        };
-        let found = found.map_err(|trouble| trouble.words);
-        *self.others.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now() + good_for, found.clone()));
-        found
+    fn others(&self, client: &Client, alb: &AlbTraffic, settings: &Settings) -> Result<Others, String> {
+        self.search.last(Instant::now(), || others(client.clone(), alb.plan.clone(), settings.clone()))
     }
 }
 
-/// The trouble besides its words, where AWS said anything.
+/// The trouble besides its words; `None` where AWS answered, and what it said is no count.
 type Failed = (String, Option<Trouble>);
 
 async fn in_time<T>(limit: Duration, asking: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-    timeout(limit, asking).await.unwrap_or_else(|_| Err(("AWS gave no answer in time".to_owned(), None)))
+    let late = || Trouble::new(Reach::NoAnswer, "AWS gave no answer in time");
+    timeout(limit, asking).await.unwrap_or_else(|_| Err(late().into()))
 }
 
 impl From<Trouble> for Failed {
@@ -205,7 +252,7 @@ async fn settings(client: &Client, plan: &AlbDriver) -> Result<Settings, Failed>
 }
 
 /// Rules and listeners beside the plan's that forward to one of its groups.
-async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Result<Others, Trouble> {
+async fn others(client: Client, plan: AlbDriver, settings: Settings) -> Result<Others, Trouble> {
     let mut balancers: Vec<&String> =
         Role::BOTH.into_iter().flat_map(|role| settings.groups[role].load_balancer_arns.iter().flatten()).collect();
     balancers.sort();
@@ -216,7 +263,7 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
     let mut others = Others::default();
     for balancer in balancers {
         sleep(SEARCH_PAUSE).await;
-        let listeners = all_listeners(client, None, Some(balancer.clone()), &nobody).await?;
+        let listeners = all_listeners(&client, None, Some(balancer.clone()), &nobody).await?;
         for listener in others.within_limit(&listeners) {
             let Some(arn) = &listener.listener_arn else { continue };
             let port = listener.port.map_or_else(|| arn.clone(), |port| format!("port {port}"));
@@ -232,7 +279,7 @@ async fn others(client: &Client, plan: &AlbDriver, settings: &Settings) -> Resul
                 continue;
             }
             sleep(SEARCH_PAUSE).await;
-            for rule in all_rules(client, Rules::OfListener(arn.clone()), &nobody).await? {
+            for rule in all_rules(&client, Rules::OfListener(arn.clone()), &nobody).await? {
                 let groups = named(rule.actions());
                 let is_default = rule.is_default == Some(true);
                 let is_planned = rule.rule_arn.as_deref().is_some_and(planned) || is_default && planned(arn);
@@ -450,6 +497,33 @@ fn fencing_finding() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_search_goes_on_beside_the_surveys_and_what_was_found_stands_until_its_end() {
+        let search = Search::default();
+        let after = |search_ends: tokio::sync::oneshot::Receiver<usize>| async move {
+            let listeners = search_ends.await.expect("it is answered");
+            Ok(Others { listeners, ..Others::default() })
+        };
+        let listeners = |found: Result<Others, String>| found.map(|others| others.listeners);
+        let another = || -> std::future::Ready<Result<Others, Trouble>> { panic!("one at a time, and in its time") };
+        let now = Instant::now();
+        let (first, first_ends) = tokio::sync::oneshot::channel();
+        let none_yet = Err("they are being searched".to_owned());
+        assert_eq!(listeners(search.last(now, || after(first_ends))), none_yet);
+        assert_eq!(listeners(search.last(now, another)), none_yet);
+        first.send(1).expect("it waits");
+        search.end().await;
+        assert_eq!(listeners(search.last(now + OTHERS_EVERY / 2, another)), Ok(1));
+
+        let later = Instant::now() + OTHERS_EVERY;
+        let (second, second_ends) = tokio::sync::oneshot::channel();
+        assert_eq!(listeners(search.last(later, || after(second_ends))), Ok(1));
+        assert_eq!(listeners(search.last(later, another)), Ok(1));
+        second.send(2).expect("it waits");
+        search.end().await;
+        assert_eq!(listeners(search.last(Instant::now(), another)), Ok(2));
+    }
 
     /// A rule on a listener that nobody searched may forward to these groups as well as any.
     #[test]

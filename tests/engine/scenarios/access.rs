@@ -219,6 +219,35 @@ fn nothing_is_rehearsed_in_a_rollback() {
     assert_eq!(rig.rehearsed.len(), 1, "{}", story(&rig));
 }
 
+/// It writes the candidate's share once more, and whoever rolls back supersedes it: nothing is confirmed before it can
+/// have landed, and what becomes of it is no news.
+#[test]
+fn a_rollback_supersedes_the_rehearsal_that_is_under_way() {
+    // Answered before the rollback, or not; what is not answered may land as late as its attempt may last.
+    for (takes, result) in [(20_000_000, WriteResult::Accepted), (500_000, WriteResult::Unknown("no answer".into()))] {
+        let patient = AWS.traffic.replace("timeout = \"1s\"", "timeout = \"12s\"").leak();
+        let mut rig = Rig::at_first_step(&Sections { traffic: patient, ..AWS });
+        (rig.rehearsal_takes, rig.rehearsal) = (takes, result);
+        rig.crash();
+        rig.wait(3_000);
+        assert_eq!(rig.rehearsed.len(), 2, "{}", story(&rig));
+        let sent = rig.turns.iter().rfind(|turn| turn.effects.iter().any(|e| matches!(e, Effect::Rehearse { .. })));
+        let sent = sent.expect("rehearsed").at;
+        rig.roll_back("alice", None);
+        rig.wait(7_000);
+        assert_eq!((rig.balancer.share(), rig.engine.phase()), (0, Phase::RollingBack), "{}", story(&rig));
+        let rehearsed = rig.rehearsed[1].clone();
+        rig.balancer.land(&rehearsed);
+        rig.wait(1_000);
+        assert_eq!((rig.balancer.share(), rig.sent(Direction::Back)), (0, 2), "{}", story(&rig));
+        rig.wait(20_000);
+        assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+        let confirmed = rig.lines().find(|line| matches!(line.fact, Fact::RollbackConfirmed)).expect("confirmed").mono;
+        assert!(confirmed.since(sent) >= Duration::from_secs(12), "{}", story(&rig));
+        assert_eq!((rig.rehearsed.len(), rig.said("rehearsal failed: superseded")), (2, false), "{}", story(&rig));
+    }
+}
+
 #[test]
 fn a_rehearsal_that_fails_is_told_again_only_for_another_reason() {
     let mut rig = Rig::new(&AWS);

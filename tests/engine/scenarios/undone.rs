@@ -83,6 +83,36 @@ fn a_confirmed_rollback_that_came_undone_is_an_interrupted_one() {
     }
 }
 
+/// A balancer that only answers writes is still rolled back, by whom it is asked: one that was confirmed waits for a read
+/// by itself alone.
+#[test]
+fn a_confirmed_rollback_that_a_person_asks_for_again_goes_out_unread() {
+    for (is_dark, waited) in [(true, 100), (true, 20_000), (false, 3_000)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.roll_back("alice", None);
+        rig.wait(8_000);
+        assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1), "{}", story(&rig));
+        if is_dark {
+            let again = split(&rig.balancer.layout, 500);
+            rig.balancer.land(&again);
+            rig.balancer.dark.insert(0);
+        }
+        rig.crash();
+        rig.wait(waited);
+        assert_eq!(rig.sent(Direction::Back), 1, "not by itself\n{}", story(&rig));
+        rig.next_fates(&[Fate::Lost]);
+        assert!(matches!(rig.roll_back("bob", None), Answer::Applied(_)));
+        rig.wait(300);
+        let sent = rig.sent(Direction::Back);
+        assert_eq!(sent > 1, is_dark, "{waited}\n{}", story(&rig));
+        // The next keeper knows that it was asked for.
+        rig.crash();
+        rig.wait(3_000);
+        assert_eq!(rig.sent(Direction::Back) > sent, is_dark, "{waited}\n{}", story(&rig));
+        assert_eq!(rig.balancer.share(), 0);
+    }
+}
+
 /// At the first step, and somebody has set 30 %; a write is waited for so long that limits can act meanwhile.
 fn drifted() -> Rig {
     let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"20s\"").into_boxed_str());
