@@ -107,6 +107,7 @@ impl Hands {
     fn write_forward(&self, id: EffectId, epoch: Epoch, setting: Setting, tag: Option<String>) -> AbortHandle {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
         self.run(id, epoch, lost_write, async move {
+            failpoint::pass("forward asked");
             let before = find_tombstone(&folder).await;
             let Some(found) = before else {
                 // Without the look nobody knows whether somebody has rolled back.
