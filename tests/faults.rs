@@ -18,8 +18,8 @@ use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
 /// How long a disk stalls: far longer than the 20 ms that a rollback waits for it.
 const STALL: &str = "disk stall 5000";
 
-/// How often the keeper reads the balancer where a test asks what makes it read: never in a test's time.
-const SELDOM: &str = "balancer = \"5m\"";
+/// How often the keeper reads the balancer where a test asks what else makes it read: twice as long as a test waits.
+const SELDOM: &str = "balancer = \"60s\"";
 
 /// A site whose keeper's disk and clock obey a file.
 struct Faulty {

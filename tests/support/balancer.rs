@@ -169,9 +169,8 @@ fn read(held: &mut Held, request: &Request) -> Reply {
     if let Some(status) = held.refuses_reads {
         return (status, "no".into()).into();
     }
-    let is_for = |ration: &&mut Ration| {
-        request.header("Host") == Some(ration.host.as_str()) && held.version > ration.after
-    };
+    let is_for =
+        |ration: &&mut Ration| request.header("Host") == Some(ration.host.as_str()) && held.version > ration.after;
     if let Some(ration) = held.ration.as_mut().filter(is_for) {
         let Some(left) = ration.left.checked_sub(1) else { return (503, "no more".into()).into() };
         ration.left = left;
