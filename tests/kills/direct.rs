@@ -62,9 +62,10 @@ fn dies_and_is_done_again(place: &str, passage: u64, keeper: Keeper) {
 
 /// Every place and passage, side by side: most of a case is waiting.
 fn everywhere(keeper: Keeper) {
+    let cases = DIRECT.iter().flat_map(|(place, passages)| passages.iter().map(move |passage| (place, *passage)));
     std::thread::scope(|scope| {
-        for (place, passages) in DIRECT {
-            scope.spawn(move || passages.iter().for_each(|passage| dies_and_is_done_again(place, *passage, keeper)));
+        for (place, passage) in cases {
+            scope.spawn(move || dies_and_is_done_again(place, passage, keeper));
         }
     });
 }

@@ -1,9 +1,7 @@
 //! A keeper that is killed at each place of the other drivers, on its way forward and on its way back.
 
 use crate::places::{ALB, COMMAND, HTTP};
-use crate::support::{
-    Balancer, Cutover, Home, Moto, Running, Scripted, Site, need, need_moto, processes_with, wait_until,
-};
+use crate::support::{Balancer, Cutover, Home, Moto, Running, Scripted, Site, need, need_moto, wait_until};
 use crate::wire::Wire;
 use std::path::Path;
 use warroom::engine::{Answer, Command, Phase};
@@ -44,8 +42,6 @@ impl Stand<'_> {
         });
         assert_eq!(std::fs::read_to_string(self.died()).ok().as_deref(), Some(place));
         running.finish();
-        let ours = format!("WARROOM_STATE_DIR={}", self.home.state().display());
-        wait_until("all of it is gone", || processes_with(&ours).is_empty());
     }
 
     /// A hold after a restart shows what the balancer holds.

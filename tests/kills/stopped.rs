@@ -3,9 +3,9 @@
 use crate::support::{Asked, Running, Site, args, is_stopped, signal, wait_until};
 use rustix::process::Signal;
 
-/// Reads between a write of a keeper that woke up too late and its own rollback of it: the look that goes before that,
-/// and the regular one where it was under way.
-const LOOKS_MAX: usize = 2;
+/// Reads between a write of a keeper that woke up too late and its own rollback of it: the regular one, which is overdue;
+/// the look that goes before; and one more where that came back before the record was on disk.
+const LOOKS_MAX: usize = 3;
 
 /// A keeper that stands still at a place of its step from 10 % to 50 %, is gone around, and wakes up. What the balancer
 /// was asked from then on, until the keeper has followed.
