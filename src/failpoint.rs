@@ -16,9 +16,9 @@ pub enum DiskFault {
     Full,
     /// It became read-only.
     ReadOnly,
-    /// A write fails.
+    /// A write fails, at the commit.
     Write,
-    /// A sync fails.
+    /// A sync fails, at the commit.
     Sync,
 }
 

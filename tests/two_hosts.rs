@@ -61,9 +61,6 @@ fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
     freezes(&site.home, &other, 10.0, POLL);
     let left = site.balancer.end_ration();
     assert!(left < POLLS, "its reads are those that are rationed");
-    other.status_when("the balancer answers it again", |status| {
-        number(&status["split"]["configured_age_seconds"]) < 1.0
-    });
     // And the other way: the second rolls back, and the first sees it as foreign, frozen, and does not put it back.
     other.run(["rollback", "--yes", "--as", "bob"]).exits(0);
     assert_eq!(site.balancer.green(), 0.0);

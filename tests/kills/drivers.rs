@@ -1,10 +1,11 @@
 //! A keeper that is killed at each place of the other drivers, on its way forward and on its way back.
 
 use crate::places::{ALB, COMMAND, HTTP};
-use crate::support::{Balancer, Cutover, Home, Moto, Running, Scripted, Site, need, need_moto, wait_until};
+use crate::support::{Cutover, Home, Moto, Running, SOON, Scripted, Site, need, need_moto, wait_for, wait_until};
+use crate::told::Told;
 use crate::wire::Wire;
 use std::path::Path;
-use warroom::engine::{Answer, Command, Phase};
+use warroom::engine::{Command, Phase};
 use warroom::wire::Status;
 
 /// A run on one of them, and the balancer's own word for the candidate's share in percent.
@@ -16,11 +17,11 @@ struct Stand<'a> {
 }
 
 impl Stand<'_> {
-    fn start(&self, place: Option<&str>) -> Running {
+    fn start(&self, death: Option<(&str, u64)>) -> Running {
         let mut command = self.home.command(["run"]);
         command.arg(self.plan).args(["--as", "alice"]);
-        if let Some(place) = place {
-            command.env("WARROOM_FAILPOINT", format!("{place}:1")).env("WARROOM_DIED", self.died());
+        if let Some((place, passage)) = death {
+            command.env("WARROOM_FAILPOINT", format!("{place}:{passage}")).env("WARROOM_DIED", self.died());
         }
         Running::start(&mut command)
     }
@@ -31,9 +32,9 @@ impl Stand<'_> {
 
     /// One life that ends at a place; until then `act` is given whatever its keeper shows.
     #[track_caller]
-    fn dies_at(&self, place: &str, mut act: impl FnMut(&Status)) {
+    fn dies_at(&self, (place, passage): (&str, u64), mut act: impl FnMut(&Status)) {
         let _ = std::fs::remove_file(self.died());
-        let running = self.start(Some(place));
+        let running = self.start(Some((place, passage)));
         wait_until(place, || {
             if let Some(status) = self.wire.status(self.home) {
                 act(&status);
@@ -54,44 +55,52 @@ impl Stand<'_> {
         assert!((shown - held).abs() < 0.1, "shown {shown} %, the balancer has {held} %");
     }
 
-    /// Dies on the way forward, dies on the way back, and is left alone: then everything is on stable.
     #[track_caller]
-    fn lives(&self, place: &str) {
-        self.dies_at(place, |status| {
+    fn lives_at(&self, places: &[(&str, u64)]) {
+        let interrupted = places.iter().filter(|(place, passage)| self.lives(place, *passage)).count();
+        assert!(interrupted > 0, "no rollback was interrupted");
+    }
+
+    /// Dies on the way forward, dies on the way back, and is left alone: then everything is on stable. Whether a rollback
+    /// was interrupted.
+    #[track_caller]
+    fn lives(&self, place: &str, passage: u64) -> bool {
+        let ask = |command| self.wire.ask(self.home, command);
+        self.dies_at((place, passage), |status| {
             if status.snapshot.phase == Phase::Ready {
-                let _ =
-                    self.wire.ask(self.home, Command::Advance { generation: status.snapshot.generation, over: None });
+                let _ = ask(Command::Advance { generation: status.snapshot.generation, over: None });
             }
         });
-        let mut accepted = false;
-        self.dies_at(place, |status| {
+        self.dies_at((place, 1), |status| {
             self.is_true(status);
             if status.snapshot.phase == Phase::Held {
-                accepted |= matches!(self.wire.ask(self.home, rollback()), Some(Answer::Applied(_)));
+                let _ = ask(rollback());
             }
         });
+        let told = Told::by_newest(self.home);
         let running = self.start(None);
-        let mut begins = None;
+        let first = wait_for("it shows the balancer", SOON, || {
+            self.wire.status(self.home).filter(|status| status.snapshot.split.configured.is_some())
+        });
+        self.is_true(&first);
+        let phase = first.snapshot.phase;
+        let goes_on = match (told.back, told.moved) {
+            (true, _) => phase.is_back(),
+            (false, true) => phase == Phase::Held,
+            (false, false) => matches!(phase, Phase::Preflight | Phase::Ready),
+        };
+        assert!(goes_on, "{place}: {told:?}, and it is {phase:?}");
+        if phase == Phase::Held {
+            let _ = ask(rollback());
+        }
         wait_until("everything is on stable", || {
-            let Some(status) = self.wire.status(self.home) else { return false };
-            let phase = status.snapshot.phase;
-            if status.snapshot.split.configured.is_some() && begins.is_none() {
-                begins = Some(phase);
-                self.is_true(&status);
-                assert!(
-                    !accepted || phase.is_back(),
-                    "{place}: an accepted rollback goes on by itself, and it is {phase:?}"
-                );
-                if phase == Phase::Held {
-                    let _ = self.wire.ask(self.home, rollback());
-                }
-            }
-            let is_new = matches!(phase, Phase::Preflight | Phase::Ready);
-            begins.is_some() && (is_new || phase == Phase::RolledBack)
+            let phase = self.wire.status(self.home).map(|status| status.snapshot.phase);
+            phase == Some(Phase::RolledBack) || !told.moved && phase.is_some()
         });
         assert_eq!((self.share)(), 0.0, "{place}");
-        let _ = self.wire.ask(self.home, Command::End);
+        let _ = ask(Command::End);
         running.finish();
+        told.back
     }
 }
 
@@ -103,9 +112,9 @@ fn rollback() -> Command {
 fn a_keeper_of_a_percentage_api_comes_back_to_the_truth() {
     let site = Site::new();
     let plan = site.write(&site.plan());
-    let share = || Balancer::green(&site.balancer);
+    let share = || site.balancer.green();
     let stand = Stand { home: &site.home, plan: &plan, share: &share, wire: Wire::new() };
-    HTTP.iter().for_each(|place| stand.lives(place));
+    stand.lives_at(HTTP);
 }
 
 #[test]
@@ -121,7 +130,7 @@ fn a_keeper_of_a_script_comes_back_to_the_truth() {
         f64::from(candidate) * 100.0 / f64::from(stable + candidate)
     };
     let stand = Stand { home: &home, plan: &plan, share: &share, wire: Wire::new() };
-    COMMAND.iter().for_each(|place| stand.lives(place));
+    stand.lives_at(COMMAND);
 }
 
 #[test]
@@ -139,5 +148,5 @@ fn a_keeper_of_an_aws_rule_comes_back_to_the_truth() {
         cutover.held().iter().map(share).fold(0.0, f64::max)
     };
     let stand = Stand { home: &cutover.home, plan: &cutover.plan, share: &share, wire: Wire::new() };
-    ALB.iter().for_each(|place| stand.lives(place));
+    stand.lives_at(ALB);
 }

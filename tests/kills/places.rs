@@ -49,10 +49,12 @@ pub const DIRECT: &[(&str, &[u64])] = &[
     ("tombstone named", &[1]),
 ];
 
-/// Those of the other drivers.
-pub const HTTP: &[&str] = &["http due", "http answered"];
-pub const COMMAND: &[&str] = &["command get due", "command get ended", "command set due", "command set ended"];
-pub const ALB: &[&str] = &["alb asked", "rehearsal due", "alb due", "alb written"];
+/// Those of the other drivers, with the passage on the way forward. Of an AWS cutover the first two writes are the
+/// rehearsal's, one a forward: the third is the step's first, and behind it the step is half applied.
+pub const HTTP: &[(&str, u64)] = &[("http due", 1), ("http answered", 1)];
+pub const COMMAND: &[(&str, u64)] =
+    &[("command get due", 1), ("command get ended", 1), ("command set due", 1), ("command set ended", 1)];
+pub const ALB: &[(&str, u64)] = &[("alb asked", 1), ("rehearsal due", 1), ("alb due", 3), ("alb written", 3)];
 
 /// That of a console, which `terminal` lets panic.
 const CONSOLE: &[&str] = &["console drew"];
@@ -76,8 +78,9 @@ fn in_the_source() -> Vec<String> {
 
 #[test]
 fn every_place_of_the_source_is_asked_for_once() {
-    let counted = KEEPER.iter().map(|(place, _)| *place).chain(DIRECT.iter().map(|(place, _)| *place));
-    let mut asked: Vec<&str> = counted.chain([HTTP, COMMAND, ALB, CONSOLE].concat()).collect();
+    let direct = DIRECT.iter().map(|(place, _)| *place);
+    let keepers = [KEEPER, HTTP, COMMAND, ALB].concat().into_iter().map(|(place, _)| place);
+    let mut asked: Vec<&str> = keepers.chain(direct).chain(CONSOLE.iter().copied()).collect();
     asked.sort_unstable();
     assert_eq!(asked, in_the_source());
 }

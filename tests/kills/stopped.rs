@@ -22,7 +22,7 @@ fn wakes_up_at(place: &str) -> Vec<Asked> {
     let advancing = site.home.start(["advance", "--as", "alice"]);
     wait_until("the keeper stands still", || is_stopped(keeper));
     site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0).says("confirmed");
-    assert!(site.balancer.green().abs() < f64::EPSILON);
+    assert_eq!(site.balancer.green(), 0.0);
     let before = site.balancer.asked().len();
     signal(keeper, Signal::CONT);
     let status = site.home.phase("rolled_back");
@@ -31,7 +31,7 @@ fn wakes_up_at(place: &str) -> Vec<Asked> {
     let reason = status["rollback"]["reason"].as_str().expect("a reason");
     assert!(reason.contains("rolled back directly"), "the tombstone leads it: {reason}");
     site.home.run(["advance", "--as", "alice"]).exits(1).says("nothing moves forward");
-    assert!(site.balancer.green().abs() < f64::EPSILON);
+    assert_eq!(site.balancer.green(), 0.0);
     site.balancer.asked().split_off(before)
 }
 

@@ -1,7 +1,10 @@
 //! What a journal says, put together without the engine's own recovery.
 
+use crate::support::Home;
+use crate::wire::newest;
 use warroom::domain::Split;
 use warroom::engine::{Entry, Fact};
+use warroom::journal::{Places, Reader};
 
 /// What the journal of the newest run says.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -15,7 +18,14 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn by(entries: &[Entry]) -> Self {
+    pub fn by_newest(home: &Home) -> Self {
+        let Some(run) = newest(home) else { return Self::default() };
+        let journal = Places::at(home.state()).journal(&run);
+        // A `run` that was killed at its very beginning has not made it yet.
+        if !journal.exists() {
+            return Self::default();
+        }
+        let entries = Reader::open(&journal).and_then(|reader| reader.entries()).expect("a journal that can be read");
         entries.iter().fold(Self::default(), fold)
     }
 }
