@@ -33,6 +33,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use support::{
     App, BINARY, Haproxy, Home, PlanText, Running, SOON, Terminal, is_running, need, processes_with, signal, steps,
+    wait_showing,
 };
 use told::Told;
 use warroom::domain::RunId;
@@ -306,17 +307,25 @@ impl<'t> Rig<'t> {
         let Some(status) = self.status() else { return };
         let (phase, split) = (status.snapshot.phase, &status.snapshot.split);
         let Some(configured) = split.configured.as_ref().filter(|_| is_settled(&status)) else { return };
-        let told = self.told();
         if self.share() != held {
             return;
         }
         let shown = configured.share * 100.0;
         assert!((shown - held).abs() < 0.5, "{phase:?}: shown {shown} %, HAProxy has {held} %: {}", self.log());
-        // What is read back is shown at once, and on disk a moment later.
-        if told.going.is_none() {
-            let wanted = f64::from(split.wanted.permille()) / 10.0;
-            assert!((told.stands - held).abs() < 0.5, "{phase:?}: {told:?}, HAProxy has {held} %: {}", self.log());
-            assert!((told.stands - wanted).abs() < 0.01, "{phase:?}: {told:?}, wanted is {wanted} %: {}", self.log());
+        let wanted = f64::from(split.wanted.permille()) / 10.0;
+        let agrees = |told: &Told| (told.stands - held).abs() < 0.5 && (told.stands - wanted).abs() < 0.01;
+        // What is read back is shown at once, and on disk a moment later, unless the keeper dies before.
+        let what = format!("{phase:?}: the journal says {wanted} % as well");
+        let told = wait_showing(
+            &what,
+            SOON,
+            || self.log(),
+            || {
+                let told = self.told();
+                (told.going.is_some() || agrees(&told) || self.status().is_none()).then_some(told)
+            },
+        );
+        if told.going.is_none() && agrees(&told) {
             *self.tally().agreed.entry(format!("{phase:?}")).or_default() += 1;
         }
         if let Some(console) = console {
