@@ -1,9 +1,10 @@
-//! Places where a test lets this process die, its disk fail or its wall clock jump. Debug builds only: in a
+//! Places where a test lets this process die or stop, its disk fail or its wall clock jump. Debug builds only: in a
 //! release build every function here is empty and nothing is read from the environment.
 //!
 //! * `WARROOM_FAILPOINT=PLACE:COUNT` kills the process, as `kill -9` would, at its COUNTth passage of a place;
 //!   `*:COUNT` counts the passages of all places together. `WARROOM_DIED=FILE` names a file that gets the place's name.
-//!   `WARROOM_FAILPOINT=panic PLACE:COUNT` panics there instead.
+//!   `WARROOM_FAILPOINT=panic PLACE:COUNT` panics there instead, and `stop PLACE:COUNT` stops the process there, as
+//!   `kill -STOP` would, until it is sent SIGCONT. `tests/kills.rs` finds every place in the source and asks for each.
 //! * `WARROOM_FAULTS=FILE` names a file that is read at each use, one fault a line, so that a test can change it
 //!   under a running process: `disk full`, `disk readonly`, `disk eio`, `disk fsync`, `disk stall MILLISECONDS`,
 //!   `wall SECONDS`.
@@ -15,24 +16,32 @@ pub enum DiskFault {
     Full,
     /// It became read-only.
     ReadOnly,
-    /// A write fails.
+    /// A write fails, at the commit.
     Write,
-    /// A sync fails.
+    /// A sync fails, at the commit.
     Sync,
 }
 
 #[cfg(debug_assertions)]
 mod debug {
     use super::DiskFault;
+    use rustix::process::{Signal, getpid, kill_process};
     use std::path::PathBuf;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    /// Where to die, and at which passage.
+    /// What becomes of the process.
+    enum Deed {
+        Dies,
+        Panics,
+        Stops,
+    }
+
+    /// What happens where, and at which passage.
     struct Point {
+        deed: Deed,
         place: String,
-        panics: bool,
         count: u64,
         passed: AtomicU64,
     }
@@ -41,10 +50,13 @@ mod debug {
         static POINT: OnceLock<Option<Point>> = OnceLock::new();
         let read = || {
             let text = std::env::var("WARROOM_FAILPOINT").ok()?;
-            let (place, count) = text.rsplit_once(':')?;
-            let panics = place.starts_with("panic ");
-            let place = place.strip_prefix("panic ").unwrap_or(place);
-            Some(Point { place: place.to_owned(), panics, count: count.parse().ok()?, passed: AtomicU64::new(0) })
+            let (words, count) = text.rsplit_once(':')?;
+            let (deed, place) = match words.split_once(' ') {
+                Some(("panic", place)) => (Deed::Panics, place),
+                Some(("stop", place)) => (Deed::Stops, place),
+                Some(_) | None => (Deed::Dies, words),
+            };
+            Some(Point { deed, place: place.to_owned(), count: count.parse().ok()?, passed: AtomicU64::new(0) })
         };
         POINT.get_or_init(read).as_ref()
     }
@@ -55,11 +67,15 @@ mod debug {
         if (point.place == "*" || point.place == place)
             && point.passed.fetch_add(1, Ordering::Relaxed) + 1 == point.count
         {
-            assert!(!point.panics, "asked for at {place}");
             if let Some(file) = std::env::var_os("WARROOM_DIED") {
                 let _ = std::fs::write(file, place);
             }
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            let signal = match point.deed {
+                Deed::Dies => Signal::KILL,
+                Deed::Stops => Signal::STOP,
+                Deed::Panics => panic!("asked for at {place}"),
+            };
+            let _ = kill_process(getpid(), signal);
         }
     }
 

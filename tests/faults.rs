@@ -10,13 +10,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Running, Site, args, is_running, number, plain, signal, wait_until};
+use support::{Asked, Running, Site, args, is_running, number, plain, signal, wait_until};
 use warroom::domain::RunId;
 use warroom::engine::{Entry, Fact};
 use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
 
 /// How long a disk stalls: far longer than the 20 ms that a rollback waits for it.
 const STALL: &str = "disk stall 5000";
+
+/// How often the keeper reads the balancer where a test asks what else makes it read: twice as long as a test waits.
+const SELDOM: &str = "balancer = \"60s\"";
 
 /// A site whose keeper's disk and clock obey a file.
 struct Faulty {
@@ -28,8 +31,14 @@ impl Faulty {
     /// At 10 %, with nothing wrong yet.
     #[track_caller]
     fn at_ten() -> Self {
+        Self::at_ten_with(|text| text)
+    }
+
+    /// The same with a plan that was changed.
+    #[track_caller]
+    fn at_ten_with(change: impl FnOnce(String) -> String) -> Self {
         let site = Site::new();
-        let plan = site.write(&site.plan());
+        let plan = site.home.write("plan.toml", &change(site.plan().text()));
         let faults = site.home.path().join("faults");
         let mut command = site.home.command(args(&["run", "PLAN", "--as", "alice"], &plan));
         let console = Running::start(command.env("WARROOM_FAULTS", faults));
@@ -108,6 +117,40 @@ fn a_write_error_stops_forward_and_not_a_rollback() {
 #[test]
 fn a_failing_sync_stops_forward_and_not_a_rollback() {
     a_disk_that_refuses("disk fsync", "disk I/O error");
+}
+
+/// What is refused at the commit, when all of it has been inserted, is not there in part, and comes once.
+#[track_caller]
+fn a_commit_that_fails(fault: &str) {
+    let faulty = Faulty::at_ten();
+    let home = &faulty.site.home;
+    faulty.fault(fault);
+    home.run(["hold", "--as", "bob"]).exits(0);
+    faulty.when("the disk's trouble is known", |status| status["journal_trouble"].is_string());
+    let kept = faulty.entries();
+    home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
+    assert_eq!(faulty.entries(), kept, "nothing of what the disk refused is in the journal");
+    faulty.fault("");
+    faulty.when("the disk has everything", |status| status["journal_trouble"].is_null());
+    let entries = faulty.entries();
+    assert_eq!(entries[..kept.len()], kept);
+    let facts: [fn(&Fact) -> bool; 3] = [
+        |fact| matches!(fact, Fact::Held { .. }),
+        |fact| matches!(fact, Fact::RollbackAccepted { .. }),
+        |fact| matches!(fact, Fact::RollbackConfirmed),
+    ];
+    let count = |entries: &[Entry]| facts.map(|is| entries.iter().filter(|entry| is(&entry.fact)).count());
+    assert_eq!((count(&kept), count(&entries)), ([0; 3], [1; 3]), "{entries:#?}");
+}
+
+#[test]
+fn a_commit_whose_write_fails_leaves_nothing_and_is_made_once() {
+    a_commit_that_fails("disk eio");
+}
+
+#[test]
+fn a_commit_whose_sync_fails_leaves_nothing_and_is_made_once() {
+    a_commit_that_fails("disk fsync");
 }
 
 #[test]
@@ -392,17 +435,21 @@ fn a_keeper_that_stood_still_reads_again_and_holds() {
     assert_eq!(faulty.site.forward_posts(), 1);
 }
 
-/// A wall clock that somebody sets: what is of no known age is not used, and the run holds.
+/// A wall clock that somebody sets: the run holds, and the balancer is read again out of turn. Ages are the boot clock's,
+/// so what was read before is as old as it was.
 #[track_caller]
 fn a_wall_clock_that_is_set(fault: &str) {
-    let faulty = Faulty::at_ten();
+    let faulty = Faulty::at_ten_with(|text| text.replace("balancer = \"300ms\"", SELDOM));
     faulty.when("nothing is held", |status| status["held"].is_null());
+    let reads = || faulty.site.balancer.asked().iter().filter(|asked| **asked == Asked::Read).count();
+    let before = reads();
     faulty.fault(fault);
     let status = faulty.when("it holds", |status| status["held"].is_object());
     assert_eq!(status["held"]["automatic"], true);
     assert!(status["held"]["why"].as_str().is_some_and(|why| why.contains("clock was set")), "{}", status["held"]);
     assert_eq!(number(&status["split"]["configured_percent"]), 10.0);
     assert!(number(&status["split"]["configured_age_seconds"]) < 60.0, "ages are not of the wall clock");
+    wait_until("the balancer is read again", || reads() > before);
     assert_eq!(faulty.site.forward_posts(), 1);
     faulty.site.home.ready();
     faulty.site.home.run(["resume", "--as", "alice"]).exits(0);

@@ -18,6 +18,8 @@ use support::{
 /// The interval at which the fixtures' plans read the balancer, and that of the sample plan for AWS.
 const POLL: Duration = Duration::from_millis(300);
 const ALB_POLL: Duration = Duration::from_secs(1);
+/// Polls in which the second keeper must have seen the other's write.
+const POLLS: usize = 2;
 
 fn say(words: &str) {
     // Past the harness' capture: the figures are the point of it.
@@ -48,11 +50,17 @@ fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
     let _one = site.home.run_plan(&plan, "alice");
     // The same address by another name: no lock on this host knows that it is the same.
     let text = site.plan().text().replace("url = \"http://127.0.0.1:", "url = \"http://[::ffff:127.0.0.1]:");
+    // As URLs are written in their normal form.
+    let name = site.balancer.address().replace("127.0.0.1", "[::ffff:7f00:1]");
     let other = Home::new();
     let _two = other.run_plan(&other.write("plan.toml", &text), "bob");
     other.ready();
+    // The second has so many reads to see the write in, however long it takes; then the balancer says nothing more to it.
+    site.balancer.ration(&name, POLLS);
     site.advance_to(10.0);
     freezes(&site.home, &other, 10.0, POLL);
+    let left = site.balancer.end_ration();
+    assert!(left < POLLS, "its reads are those that are rationed");
     // And the other way: the second rolls back, and the first sees it as foreign, frozen, and does not put it back.
     other.run(["rollback", "--yes", "--as", "bob"]).exits(0);
     assert_eq!(site.balancer.green(), 0.0);

@@ -212,13 +212,18 @@ impl Engine {
 
     pub(super) fn rollback_journaled(&mut self, id: EffectId) {
         // On disk or refused by it: either way there is nothing more to wait for.
-        let now = self.now;
-        if let Some(rollback) = &mut self.rollback
-            && rollback.journal.is_some_and(|(journal, _)| journal == id)
-        {
-            rollback.journal = None;
-            rollback.ahead_of_journal = self.journal_trouble.is_some();
-            rollback.retry_at = Some(now);
+        if self.rollback.as_ref().and_then(|rollback| rollback.journal).is_some_and(|(journal, _)| journal == id) {
+            self.rollback_may_go(self.journal_trouble.is_some());
+        }
+    }
+
+    /// The disk is not waited for any more. A look that came back while it was could not judge, so there is another.
+    fn rollback_may_go(&mut self, ahead_of_journal: bool) {
+        let Some(rollback) = &mut self.rollback else { return };
+        (rollback.journal, rollback.ahead_of_journal) = (None, ahead_of_journal);
+        rollback.retry_at = Some(self.now);
+        if rollback.look_until.is_some() {
+            self.balancer.read_soon(self.now);
         }
     }
 
@@ -404,14 +409,9 @@ impl Engine {
     fn pass_rollback_writes(&mut self, out: &mut Vec<Effect>) {
         let now = self.now;
         let some_down = planted(Bug::WaitsForUnready) && self.slots_up(Role::Stable).is_some_and(|(up, all)| up < all);
-        let Some(rollback) = &mut self.rollback else { return };
-        if let Some((_, until)) = rollback.journal
-            && now >= until
-            && !planted(Bug::WaitsForDisk)
-        {
-            rollback.journal = None;
-            rollback.ahead_of_journal = true;
-            rollback.retry_at = Some(now);
+        let waits_until = self.rollback.as_ref().and_then(|rollback| rollback.journal).map(|(_, until)| until);
+        if waits_until.is_some_and(|until| now >= until) && !planted(Bug::WaitsForDisk) {
+            self.rollback_may_go(true);
             let text = "the rollback goes out at once, and its record follows: the disk is slow";
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }

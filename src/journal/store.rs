@@ -130,7 +130,8 @@ impl Writer {
     pub fn append<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), JournalError> {
         let path = self.path.clone();
         let wrap = |why| JournalError::Sqlite { path: path.clone(), why };
-        if let Some(fault) = failpoint::disk() {
+        let fault = failpoint::disk();
+        if let Some(fault @ (DiskFault::Full | DiskFault::ReadOnly)) = fault {
             return Err(wrap(failure(fault)));
         }
         failpoint::pass("transaction due");
@@ -160,6 +161,10 @@ impl Writer {
             }
         }
         failpoint::pass("commit due");
+        // A disk that fails is met here at the earliest: until then everything is in memory.
+        if let Some(fault @ (DiskFault::Write | DiskFault::Sync)) = fault {
+            return Err(wrap(failure(fault)));
+        }
         transaction.commit().map_err(wrap)?;
         failpoint::pass("committed");
         Ok(())
@@ -339,12 +344,15 @@ mod tests {
     use super::*;
     use crate::engine::Fact;
 
+    fn entry(number: u64) -> Entry {
+        line(number, Fact::Reached { step: 2 })
+    }
+
     #[test]
     fn what_was_appended_is_read_back_beside_the_writer() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.db");
         let mut writer = Writer::open(&path).expect("opens");
-        let entry = |number| line(number, Fact::Reached { step: 2 });
         let written = [entry(1), entry(2)];
         writer.append(written.iter()).expect("appends");
         assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
@@ -352,6 +360,30 @@ mod tests {
         let another = Entry { text: "other".into(), ..entry(2) };
         assert!(writer.append([another].iter()).is_err(), "a number is written once");
         assert_eq!(Reader::open(&path).expect("opens").entries().expect("reads"), written);
+    }
+
+    /// What a disk that fails at the commit leaves behind: a transaction that is open, full and refused.
+    #[test]
+    fn a_commit_that_fails_leaves_nothing_and_the_next_append_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        let mut writer = Writer::open(&path).expect("opens");
+        // A reference that is checked only at the commit, and that each entry breaks as long as nobody is there.
+        let breaks = "PRAGMA foreign_keys = ON; CREATE TABLE there (id INTEGER PRIMARY KEY);
+            CREATE TABLE asks (id REFERENCES there DEFERRABLE INITIALLY DEFERRED);
+            CREATE TRIGGER breaks AFTER INSERT ON entries BEGIN INSERT INTO asks VALUES (1); END;";
+        writer.connection.execute_batch(breaks).expect("tables");
+        let written = [entry(1), entry(2)];
+        let entries = || Reader::open(&path).expect("opens").entries().expect("reads");
+        for _ in 0..2 {
+            let error = writer.append(written.iter()).expect_err("the commit fails").to_string();
+            assert!(error.contains("FOREIGN KEY"), "{error}");
+            assert!(writer.connection.is_autocommit(), "no transaction is left open");
+            assert_eq!(entries(), []);
+        }
+        writer.connection.execute("INSERT INTO there VALUES (1)", []).expect("mended");
+        writer.append(written.iter()).expect("appends");
+        assert_eq!(entries(), written);
     }
 
     #[test]
@@ -390,9 +422,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.db");
         let mut writer = Writer::open(&path).expect("opens");
-        let entry = |number| line(number, Fact::Line);
         writer.append([entry(1), entry(3)].iter()).expect("appends");
-        let newer = serde_json::to_string(&entry(2)).expect("JSON").replace("\"line\"", "\"teleported\"");
+        let newer = serde_json::to_string(&entry(2)).expect("JSON").replace("\"reached\"", "\"teleported\"");
         writer.connection.execute("INSERT INTO entries VALUES (2, 5, 'info', ?1)", [newer]).expect("inserts");
         let reader = Reader::open(&path).expect("opens");
         assert!(reader.entries().is_err(), "whoever must know everything is told");

@@ -125,6 +125,7 @@ impl Hands {
         // A write whose task ended without a result may have gone out.
         let lost = move |why| outcome(WriteResult::Unknown(why));
         self.run(id, epoch, lost, async move {
+            failpoint::pass("forward asked");
             let before = find_tombstone(&folder).await;
             let Some(found) = before else {
                 // Without the look nobody knows whether somebody has rolled back.

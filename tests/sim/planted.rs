@@ -84,7 +84,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::AdoptionForgetsNoReturn), 4899, Rule::Automatic),
     (Wrong::Engine(Bug::RestartForgetsNoReturn), 50380, Rule::People),
     (Wrong::Engine(Bug::RestartForgetsOver), 9610, Rule::Foreign),
-    (Wrong::Engine(Bug::ReadBackStays), 12, Rule::Confirms),
+    (Wrong::Engine(Bug::ReadBackStays), 13, Rule::Confirms),
     (Wrong::Engine(Bug::HookOutlivesBack), 950, Rule::Hooks),
     (Wrong::Engine(Bug::HookOnUnread), 9008, Rule::Hooks),
     (Wrong::Engine(Bug::HookBeginsBesideBack), 38699, Rule::Hooks),

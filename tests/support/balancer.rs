@@ -8,7 +8,7 @@ use std::time::Instant;
 #[derive(Debug)]
 struct Held {
     green: f64,
-    posts: Vec<(Instant, f64)>,
+    asked: Vec<(Instant, Asked)>,
     /// The `If-Match` of each write.
     matched: Vec<Option<String>>,
     /// Grows with every change.
@@ -17,6 +17,23 @@ struct Held {
     overtaken_by: Option<f64>,
     refuses_writes: Option<u16>,
     refuses_reads: Option<u16>,
+    ration: Option<Ration>,
+}
+
+/// What the balancer was asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Asked {
+    Read,
+    /// With the candidate's share in percent.
+    Write(f64),
+}
+
+/// How many more reads under a host's name are answered, from the change after this version on.
+#[derive(Debug)]
+struct Ration {
+    host: String,
+    after: u64,
+    left: usize,
 }
 
 /// Whether answers carry an `ETag`.
@@ -54,13 +71,14 @@ impl Balancer {
     pub fn start() -> Self {
         let held = Held {
             green: 0.0,
-            posts: Vec::new(),
+            asked: Vec::new(),
             matched: Vec::new(),
             version: 1,
             tags: Tags::None,
             overtaken_by: None,
             refuses_writes: None,
             refuses_reads: None,
+            ration: None,
         };
         let held = Arc::new(Mutex::new(held));
         let asked = held.clone();
@@ -104,7 +122,27 @@ impl Balancer {
 
     /// When each write came and what it set.
     pub fn posts(&self) -> Vec<(Instant, f64)> {
-        self.with(|held| held.posts.clone())
+        let post = |(at, asked): &(Instant, Asked)| match asked {
+            Asked::Read => None,
+            Asked::Write(green) => Some((*at, *green)),
+        };
+        self.with(|held| held.asked.iter().filter_map(post).collect())
+    }
+
+    /// Everything that it was asked, in its order.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.with(|held| held.asked.iter().map(|(_, asked)| *asked).collect())
+    }
+
+    /// From the next change on, reads under a host's name are answered so often, and refused after that.
+    pub fn ration(&self, host: &str, left: usize) {
+        self.with(|held| held.ration = Some(Ration { host: host.to_owned(), after: held.version, left }));
+    }
+
+    /// Answers every read again; how many more it would have answered.
+    #[track_caller]
+    pub fn end_ration(&self) -> usize {
+        self.with(|held| held.ration.take()).expect("reads are rationed").left
     }
 
     /// Answers writes with this status and applies nothing.
@@ -121,22 +159,31 @@ impl Balancer {
 fn answer(held: &mut Held, request: &Request) -> Reply {
     match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/api/traffic") => write(held, request).into(),
-        ("GET", "/api/status") => match held.refuses_reads {
-            Some(status) => (status, "no".into()).into(),
-            None => {
-                let body = format!("{{\"blue\": {}, \"green\": {}}}", 100.0 - held.green, held.green);
-                Reply { status: 200, body, tag: held.tag() }
-            }
-        },
+        ("GET", "/api/status") => read(held, request),
         _ => (404, "no such page".into()).into(),
     }
+}
+
+fn read(held: &mut Held, request: &Request) -> Reply {
+    held.asked.push((Instant::now(), Asked::Read));
+    if let Some(status) = held.refuses_reads {
+        return (status, "no".into()).into();
+    }
+    let is_for =
+        |ration: &&mut Ration| request.header("Host") == Some(ration.host.as_str()) && held.version > ration.after;
+    if let Some(ration) = held.ration.as_mut().filter(is_for) {
+        let Some(left) = ration.left.checked_sub(1) else { return (503, "no more".into()).into() };
+        ration.left = left;
+    }
+    let body = format!("{{\"blue\": {}, \"green\": {}}}", 100.0 - held.green, held.green);
+    Reply { status: 200, body, tag: held.tag() }
 }
 
 fn write(held: &mut Held, request: &Request) -> (u16, String) {
     let body: serde_json::Value = serde_json::from_str(&request.body).unwrap_or_default();
     let Some(green) = body["green"].as_f64() else { return (400, "green must be a number".into()) };
     let wanted = request.header("If-Match").map(str::to_owned);
-    held.posts.push((Instant::now(), green));
+    held.asked.push((Instant::now(), Asked::Write(green)));
     held.matched.push(wanted.clone());
     if let Some(status) = held.refuses_writes {
         return (status, "no".into());

@@ -22,7 +22,7 @@ pub mod tmux;
 pub mod vt;
 
 pub use aws_proxy::{Call, Fault, Proxy};
-pub use balancer::{Balancer, Tags};
+pub use balancer::{Asked, Balancer, Tags};
 pub use command::Scripted;
 pub use cutover::{BEFORE, Cutover};
 pub use door::{Door, Guarded, HOST};
@@ -110,8 +110,18 @@ pub fn signal(pid: u32, signal: Signal) {
 
 /// Whether a process runs; one that has ended and was not waited for does not.
 pub fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    state_of(pid).is_some_and(|state| !['Z', 'X'].contains(&state))
+}
+
+/// Whether a process was stopped and not continued.
+pub fn is_stopped(pid: u32) -> bool {
+    state_of(pid) == Some('T')
+}
+
+/// The letter of `proc(5)`.
+fn state_of(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 /// The processes whose environment holds `NAME=value`.

@@ -271,8 +271,9 @@ impl AlbTraffic {
     ) -> Result<(), Trouble> {
         let list = actions::with_weights(&self.plan.groups, &seen.actions, weights, unpin)
             .map_err(|why| Trouble::new(Reach::NotSent, why))?;
-        failpoint::pass("alb written");
+        failpoint::pass("alb due");
         let answered = timeout(self.limit, modify(client, forward, seen.is_default_rule, list)).await;
+        failpoint::pass("alb written");
         let answered = answered.unwrap_or_else(|_| Err(Trouble::new(Reach::NoAnswer, "AWS gave no answer in time")));
         self.hear(std::iter::once(answered.as_ref().err()));
         let held = actions::weights(&self.plan.groups, &answered?);

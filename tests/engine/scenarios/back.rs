@@ -466,6 +466,19 @@ fn a_tombstone_is_followed() {
     assert!(rig.said("rolled back directly, without this keeper: by root"));
 }
 
+/// A keeper that woke up and sent its step over a direct rollback takes that back at once: the look before it sends may
+/// end while the record is still on its way to the disk, and then there is another, not the next regular one.
+#[test]
+fn a_look_that_came_back_before_the_record_is_made_again_at_once() {
+    for disk in [Disk::Fine, Disk::Slow(10), Disk::Slow(5_000)] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        (rig.disk, rig.read_takes) = (disk, 1_000);
+        rig.feed(Event::TombstoneFound { words: "by root at 12:00:00Z".into() });
+        rig.wait(50);
+        assert_eq!((rig.sent(Direction::Back), rig.balancer.share()), (1, 0), "{disk:?}: {}", story(&rig));
+    }
+}
+
 /// The keeper stood still meanwhile: what somebody set on purpose after the direct rollback may be read before the
 /// tombstone is found, and is not what that rollback went over.
 #[test]
