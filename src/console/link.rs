@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// Time between two tries to connect.
 const RECONNECT_EVERY: Duration = Duration::from_millis(500);
-/// Messages that wait for the drawing side; older snapshots are passed over there.
+/// Messages that wait for the drawing side: the ten snapshots of a frame that takes a second, and answers beside them.
 const WAITING_MAX: usize = 16;
 
 /// What comes from the keeper.
