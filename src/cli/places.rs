@@ -266,6 +266,8 @@ pub(super) async fn connect(wanted: Option<&str>, name: Option<Clean>) -> Result
             format!("{error}; run {}; `warroom rollback {} --direct` works without the keeper", found.run, found.run),
         )
     })?;
-    client.estranged().into_iter().for_each(out::complain);
+    if let Some(why) = client.estranged() {
+        out::complain(format!("{why}: only looks and `warroom rollback` work"));
+    }
     Ok((found, client))
 }

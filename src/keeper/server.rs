@@ -264,8 +264,9 @@ mod tests {
         let rollback = ToKeeper::Rollback { id: CommandId(1), reason: None, typed: None };
         asking.send(&rollback).await.expect("it listens");
         let visitor = Visitor { senders, status, console: 1, may_roll_back: Rights::Full };
-        assert!(visitor.receive(theirs).await.is_err());
+        let received = tokio::spawn(visitor.receive(theirs));
         assert_eq!(asking.next::<FromKeeper>().await.expect("closed"), None);
+        assert!(received.await.expect("it ends").is_err());
     }
 
     #[tokio::test]

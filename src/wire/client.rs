@@ -85,11 +85,10 @@ impl Client {
         }
     }
 
-    /// Why a keeper whose protocol is another one takes no more from here than looks and rollbacks.
+    /// Both versions, where they differ: such a keeper takes no more from here than looks and rollbacks.
     pub fn estranged(&self) -> Option<Clean> {
-        let words =
-            format!("keeper speaks protocol {}, this warroom {PROTOCOL}; `warroom rollback` works", self.protocol);
-        (self.protocol != PROTOCOL).then(|| Clean::new(words))
+        let words = || Clean::new(format!("the keeper speaks protocol {}, this warroom {PROTOCOL}", self.protocol));
+        (self.protocol != PROTOCOL).then(words)
     }
 
     /// Asks for the status of this moment.

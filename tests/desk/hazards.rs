@@ -283,13 +283,27 @@ fn hazard_40_a_read_only_console_acts_on_nothing_by_key() {
 }
 
 #[test]
-fn a_console_of_another_version_says_why_it_may_not_act() {
+fn a_console_of_another_version_says_why_it_may_not_act_and_rolls_back() {
     let mut sitting = Sitting::baking();
     sitting.rights = Rights::ReadOnly;
-    sitting.desk.estranged = Some("keeper speaks protocol 7, this warroom 1".into());
-    sitting.press('A');
-    assert_eq!(sitting.flash(), "read-only console: keeper speaks protocol 7, this warroom 1");
+    sitting.desk.estranged = Some("the keeper speaks protocol 7, this warroom 1".into());
+    for c in ['H', 'A', 'T'] {
+        sitting.press(c);
+        assert_eq!(sitting.flash(), "only R works: the keeper speaks protocol 7, this warroom 1");
+        sitting.after(3000);
+    }
     assert_eq!(sitting.acts, []);
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 1);
+    let mut given_up = Sitting::baking();
+    given_up.rights = Rights::ReadOnly;
+    given_up.desk.estranged = Some("the keeper speaks protocol 7, this warroom 1".into());
+    given_up.type_text(":readonly on\n:rollback\n");
+    given_up.after(500);
+    given_up.press('y');
+    assert_eq!(given_up.acts, []);
 }
 
 #[test]

@@ -347,6 +347,11 @@ impl Desk {
         if self.gave_up_rights { Rights::ReadOnly } else { granted }
     }
 
+    /// What it may do on the way back: a keeper of another version takes that from it all the same.
+    pub fn rights_back(&self, rights: Rights) -> Rights {
+        if self.estranged.is_some() && !self.gave_up_rights { Rights::Full } else { rights }
+    }
+
     /// The frame with the present dialog is on the terminal: from now on `y` may mean it.
     pub fn flushed(&mut self, now: Mono) {
         if let Some(dialog) = &mut self.dialog {

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 impl Desk {
     pub(super) fn arm(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
-        if self.refused_here(now, status, rights) || self.is_too_small(now) {
+        if self.refused_here(now, status, self.rights_back(rights)) || self.is_too_small(now) {
             return;
         }
         if self.text_is_arriving(now) {
@@ -78,7 +78,7 @@ impl Desk {
         }
         if rights == Rights::ReadOnly {
             if let Some(why) = &self.estranged {
-                return Some(format!("read-only console: {why}"));
+                return Some(format!("only R works: {why}"));
             }
             let whom = status
                 .and_then(|s| s.snapshot.people.driver.as_ref())
@@ -172,7 +172,9 @@ impl Desk {
     ) {
         let Some(dialog) = &mut self.dialog else { return };
         dialog.touch(now);
-        if dialog.acts() && self.refused_here(now, status, rights) {
+        let (acts_now, goes_back) = (dialog.acts(), matches!(dialog.kind, Kind::RollBack { .. }));
+        let needed = if goes_back { self.rights_back(rights) } else { rights };
+        if acts_now && self.refused_here(now, status, needed) {
             self.dialog = None;
             return;
         }
@@ -230,7 +232,7 @@ impl Desk {
             }
             Reply::Override => self.open_override(status, now),
             Reply::Reason => self.open_reason(now, status, rights),
-            Reply::Send(..) if self.refused_here(now, status, rights) => {}
+            Reply::Send(..) if self.refused_here(now, status, needed) => {}
             // What was typed is not thrown away with an attempt that cannot be made.
             Reply::Send(Command::Note { .. }, what) if !self.linked => {
                 self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);

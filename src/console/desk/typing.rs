@@ -55,7 +55,8 @@ impl Desk {
             }
         }
         let parsed = parse(line);
-        let refused = self.refusal(status, rights).filter(|_| acts_on_the_run(&parsed));
+        let needed = if parsed == Parsed::Rollback { self.rights_back(rights) } else { rights };
+        let refused = self.refusal(status, needed).filter(|_| acts_on_the_run(&parsed));
         if let Some(why) = refused {
             return Some(Foreseen::Refused(why));
         }

@@ -191,9 +191,10 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
             continue;
         }
         // One press of these only asks: what answers stands beside the key. What is behind them keeps its place.
-        let may_ask = !is_brief
-            && view.rights != Rights::ReadOnly
-            && matches!(binding.action, Action::Rollback | Action::Advance);
+        let is_back = binding.action == Action::Rollback;
+        let rights = if is_back { view.desk.rights_back(view.rights) } else { view.rights };
+        let may_ask =
+            !is_brief && rights != Rights::ReadOnly && matches!(binding.action, Action::Rollback | Action::Advance);
         let usual = word.chars().count();
         let (word, works) = word_of_now(view, binding.action, word);
         let asks = may_ask && works && word != "progress";
@@ -203,7 +204,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         if word.is_empty() {
             let columns = label.chars().count() + 1 + spoken.chars().count();
             pieces.push(piece(" ".repeat(columns), look.ink(Ink::Plain)));
-        } else if is_traffic && view.rights == Rights::ReadOnly {
+        } else if is_traffic && rights == Rights::ReadOnly {
             pieces.push(piece(format!(" -{label}-{spoken}"), look.ink(Ink::Dim)));
         } else {
             let (key, ink) = if works { (Ink::Bold, Ink::Plain) } else { (Ink::Dim, Ink::Dim) };
