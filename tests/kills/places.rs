@@ -54,7 +54,7 @@ pub const DIRECT: &[(&str, &[u64])] = &[
 pub const HTTP: &[(&str, u64)] = &[("http due", 1), ("http answered", 1)];
 pub const COMMAND: &[(&str, u64)] =
     &[("command get due", 1), ("command get ended", 1), ("command set due", 1), ("command set ended", 1)];
-pub const ALB: &[(&str, u64)] = &[("alb asked", 1), ("rehearsal due", 1), ("alb due", 3), ("alb written", 3)];
+pub const ALB: &[(&str, u64)] = &[("alb asked", 1), ("alb due", 3), ("alb written", 3)];
 
 /// That of a console, which `terminal` lets panic.
 const CONSOLE: &[&str] = &["console drew"];
