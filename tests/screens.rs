@@ -20,6 +20,8 @@ mod misread;
 mod panels;
 #[path = "screens/private.rs"]
 mod private;
+#[path = "screens/promised.rs"]
+mod promised;
 #[path = "support/scene.rs"]
 mod scene;
 #[path = "support/shots.rs"]

@@ -37,7 +37,7 @@ pub use typing::Foreseen;
 pub use worry::BELL_EVERY;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
-use crate::engine::{Answer, Command};
+use crate::engine::{Answer, Command, Phase};
 use crate::wire::Status;
 use alarms::Alarms;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -323,7 +323,7 @@ impl Desk {
                 acts.push(Act::Redraw);
             }
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
-            Input::Linked(linked) => self.link(linked, now),
+            Input::Linked(linked) => self.link(linked, now, status, rights),
             Input::Direct(line) => self.heard_directly(&line, now),
             Input::Heard => self.heard_at = Some(now),
             Input::Notice(line) => {
@@ -498,4 +498,9 @@ impl Desk {
             self.flash(format!("{how} after {lasting} s{unless}: nothing was sent"), now);
         }
     }
+}
+
+/// Whether the run is over for good: its keeper leaves with it, and that is no trouble.
+fn has_ended(status: Option<&Status>) -> bool {
+    status.is_some_and(|status| status.snapshot.phase == Phase::Ended)
 }

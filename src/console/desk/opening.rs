@@ -17,6 +17,11 @@ impl Desk {
         if self.refused_here(now, status, rights) || self.is_too_small(now) {
             return;
         }
+        // How far one came can be read as long as there is something to read.
+        if let Some(instead) = self.instead_of_rollback(status, rights).filter(|_| !self.is_being_done(status, now)) {
+            self.flash(format!("the run has ended: {instead}"), now);
+            return;
+        }
         if self.text_is_arriving(now) {
             self.flash("text arriving - wait 2 s", now);
             return;
@@ -77,13 +82,24 @@ impl Desk {
             return Some("read-only console: :readonly off gives it its rights back".to_owned());
         }
         if rights == Rights::ReadOnly {
-            let whom = status
-                .and_then(|s| s.snapshot.people.driver.as_ref())
-                .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
-            return Some(format!("read-only console: ask {whom}"));
+            return Some(format!("read-only console: ask {}", driver_words(status)));
         }
         let watches = status.is_some_and(|s| s.snapshot.phase == Phase::Observing);
         watches.then(|| "this keeper only watches: it holds no write path".to_owned())
+    }
+
+    /// What rolls back where `R` of this console does not: nothing on the screen may promise it then. `None` where it
+    /// arms. A run that has ended is nobody's: its balancer may be another run's by now, and a shell finds that one.
+    pub fn instead_of_rollback(&self, status: Option<&Status>, rights: Rights) -> Option<String> {
+        let phase = status.map(|status| status.snapshot.phase);
+        if matches!(phase, Some(Phase::Observing | Phase::Ended)) {
+            return Some("warroom rollback PLAN in a shell".to_owned());
+        }
+        match (rights, self.granted) {
+            (Rights::Full, _) => None,
+            (Rights::ReadOnly, Rights::Full) => Some(":readonly off, then R".to_owned()),
+            (Rights::ReadOnly, Rights::ReadOnly) => Some(format!("{} rolls back", driver_words(status))),
+        }
     }
 
     pub(super) fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
@@ -272,4 +288,10 @@ impl Desk {
             self.dialog = Some(Dialog::of_command(does, what, words, now));
         }
     }
+}
+
+/// Whom to ask.
+fn driver_words(status: Option<&Status>) -> String {
+    let driver = status.and_then(|status| status.snapshot.people.driver.as_ref());
+    driver.map_or_else(|| "the driver".to_owned(), |driver| driver.name.to_string())
 }

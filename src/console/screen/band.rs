@@ -128,13 +128,15 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     if let Some(direct) = view.desk.direct_now(snapshot, view.now) {
         return directly(view, direct);
     }
-    if view.is_cut_off() {
+    // A keeper that leaves with its run is no trouble: what stands is the end.
+    if view.is_cut_off() && snapshot.phase != Phase::Ended {
         let age = view.heard_age().map_or_else(|| "always".to_owned(), age_words);
         let how = if view.desk.linked { "SILENT" } else { "GONE" };
+        let instead = view.desk.instead_of_rollback(view.status, view.rights);
         let parts = vec![
             must(format!("KEEPER {how} {age}:")),
             (format!("was {}, values OLD;", snapshot.band.word), Some("values OLD;".to_owned()), 1),
-            must("R then y rolls back from here".to_owned()),
+            must(instead.unwrap_or_else(|| "R then y rolls back from here".to_owned())),
         ];
         return (Severity::Critical, parts);
     }

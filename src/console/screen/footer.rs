@@ -127,11 +127,18 @@ fn is_under_way(view: &View<'_>) -> bool {
     }
 }
 
+fn is_refused(ask: Ask, phase: Phase) -> bool {
+    matches!(rule(ask, phase), Rule::Refused(_))
+}
+
 /// What a key comes to now, and whether it does anything; no word for what means nothing any more.
 pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, bool) {
     let Some(snapshot) = view.status.map(|status| &status.snapshot) else { return (word, true) };
     // Complete, on the way back, or ended: nothing is left that could go forward or be held.
-    let is_over = matches!(rule(Ask::Hold, snapshot.phase), Rule::Refused(_));
+    let is_over = is_refused(Ask::Hold, snapshot.phase);
+    if action == Action::Rollback && is_refused(Ask::Rollback, snapshot.phase) {
+        return ("", false);
+    }
     // Accepted it is shown and not armed again.
     if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
         return ("progress", true);
@@ -167,7 +174,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
     let look = canvas.look;
     let is_brief = view.desk.flash.is_some() && view.desk.dialog.is_none() && width < MESSAGE_MIN;
     let mut pieces = Vec::new();
-    let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+    let has_no_traffic = view.status.is_some_and(|status| is_refused(Ask::Rollback, status.snapshot.phase));
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
     let is_zoomed = view.desk.zoom().is_some();
@@ -175,7 +182,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         let Some(word) = binding.footer else { continue };
         let is_traffic = binding.action.is_traffic();
         let is_wanted = only.is_empty() || only.contains(&binding.action);
-        if !is_wanted || !is_traffic && view.desk.flash.is_some() || is_traffic && watches {
+        if !is_wanted || !is_traffic && view.desk.flash.is_some() || is_traffic && has_no_traffic {
             continue;
         }
         if traffic && !is_traffic {

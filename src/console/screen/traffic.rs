@@ -355,11 +355,15 @@ pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot, rank: u8, style
 }
 
 /// `R now: ~0.4s to send, ~6.1s measured, ~6s until proven`, and in fewer words. What was measured is there when
-/// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard.
+/// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard. Nothing
+/// at all where `R` does nothing.
 pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
     if let Some(words) = snapshot.rollback.as_ref().and_then(|rollback| way_back_words(view, snapshot, rollback)) {
         return [words.clone(), words.clone(), words];
+    }
+    if view.desk.instead_of_rollback(view.status, view.rights).is_some() {
+        return Default::default();
     }
     // What the balancer does nobody knows then: the rollback goes there from this host.
     if view.is_cut_off() {
@@ -375,7 +379,7 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
         return [words.clone(), words.clone(), words];
     }
     let goes = snapshot.steps.iter().any(|step| step.state == StepState::Going);
-    if !goes && snapshot.phase != Phase::Observing && configured(view, snapshot) == Some((0.0, true)) {
+    if !goes && configured(view, snapshot) == Some((0.0, true)) {
         let words = format!("R: ends the run, already on {}", snapshot.environments.stable.chip);
         return [words.clone(), words, "R: ends the run".to_owned()];
     }
