@@ -11,6 +11,7 @@ use warroom::cli::{Exit, exit_of, farewell};
 use warroom::console::desk::direct::Standing;
 use warroom::console::{ConsoleExit, Left};
 use warroom::domain::{Clean, RunId};
+use warroom::engine::Phase;
 use warroom::wire::Status;
 
 fn of(name: &str) -> Status {
@@ -161,6 +162,24 @@ fn the_demo_has_no_journal_to_go_back_to() {
     let text = words(&left(of("auto_held"), Left::Asked), true);
     says(&text, &["checkout @ demo was HOLDING (auto)\ncandidate 25.0% at the balancer, as read at 12:0"]);
     says(&words(&left(of("baking"), Left::Signal("SIGTERM")), true), &["ended by SIGTERM"]);
+}
+
+/// Ended on a rollback that had stopped at somebody else's setting, nothing is back.
+#[test]
+fn an_end_before_the_rollback_was_confirmed_is_not_called_rolled_back() {
+    for (name, code) in [
+        ("baking", Exit::Done),
+        ("rolling_back", Exit::Unconfirmed),
+        ("foreign", Exit::Unconfirmed),
+        ("new_traffic_back", Exit::RolledBack),
+        ("rolled_back", Exit::RolledBack),
+    ] {
+        for phase in [of(name).snapshot.phase, Phase::Ended] {
+            let mut status = of(name);
+            status.snapshot.phase = phase;
+            assert_eq!(exit_of(&left(status, Left::Asked)), code, "{name}, {phase:?}");
+        }
+    }
 }
 
 /// The keeper is gone and `R` `y` went from here: what its last words say of the traffic is not so any more.
