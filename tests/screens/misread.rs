@@ -275,6 +275,18 @@ fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
     }
 }
 
+/// A first step of less than one percent is not nothing.
+#[test]
+fn a_question_says_shares_of_less_than_a_percent() {
+    for keys in ["R", "A"] {
+        let mut status = baked();
+        status.snapshot.split.configured.as_mut().expect("read").share = 0.004;
+        let text = Shot::from_status("small", status).keys(keys).text(80, 23, UNICODE);
+        let to = if keys == "R" { "0.4% → 0%" } else { "0.4% → 50%" };
+        assert!(text.contains(to) && text.contains("99.6% → "), "{text}");
+    }
+}
+
 /// What a warning or no way back from there says stands in the panel on every whole screen.
 #[test]
 fn the_advance_panel_says_what_breaks_from_there() {

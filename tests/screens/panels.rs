@@ -277,7 +277,7 @@ fn a_question_promises_no_key_that_does_nothing() {
         ("complete", ":end\n", "R  asks to roll back", false),
         ("rolled_back", ":end\n", "R  progress", false),
         ("rolled_back", ":restart\n", "R  progress", false),
-        ("foreign", ":sendagain\n", "R  progress", false),
+        ("foreign", ":sendagain\n", "", false),
     ] {
         for (width, height) in WHOLE {
             let text = shot(state).keys(keys).text(width, height, UNICODE);

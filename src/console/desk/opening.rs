@@ -1,5 +1,6 @@
 //! Opening panels, and what their keys come to.
 
+use super::commands::SEND_AGAIN;
 use super::dialog::{Deed, HEIGHT_MIN, Kind, Reply, WIDTH_MIN};
 use super::direct::Direct;
 use super::forward::{self, Way};
@@ -7,7 +8,7 @@ use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
-use crate::engine::{Command, Phase, Snapshot};
+use crate::engine::{Command, Phase, RollbackState, Snapshot};
 use crate::wire::Status;
 use crossterm::event::KeyEvent;
 use std::borrow::Cow;
@@ -28,12 +29,22 @@ impl Desk {
         }
         // An older message beside an armed panel would read as being about it.
         self.flash = None;
+        // Pressed again where the keeper's rollback stands still, it asks for what alone goes on.
+        if self.stands_at_foreign(status, now) {
+            return self.ask(Deed::Send(Command::SendAgain), "send again", SEND_AGAIN, now);
+        }
         // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
         self.dialog = Some(if self.is_being_done(status, now) {
             Dialog::progress(now)
         } else {
             Dialog::roll_back(status, self.direct.as_ref().is_some_and(|direct| direct.wants_name), now)
         });
+    }
+
+    /// Whether the keeper's rollback has stopped at somebody else's setting: nothing is sent until somebody says so.
+    pub fn stands_at_foreign(&self, status: Option<&Status>, now: Mono) -> bool {
+        let rollback = status.and_then(|status| status.snapshot.rollback.as_ref());
+        !self.is_cut_off(now) && rollback.is_some_and(|rollback| rollback.state == RollbackState::Foreign)
     }
 
     /// Whether nothing that the keeper said is believed any more.

@@ -105,15 +105,26 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
         }
-        Some(Kind::Progress) if is_under_way(view) => reading("Esc hides, rollback goes on  r reason"),
-        Some(Kind::Progress) => reading("Esc close  r reason"),
+        Some(Kind::Progress) => reading(&format!("{}  r reason", closes(view))),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
         Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
     }
 }
 
-/// Whether a rollback has not come to its end: leaving its panel must not read as stopping it.
+/// What leaving a rollback's panel comes to: it must not read as stopping it, nor as if something went on that stands.
+fn closes(view: &View<'_>) -> &'static str {
+    let stands = view.desk.direct.as_ref().map(|direct| direct.standing(view.now) == Standing::Foreign);
+    if stands.unwrap_or_else(|| view.desk.stands_at_foreign(view.status, view.now)) {
+        "Esc hides, it stands still"
+    } else if is_under_way(view) {
+        "Esc hides, rollback goes on"
+    } else {
+        "Esc close"
+    }
+}
+
+/// Whether a rollback has not come to its end.
 fn is_under_way(view: &View<'_>) -> bool {
     let by_keeper = view.status.and_then(|status| status.snapshot.rollback.as_ref());
     let direct = view.desk.direct.as_ref().map(|direct| direct.standing(view.now));
@@ -138,6 +149,9 @@ pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) ->
     let is_over = is_refused(Ask::Hold, snapshot.phase);
     if action == Action::Rollback && is_refused(Ask::Rollback, snapshot.phase) {
         return ("", false);
+    }
+    if action == Action::Rollback && view.desk.stands_at_foreign(view.status, view.now) {
+        return ("send again", true);
     }
     // Accepted it is shown and not armed again.
     if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
