@@ -275,6 +275,25 @@ fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
     }
 }
 
+/// What was opened for a stable that was down, or for a plan's own refusal, is no point of no return.
+#[test]
+fn no_return_is_said_only_where_one_was_passed() {
+    for (width, height) in WHOLE {
+        let mut shot = shot("armed_target_not_ready");
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("NOT READY: type checkout, Enter"), "{width}x{height}\n{text}");
+        // It is there again while the name is typed.
+        let target = &mut shot.status.as_mut().expect("a status").snapshot.rollback_target;
+        (target.ready, target.needs_typing) = (Some(true), false);
+        let text = shot.text(width, height, UNICODE);
+        let band = text.lines().nth(1).expect("a band");
+        assert!(band.contains("?  type checkout, Enter") && !text.contains("NO RETURN"), "{width}x{height}\n{text}");
+        let rows: Vec<&str> = text.split_once("ROLL BACK checkout").expect("a panel").1.lines().skip(1).collect();
+        let asks = rows.iter().position(|row| row.contains("type checkout to roll back")).expect("the name");
+        assert!(rows[..asks].iter().all(|row| !row.trim_matches(['│', '║', ' ']).is_empty()), "{text}");
+    }
+}
+
 /// A first step of less than one percent is not nothing.
 #[test]
 fn a_question_says_shares_of_less_than_a_percent() {

@@ -117,8 +117,15 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
                 parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 3)));
             }
             Some(_) => {
-                let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
-                parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
+                // Where neither is so any more the name is asked for all the same: that is what was opened.
+                let why = if snapshot.rollback_target.ready == Some(false) {
+                    "NOT READY: "
+                } else if snapshot.no_return.is_some() {
+                    "NO RETURN: "
+                } else {
+                    ""
+                };
+                parts.push(must(format!("{why}type {}, Enter", snapshot.name)));
                 parts.push(("Esc = cancel".to_owned(), None, 2));
             }
         }

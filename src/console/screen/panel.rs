@@ -289,8 +289,9 @@ fn roll_back(
         let past = snapshot.no_return.as_ref();
         let mut why: Vec<Part> = Vec::new();
         if past.is_none() && snapshot.rollback_target.ready != Some(false) {
-            // The picture is too old to know why.
-            why.push(Part::new(0, vec![piece(refused_words(view), critical)]));
+            // The picture is too old to know why, or it is over by now.
+            let words = Some(refused_words(view)).filter(|words| !words.is_empty());
+            why.extend(words.map(|words| Part::new(0, vec![piece(words, critical)])));
         } else if snapshot.rollback_target.ready == Some(false) {
             let words = format!("TARGET NOT READY: {}", snapshot.rollback_target.words);
             why.push(Part::new(0, vec![piece(words, critical)]).or(vec![piece("TARGET NOT READY", critical)]));
