@@ -14,6 +14,9 @@ use crate::engine::{Ask, Phase, Rule, rule};
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
+/// Beside a lock that another driver is.
+const TAKE_FIRST: &str = "Esc close  T take control";
+
 /// From this width on a message has room behind the traffic keys with their words.
 const MESSAGE_MIN: u16 = 70;
 
@@ -83,7 +86,10 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay"),
         Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held"),
         Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it"),
-        Some(Kind::Reassert { seen: None }) => reading("Esc close"),
+        Some(Kind::Reassert { seen: None }) => {
+            let lock = view.status.and_then(|status| view.desk.reassert_lock(&status.snapshot, view.now));
+            reading(if lock.is_some_and(|lock| lock.needs_seat) { TAKE_FIRST } else { "Esc close" })
+        }
         Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel"),
         Some(Kind::Confirm { what, .. }) => asking(&format!("y {}  Esc cancel", what.to_uppercase())),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
@@ -94,6 +100,7 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
                 pieces.push(piece("  O override (typed)", look.ink(Ink::Dim)));
                 pieces
             }
+            Some(Way::Locked(lock)) if lock.needs_seat => reading(TAKE_FIRST),
             Some(Way::Advance | Way::Resume) => reading("Esc close  A opens the panel"),
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
