@@ -1,5 +1,6 @@
 //! The command line: edited, completed, foreseen, and bounded.
 
+use crate::scene::bob;
 use crate::sitting::{Sitting, baking, held, locked, rolling_back};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
@@ -149,6 +150,32 @@ fn what_enter_would_do_is_said_before_it() {
     sitting.input(Input::Linked(false));
     would_not(&mut sitting, ":hold", "not connected");
     would(&mut sitting, ":rollback", "arms");
+}
+
+/// What the phase, the seat or the balancer's own setting refuses is said before Enter, and asks nothing.
+#[test]
+fn what_the_keeper_would_refuse_is_said_before_enter() {
+    let mut sitting = Sitting::baking();
+    would_not(&mut sitting, ":adopt", "nothing to adopt");
+    would_not(&mut sitting, ":complete", "nothing to complete");
+    would_not(&mut sitting, ":sendagain", "no rollback is under way");
+    would_not(&mut sitting, ":suspend 2h db", "at most 1 h");
+    would_not(&mut Sitting::at(rolling_back()), ":sendagain", "nothing foreign is there");
+    would_not(&mut Sitting::at(rolling_back()), ":hold", "a rollback was accepted");
+    sitting.desk.me = Some(bob());
+    for command in [":adopt", ":end", ":suspend 5m db", ":unsuspend"] {
+        would_not(&mut sitting, command, "alice drives: only the driver may");
+    }
+    for command in [":complete\n", ":sendagain\n", ":end\n"] {
+        sitting.type_text(command);
+        assert!(sitting.desk.dialog.is_none() && !sitting.flash().is_empty(), "{command} asks");
+    }
+    assert_eq!(sitting.sent(), 0);
+    // A keeper that is silent may have come further: its picture refuses nothing.
+    sitting.is_heard = false;
+    sitting.after(6000);
+    sitting.type_text(":sendagain\n");
+    assert!(sitting.desk.dialog.is_some(), "{}", sitting.flash());
 }
 
 /// `:rollback` opens what `R` opens, and says so before: a keeper that is gone no longer brings its rollback to an end.

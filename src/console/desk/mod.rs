@@ -23,6 +23,7 @@ pub mod note;
 mod opening;
 mod panels;
 pub mod privacy;
+mod refused;
 mod sending;
 mod title;
 mod typing;
