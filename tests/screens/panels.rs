@@ -307,6 +307,22 @@ fn a_lock_behind_another_driver_names_the_key_that_takes_the_seat() {
     }
 }
 
+/// `warroom log` alone tells the newest run, which may be another one.
+#[test]
+fn lines_that_were_missed_are_looked_up_in_this_run() {
+    let mut shot = shot("baking");
+    let status = shot.status.as_mut().expect("a status");
+    let run = status.run.to_string();
+    let newest = status.snapshot.log.last().expect("a line").clone();
+    status.snapshot.log = vec![warroom::engine::Entry { number: newest.number + 30, ..newest }];
+    let shot = shot.heard();
+    for (width, height) in WHOLE {
+        let text = shot.text(width, height, UNICODE);
+        let names = if width > 100 { format!("warroom log {run}") } else { "warroom log RUN".to_owned() };
+        assert!(text.contains(&names), "{names} at {width}x{height}\n{text}");
+    }
+}
+
 /// Only an advance waits for the bake; and where more than that locks it, no time alone unlocks it.
 #[test]
 fn no_time_is_promised_that_unlocks_nothing() {

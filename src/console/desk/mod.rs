@@ -437,7 +437,7 @@ impl Desk {
         } else if self.log.is_typing() {
             self.log.insert(&flat);
         } else if self.is_writing() {
-            self.write(text);
+            self.write(text, now);
         } else if self.dialog.as_mut().is_some_and(|dialog| dialog.insert(&flat, now)) {
             // A field of the panel took it.
         } else {
