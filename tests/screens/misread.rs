@@ -275,6 +275,26 @@ fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
     }
 }
 
+/// At 80 columns only the log said it, and there it was cut.
+#[test]
+fn a_foreign_split_says_at_every_width_that_nothing_rolls_back_by_itself() {
+    for (width, height) in WHOLE {
+        let text = shot("drift").text(width, height, UNICODE);
+        let above: Vec<&str> =
+            text.lines().take_while(|line| !line.contains("3 SIGNALS") && !line.contains("┌ 3")).collect();
+        assert_eq!(above.join("\n").matches("no auto-rollback").count(), 1, "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn an_armed_panel_keeps_the_hold_in_sight() {
+    for (width, height) in WHOLE {
+        let band = |state: &str| row(&shot(state).keys("R").buffer(width, height, UNICODE), 1);
+        assert!(band("held_by_hand").contains("Esc = stay held"), "{width}x{height}: {}", band("held_by_hand"));
+        assert!(band("baking").contains("Esc = cancel"), "{width}x{height}: {}", band("baking"));
+    }
+}
+
 /// What was opened for a stable that was down, or for a plan's own refusal, is no point of no return.
 #[test]
 fn no_return_is_said_only_where_one_was_passed() {

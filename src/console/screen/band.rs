@@ -113,7 +113,9 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         match typed {
             None => {
                 parts.push(must("y = do it".to_owned()));
-                parts.push(("Esc = cancel".to_owned(), None, 2));
+                // A hold that stands goes on standing: nobody has to leave the panel to see that.
+                let cancels = if snapshot.phase == Phase::Held { "Esc = stay held" } else { "Esc = cancel" };
+                parts.push((cancels.to_owned(), None, 2));
                 parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 3)));
             }
             Some(_) => {

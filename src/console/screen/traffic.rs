@@ -190,6 +190,10 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         let lasting = age_words(view.age(drift.since));
         let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
         parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
+        // A wide band says it.
+        if !drift.own && area.width < super::WIDE_MIN.0 {
+            parts.push(Part::new(2, vec![piece("no auto-rollback", look.ink(Ink::Critical))]));
+        }
         parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
     }
     match &snapshot.split.measured {
