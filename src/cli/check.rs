@@ -293,7 +293,7 @@ mod tests {
         };
         let sound = until(now.plus(needed));
         assert_eq!(sound.verdict, Verdict::Pass, "{}", sound.detail);
-        let short = until(now.plus(needed - Duration::from_secs(1)));
+        let short = until(now.plus(needed).minus(Duration::from_secs(1)));
         assert_eq!(short.verdict, Verdict::Fail, "{}", short.detail);
         assert!(short.detail.as_str().contains("need 10 min; not renewed: the sign-in has ended"), "{}", short.detail);
         assert_eq!(until(now.minus(needed)).verdict, Verdict::Fail, "it is over");

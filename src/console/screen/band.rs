@@ -158,8 +158,8 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         // The way back, under way and at its end, is neither what stands still nor a success.
         (_, Phase::RollingBack | Phase::NewTrafficBack | Phase::RolledBack) => look.glyph("◄", "<"),
         (Severity::Info, Phase::Complete) => look.glyph("✓", "+"),
-        // Nothing has begun: on one cell, and without colour, that is not what runs.
-        (Severity::Info, Phase::Preflight | Phase::Ready) => look.glyph("○", "o"),
+        // Nothing has begun, or all is over: on one cell, and without colour, that is not what runs.
+        (Severity::Info, Phase::Preflight | Phase::Ready | Phase::Ended) => look.glyph("○", "o"),
         (Severity::Info, _) => look.glyph("►", ">"),
         (Severity::Warn, _) => "!",
         (Severity::Critical, _) => look.glyph("■", "#"),
