@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, COMMANDS, Foreseen, Format, HISTORY_MAX, Input};
 use warroom::domain::Rights;
-use warroom::engine::Command;
+use warroom::engine::{Command, Phase, RollbackState};
 
 fn line(sitting: &Sitting) -> Option<&str> {
     sitting.desk.command_line.as_deref()
@@ -190,6 +190,15 @@ fn what_rollback_would_open_is_what_it_opens() {
         assert_eq!(words.starts_with("arms: all traffic to BLUE"), sitting.is_armed(), "{words}");
         is_progress
     };
+    let mut status = rolling_back().clone();
+    status.snapshot.rollback.as_mut().expect("a rollback").state = RollbackState::Foreign;
+    assert!(!opens_progress(Sitting::at(&status)), "it asks whether to go over what stopped it");
+    let mut ended = baking().clone();
+    ended.snapshot.phase = Phase::Ended;
+    let mut ended = Sitting::at(&ended);
+    would_not(&mut ended, ":rollback", "warroom rollback PLAN in a shell");
+    ended.type_text(":rollback\n");
+    assert!(ended.desk.dialog.is_none() && ended.flash().contains("the run has ended"), "{}", ended.flash());
     assert!(!opens_progress(Sitting::baking()));
     assert!(opens_progress(Sitting::at(rolling_back())));
     let mut silent = Sitting::at(rolling_back());

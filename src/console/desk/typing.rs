@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use super::commands::{COMMANDS, Parsed, parse};
+use super::commands::{COMMANDS, Parsed, SEND_AGAIN, parse};
 use super::completion::Completion;
 use super::dialog::{Deed, Dialog};
 use super::forward::Way;
@@ -82,7 +82,11 @@ impl Desk {
             }
             Parsed::Send(command, _) => return Ok(would_send(command, snapshot)),
             Parsed::Confirm(_, _, words) => return Ok(format!("asks first. {words}")),
+            Parsed::Rollback if self.stands_at_foreign(status, now) => format!("asks first. {SEND_AGAIN}"),
             Parsed::Rollback if self.is_being_done(status, now) => "shows the rollback's progress".to_owned(),
+            Parsed::Rollback if let Some(instead) = self.instead_of_rollback(status, Rights::Full) => {
+                return Err(format!("the run has ended: {instead}"));
+            }
             Parsed::Rollback => match snapshot {
                 Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
