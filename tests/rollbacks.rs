@@ -472,6 +472,31 @@ fn a_run_that_ended_says_so_and_can_be_rolled_back_by_its_id() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// What is stable to the run that ended may be the next one's candidate: whoever is left with the old run's id, or with
+/// its console, is told whose the balancer is now.
+#[test]
+fn a_run_that_ended_does_not_roll_back_what_the_next_one_drives() {
+    let (site, path, console) = Site::running(plain);
+    site.advance_to(10.0);
+    let run = site.run_id();
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    console.finish();
+    let _next = site.home.run_plan(&path, "bob");
+    let next = site.run_id();
+    assert_ne!(run, next);
+    let posts = site.balancer.posts().len();
+    for how in [&["--direct", "--only-run", &run][..], &["--direct"], &[]] {
+        let words = [&["rollback", &run, "--yes", "--to", "v1"], how].concat();
+        let ran = site.home.run(words).exits(1);
+        ran.says(&format!("run {next} drives its balancer now: nothing was sent; warroom rollback {next}"));
+    }
+    assert_eq!(site.balancer.posts().len(), posts);
+    assert!((site.balancer.green() - 10.0).abs() < f64::EPSILON);
+    // The name that is given leads there.
+    site.home.run(["rollback", &next, "--yes"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0);
+}
+
 // Beginning and beginning again.
 
 #[test]

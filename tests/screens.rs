@@ -20,6 +20,8 @@ mod misread;
 mod panels;
 #[path = "screens/private.rs"]
 mod private;
+#[path = "screens/promised.rs"]
+mod promised;
 #[path = "support/scene.rs"]
 mod scene;
 #[path = "support/shots.rs"]
@@ -135,6 +137,7 @@ fn r_roll_back_is_in_the_footer_of_every_state_without_a_panel() {
             // Accepted it is shown and not asked again, and before the first step it has nothing to do.
             let is_idle = shot.status.as_ref().is_some_and(|status| status.snapshot.rollback_target.is_idle);
             let word = match (shot.desk.is_being_done(shot.status.as_ref(), shot.now), is_idle) {
+                (true, _) if shot.name == "foreign" => "R,y send again",
                 (true, _) => "R progress",
                 (false, true) => "R (at 0%)",
                 (false, false) => "R,y roll back",

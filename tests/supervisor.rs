@@ -1,4 +1,4 @@
-//! `run`'s console starts its keeper again when it dies, and not for ever.
+//! The console of `run` or `watch` starts its keeper again when it dies, and not for ever.
 
 mod support;
 
@@ -45,6 +45,22 @@ fn a_keeper_that_dies_is_started_again_and_holds_and_the_fourth_time_it_is_left_
     let run = site.run_id();
     site.home.run(["rollback", &run, "--direct", "--yes"]).exits(0);
     assert!(site.balancer.green().abs() < f64::EPSILON);
+}
+
+/// A screen on the wall goes on watching; what comes back holds no write path either.
+#[test]
+fn a_watching_keeper_that_dies_is_started_again_and_watches() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let state = site.home.state().display().to_string();
+    let words = args(&["watch", "PLAN", "--as", "carol"], &plan);
+    let terminal = Terminal::start(Path::new(BINARY), words, site.home.path(), &[("WARROOM_STATE_DIR", &state)]);
+    wait_until("the keeper answers", || site.home.try_status().is_some());
+    comes_back(&site);
+    terminal.shows("started again 1 of 3");
+    terminal.shows("this keeper holds no write path");
+    site.home.run(["rollback", "--yes"]).exits(1).says("only watches");
+    assert_eq!(site.balancer.posts().len(), 0);
 }
 
 #[test]

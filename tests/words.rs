@@ -118,6 +118,31 @@ fn info_lists_runs_and_takes_text_from_elsewhere_for_text() {
     assert!(!ran.out.contains('\x1b') && !ran.out.contains('\x07'), "{:?}", ran.out);
 }
 
+/// No look is no answer: none is said only where it was seen that there is none.
+#[test]
+fn info_does_not_call_none_what_it_could_not_look_at() {
+    let home = Home::new();
+    let runs_in = |state: &Path, json: bool| {
+        let mut command = home.command(if json { &["info", "--json"][..] } else { &["info"] });
+        support::Running::start(command.env("WARROOM_STATE_DIR", state)).finish().exits(0).out
+    };
+    let read = |state: &Path| -> Value { serde_json::from_str(&runs_in(state, true)).expect("JSON") };
+    let broken = home.path().join("broken");
+    std::fs::create_dir_all(&broken).expect("a folder");
+    std::fs::write(broken.join("runs"), "no folder").expect("written");
+    let text = runs_in(&broken, false);
+    assert!(text.contains("runs      CANNOT BE READ, ") && text.contains("Not a directory"), "{text}");
+    assert_eq!(read(&broken)["runs"], Value::Null);
+    // A run whose socket has no place is one all the same.
+    let long = home.path().join("x".repeat(100));
+    let run = "checkout-20261122T120000Z-0001234";
+    std::fs::create_dir_all(long.join("runs").join(run)).expect("a folder");
+    let text = runs_in(&long, false);
+    assert!(text.contains(run) && text.contains("no keeper can be asked") && text.contains("107"), "{text}");
+    assert!(!text.contains("older") && !text.contains("none"), "{text}");
+    assert_eq!((&read(&long)["runs"][0]["run"], &read(&long)["runs"][0]["keeper"]), (&run.into(), &Value::Null));
+}
+
 #[test]
 fn completions_know_every_command() {
     let home = Home::new();

@@ -2,9 +2,12 @@
 
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
-use crate::domain::{Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict};
+use crate::domain::{
+    Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict, Wall, duration_words,
+};
 use crate::engine::{
-    CheckView, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Snapshot, Stamped, verdict_word,
+    CREDENTIALS_MARGIN, CheckView, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Snapshot, Stamped,
+    verdict_word,
 };
 use crate::plan::{CheckKind, Plan};
 use crate::probe::{CheckProbe, HealthProbe, MetricsProbe};
@@ -33,7 +36,7 @@ pub(super) async fn run(path: &Path, json: bool) -> CommandResult {
     let plan = Arc::new(places::load(path)?);
     let probes = Probes::new(&plan)?;
     let (snapshot, health) = ask_all(&plan, &probes).await;
-    let findings = look_around(&probes).await;
+    let findings = look_around(&plan, &probes).await;
     let required = || snapshot.checks.iter().filter(|check| check.required);
     let closed = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Unknown | Verdict::Fail)).count();
     let why = match required().filter(|check| check.verdict != Verdict::Pass).count() {
@@ -55,21 +58,13 @@ pub(super) async fn run(path: &Path, json: bool) -> CommandResult {
 }
 
 /// What stands around the balancer's weights, from a driver that can tell. What it writes with is a finding here.
-async fn look_around(probes: &Probes) -> Vec<Finding> {
+async fn look_around(plan: &Plan, probes: &Probes) -> Vec<Finding> {
     let survey = tokio::time::timeout(SURVEY_LIMIT, probes.traffic.survey(clock::wall())).await;
-    let finding = |name: &str, verdict, detail: Clean| Finding { name: name.into(), verdict, detail };
     let Ok(survey) = survey else {
         return vec![finding("survey", Verdict::Unknown, "the balancer gave no answer in time".into())];
     };
     let Some(survey) = survey else { return Vec::new() };
-    let credentials = match survey.credentials {
-        Credentials::Lasting => finding("credentials", Verdict::Pass, "they have no end".into()),
-        Credentials::Until { end, failure } => {
-            let why = failure.map_or_else(String::new, |why| format!("; not renewed: {why}"));
-            finding("credentials", Verdict::Pass, Clean::new(format!("good until {}{why}", end.clock())))
-        }
-        Credentials::Missing(why) => finding("credentials", Verdict::Fail, why),
-    };
+    let credentials = credentials(survey.credentials, plan, clock::wall());
     let stable = match survey.targets.stable {
         Ok(Targets { healthy: 0, registered }) => {
             finding("stable targets", Verdict::Fail, Clean::new(format!("none of {registered} is healthy")))
@@ -80,6 +75,29 @@ async fn look_around(probes: &Probes) -> Vec<Finding> {
         Err(why) => finding("stable targets", Verdict::Unknown, why),
     };
     [credentials, stable].into_iter().chain(survey.findings).collect()
+}
+
+fn finding(name: &str, verdict: Verdict, detail: Clean) -> Finding {
+    Finding { name: name.into(), verdict, detail }
+}
+
+/// As the run's own gate before its first step: they must outlive that one's bake and a rollback after it.
+fn credentials(credentials: Credentials, plan: &Plan, now: Wall) -> Finding {
+    let bake = plan.steps.first().map_or(Duration::ZERO, |step| step.bake);
+    let needed = bake + CREDENTIALS_MARGIN;
+    let (verdict, detail) = match credentials {
+        Credentials::Lasting => (Verdict::Pass, "they have no end".into()),
+        Credentials::Until { end, failure } => {
+            let left = Duration::from_millis(u64::try_from(end.millis() - now.millis()).unwrap_or(0));
+            let verdict = if left >= needed { Verdict::Pass } else { Verdict::Fail };
+            let why = failure.map_or_else(String::new, |why| format!("; not renewed: {why}"));
+            let [left, needed] = [left, needed].map(|time| duration_words(Duration::from_secs(time.as_secs())));
+            let words = format!("good until {}, {left}; the first bake and a rollback need {needed}{why}", end.clock());
+            (verdict, Clean::new(words))
+        }
+        Credentials::Missing(why) => (Verdict::Fail, why),
+    };
+    finding("credentials", verdict, detail)
 }
 
 /// What is no check of the plan: health paths that gave no reading, and what stands around the balancer's weights.
@@ -272,5 +290,29 @@ impl Asking {
             let result = OutcomeKind::Read { started, state: traffic.read().await };
             self.tell(Event::Ended(Outcome { id, epoch, result }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What ends before the first bake and a rollback after it locks the first step.
+    #[test]
+    fn credentials_that_end_before_the_first_bake_are_no_go() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/progressive.toml");
+        let plan = crate::plan::load_file(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        let needed = plan.steps[0].bake + CREDENTIALS_MARGIN;
+        let now = Wall::from_millis(1_800_000_000_000);
+        let until = |end: Wall| {
+            let failure = Some(Clean::new("the sign-in has ended"));
+            credentials(Credentials::Until { end, failure }, &plan, now)
+        };
+        let sound = until(now.plus(needed));
+        assert_eq!(sound.verdict, Verdict::Pass, "{}", sound.detail);
+        let short = until(now.plus(needed).minus(Duration::from_secs(1)));
+        assert_eq!(short.verdict, Verdict::Fail, "{}", short.detail);
+        assert!(short.detail.as_str().contains("need 10 min; not renewed: the sign-in has ended"), "{}", short.detail);
+        assert_eq!(until(now.minus(needed)).verdict, Verdict::Fail, "it is over");
     }
 }

@@ -111,7 +111,7 @@ fn rebind(section: &Section<'_>, keymap: &mut Keymap) {
     let mut changed: Vec<Action> = Vec::new();
     for action in KEYS.iter().map(|binding| binding.action) {
         if !action.is_rebindable() {
-            let fixed = "nothing: R, H, A, y, n, Space and the digits mean the same on every console";
+            let fixed = "nothing: R, H, A, T, y, n, Space and the digits mean the same on every console";
             section.optional(action.name(), fixed, |_| Err::<(), Wrong>("cannot have other keys".into()));
             continue;
         }

@@ -29,8 +29,9 @@ pub fn farewell(run: &RunId, elsewhere: &Clean, exit: &ConsoleExit, journal: &Pa
     let Some(status) = exit.last.as_deref() else {
         let knows = if direct.is_none() { ", so nobody knows here how it stands" } else { "" };
         let never = format!("run {run}: its keeper was never heard{knows}");
-        let next = format!("  warroom status {named}      warroom rollback {named} --direct works without the keeper");
-        return direct.map(str::to_owned).into_iter().chain([never, next]).collect();
+        let next = [format!("  warroom status {named}"), format!("  warroom rollback {named} --direct")];
+        let how = "the second works without the keeper:".to_owned();
+        return direct.map(str::to_owned).into_iter().chain([never, how]).chain(next).collect();
     };
     let snapshot = &status.snapshot;
     if is_demo {
@@ -46,7 +47,8 @@ pub fn farewell(run: &RunId, elsewhere: &Clean, exit: &ConsoleExit, journal: &Pa
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
     }
     let mut lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line)).collect();
-    lines.push(format!("  {}", next(named, snapshot, exit).join("      ")));
+    // Each whole and on a line of its own, so that it can be copied.
+    lines.extend(next(named, snapshot, exit).into_iter().map(|command| format!("  {command}")));
     lines
 }
 

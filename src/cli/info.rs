@@ -5,12 +5,12 @@ use super::known::Known;
 use super::places::Found;
 use super::{CommandResult, Exit, Failure, config, out};
 use crate::console;
-use crate::domain::Clean;
+use crate::domain::{Clean, RunId};
 use crate::journal::{self, PlaceError, Places};
 use crate::wire;
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs that are listed: the newest, and enough of them to find yesterday's.
 const RUNS_MAX: usize = 20;
@@ -29,7 +29,34 @@ pub(super) fn run(json: bool) -> CommandResult {
 
 struct Run {
     known: Known,
-    alive: bool,
+    keeper: Keeper,
+}
+
+/// Whether a run's keeper answers.
+enum Keeper {
+    Runs,
+    None,
+    /// None can listen here, and why.
+    Nowhere(String),
+}
+
+impl Keeper {
+    fn words(&self) -> String {
+        match self {
+            Self::Runs => "keeper runs".to_owned(),
+            Self::None => "no keeper".to_owned(),
+            Self::Nowhere(why) => format!("no keeper can be asked: {}", Clean::new(why)),
+        }
+    }
+
+    /// `None` where nobody can tell.
+    fn is_there(&self) -> Option<bool> {
+        match self {
+            Self::Runs => Some(true),
+            Self::None => Some(false),
+            Self::Nowhere(_) => None,
+        }
+    }
 }
 
 struct Info {
@@ -37,7 +64,8 @@ struct Info {
     paths: Vec<(&'static str, String, String)>,
     versions: Vec<(&'static str, String)>,
     seen: console::Seen,
-    runs: Vec<Run>,
+    /// Or why nobody can tell.
+    runs: Result<Vec<Run>, String>,
     more_runs: usize,
 }
 
@@ -49,20 +77,16 @@ impl Info {
         let loaded =
             config.as_deref().filter(|path| config::is_there(path)).and_then(|path| config::load_config(path).ok());
         let loaded = loaded.unwrap_or_default();
-        let all = places.as_ref().map(|places| places.runs().unwrap_or_default()).unwrap_or_default();
-        let shown: Vec<Run> = all
-            .iter()
-            .take(RUNS_MAX)
-            .filter_map(|run| {
-                let places = places.as_ref().ok()?;
-                let found = Found { run: run.clone(), socket: places.socket(run).ok()? };
-                let alive = std::os::unix::net::UnixStream::connect(&found.socket).is_ok();
-                Some(Run { known: Known::look(places, &found), alive })
-            })
-            .collect();
+        // No folder for them is none; one that cannot be read may hold any.
+        let all = places.as_ref().map_or_else(|_| Ok(Vec::new()), Places::runs);
+        let count = all.as_ref().map_or(0, Vec::len);
+        let shown = all.map_err(|error| error.to_string()).map(|all| {
+            let looked = |places| all.into_iter().take(RUNS_MAX).map(|run| look_at(places, run)).collect::<Vec<_>>();
+            places.as_ref().map(looked).unwrap_or_default()
+        });
         let shown_path = config.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
         Ok(Self {
-            paths: paths(places.as_ref(), (shown_path, config_state), &shown),
+            paths: paths(places.as_ref(), (shown_path, config_state), shown.as_deref().unwrap_or_default()),
             versions: vec![
                 ("warroom", env!("CARGO_PKG_VERSION").to_owned()),
                 ("protocol", wire::PROTOCOL.to_string()),
@@ -70,7 +94,7 @@ impl Info {
                 ("journal", journal::SCHEMA_VERSION.to_string()),
             ],
             seen: console::seen(loaded.theme, loaded.ascii),
-            more_runs: all.len() - shown.len(),
+            more_runs: count.saturating_sub(RUNS_MAX),
             runs: shown,
         })
     }
@@ -93,13 +117,15 @@ impl Info {
         let _ = writeln!(text, "marks     {marks}: {}", Clean::new(&seen.unicode_why));
         let variables: Vec<String> = seen.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let _ = writeln!(text, "seen      {}", Clean::new(variables.join(" ")));
-        if self.runs.is_empty() {
-            let _ = writeln!(text, "runs      none");
-        }
-        for Run { known, alive } in &self.runs {
+        let _ = match &self.runs {
+            Ok(runs) if runs.is_empty() => writeln!(text, "runs      none"),
+            Ok(_) => Ok(()),
+            Err(why) => writeln!(text, "runs      CANNOT BE READ, {}", Clean::new(why)),
+        };
+        for Run { known, keeper } in self.runs.iter().flatten() {
             let title = known.info.as_ref().map_or_else(Clean::default, |info| info.title.clone());
-            let keeper = if *alive { "keeper runs" } else { "no keeper" };
-            let _ = writeln!(text, "run       {}  {title}  {}, {keeper}", known.found.run, known.standing.words());
+            let (run, standing, keeper) = (&known.found.run, known.standing.words(), keeper.words());
+            let _ = writeln!(text, "run       {run}  {title}  {standing}, {keeper}");
         }
         if self.more_runs > 0 {
             let _ = writeln!(text, "          and {} older", self.more_runs);
@@ -119,10 +145,12 @@ impl Info {
         let seen = &self.seen;
         let variables: serde_json::Map<String, Value> =
             seen.variables.iter().map(|(name, value)| ((*name).to_owned(), json!(clean(value)))).collect();
-        let runs = self.runs.iter().map(|Run { known, alive }| {
+        let run = |Run { known, keeper }: &Run| {
             let title = known.info.as_ref().map(|info| &info.title);
-            json!({"run": known.found.run, "title": title, "state": known.standing.words(), "keeper": alive})
-        });
+            json!({"run": known.found.run, "title": title, "state": known.standing.words(), "keeper": keeper.is_there()})
+        };
+        // Nobody knows is `null`, and never none.
+        let runs = self.runs.as_ref().ok().map(|runs| runs.iter().map(run).collect::<Vec<_>>());
         json!({
             "schema": 1,
             "paths": paths,
@@ -137,14 +165,24 @@ impl Info {
                 "unicode_why": clean(&seen.unicode_why),
                 "variables": variables,
             },
-            "runs": runs.collect::<Vec<_>>(),
+            "runs": runs,
             "more_runs": self.more_runs,
         })
     }
 }
 
+/// A run whose socket has no place is a run all the same.
+fn look_at(places: &Places, run: RunId) -> Run {
+    let (socket, keeper) = match places.socket(&run) {
+        Ok(socket) if std::os::unix::net::UnixStream::connect(&socket).is_ok() => (socket, Keeper::Runs),
+        Ok(socket) => (socket, Keeper::None),
+        Err(why) => (PathBuf::new(), Keeper::Nowhere(why.to_string())),
+    };
+    Run { known: Known::look(places, &Found { run, socket }), keeper }
+}
+
 /// Where the configuration is looked for, and whether it can be used.
-fn look_at_config() -> (Option<std::path::PathBuf>, String) {
+fn look_at_config() -> (Option<PathBuf>, String) {
     let Some(path) = config::path() else {
         return (None, "NOWHERE, set HOME or XDG_CONFIG_HOME; consoles open without one".to_owned());
     };

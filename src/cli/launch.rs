@@ -287,7 +287,7 @@ fn close_standard_streams() {
 pub(super) async fn watch(path: &Path, view: &ViewArgs, name: Option<Clean>) -> CommandResult {
     let plan = load(path)?;
     let started = begin(&places::places()?, &plan, path, Mode::Watch, Some(WATCH_ALONE), &[])?;
-    open(started.found.into(), view, name, None).await
+    open(started, view, name, None).await
 }
 
 /// `warroom attach [RUN]`.

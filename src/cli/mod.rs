@@ -104,8 +104,8 @@ fn after_help() -> String {
     format!("Exit codes: {}.\n{ABOUT_RUN}", exits.join("; "))
 }
 
-const ABOUT_RUN: &str =
-    "RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant.";
+const ABOUT_RUN: &str = "RUN is a run's id or the beginning of one, or a plan file; without it, the one running keeper is meant, and by log the \
+     newest run with a history. note, suspend and hook take it as --run RUN.";
 
 const ABOUT_ROLLBACKS: &str = "Of several runs each is rolled back for itself: what is not found, refused or hangs holds up no other. They are \
      asked for once, every line begins with its run, and the outcomes stand at the end. The exit code is the worst: \

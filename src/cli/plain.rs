@@ -82,8 +82,11 @@ fn gone(run: &RunId, way: &Clean, last: Option<&Status>) -> CommandResult {
 pub(super) fn exit_of(last: Option<&Status>) -> Exit {
     match last.map(|status| &status.snapshot) {
         None => Exit::Unreachable,
-        Some(snapshot) if snapshot.phase == Phase::RollingBack => Exit::Unconfirmed,
-        Some(snapshot) if snapshot.rollback.is_some() => Exit::RolledBack,
-        Some(_) => Exit::Done,
+        // A run may be ended on a rollback that stopped at somebody else's setting, or that nobody can read back.
+        Some(snapshot) => match &snapshot.rollback {
+            Some(rollback) if rollback.confirmed.is_none() => Exit::Unconfirmed,
+            Some(_) => Exit::RolledBack,
+            None => Exit::Done,
+        },
     }
 }

@@ -9,10 +9,10 @@ use super::places::{self, Dead, Found, NotOne};
 use super::roll_backs::{Company, Taken};
 use super::{CommandResult, Exit, Failure, RollbackArgs};
 use crate::direct::{self, Direct, Ended, Seen};
-use crate::domain::{Clean, Person, Role};
+use crate::domain::{Clean, Person, Role, RunId};
 use crate::engine::{Answer, Command, Entry, Phase};
 use crate::journal::{Places, Reader};
-use crate::keeper::current_user;
+use crate::keeper::{HostLock, LockError, current_user};
 use crate::plan::{self, Plan};
 use crate::traffic;
 use crate::wire::{Client, ClientError, Introduction};
@@ -105,7 +105,14 @@ async fn of_found(
     company: &Company,
 ) -> CommandResult {
     let (looked_in, looked_for) = (places.clone(), found.clone());
-    match within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for)) {
+    let known = within(DISK_LIMIT, move || Known::look(&looked_in, &looked_for));
+    if known.as_ref().is_some_and(|known| known.standing.is_over())
+        && let Some(other) = driven_since(places, found)
+    {
+        let words = format!("run {} is over, and run {other} drives its balancer now: nothing was sent", found.run);
+        return Err(Failure::new(Exit::Refused, format!("{words}; warroom rollback {other} rolls that one back")));
+    }
+    match known {
         // What an ended run left is nobody's: its plan tells where it could go, and the person says it.
         Some(known) if known.standing == Standing::Ended => {
             let frozen = || first_sound(&[places.plan(&found.run)]);
@@ -121,6 +128,19 @@ async fn of_found(
             None => of_run(places, found, args, name).await,
         },
     }
+}
+
+/// The run that has taken the balancer of one that is over: what is stable to the one may be the candidate of the other.
+/// A holder that does not say who it is may be this run's own keeper, hung: that holds nobody up.
+fn driven_since(places: &Places, found: &Found) -> Option<RunId> {
+    let path = places.plan(&found.run);
+    let look = move || plan::load_frozen(&path).ok().map(|plan| HostLock::holder(&plan));
+    let holder = match within(DISK_LIMIT, look)?? {
+        Ok(holder) => holder?,
+        Err(LockError::Held(held)) => held.holder,
+        Err(LockError::HeldSilently(_) | LockError::Io(_)) => return None,
+    };
+    (holder.run != found.run).then_some(holder.run)
 }
 
 async fn is_there(found: &Found) -> bool {

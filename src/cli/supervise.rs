@@ -59,14 +59,15 @@ fn watch(places: &Places, run: &RunId, mut keeper: Child, how: KeeperStart<'_>, 
     }
 }
 
-/// What happened, and nothing that did not: a keeper that could not be started again has not died again.
+/// What happened, and nothing that did not: a keeper that could not be started again has not died again. What `R` does
+/// without one the band says: it depends on who sits there.
 fn left_down(died: &str, failed: &[String]) -> String {
     match failed {
-        [] => format!("KEEPER DOWN: R, y goes directly; {died}, after {AGAIN_MAX} starts in 10 min; left down"),
+        [] => format!("KEEPER DOWN: {died}, after {AGAIN_MAX} starts in 10 min; left down"),
         [.., why] => {
             let count = failed.len();
             let restarts = if count == 1 { "restart" } else { "restarts" };
-            format!("KEEPER DOWN: R, y goes directly; {died}; {count} {restarts} failed: {why}")
+            format!("KEEPER DOWN: {died}; {count} {restarts} failed: {why}")
         }
     }
 }
@@ -95,7 +96,7 @@ mod tests {
     fn what_is_left_down_says_what_happened() {
         let died = "signal: 9 (SIGKILL)";
         let words = left_down(died, &["no such run".to_owned(), "no such folder".to_owned()]);
-        assert_eq!(words, "KEEPER DOWN: R, y goes directly; signal: 9 (SIGKILL); 2 restarts failed: no such folder");
+        assert_eq!(words, "KEEPER DOWN: signal: 9 (SIGKILL); 2 restarts failed: no such folder");
         let words = left_down(died, &[]);
         assert!(words.contains("after 3 starts") && !words.contains("failed"), "{words}");
     }

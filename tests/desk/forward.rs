@@ -338,6 +338,27 @@ fn take_asks_first_and_names_the_driver() {
     assert!(matches!(sitting.acts[0], Act::Send(_, Command::Take)));
 }
 
+/// `T takes control`, a lock says: the key is taken where that is read.
+#[test]
+fn a_lock_that_names_t_takes_it() {
+    for keys in ["A", ":reassert\n"] {
+        let mut sitting = Sitting::baking();
+        sitting.desk.me = Some(bob());
+        sitting.type_text(keys);
+        assert!(!sitting.desk.dialog.as_ref().expect("a lock").acts(), "{keys}");
+        sitting.press('T');
+        assert!(
+            matches!(kind(&sitting), Kind::Take { from } if from.as_str() == "alice"),
+            "{keys}: {:?}",
+            kind(&sitting)
+        );
+        sitting.press('n');
+        sitting.after(5000);
+        sitting.press('R');
+        assert!(sitting.is_armed(), "T in a lock is no stray text");
+    }
+}
+
 #[test]
 fn take_closes_after_20_seconds_and_on_other_keys() {
     let mut sitting = Sitting::baking();

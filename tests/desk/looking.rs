@@ -419,13 +419,31 @@ fn a_draft_survives_every_way_of_closing() {
     }
 }
 
+/// What stands between two lines in the journal counts, and what a paste lost is said.
+#[test]
+fn a_note_of_many_lines_counts_what_the_journal_keeps() {
+    let mut sitting = Sitting::baking();
+    sitting.type_text(":note\n");
+    let lines = vec!["x".repeat(40); 20].join("\n");
+    sitting.input(Input::Paste(lines.clone()));
+    assert!(sitting.flash().contains("a note has 700 characters: the last"), "{}", sitting.flash());
+    let kept = sitting.desk.note.lines().join(" / ");
+    assert_eq!(kept.chars().count(), sitting.desk.note_chars());
+    assert!((NOTE_CHARS_MAX - 3..=NOTE_CHARS_MAX).contains(&kept.chars().count()), "{}", kept.chars().count());
+    let lost = lines.chars().count() - sitting.desk.note.lines().join("\n").chars().count();
+    assert!(sitting.flash().contains(&format!("the last {lost} pasted")), "{}", sitting.flash());
+    sitting.after(5000);
+    sitting.press('\n');
+    assert_eq!(sitting.desk.note_chars(), kept.chars().count(), "a break needs three");
+}
+
 #[test]
 fn a_note_is_bounded_and_refused_ones_are_kept() {
     let mut sitting = Sitting::baking();
     sitting.type_text(":note\n");
     sitting.input(Input::Paste("x".repeat(100_000)));
     sitting.type_text("more\n");
-    assert_eq!(sitting.desk.note.lines().concat().chars().count(), NOTE_CHARS_MAX);
+    assert_eq!(sitting.desk.note_chars(), NOTE_CHARS_MAX);
     sitting.input(Input::Linked(false));
     sitting.with('d', CTRL);
     assert!(sitting.flash().contains("NOT SENT"), "{}", sitting.flash());

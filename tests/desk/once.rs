@@ -15,7 +15,7 @@ fn questions() -> Vec<(&'static str, Status, &'static str)> {
         ("advance", baking().clone(), "A"),
         ("resume", held().clone(), "A"),
         ("take", of_bob, "T"),
-        ("complete", baking().clone(), ":complete\n"),
+        ("end", baking().clone(), ":end\n"),
     ]
 }
 

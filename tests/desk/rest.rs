@@ -7,7 +7,8 @@ use std::time::Duration;
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input, Panel};
 use warroom::domain::{Clean, Rights};
-use warroom::engine::{Answer, Command, Mode, Phase};
+use warroom::engine::{Answer, Command, Mode, Phase, RollbackState};
+use warroom::wire::Status;
 
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
@@ -179,6 +180,14 @@ fn a_watching_keeper_is_never_asked_to_act() {
     assert_eq!(sitting.acts, []);
 }
 
+/// Somebody else gave stable more.
+fn moved_to_stable() -> Status {
+    let mut scene = Scene::at_step(2);
+    scene.candidate = 10_000;
+    scene.run(4.0);
+    scene.status()
+}
+
 #[test]
 fn commands_become_what_they_say() {
     let expected: [(&str, Command); 6] = [
@@ -190,7 +199,7 @@ fn commands_become_what_they_say() {
         (":suspend 5m batch job\n", Command::Suspend { lasting: Duration::from_mins(5), reason: "batch job".into() }),
     ];
     for (line, command) in expected {
-        let mut sitting = Sitting::baking();
+        let mut sitting = Sitting::at(&moved_to_stable());
         sitting.type_text(line);
         assert!(matches!(&sitting.acts[..], [Act::Send(_, sent)] if *sent == command), "{line:?}: {:?}", sitting.acts);
     }
@@ -211,8 +220,10 @@ fn rollback_and_advance_from_the_line_only_open_their_panel() {
 /// "nothing bypasses it": what moves traffic or ends the run asks for `y`, however it is asked for.
 #[test]
 fn no_line_moves_traffic_or_ends_the_run_without_y() {
-    for line in [":complete\n", ":sendagain\n", ":end\n"] {
-        let mut sitting = Sitting::baking();
+    let mut foreign = rolling_back().clone();
+    foreign.snapshot.rollback.as_mut().expect("a rollback").state = RollbackState::Foreign;
+    for (line, status) in [(":complete\n", &moved_to_stable()), (":sendagain\n", &foreign), (":end\n", baking())] {
+        let mut sitting = Sitting::at(status);
         sitting.type_text(line);
         assert_eq!(sitting.sent(), 0, "{line:?} went out by Enter alone");
         assert!(sitting.desk.dialog.as_ref().is_some_and(warroom::console::desk::Dialog::acts), "{line:?}");

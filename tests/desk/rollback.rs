@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Rights};
-use warroom::engine::{Answer, Command};
+use warroom::engine::{Answer, Command, RollbackState};
 
 fn armed() -> Sitting {
     let mut sitting = Sitting::baking();
@@ -269,6 +269,26 @@ fn the_end_of_the_cutover_closes_the_armed_panel_with_that_news() {
     sitting.input(Input::Tick);
     assert!(!sitting.is_armed(), "the run has ended and the panel still says ROLL BACK");
     assert!(!sitting.flash().is_empty());
+}
+
+/// Under stress `R` `y` is pressed again: where somebody else's setting stopped it that is what goes on, and asked first.
+#[test]
+fn pressed_again_at_a_foreign_setting_it_asks_and_sends_over_it() {
+    let mut status = rolling_back().clone();
+    status.snapshot.rollback.as_mut().expect("a rollback").state = RollbackState::Foreign;
+    let mut sitting = Sitting::at(&status);
+    sitting.press('R');
+    sitting.press('y');
+    assert_eq!(sitting.sent(), 0, "too early to have been read");
+    sitting.after(500);
+    sitting.press('y');
+    assert!(matches!(sitting.acts.as_slice(), [Act::Send(_, Command::SendAgain)]), "{:?}", sitting.acts);
+    // A keeper that is gone sends nothing: then the way is from here.
+    let mut sitting = Sitting::at(&status);
+    sitting.is_heard = false;
+    sitting.input(Input::Linked(false));
+    sitting.press('R');
+    assert!(sitting.is_armed());
 }
 
 #[test]

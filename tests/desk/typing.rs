@@ -1,11 +1,12 @@
 //! The command line: edited, completed, foreseen, and bounded.
 
+use crate::scene::bob;
 use crate::sitting::{Sitting, baking, held, locked, rolling_back};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, COMMANDS, Foreseen, Format, HISTORY_MAX, Input};
 use warroom::domain::Rights;
-use warroom::engine::Command;
+use warroom::engine::{Command, Phase, RollbackState};
 
 fn line(sitting: &Sitting) -> Option<&str> {
     sitting.desk.command_line.as_deref()
@@ -151,6 +152,32 @@ fn what_enter_would_do_is_said_before_it() {
     would(&mut sitting, ":rollback", "arms");
 }
 
+/// What the phase, the seat or the balancer's own setting refuses is said before Enter, and asks nothing.
+#[test]
+fn what_the_keeper_would_refuse_is_said_before_enter() {
+    let mut sitting = Sitting::baking();
+    would_not(&mut sitting, ":adopt", "nothing to adopt");
+    would_not(&mut sitting, ":complete", "nothing to complete");
+    would_not(&mut sitting, ":sendagain", "no rollback is under way");
+    would_not(&mut sitting, ":suspend 2h db", "at most 1 h");
+    would_not(&mut Sitting::at(rolling_back()), ":sendagain", "nothing foreign is there");
+    would_not(&mut Sitting::at(rolling_back()), ":hold", "a rollback was accepted");
+    sitting.desk.me = Some(bob());
+    for command in [":adopt", ":end", ":suspend 5m db", ":unsuspend"] {
+        would_not(&mut sitting, command, "alice drives: only the driver may");
+    }
+    for command in [":complete\n", ":sendagain\n", ":end\n"] {
+        sitting.type_text(command);
+        assert!(sitting.desk.dialog.is_none() && !sitting.flash().is_empty(), "{command} asks");
+    }
+    assert_eq!(sitting.sent(), 0);
+    // A keeper that is silent may have come further: its picture refuses nothing.
+    sitting.is_heard = false;
+    sitting.after(6000);
+    sitting.type_text(":sendagain\n");
+    assert!(sitting.desk.dialog.is_some(), "{}", sitting.flash());
+}
+
 /// `:rollback` opens what `R` opens, and says so before: a keeper that is gone no longer brings its rollback to an end.
 #[test]
 fn what_rollback_would_open_is_what_it_opens() {
@@ -163,6 +190,15 @@ fn what_rollback_would_open_is_what_it_opens() {
         assert_eq!(words.starts_with("arms: all traffic to BLUE"), sitting.is_armed(), "{words}");
         is_progress
     };
+    let mut status = rolling_back().clone();
+    status.snapshot.rollback.as_mut().expect("a rollback").state = RollbackState::Foreign;
+    assert!(!opens_progress(Sitting::at(&status)), "it asks whether to go over what stopped it");
+    let mut ended = baking().clone();
+    ended.snapshot.phase = Phase::Ended;
+    let mut ended = Sitting::at(&ended);
+    would_not(&mut ended, ":rollback", "warroom rollback PLAN in a shell");
+    ended.type_text(":rollback\n");
+    assert!(ended.desk.dialog.is_none() && ended.flash().contains("the run has ended"), "{}", ended.flash());
     assert!(!opens_progress(Sitting::baking()));
     assert!(opens_progress(Sitting::at(rolling_back())));
     let mut silent = Sitting::at(rolling_back());

@@ -88,7 +88,9 @@ fn no_row_of_the_traffic_panel_or_the_log_is_cut_without_a_mark() {
             let words: Vec<&str> = line.trim_end_matches('…').split_whitespace().collect();
             // Parts are left out whole, so each word stands in the wide picture too.
             let wide_words: Vec<&str> = wide.split(' ').collect();
-            for word in words.iter().filter(|word| word.chars().all(char::is_alphanumeric)) {
+            // Where the run's id has no room its place is named.
+            let is_whole = |word: &&&str| **word == "RUN" || !word.chars().all(char::is_alphanumeric);
+            for word in words.iter().filter(|word| !is_whole(word)) {
                 assert!(wide_words.contains(word), "{} row {y}: {word:?} is a piece of a word: {line}", shot.name);
             }
         }
@@ -225,6 +227,18 @@ fn a_split_that_was_adopted_is_no_step_and_its_drift_leaves_no_alarm() {
         let band = text.lines().nth(1).expect("a band");
         assert!(band.contains("at 35% adopted") && !band.contains("✗"), "{width}x{height}\n{text}");
         assert!(text.contains("► 35% adopted") && !text.contains("► 25%"), "{width}x{height}\n{text}");
+        // Each step's time ends under its own label, behind what was adopted too.
+        let rows: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
+        let is_timeline = |row: &&Vec<char>| row.iter().collect::<String>().contains("35% adopted ─");
+        for place in rows.iter().position(|row| is_timeline(&row)).into_iter().filter(|_| height >= 40) {
+            let line: String = rows[place].iter().collect();
+            for label in ["25%*", "50%*", "100%"] {
+                let Some(byte) = line.find(label) else { continue };
+                let end = line[..byte].chars().count() + label.len();
+                let below = &rows[place + 1];
+                assert!(below[end - 1].is_ascii_digit() && below[end] == ' ', "{label} at {width}x{height}\n{text}");
+            }
+        }
     }
 }
 

@@ -50,6 +50,34 @@ fn one_that_stopped_at_a_foreign_setting_says_so_and_what_goes_on() {
     }
 }
 
+/// The keeper's own stands still in the same words, and the same keys go on; what failed before is over.
+#[test]
+fn a_keepers_rollback_that_stopped_says_so_in_its_panel_and_asks_what_r_y_would_go_over() {
+    for (width, height) in WHOLE {
+        let mut stopped = shot("rolling_back_progress");
+        let mut status = shot("foreign").status.expect("a status");
+        let rollback = status.snapshot.rollback.as_mut().expect("a rollback");
+        rollback.last_error = Some("timed out after 2 s".into());
+        (stopped.now, stopped.wall) = (status.snapshot.mono, status.snapshot.wall);
+        stopped.status = Some(status);
+        let stopped = stopped.heard();
+        let text = stopped.text(width, height, UNICODE);
+        let panel = text.split_once("ROLLBACK checkout").unwrap_or_else(|| panic!("no panel\n{text}")).1;
+        assert!(panel.contains("R y sends over it"), "{width}x{height}\n{text}");
+        assert!(panel.contains("Esc hides, it stands still"), "{width}x{height}\n{text}");
+        for untrue in ["still trying", "goes on", "timed out"] {
+            assert!(!panel.contains(untrue), "{untrue} at {width}x{height}\n{text}");
+        }
+        let text = stopped.keys("R").text(width, height, UNICODE);
+        let panel = text.split_once("SEND AGAIN checkout").unwrap_or_else(|| panic!("nothing asked\n{text}")).1;
+        let over = ["GREEN v2.1.0  40% → 0%", "y  SEND AGAIN", "Sends the rollback over what somebody else set."];
+        let is_short = height < 23;
+        for words in over.into_iter().skip(is_short.into()) {
+            assert!(panel.contains(words), "{words} at {width}x{height}\n{text}");
+        }
+    }
+}
+
 /// The keeper was never heard, and the process wants the service's name.
 #[test]
 fn one_that_wants_the_name_asks_for_it_with_its_own_words() {

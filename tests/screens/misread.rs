@@ -275,6 +275,57 @@ fn a_panel_that_asks_hides_no_row_and_shows_the_numbers() {
     }
 }
 
+/// At 80 columns only the log said it, and there it was cut.
+#[test]
+fn a_foreign_split_says_at_every_width_that_nothing_rolls_back_by_itself() {
+    for (width, height) in WHOLE {
+        let text = shot("drift").text(width, height, UNICODE);
+        let above: Vec<&str> =
+            text.lines().take_while(|line| !line.contains("3 SIGNALS") && !line.contains("┌ 3")).collect();
+        assert_eq!(above.join("\n").matches("no auto-rollback").count(), 1, "{width}x{height}\n{text}");
+    }
+}
+
+#[test]
+fn an_armed_panel_keeps_the_hold_in_sight() {
+    for (width, height) in WHOLE {
+        let band = |state: &str| row(&shot(state).keys("R").buffer(width, height, UNICODE), 1);
+        assert!(band("held_by_hand").contains("Esc = stay held"), "{width}x{height}: {}", band("held_by_hand"));
+        assert!(band("baking").contains("Esc = cancel"), "{width}x{height}: {}", band("baking"));
+    }
+}
+
+/// What was opened for a stable that was down, or for a plan's own refusal, is no point of no return.
+#[test]
+fn no_return_is_said_only_where_one_was_passed() {
+    for (width, height) in WHOLE {
+        let mut shot = shot("armed_target_not_ready");
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("NOT READY: type checkout, Enter"), "{width}x{height}\n{text}");
+        // It is there again while the name is typed.
+        let target = &mut shot.status.as_mut().expect("a status").snapshot.rollback_target;
+        (target.ready, target.needs_typing) = (Some(true), false);
+        let text = shot.text(width, height, UNICODE);
+        let band = text.lines().nth(1).expect("a band");
+        assert!(band.contains("?  type checkout, Enter") && !text.contains("NO RETURN"), "{width}x{height}\n{text}");
+        let rows: Vec<&str> = text.split_once("ROLL BACK checkout").expect("a panel").1.lines().skip(1).collect();
+        let asks = rows.iter().position(|row| row.contains("type checkout to roll back")).expect("the name");
+        assert!(rows[..asks].iter().all(|row| !row.trim_matches(['│', '║', ' ']).is_empty()), "{text}");
+    }
+}
+
+/// A first step of less than one percent is not nothing.
+#[test]
+fn a_question_says_shares_of_less_than_a_percent() {
+    for keys in ["R", "A"] {
+        let mut status = baked();
+        status.snapshot.split.configured.as_mut().expect("read").share = 0.004;
+        let text = Shot::from_status("small", status).keys(keys).text(80, 23, UNICODE);
+        let to = if keys == "R" { "0.4% → 0%" } else { "0.4% → 50%" };
+        assert!(text.contains(to) && text.contains("99.6% → "), "{text}");
+    }
+}
+
 /// What a warning or no way back from there says stands in the panel on every whole screen.
 #[test]
 fn the_advance_panel_says_what_breaks_from_there() {

@@ -1,6 +1,6 @@
 //! Panels, header, footer and messages: what must be on them.
 
-use crate::scene;
+use crate::scene::{self, alice, bob};
 use crate::shots::{Shot, UNICODE, all, baked, shot};
 use crate::{WHOLE, row};
 use warroom::console::desk::Input;
@@ -277,7 +277,7 @@ fn a_question_promises_no_key_that_does_nothing() {
         ("complete", ":end\n", "R  asks to roll back", false),
         ("rolled_back", ":end\n", "R  progress", false),
         ("rolled_back", ":restart\n", "R  progress", false),
-        ("foreign", ":sendagain\n", "R  progress", false),
+        ("foreign", ":sendagain\n", "", false),
     ] {
         for (width, height) in WHOLE {
             let text = shot(state).keys(keys).text(width, height, UNICODE);
@@ -290,6 +290,37 @@ fn a_question_promises_no_key_that_does_nothing() {
     // Nor one that went with the keeper.
     let text = shot("confirm_end").input(Input::Linked(false)).text(80, 23, UNICODE);
     assert!(text.contains(" y  END") && !text.contains("H  holds"), "{text}");
+}
+
+/// What a lock waits for stands among its keys.
+#[test]
+fn a_lock_behind_another_driver_names_the_key_that_takes_the_seat() {
+    for keys in ["A", ":reassert\n"] {
+        for (driver, names) in [(alice(), false), (bob(), true)] {
+            let mut shot = shot("auto_held");
+            shot.desk.me = Some(alice());
+            shot.status.as_mut().expect("a status").snapshot.people.driver = Some(driver);
+            let text = shot.keys(keys).text(80, 23, UNICODE);
+            let footer = text.lines().next_back().unwrap_or_default();
+            assert_eq!(footer.contains("Esc close  T take control"), names, "{keys}\n{text}");
+        }
+    }
+}
+
+/// `warroom log` alone tells the newest run, which may be another one.
+#[test]
+fn lines_that_were_missed_are_looked_up_in_this_run() {
+    let mut shot = shot("baking");
+    let status = shot.status.as_mut().expect("a status");
+    let run = status.run.to_string();
+    let newest = status.snapshot.log.last().expect("a line").clone();
+    status.snapshot.log = vec![warroom::engine::Entry { number: newest.number + 30, ..newest }];
+    let shot = shot.heard();
+    for (width, height) in WHOLE {
+        let text = shot.text(width, height, UNICODE);
+        let names = if width > 100 { format!("warroom log {run}") } else { "warroom log RUN".to_owned() };
+        assert!(text.contains(&names), "{names} at {width}x{height}\n{text}");
+    }
 }
 
 /// Only an advance waits for the bake; and where more than that locks it, no time alone unlocks it.

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long automatic rollback is suspended when no time is given.
 const SUSPEND_DEFAULT: Duration = Duration::from_secs(600);
 
+/// What `:sendagain` asks, and `R` where the rollback stands still.
+pub(super) const SEND_AGAIN: &str = "Sends the rollback over what somebody else set.";
+
 /// One word of the command line.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
@@ -139,9 +142,7 @@ pub fn parse(line: &str) -> Parsed {
             "complete",
             "Finishes the move towards stable: everything to stable, and ends this cutover.",
         ),
-        "sendagain" => {
-            Parsed::Confirm(Command::SendAgain, "send again", "Sends the rollback over what somebody else set.")
-        }
+        "sendagain" => Parsed::Confirm(Command::SendAgain, "send again", SEND_AGAIN),
         "suspend" => suspend(rest),
         "unsuspend" => Parsed::Send(Command::Unsuspend, "automatic rollback on"),
         "note" if rest.is_empty() => Parsed::Note,

@@ -320,11 +320,12 @@ impl Dialog {
             Kind::Progress => "r",
             Kind::Help { .. } => "jkhl",
             Kind::Check { .. } | Kind::Event { .. } => "jk",
-            Kind::Locked => "OA",
+            Kind::Locked => "OAT",
+            Kind::Reassert { seen: None } => "T",
             Kind::RollBack { .. }
             | Kind::Advance { .. }
             | Kind::Resume { .. }
-            | Kind::Reassert { .. }
+            | Kind::Reassert { seen: Some(_) }
             | Kind::Override(_)
             | Kind::Take { .. }
             | Kind::Confirm { .. }
@@ -488,6 +489,8 @@ impl Dialog {
         match (&self.kind, key.code) {
             (Kind::Locked, KeyCode::Char('O')) => Reply::Override,
             (Kind::Locked, KeyCode::Char('A')) => Reply::MainScreen,
+            // The lock names it, where another one drives.
+            (Kind::Locked | Kind::Reassert { seen: None }, KeyCode::Char('T')) => Reply::MainScreen,
             (Kind::Progress, KeyCode::Char('r')) => Reply::Reason,
             // A rollback that does not land must stay in sight.
             (Kind::Progress, KeyCode::Char('H')) => Reply::Beside,

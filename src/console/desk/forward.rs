@@ -23,13 +23,15 @@ pub struct Lock {
     pub reasons: Vec<Clean>,
     /// Whether every reason can be overridden.
     pub can_override: bool,
+    /// Whether another one drives: `T` comes first.
+    pub needs_seat: bool,
 }
 
 /// Advance, resume, or why not. `me` is who sits here, where the keeper has said so; `old` is why the picture is not of
 /// now.
 pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> Way {
     let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
-    let locked = |reasons, can_override| Way::Locked(Lock { what, reasons, can_override });
+    let locked = |reasons, can_override| Way::Locked(Lock { what, reasons, can_override, needs_seat: false });
     match snapshot.phase {
         Phase::Held | Phase::Preflight | Phase::Ready | Phase::Baking => {}
         Phase::Shifting
@@ -45,9 +47,9 @@ pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> 
     if !old.is_empty() {
         return locked(old, false);
     }
-    if let Some(driver) = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver)) {
+    if let Some(driver) = other_driver(snapshot, me) {
         let words = format!("{} drives: only the driver goes forward; T takes control", driver.name);
-        return locked(vec![Clean::new(words)], false);
+        return Way::Locked(Lock { what, reasons: vec![Clean::new(words)], can_override: false, needs_seat: true });
     }
     if snapshot.phase == Phase::Held {
         let refused = snapshot.held.as_ref().map(|held| held.resume_refused.clone()).unwrap_or_default();
@@ -60,11 +62,13 @@ pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> 
 
 /// Why what the run last set cannot be set again, if it cannot.
 pub(super) fn reassert_lock(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> Option<Lock> {
+    let mut needs_seat = false;
     let reasons = if snapshot.phase.is_back() || matches!(snapshot.phase, Phase::Observing | Phase::Ended) {
         vec![Clean::new(format!("{}: {}", snapshot.band.word, snapshot.band.text))]
     } else if !old.is_empty() {
         old
-    } else if let Some(driver) = snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver)) {
+    } else if let Some(driver) = other_driver(snapshot, me) {
+        needs_seat = true;
         vec![Clean::new(format!("{} drives: only the driver re-asserts; T takes control", driver.name))]
     } else {
         match &snapshot.drift {
@@ -74,7 +78,12 @@ pub(super) fn reassert_lock(snapshot: &Snapshot, me: Option<&Person>, old: Vec<C
             }
         }
     };
-    (!reasons.is_empty()).then_some(Lock { what: "RE-ASSERT", reasons, can_override: false })
+    (!reasons.is_empty()).then_some(Lock { what: "RE-ASSERT", reasons, can_override: false, needs_seat })
+}
+
+/// Who drives, where it is not who sits here.
+pub(super) fn other_driver<'s>(snapshot: &'s Snapshot, me: Option<&Person>) -> Option<&'s Person> {
+    snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver))
 }
 
 fn closed(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {

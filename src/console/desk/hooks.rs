@@ -3,7 +3,7 @@
 use super::dialog::Deed;
 use super::{Act, Desk};
 use crate::domain::{Clean, Mono, duration_words};
-use crate::engine::{Command, HookState, HookView, Snapshot};
+use crate::engine::{Ask, Command, HookState, HookView, Snapshot};
 use crate::wire::Status;
 
 /// What is asked of a hook.
@@ -68,8 +68,8 @@ impl Desk {
         if let Some(why) = &hook.locked {
             return Err(why.to_string());
         }
-        match snapshot.people.driver.as_ref().filter(|driver| self.me.as_ref() != Some(driver)) {
-            Some(driver) => Err(format!("{} drives: only the driver may run a hook; T takes control", driver.name)),
+        match self.seat_refuses(Ask::RunHook, snapshot) {
+            Some(why) => Err(why),
             None if hook.asks => Ok(format!("asks first. It {}", would_run(hook))),
             None => Ok(would_run(hook)),
         }

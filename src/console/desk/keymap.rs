@@ -110,10 +110,11 @@ impl Action {
         }
     }
 
-    /// Whether the configuration may give it other keys. Muscle memory moves traffic back, on whosever console it is;
-    /// Space says what holds, a panel's digit stands in its title, and `n` closes a panel.
+    /// Whether the configuration may give it other keys. Muscle memory moves traffic back, on whosever console it is, and
+    /// the keeper's own words name `R`, `A` and `T`; Space says what holds, a panel's digit stands in its title, and `n`
+    /// closes a panel.
     pub fn is_rebindable(self) -> bool {
-        !matches!(self, Self::Rollback | Self::Hold | Self::Advance | Self::ChoosePanel | Self::NextMatch | Self::Space)
+        !self.is_traffic() && !matches!(self, Self::ChoosePanel | Self::NextMatch | Self::Space)
     }
 }
 
@@ -321,7 +322,7 @@ const NAMED: &[(&str, KeyCode)] = &[
 ];
 
 /// Keys whose meaning is the same on every console.
-const FIXED: &[char] = &['R', 'H', 'A', 'y', 'n', 'O', ' '];
+const FIXED: &[char] = &['R', 'H', 'A', 'T', 'y', 'n', 'O', ' '];
 
 impl Key {
     /// Reads a key as the configuration writes it: one character, or a name such as `F5` or `PgUp`.
@@ -356,7 +357,7 @@ impl Key {
     /// What may be written for a key.
     pub fn allowed() -> String {
         let names: Vec<&str> = Self::names().filter(|name| !name.starts_with('F')).collect();
-        format!("one ASCII character but R H A O y n, or {} F1 to F12; several in a list", names.join(" "))
+        format!("one ASCII character but R H A T O y n, or {} F1 to F12; several in a list", names.join(" "))
     }
 
     fn is(self, key: &KeyEvent) -> bool {
@@ -427,10 +428,6 @@ impl Keymap {
         }
         if keys.is_empty() {
             return Err(format!("{} needs a key", action.name()));
-        }
-        let is_upper = |key: &Key| matches!(key, Key::Char(c) if c.is_ascii_uppercase());
-        if action.is_traffic() && !keys.iter().all(is_upper) {
-            return Err(format!("{} is about traffic: an upper-case letter", action.name()));
         }
         if let Some(row) = self.rows.iter_mut().find(|row| row.action == action) {
             row.keys = keys;

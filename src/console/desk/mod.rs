@@ -23,6 +23,7 @@ pub mod note;
 mod opening;
 mod panels;
 pub mod privacy;
+mod refused;
 mod sending;
 mod title;
 mod typing;
@@ -37,7 +38,7 @@ pub use typing::Foreseen;
 pub use worry::BELL_EVERY;
 
 use crate::domain::{Clean, CommandId, Mono, Person, Rights};
-use crate::engine::{Answer, Command};
+use crate::engine::{Answer, Command, Phase};
 use crate::wire::Status;
 use alarms::Alarms;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -326,7 +327,7 @@ impl Desk {
                 acts.push(Act::Redraw);
             }
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
-            Input::Linked(linked) => self.link(linked, now),
+            Input::Linked(linked) => self.link(linked, now, status, rights),
             Input::Direct(line) => self.heard_directly(&line, now),
             Input::Heard => self.heard_at = Some(now),
             Input::Notice(line) => {
@@ -444,7 +445,7 @@ impl Desk {
         } else if self.log.is_typing() {
             self.log.insert(&flat);
         } else if self.is_writing() {
-            self.write(text);
+            self.write(text, now);
         } else if self.dialog.as_mut().is_some_and(|dialog| dialog.insert(&flat, now)) {
             // A field of the panel took it.
         } else {
@@ -506,4 +507,9 @@ impl Desk {
             self.flash(format!("{how} after {lasting} s{unless}: nothing was sent"), now);
         }
     }
+}
+
+/// Whether the run is over for good: its keeper leaves with it, and that is no trouble.
+fn has_ended(status: Option<&Status>) -> bool {
+    status.is_some_and(|status| status.snapshot.phase == Phase::Ended)
 }

@@ -66,27 +66,42 @@ impl Desk {
                     self.flash("draft kept: :note goes on with it", now);
                 }
             }
-            KeyCode::Char(_) | KeyCode::Enter | KeyCode::Tab if self.note_room() == 0 => {
-                self.flash(format!("a note has {NOTE_CHARS_MAX} characters"), now);
-            }
+            KeyCode::Char(_) | KeyCode::Tab if self.note_room() < 1 => self.flash(full(), now),
+            KeyCode::Enter if self.note_room() < BETWEEN_LINES.len() => self.flash(full(), now),
             _ => {
                 self.note.input(*key);
             }
         }
     }
 
-    /// Adds pasted text; its line ends are the note's.
-    pub(super) fn write(&mut self, text: &str) {
+    /// Adds pasted text; its line ends are the note's. That something had no room is said: nobody counts what was pasted.
+    pub(super) fn write(&mut self, text: &str, now: Mono) {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let plain: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).take(self.note_room()).collect();
-        self.note.insert_str(plain);
+        let plain = || text.chars().filter(|c| *c == '\n' || !c.is_control());
+        let mut left = self.note_room();
+        let fitting: String = plain()
+            .take_while(|c| {
+                let room = left.checked_sub(if *c == '\n' { BETWEEN_LINES.len() } else { 1 });
+                left = room.unwrap_or(0);
+                room.is_some()
+            })
+            .collect();
+        let cut = plain().count() - fitting.chars().count();
+        self.note.insert_str(fitting);
+        if cut > 0 {
+            self.flash(format!("{}: the last {cut} pasted have no room", full()), now);
+        }
+    }
+
+    /// The characters of the note in the journal's one line, of at most [`NOTE_CHARS_MAX`].
+    pub fn note_chars(&self) -> usize {
+        let lines = self.note.lines();
+        let breaks = lines.len().saturating_sub(1) * BETWEEN_LINES.len();
+        lines.iter().map(|line| line.chars().count()).sum::<usize>() + breaks
     }
 
     fn note_room(&self) -> usize {
-        let lines = self.note.lines();
-        let breaks = lines.len().saturating_sub(1) * BETWEEN_LINES.len();
-        let written = lines.iter().map(|line| line.chars().count()).sum::<usize>() + breaks;
-        NOTE_CHARS_MAX.saturating_sub(written)
+        NOTE_CHARS_MAX.saturating_sub(self.note_chars())
     }
 
     /// Sends the note; its draft goes once the keeper has taken it.
@@ -108,6 +123,10 @@ impl Desk {
             self.dialog = None;
         }
     }
+}
+
+fn full() -> String {
+    format!("a note has {NOTE_CHARS_MAX} characters")
 }
 
 /// A key in the choice of reasons. `typed` is what is typed where none of the list fits.

@@ -1,5 +1,6 @@
 //! Opening panels, and what their keys come to.
 
+use super::commands::SEND_AGAIN;
 use super::dialog::{Deed, HEIGHT_MIN, Kind, Reply, WIDTH_MIN};
 use super::direct::Direct;
 use super::forward::{self, Way};
@@ -7,7 +8,7 @@ use super::keymap::Action;
 use super::{Act, Desk, Dialog, HOLD_BEFORE};
 use crate::console::fresh;
 use crate::domain::{Mono, Rights};
-use crate::engine::{Command, Phase, Snapshot};
+use crate::engine::{Command, Phase, RollbackState, Snapshot};
 use crate::wire::Status;
 use crossterm::event::KeyEvent;
 use std::borrow::Cow;
@@ -17,18 +18,33 @@ impl Desk {
         if self.refused_here(now, status, self.rights_back(rights)) || self.is_too_small(now) {
             return;
         }
+        // How far one came can be read as long as there is something to read.
+        if let Some(instead) = self.instead_of_rollback(status, rights).filter(|_| !self.is_being_done(status, now)) {
+            self.flash(format!("the run has ended: {instead}"), now);
+            return;
+        }
         if self.text_is_arriving(now) {
             self.flash("text arriving - wait 2 s", now);
             return;
         }
         // An older message beside an armed panel would read as being about it.
         self.flash = None;
+        // Pressed again where the keeper's rollback stands still, it asks for what alone goes on.
+        if self.stands_at_foreign(status, now) {
+            return self.ask(Deed::Send(Command::SendAgain), "send again", SEND_AGAIN, now);
+        }
         // A rollback whose keeper is gone can be sent directly; one that is confirmed need not.
         self.dialog = Some(if self.is_being_done(status, now) {
             Dialog::progress(now)
         } else {
             Dialog::roll_back(status, self.direct.as_ref().is_some_and(|direct| direct.wants_name), now)
         });
+    }
+
+    /// Whether the keeper's rollback has stopped at somebody else's setting: nothing is sent until somebody says so.
+    pub fn stands_at_foreign(&self, status: Option<&Status>, now: Mono) -> bool {
+        let rollback = status.and_then(|status| status.snapshot.rollback.as_ref());
+        !self.is_cut_off(now) && rollback.is_some_and(|rollback| rollback.state == RollbackState::Foreign)
     }
 
     /// Whether nothing that the keeper said is believed any more.
@@ -80,13 +96,24 @@ impl Desk {
             if let Some(why) = &self.estranged {
                 return Some(format!("only R works: {why}"));
             }
-            let whom = status
-                .and_then(|s| s.snapshot.people.driver.as_ref())
-                .map_or_else(|| "the driver".to_owned(), |d| d.name.to_string());
-            return Some(format!("read-only console: ask {whom}"));
+            return Some(format!("read-only console: ask {}", driver_words(status)));
         }
         let watches = status.is_some_and(|s| s.snapshot.phase == Phase::Observing);
         watches.then(|| "this keeper only watches: it holds no write path".to_owned())
+    }
+
+    /// What rolls back where `R` of this console does not: nothing on the screen may promise it then. `None` where it
+    /// arms. A run that has ended is nobody's: its balancer may be another run's by now, and a shell finds that one.
+    pub fn instead_of_rollback(&self, status: Option<&Status>, rights: Rights) -> Option<String> {
+        let phase = status.map(|status| status.snapshot.phase);
+        if matches!(phase, Some(Phase::Observing | Phase::Ended)) {
+            return Some("warroom rollback PLAN in a shell".to_owned());
+        }
+        match (self.rights_back(rights), self.granted) {
+            (Rights::Full, _) => None,
+            (Rights::ReadOnly, Rights::Full) => Some(":readonly off, then R".to_owned()),
+            (Rights::ReadOnly, Rights::ReadOnly) => Some(format!("{} rolls back", driver_words(status))),
+        }
     }
 
     pub(super) fn press_hold(&mut self, now: Mono, status: Option<&Status>, rights: Rights) {
@@ -277,4 +304,10 @@ impl Desk {
             self.dialog = Some(Dialog::of_command(does, what, words, now));
         }
     }
+}
+
+/// Whom to ask.
+fn driver_words(status: Option<&Status>) -> String {
+    let driver = status.and_then(|status| status.snapshot.people.driver.as_ref());
+    driver.map_or_else(|| "the driver".to_owned(), |driver| driver.name.to_string())
 }

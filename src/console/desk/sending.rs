@@ -3,9 +3,10 @@
 use super::dialog::Kind;
 use super::direct::Direct;
 use super::keymap::Action;
-use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged};
-use crate::domain::{Clean, CommandId, Mono};
+use super::{Act, Desk, Dialog, QUIT_TWICE, Sent, Unacknowledged, has_ended};
+use crate::domain::{Clean, CommandId, Mono, Rights};
 use crate::engine::{Answer, Command, Snapshot};
+use crate::wire::Status;
 use tui_textarea::TextArea;
 
 /// How the engine answers a rollback that has nothing to do.
@@ -173,9 +174,13 @@ impl Desk {
         self.flash(words, now);
     }
 
-    pub(super) fn link(&mut self, linked: bool, now: Mono) {
+    pub(super) fn link(&mut self, linked: bool, now: Mono, status: Option<&Status>, rights: Rights) {
         if self.linked && !linked {
-            self.flash("keeper gone: R goes directly, H A need it", now);
+            match self.instead_of_rollback(status, rights) {
+                _ if has_ended(status) => self.flash("the run has ended, and its keeper with it", now),
+                Some(instead) => self.flash(format!("keeper gone: {instead}"), now),
+                None => self.flash("keeper gone: R goes directly, H A need it", now),
+            }
         }
         self.linked = linked;
     }

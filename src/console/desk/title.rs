@@ -1,8 +1,8 @@
 //! The terminal's title: state and target, for whoever looks for the right window.
 
-use super::Desk;
 use super::dialog::Kind;
 use super::direct::Standing;
+use super::{Desk, has_ended};
 use crate::domain::{Clean, Mono};
 use crate::wire::Status;
 
@@ -19,6 +19,7 @@ impl Desk {
             Some(Standing::Foreign) => "DIRECT ROLLBACK STOPPED",
             Some(Standing::Confirmed) => "ROLLED BACK DIRECTLY",
             Some(Standing::Failed) => "DIRECT ROLLBACK FAILED",
+            Some(Standing::Nothing) | None if has_ended(Some(status)) => snapshot.band.word.as_str(),
             Some(Standing::Nothing) | None if !self.linked => "KEEPER GONE",
             Some(Standing::Nothing) | None if is_silent => "KEEPER SILENT",
             Some(Standing::Nothing) | None => snapshot.band.word.as_str(),

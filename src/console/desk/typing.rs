@@ -2,14 +2,14 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "KeyCode is crossterm's, and every other key does nothing")]
 
-use super::commands::{COMMANDS, Parsed, parse};
+use super::commands::{COMMANDS, Parsed, SEND_AGAIN, parse};
 use super::completion::Completion;
 use super::dialog::{Deed, Dialog};
 use super::forward::Way;
 use super::line::Line;
 use super::{Act, Desk};
 use crate::domain::{Clean, Mono, Rights, Split, duration_words, parse_share};
-use crate::engine::{Command, Snapshot};
+use crate::engine::{Ask, Command, Phase, Snapshot};
 use crate::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -76,9 +76,18 @@ impl Desk {
     fn would(&self, parsed: &Parsed, status: Option<&Status>, now: Mono) -> Result<String, String> {
         let snapshot = status.map(|status| &status.snapshot);
         let text = match parsed {
+            Parsed::Send(command, _) | Parsed::Confirm(command, ..)
+                if let Some(why) = self.keeper_refuses(command, status, now) =>
+            {
+                return Err(why);
+            }
             Parsed::Send(command, _) => return Ok(would_send(command, snapshot)),
             Parsed::Confirm(_, _, words) => return Ok(format!("asks first. {words}")),
+            Parsed::Rollback if self.stands_at_foreign(status, now) => format!("asks first. {SEND_AGAIN}"),
             Parsed::Rollback if self.is_being_done(status, now) => "shows the rollback's progress".to_owned(),
+            Parsed::Rollback if let Some(instead) = self.instead_of_rollback(status, Rights::Full) => {
+                return Err(format!("the run has ended: {instead}"));
+            }
             Parsed::Rollback => match snapshot {
                 Some(snapshot) => format!("arms: all traffic to {}; y there sends it", snapshot.rollback_target.words),
                 None => "arms; y there rolls back directly from this host".to_owned(),
@@ -94,7 +103,7 @@ impl Desk {
             Parsed::Quit => "closes this console; traffic stays as it is, and the keeper goes on".to_owned(),
             Parsed::Restart => {
                 let Some(snapshot) = snapshot else { return Err("the keeper has not been heard yet".to_owned()) };
-                is_over(snapshot)?;
+                self.may_restart(snapshot)?;
                 "asks first. Ends this run; a new one begins from its plan file".to_owned()
             }
             Parsed::Export(format) => {
@@ -136,6 +145,15 @@ impl Desk {
             Some(lock) => Ok(format!("RE-ASSERT is locked: {}", lock.reasons.first().map_or("", Clean::as_str))),
             None => Ok(format!("asks whether to set {} again", snapshot.split.wanted)),
         }
+    }
+
+    /// Whether the run is over, so that a new one may begin, and who ends it sits here; or why not.
+    fn may_restart(&self, snapshot: &Snapshot) -> Result<(), String> {
+        if !snapshot.is_over() {
+            return Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word));
+        }
+        let refused = self.seat_refuses(Ask::End, snapshot).filter(|_| snapshot.phase != Phase::Ended);
+        refused.map_or(Ok(()), Err)
     }
 
     pub(super) fn type_command(
@@ -219,6 +237,11 @@ impl Desk {
         if sends && self.refused_here(now, status, rights) {
             return;
         }
+        if let Parsed::Send(command, what) | Parsed::Confirm(command, what, _) = &parsed
+            && let Some(why) = self.keeper_refuses(command, status, now)
+        {
+            return self.flash(format!("{what}: {why}"), now);
+        }
         match parsed {
             Parsed::Send(command, what) => self.send(command, what, now, acts),
             Parsed::Confirm(_, what, _) if !self.linked => {
@@ -237,7 +260,7 @@ impl Desk {
             Parsed::Reassert => self.open_reassert(now, status, rights),
             Parsed::Take => self.open_take(now, status, rights),
             Parsed::Quit => self.quit(now, acts),
-            Parsed::Restart => match status.map(|status| is_over(&status.snapshot)) {
+            Parsed::Restart => match status.map(|status| self.may_restart(&status.snapshot)) {
                 Some(Ok(())) => {
                     self.ask(Deed::Restart, "restart", "Ends this run; a new one begins from its plan file.", now);
                 }
@@ -351,12 +374,4 @@ fn is_next(step: Option<&str>, snapshot: &Snapshot) -> Result<(), String> {
         Some(next) => Err(format!("{} is not the next step: {} is", Clean::new(step), next.split)),
         None => Err("there is no next step".to_owned()),
     }
-}
-
-/// Whether the run is over, so that a new one may begin; or why not.
-fn is_over(snapshot: &Snapshot) -> Result<(), String> {
-    if snapshot.is_over() {
-        return Ok(());
-    }
-    Err(format!("{}: :restart only when the run is over; :end ends it", snapshot.band.word))
 }

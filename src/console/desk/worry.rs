@@ -2,7 +2,7 @@
 
 use super::alarms::{Condition, Level};
 use super::keymap::Action;
-use super::{Act, Desk};
+use super::{Act, Desk, has_ended};
 use crate::domain::{Clean, Mono, Role, Verdict};
 use crate::engine::guardrail;
 use crate::engine::{CheckView, GuardrailView, Phase, RollbackState, Snapshot};
@@ -129,7 +129,7 @@ impl Desk {
         if (turned_back || self.alarms.is_due(now))
             && let Some(status) = status
         {
-            if self.is_cut_off(now) {
+            if self.is_cut_off(now) && !has_ended(Some(status)) {
                 let (words, said) = if self.linked {
                     ("the keeper is silent", "KEEPER SILENT")
                 } else {

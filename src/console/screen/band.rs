@@ -113,12 +113,21 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         match typed {
             None => {
                 parts.push(must("y = do it".to_owned()));
-                parts.push(("Esc = cancel".to_owned(), None, 2));
+                // A hold that stands goes on standing: nobody has to leave the panel to see that.
+                let cancels = if snapshot.phase == Phase::Held { "Esc = stay held" } else { "Esc = cancel" };
+                parts.push((cancels.to_owned(), None, 2));
                 parts.extend(dialog.seconds_left(view.now).map(|left| (format!("disarms in {left}s"), None, 3)));
             }
             Some(_) => {
-                let why = if snapshot.rollback_target.ready == Some(false) { "NOT READY" } else { "NO RETURN" };
-                parts.push(must(format!("{why}: type {}, Enter", snapshot.name)));
+                // Where neither is so any more the name is asked for all the same: that is what was opened.
+                let why = if snapshot.rollback_target.ready == Some(false) {
+                    "NOT READY: "
+                } else if snapshot.no_return.is_some() {
+                    "NO RETURN: "
+                } else {
+                    ""
+                };
+                parts.push(must(format!("{why}type {}, Enter", snapshot.name)));
                 parts.push(("Esc = cancel".to_owned(), None, 2));
             }
         }
@@ -128,13 +137,15 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
     if let Some(direct) = view.desk.direct_now(snapshot, view.now) {
         return directly(view, direct);
     }
-    if view.is_cut_off() {
+    // A keeper that leaves with its run is no trouble: what stands is the end.
+    if view.is_cut_off() && snapshot.phase != Phase::Ended {
         let age = view.heard_age().map_or_else(|| "always".to_owned(), age_words);
         let how = if view.desk.linked { "SILENT" } else { "GONE" };
+        let instead = view.desk.instead_of_rollback(view.status, view.rights);
         let parts = vec![
             must(format!("KEEPER {how} {age}:")),
             (format!("was {}, values OLD;", snapshot.band.word), Some("values OLD;".to_owned()), 1),
-            must("R then y rolls back from here".to_owned()),
+            must(instead.unwrap_or_else(|| "R then y rolls back from here".to_owned())),
         ];
         return (Severity::Critical, parts);
     }
@@ -147,8 +158,8 @@ pub(super) fn sentence(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot
         // The way back, under way and at its end, is neither what stands still nor a success.
         (_, Phase::RollingBack | Phase::NewTrafficBack | Phase::RolledBack) => look.glyph("◄", "<"),
         (Severity::Info, Phase::Complete) => look.glyph("✓", "+"),
-        // Nothing has begun: on one cell, and without colour, that is not what runs.
-        (Severity::Info, Phase::Preflight | Phase::Ready) => look.glyph("○", "o"),
+        // Nothing has begun, or all is over: on one cell, and without colour, that is not what runs.
+        (Severity::Info, Phase::Preflight | Phase::Ready | Phase::Ended) => look.glyph("○", "o"),
         (Severity::Info, _) => look.glyph("►", ">"),
         (Severity::Warn, _) => "!",
         (Severity::Critical, _) => look.glyph("■", "#"),

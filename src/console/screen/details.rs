@@ -92,7 +92,7 @@ pub(super) fn note(canvas: &Canvas<'_>, view: &View<'_>, width: u16, rows: usize
     let note = &view.desk.note;
     let cursor = note.cursor();
     let (row, column) = (cursor.0, cursor.1);
-    let chars: usize = note.lines().iter().map(|line| line.chars().count()).sum();
+    let chars = view.desk.note_chars();
     let lines: Vec<Line> = note
         .lines()
         .iter()

@@ -14,6 +14,9 @@ use crate::engine::{Ask, Phase, Rule, rule};
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
+/// Beside a lock that another driver is.
+const TAKE_FIRST: &str = "Esc close  T take control";
+
 /// From this width on a message has room behind the traffic keys with their words.
 const MESSAGE_MIN: u16 = 70;
 
@@ -83,7 +86,10 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Advance { .. }) => asking("y ADVANCE  Esc stay"),
         Some(Kind::Resume { .. }) => asking("y RESUME  Esc stay held"),
         Some(Kind::Reassert { seen: Some(_) }) => asking("y RE-ASSERT  Esc leave it"),
-        Some(Kind::Reassert { seen: None }) => reading("Esc close"),
+        Some(Kind::Reassert { seen: None }) => {
+            let lock = view.status.and_then(|status| view.desk.reassert_lock(&status.snapshot, view.now));
+            reading(if lock.is_some_and(|lock| lock.needs_seat) { TAKE_FIRST } else { "Esc close" })
+        }
         Some(Kind::Take { .. }) => asking("y TAKE CONTROL  Esc cancel"),
         Some(Kind::Confirm { what, .. }) => asking(&format!("y {}  Esc cancel", what.to_uppercase())),
         Some(Kind::Override(_)) => panel("Tab other field  Enter OVERRIDE  Esc cancel  Esc R rolls back"),
@@ -94,6 +100,7 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
                 pieces.push(piece("  O override (typed)", look.ink(Ink::Dim)));
                 pieces
             }
+            Some(Way::Locked(lock)) if lock.needs_seat => reading(TAKE_FIRST),
             Some(Way::Advance | Way::Resume) => reading("Esc close  A opens the panel"),
             Some(Way::Locked(_)) | None => reading("Esc close"),
         },
@@ -105,15 +112,26 @@ fn keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16) -> Vec<Piece> {
         Some(Kind::Check { .. } | Kind::Event { .. }) => {
             reading(&format!("Esc close  {} copy", view.desk.keymap.key_of(Action::Copy)))
         }
-        Some(Kind::Progress) if is_under_way(view) => reading("Esc hides, rollback goes on  r reason"),
-        Some(Kind::Progress) => reading("Esc close  r reason"),
+        Some(Kind::Progress) => reading(&format!("{}  r reason", closes(view))),
         Some(Kind::Note) => panel("Ctrl-D SENDS  Enter new line  Esc closes, keeps the draft  Esc R rolls back"),
         Some(Kind::Reason { typed: None, .. }) => reading("j k 1-6 choose  y writes it down  Esc close"),
         Some(Kind::Reason { typed: Some(_), .. }) => panel("Enter WRITES IT DOWN  Esc close  Esc R rolls back"),
     }
 }
 
-/// Whether a rollback has not come to its end: leaving its panel must not read as stopping it.
+/// What leaving a rollback's panel comes to: it must not read as stopping it, nor as if something went on that stands.
+fn closes(view: &View<'_>) -> &'static str {
+    let stands = view.desk.direct.as_ref().map(|direct| direct.standing(view.now) == Standing::Foreign);
+    if stands.unwrap_or_else(|| view.desk.stands_at_foreign(view.status, view.now)) {
+        "Esc hides, it stands still"
+    } else if is_under_way(view) {
+        "Esc hides, rollback goes on"
+    } else {
+        "Esc close"
+    }
+}
+
+/// Whether a rollback has not come to its end.
 fn is_under_way(view: &View<'_>) -> bool {
     let by_keeper = view.status.and_then(|status| status.snapshot.rollback.as_ref());
     let direct = view.desk.direct.as_ref().map(|direct| direct.standing(view.now));
@@ -127,11 +145,21 @@ fn is_under_way(view: &View<'_>) -> bool {
     }
 }
 
+fn is_refused(ask: Ask, phase: Phase) -> bool {
+    matches!(rule(ask, phase), Rule::Refused(_))
+}
+
 /// What a key comes to now, and whether it does anything; no word for what means nothing any more.
 pub(super) fn word_of_now<'w>(view: &View<'_>, action: Action, word: &'w str) -> (&'w str, bool) {
     let Some(snapshot) = view.status.map(|status| &status.snapshot) else { return (word, true) };
     // Complete, on the way back, or ended: nothing is left that could go forward or be held.
-    let is_over = matches!(rule(Ask::Hold, snapshot.phase), Rule::Refused(_));
+    let is_over = is_refused(Ask::Hold, snapshot.phase);
+    if action == Action::Rollback && is_refused(Ask::Rollback, snapshot.phase) {
+        return ("", false);
+    }
+    if action == Action::Rollback && view.desk.stands_at_foreign(view.status, view.now) {
+        return ("send again", true);
+    }
     // Accepted it is shown and not armed again.
     if action == Action::Rollback && view.desk.is_being_done(view.status, view.now) {
         return ("progress", true);
@@ -167,7 +195,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
     let look = canvas.look;
     let is_brief = view.desk.flash.is_some() && view.desk.dialog.is_none() && width < MESSAGE_MIN;
     let mut pieces = Vec::new();
-    let watches = view.status.is_some_and(|status| status.snapshot.phase == Phase::Observing);
+    let has_no_traffic = view.status.is_some_and(|status| is_refused(Ask::Rollback, status.snapshot.phase));
     let bar = piece(format!(" {}", look.glyph("│", "|")), look.ink(Ink::Dim));
     let mut traffic = true;
     let is_zoomed = view.desk.zoom().is_some();
@@ -175,7 +203,7 @@ fn main_keys(canvas: &Canvas<'_>, view: &View<'_>, width: u16, only: &[Action]) 
         let Some(word) = binding.footer else { continue };
         let is_traffic = binding.action.is_traffic();
         let is_wanted = only.is_empty() || only.contains(&binding.action);
-        if !is_wanted || !is_traffic && view.desk.flash.is_some() || is_traffic && watches {
+        if !is_wanted || !is_traffic && view.desk.flash.is_some() || is_traffic && has_no_traffic {
             continue;
         }
         if traffic && !is_traffic {

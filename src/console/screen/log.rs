@@ -93,7 +93,7 @@ fn lines(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapsh
             Row::Lines { first, last, times } => {
                 line(canvas, at, view, (first, last, *times), selected == Some(start + place));
             }
-            Row::Gap { missing, before, after } => gap(canvas, at, *missing, *before, after),
+            Row::Gap { missing, before, after } => gap(canvas, at, view, *missing, *before, after),
         }
     }
 }
@@ -163,16 +163,19 @@ fn words(view: &View<'_>, entry: &Entry, style: Style) -> Vec<Piece> {
     ]
 }
 
-/// `┄ 37 lines between 12:03:27Z and 12:04:10Z not seen here: warroom log`.
-fn gap(canvas: &mut Canvas<'_>, area: Rect, missing: u64, before: Option<&Entry>, after: &Entry) {
+/// `┄ 37 lines between 12:03:27Z and 12:04:10Z not seen here: warroom log RUN`. Half an id is none.
+fn gap(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, missing: u64, before: Option<&Entry>, after: &Entry) {
     let look = canvas.look;
     let lines = if missing == 1 { "1 line".to_owned() } else { format!("{missing} lines") };
     let words = match before {
         Some(before) => {
-            format!("{lines} between {} and {} not seen here: warroom log", before.wall.clock(), after.wall.clock())
+            format!("{lines} between {} and {} not seen here", before.wall.clock(), after.wall.clock())
         }
-        None => format!("{lines} before this one: warroom log"),
+        None => format!("{lines} before this one"),
     };
     let dash = look.glyph("┄", "-").repeat(3);
-    canvas.pieces(area.x, area.y, area.width, &[piece(format!("{dash} {words}"), look.ink(Ink::Stale))]);
+    // Without a run the newest is told, which may be another one.
+    let of = |run: &str| vec![piece(format!("{dash} {words}: warroom log {run}"), look.ink(Ink::Stale))];
+    let line = fit(look, &[Part::new(0, of(view.elsewhere())).or(of("RUN"))], "", area.width);
+    canvas.pieces(area.x, area.y, area.width, &line);
 }

@@ -6,12 +6,12 @@ use super::canvas::{Canvas, Piece, tail};
 use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, checks, debug, details, footer, help, piece, progress, signals, traffic};
-use crate::console::desk::dialog::{Dialog, Fields, Kind};
+use crate::console::desk::dialog::{Deed, Dialog, Fields, Kind};
 use crate::console::desk::forward::Way;
 use crate::console::desk::keymap::Action;
 use crate::console::fresh;
 use crate::domain::{Clean, Role, Split, Verdict};
-use crate::engine::{Snapshot, StepState};
+use crate::engine::{Command, Snapshot, StepState};
 use ratatui::layout::Rect;
 
 type Line = Vec<Piece>;
@@ -163,11 +163,14 @@ fn lines_of(
             lines.push(ask_line(canvas, view, "TAKE CONTROL", "keep watching", width));
             lines
         }
-        (Kind::Confirm { words, what, .. }, snapshot) => {
+        (Kind::Confirm { words, what, does }, snapshot) => {
             let mut lines = wrapped(words);
-            // The band says the same.
+            // The band says the same, but for what would be gone over.
             let state = snapshot.filter(|_| lines.len() + 1 < rows);
-            lines.extend(state.map(|s| plain(format!("{}: {}", s.band.word, s.band.text))));
+            lines.extend(state.map(|s| match does {
+                Deed::Send(Command::SendAgain) => fit(look, &moves(canvas, view, s, Split::ALL_STABLE), "   ", width),
+                Deed::Send(_) | Deed::Restart => plain(format!("{}: {}", s.band.word, s.band.text)),
+            }));
             lines.push(ask_line(canvas, view, &what.to_uppercase(), "leave it", width));
             lines
         }
@@ -212,13 +215,14 @@ fn confirm_line(canvas: &Canvas<'_>, does: &str, stays: &str, width: u16) -> Lin
 /// The same where the way back is another question: ` y  ADVANCE TO 25%    Esc  stay at 5%    R  asks to roll back`. What
 /// `R` and `H` come to is asked where the footer asks it.
 fn ask_line(canvas: &Canvas<'_>, view: &View<'_>, does: &str, stays: &str, width: u16) -> Line {
-    let [does, stays, _] = confirm_parts(canvas, does, stays);
+    let [yes, no, _] = confirm_parts(canvas, does, stays);
     let bold = canvas.look.ink(Ink::Bold);
-    let mut parts = vec![does, stays];
+    let mut parts = vec![yes, no];
     let others = [(2, "R", Action::Rollback, "asks to roll back"), (3, "H", Action::Hold, "holds")];
     for (rank, key, action, words) in others {
         let (words, works) = footer::word_of_now(view, action, words);
-        if works {
+        // What is asked already is no other question.
+        if works && !words.eq_ignore_ascii_case(does) {
             parts.push(Part::new(rank, vec![piece(format!("{key}  {words}"), bold)]));
         }
     }
@@ -243,13 +247,12 @@ fn moves(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, to: Split) -
         .rev()
         .map(|role| {
             let environment = &snapshot.environments[role];
-            let from = now.map_or_else(
-                || "?".to_owned(),
-                |(share, is_of_now)| {
-                    let share = if role == Role::Candidate { share } else { 1.0 - share };
-                    format!("{:.0}%{}", share * 100.0, if is_of_now { "" } else { "?" })
-                },
-            );
+            // In the words of where it goes: a first step of 0.4 % is not nothing.
+            let from = now.and_then(|(share, is_of_now)| {
+                let split = Split::from_fraction(share)?.seen_from(role);
+                Some(format!("{split}{}", if is_of_now { "" } else { "?" }))
+            });
+            let from = from.unwrap_or_else(|| "?".to_owned());
             let to = to.seen_from(role);
             let long = format!("{} {}  {from} → {to}", environment.chip, environment.label);
             let short = format!("{} {from} → {to}", environment.chip);
@@ -286,8 +289,9 @@ fn roll_back(
         let past = snapshot.no_return.as_ref();
         let mut why: Vec<Part> = Vec::new();
         if past.is_none() && snapshot.rollback_target.ready != Some(false) {
-            // The picture is too old to know why.
-            why.push(Part::new(0, vec![piece(refused_words(view), critical)]));
+            // The picture is too old to know why, or it is over by now.
+            let words = Some(refused_words(view)).filter(|words| !words.is_empty());
+            why.extend(words.map(|words| Part::new(0, vec![piece(words, critical)])));
         } else if snapshot.rollback_target.ready == Some(false) {
             let words = format!("TARGET NOT READY: {}", snapshot.rollback_target.words);
             why.push(Part::new(0, vec![piece(words, critical)]).or(vec![piece("TARGET NOT READY", critical)]));

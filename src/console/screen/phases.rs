@@ -62,7 +62,7 @@ fn timeline(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: u
         if is_left_behind(snapshot, step) {
             let mark = if snapshot.phase == Phase::Held { look.glyph("■", "#") } else { look.glyph("►", ">") };
             pieces.push(piece(joint.clone(), look.ink(Ink::Dim)));
-            pieces.push(piece(format!("{mark} {} adopted", snapshot.split.wanted), look.ink(Ink::Bold)));
+            pieces.push(piece(format!("{mark} {}", adopted(snapshot)), look.ink(Ink::Bold)));
         }
     }
     if let Some(direct) = view.direct(snapshot) {
@@ -103,6 +103,11 @@ fn is_left_behind(snapshot: &Snapshot, step: &StepView) -> bool {
     step.state == StepState::Now && !is_going && snapshot.rollback.is_none() && snapshot.split.wanted > step.split
 }
 
+/// What stands between two steps then, behind its mark.
+fn adopted(snapshot: &Snapshot) -> String {
+    format!("{} adopted", snapshot.split.wanted)
+}
+
 /// `► 25%*`.
 fn step_piece(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, step: &StepView) -> Piece {
     let look = canvas.look;
@@ -124,16 +129,21 @@ fn below(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, dashes: usiz
     let look = canvas.look;
     let dim = look.ink(Ink::Dim);
     let mut times = " ".repeat(5);
+    let width_of = |step: &StepView| step.split.to_string().len() + 2 + usize::from(step.hold) + dashes + 2;
+    // Without seconds where one would touch the time before it.
+    let clock_chars = if snapshot.steps.iter().skip(1).all(|step| width_of(step) > 8) { 8 } else { 5 };
     for step in &snapshot.steps {
-        let label = step.split.to_string().len() + 2 + usize::from(step.hold);
-        let width = label + dashes + 2;
+        let width = width_of(step);
         let text = match step.reached {
-            Some(wall) => wall.clock().chars().take(8).collect::<String>(),
+            Some(wall) => wall.clock().chars().take(clock_chars).collect::<String>(),
             // After a rollback nothing more is reached.
             None if snapshot.rollback.is_some() => "-".to_owned(),
             None => elapsed(step.planned),
         };
         times.push_str(&format!("{text:>width$}"));
+        if is_left_behind(snapshot, step) {
+            times.push_str(&" ".repeat(adopted(snapshot).len() + 2 + dashes + 2));
+        }
     }
     let mut parts = vec![Part::new(0, vec![piece(times, dim)])];
     if let Some((last, earliest)) = snapshot.steps.last().zip(earliest(snapshot).pop().flatten()) {

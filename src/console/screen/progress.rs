@@ -7,6 +7,7 @@ use super::{View, piece};
 use crate::console::desk::direct::{Direct, Standing};
 use crate::domain::Wall;
 use crate::engine::{RollbackState, RollbackView, Snapshot};
+use ratatui::style::Style;
 use std::time::Duration;
 
 type Line = Vec<Piece>;
@@ -62,8 +63,11 @@ fn by_keeper(canvas: &Canvas<'_>, rollback: &RollbackView, width: u16) -> Vec<Li
     parts.extend(stage(1, "OBSERVED candidate 0%", "OBSERVED 0%", rollback.read_back));
     parts.extend(stage(0, "CONFIRMED", "CONFIRMED", rollback.confirmed));
     parts.extend(stage(0, "ROLLED BACK", "ROLLED BACK", rollback.rolled_back));
+    let is_foreign = rollback.state == RollbackState::Foreign;
+    parts.extend(is_foreign.then(|| stopped(look.ink(Ink::Critical))));
     let mut lines = vec![fit(look, &parts, " ", width)];
-    if let Some(why) = &rollback.last_error {
+    // What stands still tries nothing.
+    if let Some(why) = rollback.last_error.as_ref().filter(|_| !is_foreign) {
         let words = format!("attempt {}: {why}; still trying", rollback.attempts);
         lines.push(vec![piece(words, look.ink(Ink::Critical))]);
     }
@@ -72,6 +76,13 @@ fn by_keeper(canvas: &Canvas<'_>, rollback: &RollbackView, width: u16) -> Vec<Li
         format!("started {} by {}  candidate {from} → 0%  {}", rollback.accepted.clock(), rollback.by, rollback.reason);
     lines.push(vec![piece(words, look.ink(Ink::Plain))]);
     lines
+}
+
+/// Whose ever rollback it is, the same keys go on.
+fn stopped(critical: Style) -> Part {
+    let short = "→ STOPPED: FOREIGN: R y sends over it";
+    let long = "→ STOPPED at somebody else's setting: R y sends over it";
+    Part::new(0, vec![piece(long, critical)]).or(vec![piece(short, critical)])
 }
 
 /// The same line from what a direct rollback has said, the way to run it elsewhere, and its newest words.
@@ -97,12 +108,7 @@ fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, r
                     .or(vec![piece(words, look.ink(Ink::Critical))]),
             );
         }
-        Standing::Foreign => {
-            let critical = look.ink(Ink::Critical);
-            let short = "→ STOPPED: FOREIGN: R y sends over it";
-            let long = "→ STOPPED at somebody else's setting: R y sends over it";
-            parts.push(Part::new(0, vec![piece(long, critical)]).or(vec![piece(short, critical)]));
-        }
+        Standing::Foreign => parts.push(stopped(look.ink(Ink::Critical))),
         Standing::Confirmed => {
             let took = direct.took(direct.confirmed).unwrap_or_default();
             parts.push(part(0, format!("→ CONFIRMED {}", seconds(took))));

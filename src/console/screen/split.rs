@@ -60,7 +60,9 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
     }
     let (words, style) = failed(canvas, snapshot);
     say("blast radius", &words, style);
-    say("time to safe", &traffic::time_words(view, snapshot)[0], plain);
+    let [takes, ..] = traffic::time_words(view, snapshot);
+    let instead = view.desk.instead_of_rollback(view.status, view.rights).filter(|_| takes.is_empty());
+    say("time to safe", &instead.unwrap_or(takes), plain);
     let (words, style) = traffic::target(canvas, view, snapshot);
     say("way back", &words, style);
     if let Some(breaks) = &snapshot.no_return {

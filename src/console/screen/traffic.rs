@@ -190,6 +190,10 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         let lasting = age_words(view.age(drift.since));
         let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
         parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
+        // A wide band says it.
+        if !drift.own && area.width < super::WIDE_MIN.0 {
+            parts.push(Part::new(2, vec![piece("no auto-rollback", look.ink(Ink::Critical))]));
+        }
         parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
     }
     match &snapshot.split.measured {
@@ -355,11 +359,15 @@ pub(super) fn time_to_safe(view: &View<'_>, snapshot: &Snapshot, rank: u8, style
 }
 
 /// `R now: ~0.4s to send, ~6.1s measured, ~6s until proven`, and in fewer words. What was measured is there when
-/// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard.
+/// requests followed later than the balancer's own word. No time where nobody knows one: the balancer is not heard. Nothing
+/// at all where `R` does nothing.
 pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
     let tempo = &snapshot.tempo;
     if let Some(words) = snapshot.rollback.as_ref().and_then(|rollback| way_back_words(view, snapshot, rollback)) {
         return [words.clone(), words.clone(), words];
+    }
+    if view.desk.instead_of_rollback(view.status, view.rights).is_some() {
+        return Default::default();
     }
     // What the balancer does nobody knows then: the rollback goes there from this host.
     if view.is_cut_off() {
@@ -375,7 +383,7 @@ pub(super) fn time_words(view: &View<'_>, snapshot: &Snapshot) -> [String; 3] {
         return [words.clone(), words.clone(), words];
     }
     let goes = snapshot.steps.iter().any(|step| step.state == StepState::Going);
-    if !goes && snapshot.phase != Phase::Observing && configured(view, snapshot) == Some((0.0, true)) {
+    if !goes && configured(view, snapshot) == Some((0.0, true)) {
         let words = format!("R: ends the run, already on {}", snapshot.environments.stable.chip);
         return [words.clone(), words, "R: ends the run".to_owned()];
     }
