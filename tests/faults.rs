@@ -310,6 +310,11 @@ fn refused_with_a_way_on(spoil: impl FnOnce(&Path), why: &str) {
     site.advance_to(50.0);
     site.home.run(["rollback", "--yes", "--as", "alice"]).exits(0);
     assert_eq!(site.balancer.green(), 0.0);
+    // What was gone around stands in nobody's way any more, and nobody means it.
+    site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+    site.home.run(["rollback", "--yes"]).exits(3).says("no keeper runs here");
+    let _next = site.home.run_plan(&plan, "alice");
+    assert_eq!(site.home.runs().len(), 3);
 }
 
 #[test]

@@ -106,6 +106,8 @@ pub(super) struct Known {
     pub info: Option<RunInfo>,
     pub standing: Standing,
     pub last: Option<Entry>,
+    /// All that was ever written can be read.
+    pub is_whole: bool,
     /// Its disk did not answer: it may be anything.
     pub is_silent: bool,
 }
@@ -117,20 +119,22 @@ impl Known {
         let is_missing = reader.as_ref().is_err_and(JournalError::is_missing);
         let info = reader.as_ref().ok().and_then(|reader| reader.info().ok());
         let read = reader.ok().and_then(|reader| reader.readable().ok());
-        let is_whole = is_missing || info.is_some() && matches!(read, Some((_, 0)));
+        let has_all = is_missing || info.is_some() && matches!(read, Some((_, 0)));
         let ((entries, _), info) = (read.unwrap_or_default(), info.flatten());
         let standing = Standing::of(&entries);
-        // What cannot be read may be a move that came after everything else.
-        let is_certain = is_whole || standing == Standing::Unfinished;
         // Where nothing is there nothing ever was, or all of it was lost.
         let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);
-        let standing = if is_certain && !is_lost { standing } else { Standing::Unreadable };
-        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back(), is_silent: false }
+        let is_whole = has_all && !is_lost;
+        // What cannot be read may be a move that came after everything else.
+        let is_certain = is_whole || standing == Standing::Unfinished;
+        let standing = if is_certain { standing } else { Standing::Unreadable };
+        Self { found: found.clone(), info, standing, last: entries.into_iter().next_back(), is_whole, is_silent: false }
     }
 
     /// A run of which nothing is known.
     fn silent(found: &Found) -> Self {
-        Self { found: found.clone(), info: None, standing: Standing::Unreadable, last: None, is_silent: true }
+        let standing = Standing::Unreadable;
+        Self { found: found.clone(), info: None, standing, last: None, is_whole: false, is_silent: true }
     }
 
     /// Whether it holds no write path. A run that cannot say is taken for one that drives.

@@ -112,8 +112,9 @@ fn is_plan_file(places: &Places, word: &str) -> Result<bool, Failure> {
 
 /// Without a name: those that drive go before those that only watch, and what is not over before what is.
 fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
-    let (listening, silent): (Vec<Found>, Vec<Found>) =
-        all(places)?.into_iter().partition(|found| is_listening(&found.socket));
+    let all = all(places)?;
+    let order: Vec<RunId> = all.iter().map(|found| found.run.clone()).collect();
+    let (listening, silent): (Vec<Found>, Vec<Found>) = all.into_iter().partition(|found| is_listening(&found.socket));
     let (watching, driving): (Vec<Known>, Vec<Known>) =
         known::look_at(places, listening).into_iter().partition(Known::only_watches);
     let (lingering, driving): (Vec<Known>, Vec<Known>) = driving.into_iter().partition(|run| run.standing.is_over());
@@ -123,13 +124,13 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
     };
     // One that cannot say because its disk does not answer is meant where nobody else is.
     let (unsure, dead): (Vec<Known>, Vec<Known>) = dead.into_iter().partition(|run| run.is_silent);
-    // One whose journal is damaged may be in the middle of moving traffic: it never goes before another.
-    let (mut damaged, dead): (Vec<Known>, Vec<Known>) =
-        dead.into_iter().partition(|run| run.standing == Standing::Unreadable);
-    damaged.retain(|run| !run.only_watches() && places.plan(&run.found.run).exists());
     let (mut driving, mut dead, mut lingering) = (driving, dead, lingering);
-    lingering.append(&mut damaged);
-    dead.retain(|run| run.standing == Standing::Unfinished && !run.only_watches());
+    let mut seen: Vec<Known> = driving.iter().chain(&lingering).chain(&dead).cloned().collect();
+    seen.sort_by_key(|run| order.iter().position(|other| *other == run.found.run));
+    dead.retain(|run| !run.only_watches() && (run.is_whole || is_open(places, run, &seen)));
+    // One whose journal cannot say may be in the middle of moving traffic: it never goes before another.
+    lingering.extend(dead.extract_if(.., |run| run.standing == Standing::Unreadable));
+    dead.retain(|run| run.standing == Standing::Unfinished);
     if !driving.is_empty() {
         // Beside one that runs well, the one that crashed may be meant as well.
         dead.retain(|run| is_left(places, run, &driving));
@@ -153,6 +154,15 @@ fn unnamed(places: &Places, dead: Dead) -> Result<Found, NotOne> {
 fn is_left(places: &Places, dead: &Known, driving: &[Known]) -> bool {
     let has_its = |run: &Known| run.info.as_ref().is_some_and(|info| dead.is_on(places, &info.identity));
     !driving.iter().any(has_its)
+}
+
+/// Whether a run whose journal is damaged may be in the middle of something: nobody began another one of its balancer
+/// since. All are in their order.
+fn is_open(places: &Places, damaged: &Known, all: &[Known]) -> bool {
+    let frozen = places.plan(&damaged.found.run);
+    let plan = within(DISK_LIMIT, move || plan::load_frozen(&frozen).ok()).flatten();
+    let newest = plan.and_then(|plan| newest_on(places, all.to_vec(), &plan));
+    newest.is_some_and(|newest| newest.run == damaged.found.run)
 }
 
 fn by_id(places: &Places, word: &str) -> Result<Found, Failure> {
@@ -207,8 +217,16 @@ pub(super) fn newest_of(places: &Places, plan: &Plan) -> Result<Option<Found>, F
 
 fn newest_on(places: &Places, runs: Vec<Known>, plan: &Plan) -> Option<Found> {
     let identity = plan.traffic.identity();
-    let its = runs.into_iter().filter(|run| !run.only_watches() && run.is_on(places, &identity));
-    known::newest(its).map(|run| run.found)
+    let mut its: Vec<Known> =
+        runs.into_iter().filter(|run| !run.only_watches() && run.is_on(places, &identity)).collect();
+    // Whoever began a newer one could read the damaged one then, or went around it with `--from-balancer`.
+    let mut has_newer = false;
+    its.retain(|run| {
+        let is_left_behind = has_newer && !run.is_whole && !run.is_silent;
+        has_newer |= run.is_whole && run.standing != Standing::Empty;
+        !is_left_behind
+    });
+    known::newest(its.into_iter()).map(|run| run.found)
 }
 
 /// The newest run that was begun from a file, whatever the file holds now.
