@@ -33,6 +33,8 @@ mod hooks;
 mod limits;
 #[path = "engine/scenarios/night.rs"]
 mod night;
+#[path = "engine/scenarios/outage.rs"]
+mod outage;
 #[path = "engine/scenarios/people.rs"]
 mod people;
 #[path = "engine/scenarios/propagation.rs"]

@@ -21,6 +21,8 @@ pub(super) struct BalancerView {
     pub seen_started: Option<Mono>,
     /// What the newest read comes to, partial ones included.
     pub configured: Option<Configured>,
+    /// The nodes that were last seen to serve nobody.
+    pub unserved: Vec<usize>,
     /// When a whole read first showed another setting than the one before, whoever made it.
     pub moved_at: Option<Mono>,
     /// What somebody else has set since, on the nodes that answered while another did not.
@@ -44,6 +46,7 @@ impl BalancerView {
             seen: None,
             seen_started: None,
             configured: None,
+            unserved: Vec::new(),
             moved_at: None,
             others: Setting::default(),
             was_elsewhere: false,
@@ -166,6 +169,7 @@ impl Engine {
         };
         self.balancer.next_at = self.now + interval;
         self.balancer.configured = share::configured(&self.layout, state);
+        self.judge_unserved(state, out);
         match state.setting() {
             Err(why) => {
                 self.balancer_unreadable(&why.clone(), out);
@@ -183,6 +187,22 @@ impl Engine {
                 self.setting_seen(started, &setting, state, out);
             }
         }
+    }
+
+    /// Takes note of nodes that serve nobody. On one that does not answer, what was seen there last counts.
+    fn judge_unserved(&mut self, state: &BalancerState, out: &mut Vec<Effect>) {
+        let mut unserved = share::serving_nobody(&self.layout, state);
+        let is_silent = |node: &&usize| state.nodes.get(**node).is_none_or(|node| node.slots.is_err());
+        unserved.extend(self.balancer.unserved.iter().filter(is_silent));
+        if unserved == self.balancer.unserved {
+            return;
+        }
+        self.balancer.unserved = unserved;
+        let (severity, words) = match self.unserved_words() {
+            Some(words) => (Severity::Critical, words),
+            None => (Severity::Info, "every node of the balancer serves somebody again".to_owned()),
+        };
+        self.say(severity, None, words, Fact::Line, out);
     }
 
     fn balancer_unreadable(&mut self, why: &Clean, out: &mut Vec<Effect>) {
@@ -382,6 +402,13 @@ impl Engine {
     pub(super) fn balancer_is_known(&self) -> bool {
         let stale = Freshness::of(self.plan.poll.balancer).stale;
         self.balancer.at().is_some_and(|at| self.now.since(at) <= stale)
+    }
+
+    /// `lb2 serves nobody: no server with weight is up`: whoever is sent there gets an error, whatever its weights say.
+    pub(super) fn unserved_words(&self) -> Option<String> {
+        let names: Vec<&str> = self.balancer.unserved.iter().map(|node| self.layout.nodes[*node].as_str()).collect();
+        let verb = if names.len() == 1 { "serves" } else { "serve" };
+        (!names.is_empty()).then(|| format!("{} {verb} nobody: no server with weight is up", names.join(", ")))
     }
 
     /// How many of stable's slots serve, of how many, when the balancer tells.

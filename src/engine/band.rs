@@ -208,7 +208,8 @@ impl Engine {
             let name = if is_plain { String::new() } else { format!("{}: ", gate.name) };
             let first = gate.detail.as_str().split([',', ';']).next().unwrap_or_default();
             // What the band has said already is why.
-            let said = self.stable_is_ready() == Some(false) || ahead.is_some() || self.candidate_trouble().is_some();
+            let is_told = self.unserved_words().is_some() || self.candidate_trouble().is_some();
+            let said = self.stable_is_ready() == Some(false) || ahead.is_some() || is_told;
             let short = if said { "A locked".to_owned() } else { format!("A locked: {name}{}", brief(first)) };
             let whole = if is_said(gate) { "A locked".to_owned() } else { format!("A locked: {name}{}", gate.detail) };
             if self.is_abnormal() {

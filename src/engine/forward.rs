@@ -372,7 +372,7 @@ impl Engine {
     fn is_unwatched(&self) -> bool {
         let drifts = self.is_elsewhere() && !planted(Bug::BakesUnderDrift);
         let is_silent = !self.balancer_is_known() && !planted(Bug::BakesUnseen);
-        self.is_blind() || drifts || is_silent
+        self.is_blind() || drifts || is_silent || !self.balancer.unserved.is_empty()
     }
 
     /// Whether another setting is known to be on the balancer, or on a node that answers while another does not.
@@ -404,7 +404,7 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && !self.is_elsewhere();
+        let holds_it = self.balancer_is_known() && !self.is_elsewhere() && self.balancer.unserved.is_empty();
         let seen = holds_it || planted(Bug::CompleteUnread);
         if at_end
             && seen

@@ -206,9 +206,15 @@ impl Engine {
                 let late = Freshness::of(self.plan.poll.balancer).late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
                 let seen = fresh && self.balancer.failure.is_none();
-                // Where servers went up or down a person may go on, to weights that are made for those that are there.
-                let known = if self.is_off().is_some() { Verdict::Warn } else { Verdict::Pass };
-                if seen || planted(Bug::UnreadBalancerPasses) { known } else { Verdict::Unknown }
+                // What a drift leaves nobody to serve is set right by what goes over it, and stops everything else itself.
+                let is_out = !self.balancer.unserved.is_empty() && self.drift.is_none();
+                match (seen || planted(Bug::UnreadBalancerPasses), is_out) {
+                    (false, _) => Verdict::Unknown,
+                    (true, true) => Verdict::Fail,
+                    // Where servers went up or down a person may go on, to weights that are made for those that are there.
+                    (true, false) if self.is_off().is_some() => Verdict::Warn,
+                    (true, false) => Verdict::Pass,
+                }
             }
             Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
             Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
@@ -298,15 +304,18 @@ impl Engine {
     fn balancer_words(&self) -> String {
         match (&self.balancer.failure, self.balancer.at()) {
             (Some(why), _) => why.to_string(),
-            (None, Some(_)) if is_open(self.verdict(Condition::Balancer)) => match self.is_off() {
-                Some(there) => format!("at {there} as servers went up or down, want {}", self.current),
-                None => "ok".to_owned(),
-            },
-            (None, Some(at)) => {
-                let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
-                format!("read {} s ago, over {late}", self.now.since(at).as_secs())
-            }
             (None, None) => "not read yet".to_owned(),
+            (None, Some(at)) => match (self.verdict(Condition::Balancer), self.is_off()) {
+                (Verdict::Unknown, _) => {
+                    let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
+                    format!("read {} s ago, over {late}", self.now.since(at).as_secs())
+                }
+                (Verdict::Fail, _) => self.unserved_words().unwrap_or_default(),
+                (Verdict::Pass | Verdict::Warn, Some(there)) => {
+                    format!("at {there} as servers went up or down, want {}", self.current)
+                }
+                (Verdict::Pass | Verdict::Warn, None) => "ok".to_owned(),
+            },
         }
     }
 

@@ -246,10 +246,11 @@ impl Engine {
             CheckKind::Balancer => {
                 let stale = self.check_freshness(index).stale;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= stale);
-                let verdict = match (fresh && self.balancer.failure.is_none(), &self.drift) {
+                let is_good = self.drift.is_none() && self.balancer.unserved.is_empty();
+                let verdict = match (fresh && self.balancer.failure.is_none(), is_good) {
                     (false, _) => Verdict::Unknown,
-                    (true, Some(_)) => Verdict::Fail,
-                    (true, None) => Verdict::Pass,
+                    (true, false) => Verdict::Fail,
+                    (true, true) => Verdict::Pass,
                 };
                 (verdict, self.balancer.at())
             }
@@ -302,7 +303,10 @@ impl Engine {
                     (None, None, _) => "not read yet".to_owned(),
                     (None, Some(at), _) if self.now.since(at) > stale => "last read is old".to_owned(),
                     (None, Some(_), Some(drift)) => format!("drift to {}", drift.to),
-                    (None, Some(_), None) => self.balancer.split().map_or_else(String::new, |s| format!("at {s}")),
+                    (None, Some(_), None) => self
+                        .unserved_words()
+                        .or_else(|| Some(format!("at {}", self.balancer.split()?)))
+                        .unwrap_or_default(),
                 };
                 Clean::new(words)
             }

@@ -11,7 +11,7 @@ use warroom::engine::{
 };
 
 /// One step to the end, and a program that is for ten seconds after it.
-fn afterwards() -> Sections {
+pub fn afterwards() -> Sections {
     let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
     let more = more.replace("fresh = \"10m\"", "");
     Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL }
