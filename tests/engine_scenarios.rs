@@ -13,6 +13,8 @@ mod after;
 mod back;
 #[path = "engine/scenarios/band.rs"]
 mod band;
+#[path = "engine/scenarios/completion.rs"]
+mod completion;
 #[path = "engine/scenarios/down.rs"]
 mod down;
 #[path = "engine/scenarios/drained.rs"]

@@ -18,12 +18,14 @@ pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct Bake {
     pub healthy: Duration,
+    /// When the step was reached, or this keeper began.
+    pub began: Mono,
     counted_at: Mono,
 }
 
 impl Bake {
     pub fn new(now: Mono) -> Self {
-        Self { healthy: Duration::ZERO, counted_at: now }
+        Self { healthy: Duration::ZERO, began: now, counted_at: now }
     }
 
     /// What lies before now does not count.
@@ -365,7 +367,7 @@ impl Engine {
     }
 
     /// The same of the watch after 100 %: what switches stable off runs within it.
-    fn watch_pauses(&self) -> bool {
+    pub(super) fn watch_pauses(&self) -> bool {
         self.is_unwatched() || self.a_watched_limit_is_unknown()
     }
 
@@ -395,30 +397,6 @@ impl Engine {
     pub(super) fn watch_anew(&mut self, drifts: bool) -> Fact {
         self.watched = Duration::ZERO;
         if self.completed.is_some() { Fact::WatchAnew { drifts } } else { Fact::Line }
-    }
-
-    pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
-        let is_watched = self.completed.is_some() && self.watch_left().is_zero() && !self.watch_pauses();
-        if is_watched && !self.watch_over && self.rollback.is_none() {
-            self.watch_over = true;
-            self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
-        }
-        let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && !self.is_elsewhere() && self.balancer.unserved.is_empty();
-        let seen = holds_it || planted(Bug::CompleteUnread);
-        if at_end
-            && seen
-            && self.position.is_some()
-            && self.completed.is_none()
-            && self.phase() == Phase::Baking
-            && self.bake_left().is_zero()
-        {
-            self.completed = Some((self.now, self.wall));
-            self.watched = Duration::ZERO;
-            let text =
-                format!("COMPLETE: 100% on {}; R still rolls back", self.environment(crate::domain::Role::Candidate));
-            self.say(Severity::Info, None, text, Fact::Completed, out);
-        }
     }
 
     /// Goes to the next step by itself, where the plan says so and every gate passes outright.

@@ -9,8 +9,8 @@
 //! * [`Engine::next_wake`] names the one time at which the engine wants [`Event::Woke`], and why.
 //! * The same events give the same effects, always.
 //!
-//! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
-//! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
+//! One file for each concern: `command` (what people ask), `forward` (a step), `completion` (the end of the last), `back` (a
+//! rollback), `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
 //! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk
 //! has not taken yet), `reassert` (a last setting set again), `converged` (whether all agree), `propagation` (when requests
 //! follow), `invariant` (what must hold after every event), `series` (the past of the charts),
@@ -21,6 +21,7 @@ mod back;
 mod balancer;
 mod band;
 mod command;
+mod completion;
 mod converged;
 mod effect;
 mod event;

@@ -45,6 +45,9 @@ pub struct Snapshot {
     pub next: Option<NextView>,
     /// What must hold before it.
     pub gates: Vec<Gate>,
+    /// What COMPLETE waits for besides its bake, once everything is on the candidate; empty from an older keeper.
+    #[serde(default)]
+    pub completion_waits: Vec<Gate>,
     /// The limits.
     pub guardrails: Vec<GuardrailView>,
     /// The questions.

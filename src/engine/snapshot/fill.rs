@@ -35,6 +35,7 @@ impl Engine {
                 .map(|step| (self.bake.healthy.min(self.plan.steps[step].bake), self.plan.steps[step].bake)),
             next: self.next_view(),
             gates,
+            completion_waits: self.completion_waits(),
             guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
             checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
             hooks: (0..self.hooks.len()).map(|index| self.hook_view(index)).collect(),

@@ -10,6 +10,7 @@ impl Witness<'_> {
         match event {
             Event::Commanded(request) => {
                 let may = request.rights == Rights::Full;
+                self.overrides = matches!(request.command, Command::Advance { over: Some(_), .. });
                 self.untyped = matches!(request.command, Command::Rollback { typed: None, .. } | Command::Complete);
                 self.asked = may && matches!(request.command, Command::SendAgain | Command::Adopt);
             }

@@ -174,6 +174,8 @@ pub struct Witness<'s> {
     untyped: bool,
     /// A tombstone was found in this turn.
     found_tombstone: bool,
+    /// Somebody asked in this turn to go over closed gates.
+    overrides: bool,
 }
 
 impl<'s> Witness<'s> {
@@ -228,6 +230,7 @@ impl<'s> Witness<'s> {
             asked: false,
             untyped: false,
             found_tombstone: false,
+            overrides: false,
             stage,
         }
     }
@@ -290,7 +293,7 @@ impl<'s> Witness<'s> {
     /// One turn of the engine: what went in, and what came out.
     pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
-        (self.asked, self.untyped, self.found_tombstone) = (false, false, false);
+        (self.asked, self.untyped, self.found_tombstone, self.overrides) = (false, false, false, false);
         let was_known = self.is_known();
         self.heard(event);
         self.bakes(was_known);
