@@ -344,20 +344,31 @@ impl Engine {
         }
     }
 
-    pub(super) fn pass_bake(&mut self) {
+    pub(super) fn pass_bake(&mut self, out: &mut Vec<Effect>) {
         let turn = self.now.since(self.bake.counted_at).min(BAKE_TURN_MAX);
         self.bake.counted_at = self.now;
         if self.position.is_none() || self.rollback.is_some() {
             return;
         }
-        // What was not seen was not watched.
-        if self.completed.is_some() && !self.watch_pauses() {
-            self.watched += turn;
+        if self.completed.is_some() {
+            self.pass_watch(turn, out);
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
         } else if !self.bake_pauses() {
             self.bake.healthy += turn;
+        }
+    }
+
+    /// What was not seen was not watched, and a candidate that is over a limit is not one that carries it.
+    fn pass_watch(&mut self, turn: Duration, out: &mut Vec<Effect>) {
+        if let Some(limit) = self.breached_by_candidate() {
+            if !std::mem::take(&mut self.watched).is_zero() {
+                let text = format!("the watch after 100 % begins anew: {}", self.guardrail_words(limit));
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
+        } else if !self.watch_pauses() {
+            self.watched += turn;
         }
     }
 

@@ -151,23 +151,30 @@ impl Engine {
         format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip())
     }
 
-    fn act(&mut self, level: Level, words: &str, out: &mut Vec<Effect>) {
-        match level {
-            Level::Quiet | Level::Warn => {}
-            Level::Hold => {
-                if self.can_be_held() {
-                    self.hold(&Person::keeper(), words, true, out);
-                }
+    fn act(&mut self, asked: Level, words: &str, out: &mut Vec<Effect>) {
+        let keeper = Person::keeper();
+        match self.act_of(asked) {
+            Some(Level::RollBack) => self.accept_rollback(&keeper, Clean::new(words), true, None, out),
+            Some(Level::Hold) => {
+                let refused = self.automatic_rollback_refused().filter(|_| asked == Level::RollBack);
+                let why = refused.map_or_else(String::new, |why| format!("; no automatic rollback: {why}"));
+                self.hold(&keeper, format!("{words}{why}"), true, out);
             }
-            Level::RollBack => match self.automatic_rollback_refused() {
-                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, None, out),
-                Some(_) if self.is_overridden() => {}
-                Some(why) => {
-                    let text = format!("{words}; no automatic rollback: {why}");
-                    self.hold(&Person::keeper(), text, true, out);
-                }
-            },
+            Some(Level::Quiet | Level::Warn) | None => {}
         }
+    }
+
+    /// What the keeper does where a limit asks for this; `None` where it does nothing more. A rollback that it may not
+    /// send stops whatever goes on, also what comes after 100 %.
+    pub(super) fn act_of(&self, asked: Level) -> Option<Level> {
+        let is_stopped = self.held.is_some() || self.rollback.is_some() || self.ended;
+        let holds = match asked {
+            Level::Quiet | Level::Warn => false,
+            Level::Hold => self.can_be_held(),
+            Level::RollBack if self.automatic_rollback_refused().is_none() => return Some(Level::RollBack),
+            Level::RollBack => !is_stopped && !self.is_overridden(),
+        };
+        holds.then_some(Level::Hold)
     }
 
     /// Why the keeper would not roll back by itself now.

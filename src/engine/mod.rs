@@ -371,7 +371,7 @@ impl Engine {
             return;
         }
         self.watch_limits(out);
-        self.pass_bake();
+        self.pass_bake(out);
         self.pass_rollback(out);
         self.pass_shift(out);
         self.pass_completion(out);

@@ -330,6 +330,12 @@ impl Engine {
         self.watches.iter().any(Watch::is_breached)
     }
 
+    /// A limit of the candidate's that is. Stable's may be in a bad way once it is complete.
+    pub(super) fn breached_by_candidate(&self) -> Option<usize> {
+        let is_its = |limit: &usize| self.plan.guardrails[*limit].subject.role == Role::Candidate;
+        (0..self.watches.len()).filter(is_its).find(|limit| self.watches[*limit].is_breached())
+    }
+
     /// Whether a limit that stops forward movement cannot be compared with anything now.
     pub(super) fn a_limit_is_unknown(&self) -> bool {
         let is_unknown = |limit: usize| self.verdict(Condition::Limit(limit)) == Verdict::Unknown;

@@ -50,16 +50,6 @@ impl Engine {
         watch.ahead(plan, self.now, self.freshness_of(&plan.subject.signal).stale)
     }
 
-    /// What the keeper would do where a limit asks for this; `None` where it would do nothing more.
-    fn act_of(&self, asked: Level) -> Option<Level> {
-        let done = match asked {
-            Level::RollBack if self.automatic_rollback_refused().is_none() => Level::RollBack,
-            Level::RollBack | Level::Hold => Level::Hold,
-            Level::Quiet | Level::Warn => return None,
-        };
-        (done == Level::RollBack || self.can_be_held()).then_some(done)
-    }
-
     /// `P99 GREEN 177ms > 150ms (200ms holds, 400ms rolls back)`, or `5xx GREEN 6.20% > 5.00%` and `rolls back in 4s`.
     pub(super) fn ahead_parts(&self, coming: &Coming) -> Vec<BandPart> {
         let subject = &self.plan.guardrails[coming.limit].subject;
