@@ -32,6 +32,8 @@ pub(super) struct HealthState {
     pub last: Option<(Mono, Health)>,
     pub failures: u32,
     failing_since: Option<Mono>,
+    /// It was down, and has not been healthy since: silence mends nothing.
+    was_down: bool,
 }
 
 impl HealthState {
@@ -193,6 +195,7 @@ impl Engine {
         }
         state.last = Some((self.now, health.clone()));
         let is_down = state.is_down();
+        state.was_down = is_down || state.was_down && *health != Health::Healthy;
         let who = self.environment(role);
         match (was_down, is_down, health) {
             (false, true, Health::Failing(why)) => {
@@ -372,7 +375,7 @@ impl Engine {
     pub(super) fn stable_was_down(&self) -> bool {
         let few = |(up, all): (usize, usize)| (up as f64) < all as f64 * self.plan.rollback.stable_ready;
         let few_slots = self.slots_up(Role::Stable).is_some_and(few);
-        self.health[Role::Stable].is_down() || few_slots || self.had_few_targets()
+        self.health[Role::Stable].was_down || few_slots || self.had_few_targets()
     }
 
     /// `5xx CANDIDATE 6.20% > 5.00% for 30s`.

@@ -30,6 +30,7 @@ impl Witness<'_> {
                     Health::Failing(_) => self.failures + 1,
                     Health::Unknown(_) => 0,
                 };
+                self.was_down = self.failures >= 3 || self.was_down && *health != Health::Healthy;
                 self.health = Some((self.now, health.clone()));
             }
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),

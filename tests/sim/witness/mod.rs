@@ -121,6 +121,8 @@ pub struct Witness<'s> {
     feeds: PerRole<Feed>,
     health: Option<(Mono, Health)>,
     failures: u32,
+    /// Stable was down, and has not said since that it is healthy.
+    was_down: bool,
     breach_since: Option<Mono>,
 
     /// Records on their way to the disk, and those it refused.
@@ -195,6 +197,7 @@ impl<'s> Witness<'s> {
             feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
             health: None,
             failures: 0,
+            was_down: false,
             breach_since: None,
             records: BTreeMap::new(),
             refused: Vec::new(),
