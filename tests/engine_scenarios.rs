@@ -41,6 +41,8 @@ mod outage;
 mod people;
 #[path = "engine/scenarios/propagation.rs"]
 mod propagation;
+#[path = "engine/scenarios/reach.rs"]
+mod reach;
 #[path = "engine/scenarios/reassert.rs"]
 mod reassert;
 #[path = "engine/scenarios/recovery.rs"]

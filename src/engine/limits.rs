@@ -25,6 +25,7 @@ impl Engine {
         self.look_at_limits();
         let mut worst: Option<(Level, String)> = None;
         for (index, before) in before.into_iter().enumerate() {
+            self.tell_reach(index, out);
             let level = self.watches[index].level;
             let words = self.guardrail_words(index);
             if level != before && self.limits_act() {
@@ -52,6 +53,9 @@ impl Engine {
             let reading = self.read(&guardrail.subject);
             let freshness = self.freshness_of(&guardrail.subject.signal);
             let expects_requests = self.has_traffic(guardrail.subject.role);
+            let of_latency = matches!(guardrail.subject.signal, Signal::Latency(_));
+            let last_bucket = self.instances[guardrail.subject.role].last_bucket().filter(|_| of_latency);
+            self.watches[index].reach = last_bucket;
             self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
         }
         for (index, check) in plan.checks.iter().enumerate() {
@@ -119,6 +123,31 @@ impl Engine {
         let is_sent = self.shift.as_ref().is_some_and(super::Shift::was_sent);
         let is_back = self.current == Split::ALL_STABLE && !is_sent && by_weight == Some(Split::ALL_STABLE);
         self.forward_began && !is_back
+    }
+
+    /// Says once that a limit can never act, because nothing beyond the histogram's last bucket can be told.
+    fn tell_reach(&mut self, index: usize, out: &mut Vec<Effect>) {
+        let plan = &self.plan.guardrails[index];
+        let watch = &self.watches[index];
+        let acts = [(plan.hold, "holds"), (plan.roll_back, "rolls back")].into_iter();
+        let beyond = acts.filter_map(|(limit, act)| Some((limit.filter(|limit| !watch.can_exceed(*limit))?, act)));
+        let quantity = |value| self.plan.quantity(&plan.subject.signal, value);
+        let words: Vec<String> = beyond.map(|(limit, act)| format!("over {} {act}", quantity(limit))).collect();
+        let (Some(reach), false) = (watch.reach, words.is_empty() || watch.is_reach_told) else { return };
+        let absent = match plan.absent {
+            OnAbsent::Warn => "warn",
+            OnAbsent::Hold => "hold",
+            OnAbsent::RollBack => "roll_back",
+        };
+        let text = format!(
+            "{}: \"{}\" can never act: the last bucket of its histogram is {reach}, and what is above that is no reading \
+             (absent = \"{absent}\"); set it to at most {reach}, or give the histogram a bucket beyond it",
+            self.limit_name(index),
+            words.join(", "),
+            reach = quantity(reach),
+        );
+        self.watches[index].is_reach_told = true;
+        self.say(Severity::Warn, None, text, Fact::Line, out);
     }
 
     fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
