@@ -271,6 +271,11 @@ pub enum Fact {
         #[serde(default)]
         drifts: bool,
     },
+    /// This program got something wrong: forward movement is frozen for the rest of the run.
+    Violated {
+        /// What.
+        why: Clean,
+    },
     /// The watch after it is over.
     WatchOver,
     /// The run ended.

@@ -114,6 +114,7 @@ impl Engine {
             // What the keeper before saw of it no journal says, and while none was there nobody looked: it begins anew.
             Fact::Completed => self.completed = Some((self.now, entry.wall)),
             Fact::WatchAnew { drifts } => self.balancer.was_elsewhere = *drifts,
+            Fact::Violated { why } => self.violation = Some(why.clone()),
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,
         }

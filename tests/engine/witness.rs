@@ -419,6 +419,7 @@ impl Witness {
             | Fact::Unsuspended
             | Fact::Completed
             | Fact::WatchAnew { .. }
+            | Fact::Violated { .. }
             | Fact::WatchOver
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }

@@ -4,7 +4,8 @@ use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
-use crate::engine::script::{Act, does, story};
+use crate::engine::script::{Act, does, refusal, story};
+use warroom::domain::Clean;
 use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
@@ -309,4 +310,27 @@ fn a_clock_that_is_set_back_makes_no_suspension_longer() {
     rig.wait(2_000);
     assert_eq!(rig.engine.snapshot().suspended, None, "{}", story(&rig));
     assert!(rig.said("its suspension ran out"), "{}", story(&rig));
+}
+
+/// What this program got wrong once freezes the run, whoever keeps it; a journal of before says nothing of it.
+#[test]
+fn a_violated_invariant_outlives_its_keeper() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let mut entries = rig.entries.clone();
+    let mut last = entries.last().expect("a run writes").clone();
+    last.number += 1;
+    last.fact = Fact::Violated { why: "2: a setting that is not whole".into() };
+    entries.push(last);
+    rig.restart_from(&entries);
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.resume("alice");
+    assert_eq!(rig.engine.snapshot().violation.as_ref().map(Clean::as_str), Some("2: a setting that is not whole"));
+    for answer in [rig.advance("alice"), rig.override_with("alice", "checkout", "in a hurry")] {
+        assert!(refusal(&answer).contains("FAIL engine: frozen: 2: a setting that is not whole"), "{answer:?}");
+    }
+    assert!(rig.engine.snapshot().band.text.as_str().contains("forward frozen"));
+    assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
 }

@@ -231,6 +231,7 @@ impl Witness<'_> {
             | Fact::Unsuspended
             | Fact::RollbackUndone
             | Fact::WatchAnew { .. }
+            | Fact::Violated { .. }
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -344,6 +345,7 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted
+            | Fact::Violated { .. }
             | Fact::WatchOver => {}
         }
     }
