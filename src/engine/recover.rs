@@ -2,7 +2,7 @@
 
 use super::planted::{Bug, planted};
 use super::{Baseline, Engine, Entry, Fact, Goal, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
-use crate::domain::{Mono, Person, Split, Wall};
+use crate::domain::{Mono, Person, Role, Split, Wall};
 use crate::plan::Plan;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,10 @@ impl Engine {
         let mut engine = Self::new(plan, Mode::Drive, mono, wall, jitter);
         for entry in entries {
             engine.fold(entry);
+        }
+        // What they answered before this keeper, and while there was none, nobody counted.
+        for role in Role::BOTH {
+            engine.instances[role].totals_have_gaps = engine.forward_began;
         }
         engine.passed = engine.passed.filter(|_| !planted(Bug::RestartForgetsNoReturn));
         engine.entry_number = entries.last().map_or(0, |entry| entry.number);

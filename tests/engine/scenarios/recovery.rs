@@ -5,7 +5,7 @@ use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, refusal, story};
-use warroom::domain::Clean;
+use warroom::domain::{Clean, Role};
 use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
@@ -333,4 +333,21 @@ fn a_violated_invariant_outlives_its_keeper() {
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
     rig.wait(8_000);
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+}
+
+/// What the candidate failed before this keeper, and while there was none, nobody has counted.
+#[test]
+fn after_a_restart_errors_are_at_least_so_many() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.crash();
+    rig.wait(3_000);
+    assert!(!rig.engine.snapshot().failed_at_least, "nothing was sent there");
+    let mut rig = Rig::at_first_step(&MANUAL);
+    assert!(!rig.engine.snapshot().failed_at_least);
+    rig.worlds[Role::Candidate].errors = 0.01;
+    rig.wait(5_000);
+    rig.crash();
+    rig.wait(10_000);
+    let snapshot = rig.engine.snapshot();
+    assert!(snapshot.failed_at_least && !snapshot.blind && snapshot.failed_on_candidate.0 > 0, "{}", story(&rig));
 }
