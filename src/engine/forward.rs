@@ -76,8 +76,8 @@ enum ShiftStage {
     Looking { since: Mono, at: Mono },
     /// The write is on its way to the balancer.
     Sent { write: EffectId, at: Mono },
-    /// The balancer answered, or did not; only reading it back tells.
-    ReadingBack { sent: Mono, answered: Mono, settles: Mono, is_accepted: bool },
+    /// The balancer answered, or did not; only reading it back tells. When it was sent by another keeper nobody knows.
+    ReadingBack { sent: Option<Mono>, answered: Mono, settles: Mono, is_accepted: bool },
 }
 
 impl Shift {
@@ -88,7 +88,7 @@ impl Shift {
 
     /// A shift whose write may have gone out before the keeper was restarted.
     pub fn recovered(goal: Goal, setting: Setting, now: Mono, lateness: Duration) -> Self {
-        let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness, is_accepted: false };
+        let stage = ShiftStage::ReadingBack { sent: None, answered: now, settles: now + lateness, is_accepted: false };
         Self { goal, setting, how: How::Pressed, stage }
     }
 
@@ -131,6 +131,11 @@ impl Shift {
     pub fn was_sent(&self) -> bool {
         !matches!(self.stage, ShiftStage::Intended { .. } | ShiftStage::Looking { .. })
     }
+}
+
+/// ` after 0.3 s`, where somebody measured it.
+pub(super) fn after_words(took: Option<Duration>) -> String {
+    took.map_or_else(String::new, |took| format!(" after {:.1} s", took.as_secs_f64()))
 }
 
 impl Engine {
@@ -233,7 +238,7 @@ impl Engine {
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Unknown(_) => {
                 let is_accepted = result.is_accepted();
-                shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles, is_accepted };
+                shift.stage = ShiftStage::ReadingBack { sent: Some(sent), answered: self.now, settles, is_accepted };
                 if let Some(why) = result.words() {
                     let what =
                         if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
@@ -255,20 +260,24 @@ impl Engine {
         if matches!(shift.goal, Goal::Again { .. }) && !is_accepted && started < settles {
             return;
         }
-        let (goal, seconds) = (shift.goal.clone(), self.now.since(sent).as_secs_f64());
-        self.tempo.to_balancer = Some(answered.since(sent));
-        self.tempo.read_back = Some(self.now.since(sent));
+        let (goal, took) = (shift.goal.clone(), sent.map(|sent| self.now.since(sent)));
+        if let Some(sent) = sent {
+            (self.tempo.to_balancer, self.tempo.read_back) = (Some(answered.since(sent)), took);
+        }
         self.shift = None;
         match goal {
             Goal::Step(step) => {
                 self.await_propagation(sent, self.current, self.plan.steps[step].split);
-                self.arrive(step, setting.clone(), Some(seconds), out);
+                self.arrive(step, setting.clone(), took, out);
             }
-            Goal::Again { from, .. } => self.reasserted(from, (sent, seconds), out),
+            Goal::Again { from, .. } => {
+                self.await_propagation(sent, from, self.current);
+                self.reasserted(took, out);
+            }
         }
     }
 
-    fn arrive(&mut self, step: usize, setting: Setting, seconds: Option<f64>, out: &mut Vec<Effect>) {
+    fn arrive(&mut self, step: usize, setting: Setting, took: Option<Duration>, out: &mut Vec<Effect>) {
         self.current = self.plan.steps[step].split;
         self.position = Some(step);
         self.expected = Some(setting);
@@ -276,8 +285,7 @@ impl Engine {
         self.reasserts = 0;
         self.bake = Bake::new(self.now);
         self.reached[step] = Some((self.now, self.wall));
-        let took = seconds.map_or_else(String::new, |s| format!(" after {s:.1} s"));
-        let text = format!("candidate {} read back{took}", self.current);
+        let text = format!("candidate {} read back{}", self.current, after_words(took));
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);
         self.look_at_limits();
     }

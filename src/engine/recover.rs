@@ -97,10 +97,7 @@ impl Engine {
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Suspended { until } => {
-                let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-                // A wall clock that was set back makes it no longer, nor does the other one, which begins anew with the
-                // machine.
-                let passed = Duration::from_millis(by_wall).max(self.now.since(entry.mono));
+                let passed = self.age_of(entry);
                 let asked = u64::try_from(until.millis() - entry.wall.millis()).unwrap_or(0);
                 let left = Duration::from_millis(asked).min(SUSPEND_MAX).saturating_sub(passed);
                 if let (false, Some(by)) = (left.is_zero(), &entry.by) {
@@ -122,6 +119,13 @@ impl Engine {
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,
         }
+    }
+
+    /// How long ago an entry was written. A wall clock that was set back makes it no younger, nor does the other one, which
+    /// begins anew with the machine.
+    pub(super) fn age_of(&self, entry: &Entry) -> Duration {
+        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+        Duration::from_millis(by_wall).max(self.now.since(entry.mono))
     }
 
     fn fold_reached(&mut self, step: usize, entry: &Entry) {

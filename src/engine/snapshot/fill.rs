@@ -351,7 +351,7 @@ impl Engine {
 
     fn rollback_view(&self) -> Option<RollbackView> {
         let rollback = self.rollback.as_ref()?;
-        let took = |at: Option<Mono>| at.map(|at| at.since(rollback.accepted));
+        let took = |at: Option<Mono>| at.map(|at| rollback.after(at));
         let state = if rollback.foreign.is_some() {
             RollbackState::Foreign
         } else if rollback.rolled_back.is_some() {
@@ -372,7 +372,7 @@ impl Engine {
             automatic: rollback.automatic,
             from: rollback.from,
             accepted: rollback.accepted_wall,
-            accepted_mono: rollback.accepted,
+            accepted_mono: rollback.accepted.minus(rollback.before),
             acknowledged: took(rollback.acknowledged),
             read_back: took(rollback.read_back),
             confirmed: took(rollback.confirmed),

@@ -6,7 +6,7 @@ use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, refusal, story};
 use warroom::domain::{Clean, Role};
-use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
+use warroom::engine::{Answer, Command, Direction, Effect, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
 const LIFE: &[Act] = &[
@@ -350,4 +350,61 @@ fn after_a_restart_errors_are_at_least_so_many() {
     rig.wait(10_000);
     let snapshot = rig.engine.snapshot();
     assert!(snapshot.failed_at_least && !snapshot.blind && snapshot.failed_on_candidate.0 > 0, "{}", story(&rig));
+}
+
+/// A rollback is as old as its acceptance, whoever was its keeper then.
+#[test]
+fn a_resumed_rollback_is_as_old_as_it_is() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.balancer.usual = Fate::Lost;
+    rig.roll_back("alice", None);
+    rig.wait(2_000);
+    let entries = rig.entries.clone();
+    let tempo = rig.engine.snapshot().tempo;
+    rig.wait(598_000);
+    rig.restart_from(&entries);
+    rig.balancer.usual = Fate::Fine;
+    rig.wait(30_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    let view = rig.engine.snapshot().rollback.expect("it was accepted");
+    for took in [view.acknowledged, view.read_back, view.confirmed, view.rolled_back] {
+        assert!(took.is_some_and(|took| (600..640).contains(&took.as_secs())), "{view:?}");
+    }
+    assert_eq!(view.accepted_mono + view.rolled_back.expect("it is"), rig.now().minus(since_rolled_back(&rig)));
+    let at = view.accepted.plus(view.rolled_back.expect("it is")).clock();
+    let band = rig.engine.snapshot().band.text.to_string();
+    assert!(band.contains(&format!("at {at}")) && band.contains("took 60") && !band.contains("took 6."), "{band}");
+    assert!(rig.said("ROLLED BACK +60") && rig.said("rollback confirmed +60"), "{}", story(&rig));
+    // How long a whole one takes this keeper has not measured.
+    assert_eq!(rig.engine.snapshot().tempo.confirmed, tempo.confirmed);
+}
+
+fn since_rolled_back(rig: &Rig) -> std::time::Duration {
+    let end = rig.turns.iter().find(|turn| turn.effects.iter().any(rolls_back)).expect("it says so");
+    rig.now().since(end.at)
+}
+
+fn rolls_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::Journal { entry, .. } if entry.fact == Fact::RolledBack)
+}
+
+/// When another keeper sent a step nobody knows: how long it took is not told, nor what a write takes.
+#[test]
+fn a_recovered_step_was_sent_at_a_time_that_nobody_knows() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.next_fates(&[Fate::AnswerLost]);
+    rig.advance("alice");
+    rig.wait(500);
+    rig.crash();
+    rig.wait(3_000);
+    assert!(rig.said("candidate 10% read back") && !rig.said("read back after"), "{}", story(&rig));
+    let tempo = rig.engine.snapshot().tempo;
+    assert_eq!((tempo.to_balancer, tempo.read_back), (None, None));
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.resume("alice");
+    rig.advance("alice");
+    rig.wait(2_000);
+    let tempo = rig.engine.snapshot().tempo;
+    assert!(tempo.to_balancer.is_some() && tempo.read_back.is_some() && rig.said("50% read back after"), "{tempo:?}");
 }
