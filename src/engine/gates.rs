@@ -363,7 +363,7 @@ impl Engine {
         counted && (series_missing || matches!(why, Err(Absence::NoRequests | Absence::TooFew { .. })))
     }
 
-    fn limit_words(&self, index: usize) -> String {
+    pub(super) fn limit_words(&self, index: usize) -> String {
         let subject = &self.plan.guardrails[index].subject;
         if self.is_idle(index) {
             let when = if subject.role == Role::Candidate { "before the first step" } else { "without traffic" };

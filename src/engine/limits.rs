@@ -153,7 +153,7 @@ impl Engine {
     fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
         let level = self.watches[index].level;
         let (severity, text) = match level {
-            Level::Quiet => (Severity::Info, format!("clear again: {}", self.cleared_words(index))),
+            Level::Quiet => self.quiet_words(index),
             Level::Warn if before > Level::Warn => return,
             Level::Warn => (Severity::Warn, words.to_owned()),
             Level::Hold | Level::RollBack => (Severity::Critical, words.to_owned()),
@@ -161,16 +161,19 @@ impl Engine {
         self.say(severity, None, text, Fact::Line, out);
     }
 
-    /// `5xx CANDIDATE GREEN 0.96%, under 1.00% again`: the lowest of its limits is the one that was over last.
-    fn cleared_words(&self, index: usize) -> String {
+    /// `clear again: 5xx CANDIDATE GREEN 0.96%, under 1.00% again`: the lowest of its limits is the one that was over last.
+    /// What nobody can read is not clear.
+    fn quiet_words(&self, index: usize) -> (Severity, String) {
         let plan = &self.plan.guardrails[index];
-        let signal = &plan.subject.signal;
+        let (name, signal) = (self.limit_name(index), &plan.subject.signal);
         match (&self.watches[index].reading.value, plan.warn.or(plan.hold).or(plan.roll_back)) {
             (Ok(value), Some(limit)) if *signal != Signal::UnhealthyFor => {
                 let (value, limit) = (self.plan.quantity(signal, *value), self.plan.quantity(signal, limit));
-                format!("{} {value}, under {limit} again", self.limit_name(index))
+                (Severity::Info, format!("clear again: {name} {value}, under {limit} again"))
             }
-            (Ok(_) | Err(_), _) => self.guardrail_words(index),
+            (Ok(_), _) => (Severity::Info, format!("clear again: {}", self.guardrail_words(index))),
+            (Err(_), _) if self.is_idle(index) => (Severity::Info, self.limit_words(index)),
+            (Err(absence), _) => (Severity::Warn, format!("{name} can no longer be told: {absence}")),
         }
     }
 
