@@ -19,6 +19,8 @@ pub(super) struct BalancerView {
     pub seen: Option<(Mono, BalancerState)>,
     /// When that read began: what was written later cannot be in it.
     pub seen_started: Option<Mono>,
+    /// How long the newest read took.
+    pub took: Duration,
     /// What the newest read comes to, partial ones included.
     pub configured: Option<Configured>,
     /// The nodes that were last seen to serve nobody.
@@ -45,6 +47,7 @@ impl BalancerView {
         Self {
             seen: None,
             seen_started: None,
+            took: Duration::ZERO,
             configured: None,
             unserved: Vec::new(),
             moved_at: None,
@@ -161,6 +164,7 @@ impl Engine {
         if self.balancer.reading == Some(id) {
             self.balancer.reading = None;
         }
+        self.balancer.took = self.now.since(started);
         let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
         let interval = match (std::mem::take(&mut self.balancer.soon), waits) {
             (true, _) => Duration::ZERO,
@@ -398,10 +402,20 @@ impl Engine {
             .collect()
     }
 
+    /// What a read takes longer the next one is later: at most as long as one may take.
+    pub(super) fn balancer_takes(&self) -> Duration {
+        self.balancer.took.min(self.plan.traffic.timeout)
+    }
+
+    /// How old a read may be. The next begins a poll after it, and takes its time as well.
+    pub(super) fn balancer_freshness(&self) -> Freshness {
+        let Freshness { late, stale } = Freshness::of(self.plan.poll.balancer);
+        Freshness { late: late + self.balancer_takes(), stale: stale + self.balancer_takes() }
+    }
+
     /// Whether what the balancer holds is known as of now.
     pub(super) fn balancer_is_known(&self) -> bool {
-        let stale = Freshness::of(self.plan.poll.balancer).stale;
-        self.balancer.at().is_some_and(|at| self.now.since(at) <= stale)
+        self.balancer.at().is_some_and(|at| self.now.since(at) <= self.balancer_freshness().stale)
     }
 
     /// `lb2 serves nobody: no server with weight is up`: whoever is sent there gets an error, whatever its weights say.

@@ -10,8 +10,8 @@ use std::time::Duration;
 /// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
 const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a step waits for the disk to take its intent, and a re-assert for its look besides: a hundred of the slowest
-/// syncs seen. After that nobody remembers why it should move now.
+/// How long a step waits for the disk to take its intent, and a re-assert for its look besides, which has the time of two
+/// reads more: a hundred of the slowest syncs seen. After that nobody remembers why it should move now.
 pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.
@@ -311,12 +311,16 @@ impl Engine {
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
         let waits = match self.shift.as_ref().map(|shift| &shift.stage) {
-            Some(ShiftStage::Intended { at, .. }) => Some((*at, "the disk has not taken its intent")),
-            Some(ShiftStage::Looking { at, .. }) => Some((*at, "the balancer was not read before it was sent")),
+            Some(ShiftStage::Intended { at, .. }) => Some((*at, INTENT_WAIT, "the disk has not taken its intent")),
+            // A read that is under way by then is waited for, and then the look itself.
+            Some(ShiftStage::Looking { at, .. }) => {
+                let two_reads = INTENT_WAIT + self.balancer_takes() * 2;
+                Some((*at, two_reads, "the balancer was not read before it was sent"))
+            }
             Some(ShiftStage::Sent { .. } | ShiftStage::ReadingBack { .. }) | None => None,
         };
-        if let Some((_, what)) = waits.filter(|(at, _)| self.now.since(*at) >= INTENT_WAIT) {
-            self.miss(&format!("{what} in {} s", INTENT_WAIT.as_secs()), out);
+        if let Some((_, wait, what)) = waits.filter(|(at, wait, _)| self.now.since(*at) >= *wait) {
+            self.miss(&format!("{what} in {} s", wait.as_secs()), out);
             return;
         }
         // Past its window the write is over only when the balancer was read since: else nobody knows.

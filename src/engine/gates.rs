@@ -4,7 +4,6 @@ use super::Engine;
 use super::forward::How;
 use super::planted::{Bug, planted};
 use super::watching::verdict_word;
-use super::window::Freshness;
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
 use crate::plan::CheckKind;
 use serde::{Deserialize, Serialize};
@@ -203,7 +202,7 @@ impl Engine {
             Condition::Engine => pass_or(self.violation.is_none(), Verdict::Fail),
             Condition::Journal => pass_or(self.journal_trouble.is_none() || planted(Bug::DiskIgnored), Verdict::Fail),
             Condition::Balancer => {
-                let late = Freshness::of(self.plan.poll.balancer).late;
+                let late = self.balancer_freshness().late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
                 let seen = fresh && self.balancer.failure.is_none();
                 // What a drift leaves nobody to serve is set right by what goes over it, and stops everything else itself.
@@ -307,7 +306,7 @@ impl Engine {
             (None, None) => "not read yet".to_owned(),
             (None, Some(at)) => match (self.verdict(Condition::Balancer), self.is_off()) {
                 (Verdict::Unknown, _) => {
-                    let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
+                    let late = duration_words(self.balancer_freshness().late);
                     format!("read {} s ago, over {late}", self.now.since(at).as_secs())
                 }
                 (Verdict::Fail, _) => self.unserved_words().unwrap_or_default(),

@@ -270,7 +270,7 @@ impl Engine {
                 Freshness { late: late + plan.timeout, stale: stale + plan.timeout }
             }
             CheckKind::Reading { .. } => self.freshness(),
-            CheckKind::Balancer => Freshness::of(self.plan.poll.balancer),
+            CheckKind::Balancer => self.balancer_freshness(),
         }
     }
 
@@ -353,9 +353,7 @@ impl Engine {
         if health.is_down() && health_is_fresh {
             return Some(false);
         }
-        let balancer_stale = Freshness::of(self.plan.poll.balancer).stale;
-        let balancer_is_fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= balancer_stale);
-        if let Some((up, all)) = self.slots_up(Role::Stable).filter(|_| balancer_is_fresh)
+        if let Some((up, all)) = self.slots_up(Role::Stable).filter(|_| self.balancer_is_known())
             && (up as f64) < all as f64 * self.plan.rollback.stable_ready
         {
             return Some(false);
@@ -488,7 +486,7 @@ impl Engine {
 
     /// Whether nothing of this run can be on the candidate.
     pub(super) fn nothing_to_roll_back(&self) -> bool {
-        let fresh = Freshness::of(self.plan.poll.balancer).late;
+        let fresh = self.balancer_freshness().late;
         let seen = self.balancer.seen.as_ref().filter(|(at, _)| self.now.since(*at) <= fresh);
         let seen = seen.filter(|_| !self.balancer.may_be_otherwise());
         // By weight: a candidate server that is down now would serve as soon as it comes up.

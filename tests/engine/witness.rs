@@ -347,7 +347,8 @@ impl Witness {
                         !(agrees || at.since(answered) >= window)
                     });
                 }
-                self.read = Some((at, setting));
+                // The next one takes that long as well: it counts until then.
+                self.read = Some((at + at.since(*started).min(self.plan.traffic.timeout), setting));
             }
         }
     }

@@ -53,6 +53,7 @@ impl Engine {
             lateness: self.plan.traffic.lateness,
             balancer_at: self.balancer.at(),
             balancer_every: self.plan.poll.balancer,
+            balancer_takes: self.balancer_takes(),
             feed_at: self.feed_at(),
             feed_every: self.plan.poll.readings,
             blind: self.is_blind(),

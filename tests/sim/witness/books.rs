@@ -84,6 +84,7 @@ impl Witness<'_> {
 
     fn was_read(&mut self, started: Mono, state: &BalancerState) {
         let is_true = self.next_read_is_true;
+        self.took = self.now.since(started).min(self.stage.plan.traffic.timeout);
         let seen = self.seen(state);
         self.is_whole = seen.iter().all(Option::is_some);
         if self.back.is_some() && !self.watches {

@@ -76,7 +76,7 @@ impl Witness<'_> {
 
     /// Whether somebody looked lately, and what this run set was there, or a half of it.
     pub(super) fn is_known(&self) -> bool {
-        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5)) + self.took;
         self.read.as_ref().is_some_and(|read| self.now.since(read.ended) <= stale && !self.is_anothers(&read.row))
     }
 
@@ -128,7 +128,7 @@ impl Witness<'_> {
             let what = format!("re-asserts {row:?}, and last read back was {:?}", self.expected);
             self.breaks(Rule::ReadBack, what);
         }
-        let every = self.stage.plan.poll.balancer;
+        let every = self.stage.plan.poll.balancer + self.took / 2;
         let read = self.read.as_ref().filter(|read| self.is_whole && self.is_fresh(read.ended, every));
         match read.map(|read| read.row.clone()) {
             Some(there) if there != over => {
@@ -173,7 +173,7 @@ impl Witness<'_> {
     }
 
     fn balancer_allows(&mut self) {
-        let every = self.stage.plan.poll.balancer;
+        let every = self.stage.plan.poll.balancer + self.took / 2;
         let good = self.is_whole
             && self
                 .read
@@ -252,7 +252,7 @@ impl Witness<'_> {
 
     /// Complete: read lately, all of it on the candidate, and so in truth unless another hand was faster.
     pub(super) fn may_complete(&mut self, truth: Truth) {
-        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5)) + self.took;
         let all_over = |row: &[u32]| self.stage.slots(Role::Stable).all(|slot| row[slot] == 0);
         let read = self.read.as_ref().filter(|read| all_over(&read.row) && self.now.since(read.ended) <= stale);
         match read {

@@ -109,6 +109,8 @@ pub struct Witness<'s> {
     /// The newest read in which every node answered; and whether the newest of all was one.
     read: Option<Read>,
     is_whole: bool,
+    /// How long that one took, at most as long as one may: the next is later by that.
+    took: Duration,
     stable_up: Option<(usize, usize)>,
     /// What the next read that ends was: the world says so beforehand.
     pub next_read_is_true: bool,
@@ -188,6 +190,7 @@ impl<'s> Witness<'s> {
             now,
             read: None,
             is_whole: false,
+            took: Duration::ZERO,
             stable_up: None,
             next_read_is_true: true,
             was_lied_to: false,
