@@ -452,6 +452,7 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::HookEnded { .. }
         | Fact::Completed
         | Fact::RollbackUndone
+        | Fact::Violated { .. }
         | Fact::WatchAnew { .. } => {}
     }
     told

@@ -82,7 +82,7 @@ impl BalancerView {
         self.failure.is_some() || !self.others.0.is_empty()
     }
 
-    /// The split of the newest whole read.
+    /// The split of the newest read, as far as its nodes answered.
     pub fn split(&self) -> Option<Split> {
         self.configured.as_ref().map(Configured::split)
     }
@@ -425,7 +425,7 @@ impl Engine {
         (!names.is_empty()).then(|| format!("{} {verb} nobody: no server with weight is up", names.join(", ")))
     }
 
-    /// How many of stable's slots serve, of how many, when the balancer tells.
+    /// How many of one side's slots serve, of how many, when the balancer tells.
     pub(super) fn slots_up(&self, role: Role) -> Option<(usize, usize)> {
         let (_, state) = self.balancer.seen.as_ref()?;
         let (mut up, mut all) = (0, 0);

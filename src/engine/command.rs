@@ -338,7 +338,13 @@ impl Engine {
                 self.roll_back(by, Some(Clean::new(reason)), None, out)
             }
             Some(drift) => refuse(format!("the foreign change goes towards the candidate: {}", drift.offer())),
-            None => refuse("nothing to complete: the balancer holds what this run set"),
+            None => refuse(match &self.rollback {
+                Some(rollback) if rollback.foreign.is_some() => {
+                    "somebody else's setting met the rollback: :sendagain or :adopt"
+                }
+                Some(_) => "a rollback was accepted: it goes to its end by itself",
+                None => "nothing to complete: the balancer holds what this run set",
+            }),
         }
     }
 
@@ -353,7 +359,8 @@ impl Engine {
         let text = format!("{by} suspends automatic rollback until {}: {reason}", until_wall.clock());
         self.suspension =
             Some(Suspension { by: by.clone(), reason: reason.clone(), until: self.now + lasting, until_wall });
-        self.say(Severity::Critical, Some(by), &text, Fact::Suspended { until: until_wall }, out);
+        let fact = Fact::Suspended { until: until_wall, reason: Some(reason.clone()) };
+        self.say(Severity::Critical, Some(by), &text, fact, out);
         Ok(text.into())
     }
 

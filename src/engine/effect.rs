@@ -244,6 +244,9 @@ pub enum Fact {
     Suspended {
         /// Until.
         until: Wall,
+        /// Why; only in the line where an older keeper wrote it.
+        #[serde(default)]
+        reason: Option<Clean>,
     },
     /// Automatic rollback is on again.
     Unsuspended,

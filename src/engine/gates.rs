@@ -1,9 +1,9 @@
 //! Why not yet: everything that must hold before traffic moves forward, each with its reason.
 
-use super::Engine;
 use super::forward::How;
 use super::planted::{Bug, planted};
 use super::watching::verdict_word;
+use super::{Engine, Mode};
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
 use crate::plan::CheckKind;
 use serde::{Deserialize, Serialize};
@@ -347,9 +347,11 @@ impl Engine {
     pub(super) fn is_idle(&self, index: usize) -> bool {
         let subject = &self.plan.guardrails[index].subject;
         let under_way = self.drift.is_some() || self.shift.is_some();
+        // One that only watches set nothing: it goes by what the balancer holds.
+        let there = if self.mode == Mode::Watch { self.balancer.split() } else { Some(self.current) };
         let is_without = match subject.role {
-            Role::Candidate => self.current == Split::ALL_STABLE,
-            Role::Stable => self.current == Split::ALL_CANDIDATE && !under_way,
+            Role::Candidate => there == Some(Split::ALL_STABLE),
+            Role::Stable => there == Some(Split::ALL_CANDIDATE) && !under_way,
         };
         if !is_without {
             return false;
@@ -365,7 +367,8 @@ impl Engine {
     pub(super) fn limit_words(&self, index: usize) -> String {
         let subject = &self.plan.guardrails[index].subject;
         if self.is_idle(index) {
-            let when = if subject.role == Role::Candidate { "before the first step" } else { "without traffic" };
+            let is_to_begin = subject.role == Role::Candidate && self.mode == Mode::Drive;
+            let when = if is_to_begin { "before the first step" } else { "without traffic" };
             return format!("{} {}: idle {when}", subject.signal, subject.role.word());
         }
         match &self.watches[index].reading.value {

@@ -66,7 +66,7 @@ pub use watching::verdict_word;
 use crate::domain::{
     Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,
 };
-use crate::plan::Plan;
+use crate::plan::{Advance, Plan};
 use access::Access;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
@@ -524,7 +524,8 @@ impl Engine {
     fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
         let Some(gone) = self.consoles.remove(&console) else { return };
         let drove = self.driver.as_ref() == Some(&gone.by) && !self.driver_is_here();
-        let text = if drove {
+        let waits = self.plan.advance == Advance::Automatic && self.rollback.is_none() && self.next_step().is_some();
+        let text = if drove && waits {
             format!("{} left; automatic advance waits for the driver", gone.by)
         } else {
             format!("{} left", gone.by)

@@ -96,14 +96,14 @@ impl Engine {
                 }
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
-            Fact::Suspended { until } => {
+            Fact::Suspended { until, reason } => {
                 let passed = self.age_of(entry);
                 let asked = u64::try_from(until.millis() - entry.wall.millis()).unwrap_or(0);
                 let left = Duration::from_millis(asked).min(SUSPEND_MAX).saturating_sub(passed);
                 if let (false, Some(by)) = (left.is_zero(), &entry.by) {
                     self.suspension = Some(Suspension {
                         by: by.clone(),
-                        reason: entry.text.clone(),
+                        reason: reason.clone().unwrap_or_else(|| entry.text.clone()),
                         until: self.now + left,
                         until_wall: self.wall.plus(left),
                     });

@@ -316,7 +316,7 @@ impl Engine {
         }
     }
 
-    /// When the candidate's metrics were last read rightly, on every instance.
+    /// When both sides' metrics were last read rightly, on every instance.
     pub(super) fn feed_at(&self) -> Option<Mono> {
         let each = Role::BOTH.map(|role| self.instances[role].read_at());
         each[0].zip(each[1]).map(|(a, b)| a.min(b))

@@ -358,7 +358,7 @@ impl Guardrail {
     }
 }
 
-/// What a missing reading does. It is unknown in every case, and forward is locked by it in every case.
+/// What a missing reading does. It is unknown in every case, and locks forward wherever the limit does more than warn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnAbsent {
     /// Shown; the cutover does not hold by itself.

@@ -295,7 +295,7 @@ impl Witness<'_> {
                     self.approvals.insert(*step, by.clone());
                 }
             }
-            Fact::Suspended { until } => self.suspended = Some(*until),
+            Fact::Suspended { until, .. } => self.suspended = Some(*until),
             Fact::Unsuspended => self.suspended = None,
             Fact::Foreign { setting } => {
                 let weights = self.weights(setting);
