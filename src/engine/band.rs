@@ -310,6 +310,7 @@ impl Engine {
             | Condition::Balancer
             | Condition::Drift
             | Condition::InitialSplit
+            | Condition::Served
             | Condition::RollbackTarget
             | Condition::Survey
             | Condition::WriteAccess

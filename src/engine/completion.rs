@@ -21,7 +21,7 @@ impl Engine {
                 CheckKind::Balancer => false,
             },
             Condition::Limit(limit) => self.plan.guardrails[limit].subject.role == Role::Candidate,
-            Condition::OfStep(_) => true,
+            Condition::OfStep(_) | Condition::Served => true,
             Condition::Engine
             | Condition::Journal
             | Condition::Balancer
@@ -62,7 +62,7 @@ impl Engine {
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
         let is_baked = self.is_at_end() && self.phase() == Phase::Baking && self.bake_left().is_zero();
-        let holds_it = self.balancer_is_known() && !self.is_elsewhere() && self.balancer.unserved.is_empty();
+        let holds_it = self.balancer_is_known() && !self.is_elsewhere();
         let is_seen = holds_it || planted(Bug::CompleteUnread);
         // Without a bake it is still to be seen how the candidate carries it.
         let is_looked_at = self.instances[Role::Candidate].read_at().is_some_and(|at| at >= self.bake.began);
@@ -89,6 +89,10 @@ impl Engine {
             return refuse("there is no further step, and COMPLETE waits for nothing but its bake");
         }
         self.may_override(over)?;
+        // Nobody's word makes an outage a cutover that is complete.
+        if let Some(words) = self.unserved_words() {
+            return refuse(words);
+        }
         self.goes_over(by, over, out);
         self.completes(out);
         Ok("the cutover is complete".into())

@@ -55,6 +55,8 @@ pub(super) enum Condition {
     Balancer,
     Drift,
     InitialSplit,
+    /// Some node serves nobody.
+    Served,
     RollbackTarget,
     /// Somebody looked at what stands around the weights.
     Survey,
@@ -89,6 +91,7 @@ impl Condition {
             | Self::Balancer
             | Self::Drift
             | Self::InitialSplit
+            | Self::Served
             | Self::RollbackTarget
             | Self::Survey
             | Self::WriteAccess
@@ -108,7 +111,9 @@ impl Condition {
             Self::Engine | Self::Journal | Self::Balancer | Self::Drift | Self::InitialSplit | Self::Approval => false,
             // A write that is refused now is refused after the override, too, and so may be the rollback.
             Self::WriteAccess => false,
-            Self::Survey
+            // More on the candidate may be what serves them again.
+            Self::Served
+            | Self::Survey
             | Self::Credentials
             | Self::Finding(_)
             | Self::RollbackTarget
@@ -165,6 +170,8 @@ impl Engine {
             Condition::InitialSplit,
             Condition::RollbackTarget,
         ];
+        // What a drift leaves nobody to serve is set right by what goes over it, and stops everything else itself.
+        let is_out = !self.balancer.unserved.is_empty() && self.drift.is_none();
         // A check of the balancer asks what the first gates ask more strictly.
         let asks_more = |check: &usize| !matches!(self.plan.checks[*check].kind, CheckKind::Balancer);
         let required = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required);
@@ -173,6 +180,7 @@ impl Engine {
         let approval =
             self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Condition::Approval);
         hard.into_iter()
+            .chain(is_out.then_some(Condition::Served))
             .chain(self.access_conditions())
             .chain(Role::BOTH.map(Condition::Feed))
             .chain(checks)
@@ -205,18 +213,13 @@ impl Engine {
                 let late = self.balancer_freshness().late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
                 let seen = fresh && self.balancer.failure.is_none();
-                // What a drift leaves nobody to serve is set right by what goes over it, and stops everything else itself.
-                let is_out = !self.balancer.unserved.is_empty() && self.drift.is_none();
-                match (seen || planted(Bug::UnreadBalancerPasses), is_out) {
-                    (false, _) => Verdict::Unknown,
-                    (true, true) => Verdict::Fail,
-                    // Where servers went up or down a person may go on, to weights that are made for those that are there.
-                    (true, false) if self.is_off().is_some() => Verdict::Warn,
-                    (true, false) => Verdict::Pass,
-                }
+                // Where servers went up or down a person may go on, to weights that are made for those that are there.
+                let known = if self.is_off().is_some() { Verdict::Warn } else { Verdict::Pass };
+                if seen || planted(Bug::UnreadBalancerPasses) { known } else { Verdict::Unknown }
             }
             Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
             Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
+            Condition::Served => pass_or(self.balancer.unserved.is_empty(), Verdict::Fail),
             Condition::RollbackTarget => match self.stable_is_ready() {
                 Some(ready) => pass_or(ready, Verdict::Fail),
                 None => pass_or(planted(Bug::UnknownTargetPasses), Verdict::Unknown),
@@ -281,6 +284,7 @@ impl Engine {
                 let words = |split| format!("candidate already has {split}; the plan starts at 0%; :adopt");
                 ("initial split", self.split_before().map_or_else(ok, words))
             }
+            Condition::Served => ("servers", self.unserved_words().unwrap_or_else(ok)),
             Condition::RollbackTarget => ("rollback target", self.target_words()),
             Condition::Survey => ("survey", self.survey_words()),
             Condition::WriteAccess => ("write access", self.write_access_words()),
@@ -303,18 +307,15 @@ impl Engine {
     fn balancer_words(&self) -> String {
         match (&self.balancer.failure, self.balancer.at()) {
             (Some(why), _) => why.to_string(),
-            (None, None) => "not read yet".to_owned(),
-            (None, Some(at)) => match (self.verdict(Condition::Balancer), self.is_off()) {
-                (Verdict::Unknown, _) => {
-                    let late = duration_words(self.balancer_freshness().late);
-                    format!("read {} s ago, over {late}", self.now.since(at).as_secs())
-                }
-                (Verdict::Fail, _) => self.unserved_words().unwrap_or_default(),
-                (Verdict::Pass | Verdict::Warn, Some(there)) => {
-                    format!("at {there} as servers went up or down, want {}", self.current)
-                }
-                (Verdict::Pass | Verdict::Warn, None) => "ok".to_owned(),
+            (None, Some(_)) if is_open(self.verdict(Condition::Balancer)) => match self.is_off() {
+                Some(there) => format!("at {there} as servers went up or down, want {}", self.current),
+                None => "ok".to_owned(),
             },
+            (None, Some(at)) => {
+                let late = duration_words(self.balancer_freshness().late);
+                format!("read {} s ago, over {late}", self.now.since(at).as_secs())
+            }
+            (None, None) => "not read yet".to_owned(),
         }
     }
 

@@ -26,12 +26,14 @@ fn a_node_that_serves_nobody_is_neither_converged_nor_complete() {
         let snapshot = rig.engine.snapshot();
         assert_eq!((snapshot.phase, rig.said("COMPLETE")), (Phase::Baking, false), "{}", story(&rig));
         assert!(snapshot.bake.is_some_and(|(healthy, needed)| healthy < needed), "{:?}", snapshot.bake);
-        let gate = snapshot.gates.iter().find(|gate| gate.name.as_str() == "balancer").expect("always there");
+        let gate = snapshot.gates.iter().find(|gate| gate.name.as_str() == "servers").expect("it is closed");
         assert_eq!((gate.verdict, gate.detail.as_str()), (Verdict::Fail, &*told));
         let converged = snapshot.split.converged.expect("a keeper that drives");
         assert_eq!((converged.converged, converged.words.as_str()), (Some(false), &*told));
         assert!(snapshot.band.text.as_str().starts_with(&told), "{}", snapshot.band.text);
         assert_eq!(snapshot.band.severity, Severity::Critical);
+
+        assert!(refusal(&rig.override_with("alice", "checkout", "in a hurry")).starts_with(who));
 
         rig.balancer.out.clear();
         rig.wait(8_000);
@@ -82,5 +84,18 @@ fn a_drained_node_can_be_set_again() {
     rig.balancer.down.extend(rig.balancer.layout.slots_of(1, Role::Candidate).map(|slot| slot.name.clone()));
     rig.wait(2_000);
     let gates = rig.engine.gates();
-    assert!(gates.iter().any(|gate| gate.name.as_str() == "balancer" && gate.is_open()), "{gates:#?}");
+    assert!(!gates.iter().any(|gate| gate.name.as_str() == "servers"), "{gates:#?}");
+}
+
+/// Stable is gone and the candidate is there: `A` is locked, and whoever knows goes forward out of the outage.
+#[test]
+fn an_outage_of_stable_can_be_left_forward() {
+    let mut rig = Rig::ready(&Sections { traffic: NODES.traffic, ..afterwards() });
+    rig.balancer.down.extend(["b1".to_owned(), "b2".to_owned()]);
+    rig.wait(2_000);
+    assert!(refusal(&rig.advance("alice")).contains("FAIL servers: lb1, lb2 serve nobody"), "{}", story(&rig));
+    assert!(matches!(rig.override_with("alice", "checkout", "stable is gone"), Answer::Applied(_)), "{}", story(&rig));
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Complete, 1000), "{}", story(&rig));
+    assert!(rig.said("every node of the balancer serves somebody again"));
 }
