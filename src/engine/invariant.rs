@@ -1,7 +1,7 @@
 //! What must hold after every event, checked in production too.
 //!
-//! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the
-//! rest of the run, also under another keeper, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
+//! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the rest of the run, also
+//! under another keeper, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
 use super::forward::{Goal, How};
 use super::{Direction, Effect, Engine, Fact, Mode, Severity, share};
