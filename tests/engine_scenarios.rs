@@ -13,6 +13,8 @@ mod after;
 mod back;
 #[path = "engine/scenarios/band.rs"]
 mod band;
+#[path = "engine/scenarios/completion.rs"]
+mod completion;
 #[path = "engine/scenarios/down.rs"]
 mod down;
 #[path = "engine/scenarios/drained.rs"]
@@ -33,10 +35,14 @@ mod hooks;
 mod limits;
 #[path = "engine/scenarios/night.rs"]
 mod night;
+#[path = "engine/scenarios/outage.rs"]
+mod outage;
 #[path = "engine/scenarios/people.rs"]
 mod people;
 #[path = "engine/scenarios/propagation.rs"]
 mod propagation;
+#[path = "engine/scenarios/reach.rs"]
+mod reach;
 #[path = "engine/scenarios/reassert.rs"]
 mod reassert;
 #[path = "engine/scenarios/recovery.rs"]

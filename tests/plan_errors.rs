@@ -544,6 +544,7 @@ fn what_does_not_fit_is_pointed_at() {
             &[("60% is followed by 50%", "rising shares", "")],
         ),
         row!(HTTP, "split = \"100 %\"" => "split = ▶\"99 %\"", "the last is 99%", "100 %"),
+        row!(HTTP, "bake = \"2m\"" => "bake = \"2m\"\nhold = ▶true", "steps[4].hold: nothing comes after 100 %", "hold on a step before it"),
         row!(HTTP, "name = \"balancer\"" => "name = ▶\"candidate P95\"", "candidate P95 is there twice", "each name once"),
         row!(HAPROXY, "\"lb2\"" => "▶\"lb1\"", "lb1 is there twice", "each node once"),
         row!(HTTP, "\"v2.1.0\"" => "▶\"v2.0.5\"", "both environments have the same label", "told apart"),

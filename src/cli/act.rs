@@ -177,7 +177,7 @@ async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> 
         }
         if !going {
             say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
-            if snapshot.split.wanted > from {
+            if snapshot.split.wanted > from || snapshot.phase == Phase::Complete {
                 return Ok(Exit::Done);
             }
             // The band has one sentence, and drift comes before the reason why this step was not reached.

@@ -5,7 +5,7 @@ use super::known::{Known, Standing};
 use super::places::{self, Found, configured_words};
 use super::{CommandResult, Exit, Failure, out};
 use crate::domain::{Clean, Verdict};
-use crate::engine::{HookView, Snapshot};
+use crate::engine::{Gate, HookView, Snapshot};
 use crate::wire::{Client, Introduction, Status};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -106,6 +106,10 @@ pub(super) fn status_json(status: &Status) -> Value {
     let age = |at: crate::domain::Mono| (s.mono.since(at).as_secs_f64() * 1000.0).round() / 1000.0;
     let seconds = |d: std::time::Duration| (d.as_secs_f64() * 1000.0).round() / 1000.0;
     let verdict = |v: Verdict| serde_json::to_value(v).unwrap_or_default();
+    let gates = |gates: &[Gate]| {
+        let gate = |g: &Gate| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail});
+        gates.iter().map(gate).collect::<Vec<_>>()
+    };
     let percent = |share: f64| (share * 10_000.0).round() / 100.0;
     let word = |phase| serde_json::to_value(phase).unwrap_or_default();
     json!({
@@ -133,7 +137,8 @@ pub(super) fn status_json(status: &Status) -> Value {
             "converged": s.split.converged.as_ref().and_then(|c| c.converged),
             "converged_words": s.split.converged.as_ref().map(|c| &c.words),
         },
-        "gates": s.gates.iter().map(|g| json!({"name": g.name, "verdict": verdict(g.verdict), "detail": g.detail})).collect::<Vec<_>>(),
+        "gates": gates(&s.gates),
+        "completion_waits": gates(&s.completion_waits),
         "checks": s.checks.iter().map(|c| json!({"name": c.name, "verdict": verdict(c.verdict), "detail": c.detail, "required": c.required, "age_seconds": c.at.map(age)})).collect::<Vec<_>>(),
         "guardrails": s.guardrails.iter().map(|g| json!({"words": g.words, "level": serde_json::to_value(g.level).unwrap_or_default(), "verdict": verdict(g.verdict), "value": g.value, "age_seconds": g.value.map(|_| age(g.at))})).collect::<Vec<_>>(),
         "readings": s.signals.iter().map(|r| json!({"signal": r.signal.to_string(), "environment": r.role, "value": r.value.as_ref().ok(), "absent": r.value.as_ref().err(), "requests": r.requests, "window_seconds": r.window.as_secs_f64(), "age_seconds": (r.value.is_ok() || r.last_known.is_some()).then(|| age(r.at))})).collect::<Vec<_>>(),

@@ -46,7 +46,10 @@ pub(super) fn keeper(heard_at: Option<Mono>) -> Source {
 
 /// The balancer, as the keeper reads it.
 pub(super) fn balancer(snapshot: &Snapshot) -> Source {
-    Source { word: "balancer", at: snapshot.balancer_at, limits: told(snapshot.balancer_every) }
+    let Freshness { late, stale } = told(snapshot.balancer_every);
+    let takes = snapshot.balancer_takes;
+    let limits = Freshness { late: late + takes, stale: stale + takes };
+    Source { word: "balancer", at: snapshot.balancer_at, limits }
 }
 
 /// Both environments' metrics.

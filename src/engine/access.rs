@@ -21,6 +21,8 @@ const REHEARSE_AGAIN: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Access {
     survey: Option<(Mono, Survey)>,
+    /// Stable's targets as the newest survey had them that could tell.
+    told: Option<Targets>,
     /// The configuration that is in the journal.
     configuration: Option<String>,
     /// Stable's healthy targets when the run began, where they were known.
@@ -54,6 +56,9 @@ impl Engine {
     }
 
     pub(super) fn surveyed(&mut self, survey: &Survey, out: &mut Vec<Effect>) {
+        if let Ok(targets) = &survey.targets.stable {
+            self.access.told = Some(*targets);
+        }
         let before = self.access.survey.replace((self.now, survey.clone())).map(|(_, survey)| survey);
         self.tell_findings(before.as_ref(), survey, out);
         self.tell_credentials(before.as_ref(), survey, out);
@@ -309,8 +314,7 @@ impl Engine {
 
     /// The same of the newest survey that told, however old.
     pub(super) fn had_few_targets(&self) -> bool {
-        let last = self.access.survey.as_ref().and_then(|(_, survey)| survey.targets.stable.as_ref().ok());
-        last.is_some_and(|targets| !self.suffices(targets.healthy))
+        self.access.told.as_ref().is_some_and(|targets| !self.suffices(targets.healthy))
     }
 
     fn suffices(&self, healthy: usize) -> bool {

@@ -18,8 +18,11 @@ pub(super) struct Rollback {
     pub by: Person,
     pub reason: Clean,
     pub automatic: bool,
+    /// When it was accepted, or taken up by this process.
     pub accepted: Mono,
     pub accepted_wall: Wall,
+    /// How long ago it had been accepted when this process took it up.
+    pub before: Duration,
     pub from: Option<Split>,
     pub setting: Setting,
     /// The record on its way to the disk, and until when the first write waits for it.
@@ -73,6 +76,7 @@ impl Rollback {
             automatic,
             accepted,
             accepted_wall,
+            before: Duration::ZERO,
             from,
             setting,
             journal,
@@ -104,6 +108,11 @@ impl Rollback {
             (Some(_), None) => Phase::NewTrafficBack,
             (Some(_), Some(_)) => Phase::RolledBack,
         }
+    }
+
+    /// How long after its acceptance something was, whoever was its keeper then.
+    pub fn after(&self, at: Mono) -> Duration {
+        self.before + at.since(self.accepted)
     }
 
     pub fn is_confirmed(&self) -> bool {
@@ -204,6 +213,7 @@ impl Engine {
         self.record_way_back(&setting);
         let by = entry.by.clone().unwrap_or_else(Person::keeper);
         let mut rollback = Rollback::new(by, reason, automatic, (self.now, entry.wall), from, setting, None);
+        rollback.before = self.age_of(entry);
         rollback.retry_at = Some(self.now);
         rollback.look_until = Some(self.now + self.plan.traffic.timeout);
         rollback.forward_lands_until = self.now + self.settling();
@@ -368,10 +378,10 @@ impl Engine {
         if is_first {
             rollback.read_back = Some(now);
             self.sampling.restart();
-            let after = now.since(rollback.accepted).as_secs_f64();
-            let sent = rollback.sent_unread.take().unwrap_or(rollback.accepted);
-            let from = rollback.from;
-            self.tempo.read_back = Some(now.since(sent));
+            let after = rollback.after(now).as_secs_f64();
+            // What another hand, or another keeper, sent, nobody here has measured.
+            let (sent, from) = (rollback.sent_unread.take(), rollback.from);
+            self.tempo.read_back = sent.map(|sent| now.since(sent)).or(self.tempo.read_back);
             let text = format!("candidate 0% read back +{after:.1} s; confirming over {} s", lateness.as_secs());
             self.say(Severity::Info, None, text, Fact::RollbackReadBack, out);
             if let Some(from) = from.filter(|from| *from != Split::ALL_STABLE) {
@@ -386,8 +396,8 @@ impl Engine {
             && started >= rollback.forward_lands_until;
         if (spans || planted(Bug::OneReadConfirms)) && rollback.confirmed.is_none() {
             rollback.confirmed = Some(now);
-            self.tempo.confirmed = Some(now.since(rollback.accepted));
-            let after = now.since(rollback.accepted).as_secs_f64();
+            self.tempo.confirmed = Some(rollback.after(now)).filter(|_| rollback.before.is_zero());
+            let after = rollback.after(now).as_secs_f64();
             let text =
                 format!("rollback confirmed +{after:.1} s: new traffic is on {}", self.environment(Role::Stable));
             self.say(Severity::Info, None, text, Fact::RollbackConfirmed, out);
@@ -400,7 +410,7 @@ impl Engine {
         let ends = self.rollback.as_ref().is_some_and(is_new) && self.candidate_is_at_floor();
         if let Some(rollback) = self.rollback.as_mut().filter(|_| ends) {
             rollback.rolled_back = Some(self.now);
-            let after = self.now.since(rollback.accepted).as_secs_f64();
+            let after = rollback.after(self.now).as_secs_f64();
             let text = format!("ROLLED BACK +{after:.1} s: all traffic is on {}", self.environment(Role::Stable));
             self.say(Severity::Info, None, text, Fact::RolledBack, out);
         }

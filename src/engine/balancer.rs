@@ -19,8 +19,12 @@ pub(super) struct BalancerView {
     pub seen: Option<(Mono, BalancerState)>,
     /// When that read began: what was written later cannot be in it.
     pub seen_started: Option<Mono>,
+    /// How long the newest read took.
+    pub took: Duration,
     /// What the newest read comes to, partial ones included.
     pub configured: Option<Configured>,
+    /// The nodes that were last seen to serve nobody.
+    pub unserved: Vec<usize>,
     /// When a whole read first showed another setting than the one before, whoever made it.
     pub moved_at: Option<Mono>,
     /// What somebody else has set since, on the nodes that answered while another did not.
@@ -43,7 +47,9 @@ impl BalancerView {
         Self {
             seen: None,
             seen_started: None,
+            took: Duration::ZERO,
             configured: None,
+            unserved: Vec::new(),
             moved_at: None,
             others: Setting::default(),
             was_elsewhere: false,
@@ -76,7 +82,7 @@ impl BalancerView {
         self.failure.is_some() || !self.others.0.is_empty()
     }
 
-    /// The split of the newest whole read.
+    /// The split of the newest read, as far as its nodes answered.
     pub fn split(&self) -> Option<Split> {
         self.configured.as_ref().map(Configured::split)
     }
@@ -158,6 +164,7 @@ impl Engine {
         if self.balancer.reading == Some(id) {
             self.balancer.reading = None;
         }
+        self.balancer.took = self.now.since(started);
         let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
         let interval = match (std::mem::take(&mut self.balancer.soon), waits) {
             (true, _) => Duration::ZERO,
@@ -166,6 +173,7 @@ impl Engine {
         };
         self.balancer.next_at = self.now + interval;
         self.balancer.configured = share::configured(&self.layout, state);
+        self.judge_unserved(state, out);
         match state.setting() {
             Err(why) => {
                 self.balancer_unreadable(&why.clone(), out);
@@ -183,6 +191,22 @@ impl Engine {
                 self.setting_seen(started, &setting, state, out);
             }
         }
+    }
+
+    /// Takes note of nodes that serve nobody. On one that does not answer, what was seen there last counts.
+    fn judge_unserved(&mut self, state: &BalancerState, out: &mut Vec<Effect>) {
+        let mut unserved = share::serving_nobody(&self.layout, state);
+        let is_silent = |node: &&usize| state.nodes.get(**node).is_none_or(|node| node.slots.is_err());
+        unserved.extend(self.balancer.unserved.iter().filter(is_silent));
+        if unserved == self.balancer.unserved {
+            return;
+        }
+        self.balancer.unserved = unserved;
+        let (severity, words) = match self.unserved_words() {
+            Some(words) => (Severity::Critical, words),
+            None => (Severity::Info, "every node of the balancer serves somebody again".to_owned()),
+        };
+        self.say(severity, None, words, Fact::Line, out);
     }
 
     fn balancer_unreadable(&mut self, why: &Clean, out: &mut Vec<Effect>) {
@@ -378,13 +402,30 @@ impl Engine {
             .collect()
     }
 
-    /// Whether what the balancer holds is known as of now.
-    pub(super) fn balancer_is_known(&self) -> bool {
-        let stale = Freshness::of(self.plan.poll.balancer).stale;
-        self.balancer.at().is_some_and(|at| self.now.since(at) <= stale)
+    /// What a read takes longer the next one is later: at most as long as one may take.
+    pub(super) fn balancer_takes(&self) -> Duration {
+        self.balancer.took.min(self.plan.traffic.timeout)
     }
 
-    /// How many of stable's slots serve, of how many, when the balancer tells.
+    /// How old a read may be. The next begins a poll after it, and takes its time as well.
+    pub(super) fn balancer_freshness(&self) -> Freshness {
+        let Freshness { late, stale } = Freshness::of(self.plan.poll.balancer);
+        Freshness { late: late + self.balancer_takes(), stale: stale + self.balancer_takes() }
+    }
+
+    /// Whether what the balancer holds is known as of now.
+    pub(super) fn balancer_is_known(&self) -> bool {
+        self.balancer.at().is_some_and(|at| self.now.since(at) <= self.balancer_freshness().stale)
+    }
+
+    /// `lb2 serves nobody: no server with weight is up`: whoever is sent there gets an error, whatever its weights say.
+    pub(super) fn unserved_words(&self) -> Option<String> {
+        let names: Vec<&str> = self.balancer.unserved.iter().map(|node| self.layout.nodes[*node].as_str()).collect();
+        let verb = if names.len() == 1 { "serves" } else { "serve" };
+        (!names.is_empty()).then(|| format!("{} {verb} nobody: no server with weight is up", names.join(", ")))
+    }
+
+    /// How many of one side's slots serve, of how many, when the balancer tells.
     pub(super) fn slots_up(&self, role: Role) -> Option<(usize, usize)> {
         let (_, state) = self.balancer.seen.as_ref()?;
         let (mut up, mut all) = (0, 0);

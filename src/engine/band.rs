@@ -9,6 +9,7 @@ use super::gates::{Condition, whole_seconds};
 use super::{Band, BandPart, Engine, Gate, Held, Phase, Severity};
 use crate::domain::{Absence, Clean, Role, Split, Verdict, duration_words};
 use crate::plan::Advance;
+use ahead::Coming;
 use std::time::Duration;
 
 /// Characters of words that are cut: `memory GREEN 96.8% > 95.0%` is whole, and what follows from it fits 80 columns.
@@ -191,32 +192,20 @@ impl Engine {
         let mut parts = vec![may(u8::from(ahead.is_some()), self.at_words())];
         parts.extend(ahead.iter().flat_map(|ahead| self.ahead_parts(ahead)));
         let mut severity = if ahead.is_some() { Severity::Warn } else { Severity::Info };
-        // The limit's own words say why, where they stand there already.
-        let is_said = |gate: &Gate| {
-            ahead.as_ref().is_some_and(|ahead| gate.name.as_str() == "limit" && gate.detail.as_str() == ahead.words)
-        };
         let bake = self.position.map(|position| self.bake_part(position));
         let Some(next) = self.next_step() else {
-            let when = if self.bake_waits() { "once baked".to_owned() } else { self.left_words() };
-            parts.push(must(format!("completes by itself {when}")));
-            parts.extend(bake.into_iter().chain([may(2, "no key needed, H stops it")]));
-            return (severity, parts);
+            let (worse, completes, keys) = self.completing_parts(ahead.as_ref());
+            parts.extend([completes].into_iter().chain(bake).chain(keys));
+            return (severity.max(worse), parts);
         };
         if let Some(gate) = worst_closed(gates) {
-            // These two say in their words what they are.
-            let is_plain = matches!(gate.name.as_str(), "limit" | "approval");
-            let name = if is_plain { String::new() } else { format!("{}: ", gate.name) };
-            let first = gate.detail.as_str().split([',', ';']).next().unwrap_or_default();
-            // What the band has said already is why.
-            let said = self.stable_is_ready() == Some(false) || ahead.is_some() || self.candidate_trouble().is_some();
-            let short = if said { "A locked".to_owned() } else { format!("A locked: {name}{}", brief(first)) };
-            let whole = if is_said(gate) { "A locked".to_owned() } else { format!("A locked: {name}{}", gate.detail) };
             if self.is_abnormal() {
                 severity = severity.max(Severity::Warn);
             }
             // Beside what comes by itself it is enough that the footer says it; what H is good for stands nowhere else.
             let rank = ahead.as_ref().map_or(0, |coming| 1 + u8::from(coming.rolls_back()));
-            parts.extend([may(rank, whole).or(short)].into_iter().chain(bake));
+            let locked = self.closed_part("A locked", gate, ahead.as_ref());
+            parts.extend([BandPart { rank, ..locked }].into_iter().chain(bake));
             return (severity, parts);
         }
         let split = self.plan.steps[next].split;
@@ -233,6 +222,36 @@ impl Engine {
         let next = if ahead.is_some() { may(1, next) } else { must(next) };
         parts.extend([next, may(2, if is_hold_point { "hold point" } else { "" })].into_iter().chain(bake));
         (severity, parts)
+    }
+
+    /// That something waits for a gate, which is named as far as the sentence has not said it already.
+    fn closed_part(&self, waits: &str, gate: &Gate, ahead: Option<&Coming>) -> BandPart {
+        // These two say in their words what they are.
+        let is_plain = matches!(gate.name.as_str(), "limit" | "approval");
+        let name = if is_plain { String::new() } else { format!("{}: ", gate.name) };
+        let first = gate.detail.as_str().split([',', ';']).next().unwrap_or_default();
+        // What the band has said already is why.
+        let is_told = self.unserved_words().is_some() || self.candidate_trouble().is_some();
+        let said = self.stable_is_ready() == Some(false) || ahead.is_some() || is_told;
+        // The limit's own words say why, where they stand there already.
+        let is_said = ahead.is_some_and(|ahead| is_plain && gate.detail.as_str() == ahead.words);
+        let short = if said { waits.to_owned() } else { format!("{waits}: {name}{}", brief(first)) };
+        let whole = if is_said { waits.to_owned() } else { format!("{waits}: {name}{}", gate.detail) };
+        must(whole).or(short)
+    }
+
+    /// When it completes by itself, or what is against that; and what may be done about it.
+    fn completing_parts(&self, ahead: Option<&Coming>) -> (Severity, BandPart, Vec<BandPart>) {
+        let waits = self.completion_waits();
+        // What is only not known yet may be known once it is baked.
+        let is_against = |gate: &&Gate| gate.verdict == Verdict::Fail || self.bake_left().is_zero();
+        if let Some(gate) = worst_closed(&waits).filter(is_against) {
+            let severity = if gate.verdict == Verdict::Fail { Severity::Warn } else { Severity::Info };
+            let part = self.closed_part("COMPLETE waits", gate, ahead);
+            return (severity, part, vec![may(1, "A, then O, overrides"), may(2, "R rolls back")]);
+        }
+        let when = if self.bake_waits() { "once baked".to_owned() } else { self.left_words() };
+        (Severity::Info, must(format!("completes by itself {when}")), vec![may(2, "no key needed, H stops it")])
     }
 
     /// When the keeper goes on by itself, or for which warning it waits.
@@ -291,6 +310,7 @@ impl Engine {
             | Condition::Balancer
             | Condition::Drift
             | Condition::InitialSplit
+            | Condition::Served
             | Condition::RollbackTarget
             | Condition::Survey
             | Condition::WriteAccess

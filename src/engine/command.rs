@@ -119,34 +119,50 @@ impl Engine {
     }
 
     fn advance(&mut self, by: &Person, over: Option<&Override>, out: &mut Vec<Effect>) -> Answered {
-        let Some(step) = self.next_step() else { return refuse("there is no further step") };
+        let Some(step) = self.next_step() else { return self.complete_over(by, over, out) };
         // A hold leaves a write that was sent to be read back.
         if self.shift.is_some() {
             return refuse("a shift is under way; it must be read back first");
         }
-        if let Some(over) = over {
-            self.typed_name(&over.typed)?;
-            if over.reason.as_str().trim().is_empty() {
-                return refuse("an override needs a reason");
-            }
-        }
-        self.look_at_limits();
-        let how = if over.is_some() { How::Overridden } else { How::Pressed };
-        let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
-        if !closed.is_empty() {
-            return Err(closed);
-        }
+        let how = if let Some(over) = over {
+            self.may_override(over)?;
+            How::Overridden
+        } else {
+            self.is_open_to(How::Pressed)?;
+            How::Pressed
+        };
         // What cannot be set is refused before anything is said and before a hold is left.
         self.setting_of(step).map_err(|why| vec![why])?;
         if let Some(over) = over {
-            let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
-            let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };
-            let gates = self.closed_gates(How::Pressed).map(|gate| gate.words().to_string());
-            let words: Vec<String> = held.into_iter().chain(gates).collect();
-            let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
-            self.say(Severity::Critical, Some(by), text, fact, out);
+            self.goes_over(by, over, out);
         }
         self.begin_shift(step, by, how, out).map_err(|why| vec![why])
+    }
+
+    /// Whether nothing keeps out whoever goes forward in this way, as of the newest readings; or what does.
+    fn is_open_to(&mut self, how: How) -> Result<(), Vec<Clean>> {
+        self.look_at_limits();
+        let closed: Vec<Clean> = self.closed_gates(how).map(|gate| gate.words()).collect();
+        if closed.is_empty() { Ok(()) } else { Err(closed) }
+    }
+
+    /// Whether somebody may go over what can be gone over.
+    pub(super) fn may_override(&mut self, over: &Override) -> Result<(), Vec<Clean>> {
+        self.typed_name(&over.typed)?;
+        if over.reason.as_str().trim().is_empty() {
+            return refuse("an override needs a reason");
+        }
+        self.is_open_to(How::Overridden)
+    }
+
+    /// A hold and closed gates are left behind, by name and with a reason.
+    pub(super) fn goes_over(&mut self, by: &Person, over: &Override, out: &mut Vec<Effect>) {
+        let held = self.held.take().map(|held| format!("held by {}: {}", held.by.name, held.why));
+        let fact = if held.is_some() { Fact::Resumed } else { Fact::Line };
+        let gates = self.closed_gates(How::Pressed).map(|gate| gate.words().to_string());
+        let words: Vec<String> = held.into_iter().chain(gates).collect();
+        let text = format!("{by} OVERRIDES: {} (over: {})", over.reason, words.join("; "));
+        self.say(Severity::Critical, Some(by), text, fact, out);
     }
 
     fn typed_name(&self, typed: &str) -> Result<(), Vec<Clean>> {
@@ -323,7 +339,13 @@ impl Engine {
                 self.roll_back(by, Some(Clean::new(reason)), None, out)
             }
             Some(drift) => refuse(format!("the foreign change goes towards the candidate: {}", drift.offer())),
-            None => refuse("nothing to complete: the balancer holds what this run set"),
+            None => refuse(match &self.rollback {
+                Some(rollback) if rollback.foreign.is_some() => {
+                    "somebody else's setting met the rollback: :sendagain or :adopt"
+                }
+                Some(_) => "a rollback was accepted: it goes to its end by itself",
+                None => "nothing to complete: the balancer holds what this run set",
+            }),
         }
     }
 
@@ -338,7 +360,8 @@ impl Engine {
         let text = format!("{by} suspends automatic rollback until {}: {reason}", until_wall.clock());
         self.suspension =
             Some(Suspension { by: by.clone(), reason: reason.clone(), until: self.now + lasting, until_wall });
-        self.say(Severity::Critical, Some(by), &text, Fact::Suspended { until: until_wall }, out);
+        let fact = Fact::Suspended { until: until_wall, reason: Some(reason.clone()) };
+        self.say(Severity::Critical, Some(by), &text, fact, out);
         Ok(text.into())
     }
 

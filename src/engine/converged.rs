@@ -62,7 +62,7 @@ impl Engine {
         }
     }
 
-    /// Whether the balancer holds what is wanted, slot by slot.
+    /// Whether the balancer holds what is wanted, slot by slot, and every node has somebody to serve it.
     pub(super) fn configured_agrees(&self) -> Agrees {
         let unknown = |why: &str| (None, format!("unknown: {why}"));
         let Some(wanted) = self.wanted_setting() else { return unknown("the balancer was not read yet") };
@@ -75,7 +75,10 @@ impl Engine {
         let seen = self.balancer.seen.as_ref().and_then(|(_, state)| state.setting().ok());
         match seen {
             None => unknown("the balancer was not read yet"),
-            Some(seen) if seen == *wanted => (Some(true), String::new()),
+            Some(seen) if seen == *wanted => match self.unserved_words() {
+                Some(words) => (Some(false), words),
+                None => (Some(true), String::new()),
+            },
             Some(seen) => (Some(false), format!("configured differs: {}", self.differences(wanted, &seen))),
         }
     }
@@ -97,7 +100,7 @@ impl Engine {
     pub(super) fn measured_agrees(&self) -> Agrees {
         let unknown = |why: String| (None, format!("unknown: {why}"));
         let Some(configured) = &self.balancer.configured else {
-            return unknown("the balancer was not read".to_owned());
+            return unknown(self.unserved_words().unwrap_or_else(|| "the balancer was not read".to_owned()));
         };
         if self.sampling.newest().is_none_or(|at| self.now.since(at) > PROBES_STALE) {
             return unknown("no probe lately".to_owned());

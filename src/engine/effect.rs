@@ -246,6 +246,9 @@ pub enum Fact {
     Suspended {
         /// Until.
         until: Wall,
+        /// Why; only in the line where an older keeper wrote it.
+        #[serde(default)]
+        reason: Option<Clean>,
     },
     /// Automatic rollback is on again.
     Unsuspended,
@@ -272,6 +275,11 @@ pub enum Fact {
         /// Whether it is there.
         #[serde(default)]
         drifts: bool,
+    },
+    /// This program got something wrong: forward movement is frozen for the rest of the run.
+    Violated {
+        /// What.
+        why: Clean,
     },
     /// The watch after it is over.
     WatchOver,

@@ -10,20 +10,22 @@ use std::time::Duration;
 /// Longest time that one turn of the clock adds to a bake: longer than that, nobody was looking.
 const BAKE_TURN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a step waits for the disk to take its intent, and a re-assert for its look besides: a hundred of the slowest
-/// syncs seen. After that nobody remembers why it should move now.
+/// How long a step waits for the disk to take its intent, and a re-assert for its look besides, which has the time of two
+/// reads more: a hundred of the slowest syncs seen. After that nobody remembers why it should move now.
 pub(super) const INTENT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the present step has been healthy.
 #[derive(Debug, Clone)]
 pub(super) struct Bake {
     pub healthy: Duration,
+    /// When the step was reached, or this keeper began.
+    pub began: Mono,
     counted_at: Mono,
 }
 
 impl Bake {
     pub fn new(now: Mono) -> Self {
-        Self { healthy: Duration::ZERO, counted_at: now }
+        Self { healthy: Duration::ZERO, began: now, counted_at: now }
     }
 
     /// What lies before now does not count.
@@ -74,8 +76,8 @@ enum ShiftStage {
     Looking { since: Mono, at: Mono },
     /// The write is on its way to the balancer.
     Sent { write: EffectId, at: Mono },
-    /// The balancer answered, or did not; only reading it back tells.
-    ReadingBack { sent: Mono, answered: Mono, settles: Mono, is_accepted: bool },
+    /// The balancer answered, or did not; only reading it back tells. When it was sent by another keeper nobody knows.
+    ReadingBack { sent: Option<Mono>, answered: Mono, settles: Mono, is_accepted: bool },
 }
 
 impl Shift {
@@ -86,7 +88,7 @@ impl Shift {
 
     /// A shift whose write may have gone out before the keeper was restarted.
     pub fn recovered(goal: Goal, setting: Setting, now: Mono, lateness: Duration) -> Self {
-        let stage = ShiftStage::ReadingBack { sent: now, answered: now, settles: now + lateness, is_accepted: false };
+        let stage = ShiftStage::ReadingBack { sent: None, answered: now, settles: now + lateness, is_accepted: false };
         Self { goal, setting, how: How::Pressed, stage }
     }
 
@@ -129,6 +131,11 @@ impl Shift {
     pub fn was_sent(&self) -> bool {
         !matches!(self.stage, ShiftStage::Intended { .. } | ShiftStage::Looking { .. })
     }
+}
+
+/// ` after 0.3 s`, where somebody measured it.
+pub(super) fn after_words(took: Option<Duration>) -> String {
+    took.map_or_else(String::new, |took| format!(" after {:.1} s", took.as_secs_f64()))
 }
 
 impl Engine {
@@ -231,7 +238,7 @@ impl Engine {
             WriteResult::NotSent(why) => self.miss(&format!("it was not sent: {why}"), out),
             WriteResult::Accepted | WriteResult::AcceptedBut(_) | WriteResult::Unknown(_) => {
                 let is_accepted = result.is_accepted();
-                shift.stage = ShiftStage::ReadingBack { sent, answered: self.now, settles, is_accepted };
+                shift.stage = ShiftStage::ReadingBack { sent: Some(sent), answered: self.now, settles, is_accepted };
                 if let Some(why) = result.words() {
                     let what =
                         if result.is_accepted() { "the write was accepted" } else { "the write's outcome is unknown" };
@@ -253,20 +260,24 @@ impl Engine {
         if matches!(shift.goal, Goal::Again { .. }) && !is_accepted && started < settles {
             return;
         }
-        let (goal, seconds) = (shift.goal.clone(), self.now.since(sent).as_secs_f64());
-        self.tempo.to_balancer = Some(answered.since(sent));
-        self.tempo.read_back = Some(self.now.since(sent));
+        let (goal, took) = (shift.goal.clone(), sent.map(|sent| self.now.since(sent)));
+        if let Some(sent) = sent {
+            (self.tempo.to_balancer, self.tempo.read_back) = (Some(answered.since(sent)), took);
+        }
         self.shift = None;
         match goal {
             Goal::Step(step) => {
                 self.await_propagation(sent, self.current, self.plan.steps[step].split);
-                self.arrive(step, setting.clone(), Some(seconds), out);
+                self.arrive(step, setting.clone(), took, out);
             }
-            Goal::Again { from, .. } => self.reasserted(from, (sent, seconds), out),
+            Goal::Again { from, .. } => {
+                self.await_propagation(sent, from, self.current);
+                self.reasserted(took, out);
+            }
         }
     }
 
-    fn arrive(&mut self, step: usize, setting: Setting, seconds: Option<f64>, out: &mut Vec<Effect>) {
+    fn arrive(&mut self, step: usize, setting: Setting, took: Option<Duration>, out: &mut Vec<Effect>) {
         self.current = self.plan.steps[step].split;
         self.position = Some(step);
         self.expected = Some(setting);
@@ -274,8 +285,7 @@ impl Engine {
         self.reasserts = 0;
         self.bake = Bake::new(self.now);
         self.reached[step] = Some((self.now, self.wall));
-        let took = seconds.map_or_else(String::new, |s| format!(" after {s:.1} s"));
-        let text = format!("candidate {} read back{took}", self.current);
+        let text = format!("candidate {} read back{}", self.current, after_words(took));
         self.say(Severity::Info, None, text, Fact::Reached { step }, out);
         self.look_at_limits();
     }
@@ -301,12 +311,16 @@ impl Engine {
 
     pub(super) fn pass_shift(&mut self, out: &mut Vec<Effect>) {
         let waits = match self.shift.as_ref().map(|shift| &shift.stage) {
-            Some(ShiftStage::Intended { at, .. }) => Some((*at, "the disk has not taken its intent")),
-            Some(ShiftStage::Looking { at, .. }) => Some((*at, "the balancer was not read before it was sent")),
+            Some(ShiftStage::Intended { at, .. }) => Some((*at, INTENT_WAIT, "the disk has not taken its intent")),
+            // A read that is under way by then is waited for, and then the look itself.
+            Some(ShiftStage::Looking { at, .. }) => {
+                let two_reads = INTENT_WAIT + self.balancer_takes() * 2;
+                Some((*at, two_reads, "the balancer was not read before it was sent"))
+            }
             Some(ShiftStage::Sent { .. } | ShiftStage::ReadingBack { .. }) | None => None,
         };
-        if let Some((_, what)) = waits.filter(|(at, _)| self.now.since(*at) >= INTENT_WAIT) {
-            self.miss(&format!("{what} in {} s", INTENT_WAIT.as_secs()), out);
+        if let Some((_, wait, what)) = waits.filter(|(at, wait, _)| self.now.since(*at) >= *wait) {
+            self.miss(&format!("{what} in {} s", wait.as_secs()), out);
             return;
         }
         // Past its window the write is over only when the balancer was read since: else nobody knows.
@@ -342,20 +356,31 @@ impl Engine {
         }
     }
 
-    pub(super) fn pass_bake(&mut self) {
+    pub(super) fn pass_bake(&mut self, out: &mut Vec<Effect>) {
         let turn = self.now.since(self.bake.counted_at).min(BAKE_TURN_MAX);
         self.bake.counted_at = self.now;
         if self.position.is_none() || self.rollback.is_some() {
             return;
         }
-        // What was not seen was not watched.
-        if self.completed.is_some() && !self.watch_pauses() {
-            self.watched += turn;
+        if self.completed.is_some() {
+            self.pass_watch(turn, out);
         }
         if self.is_breached() {
             self.bake.healthy = Duration::ZERO;
         } else if !self.bake_pauses() {
             self.bake.healthy += turn;
+        }
+    }
+
+    /// What was not seen was not watched, and a candidate that is over a limit is not one that carries it.
+    fn pass_watch(&mut self, turn: Duration, out: &mut Vec<Effect>) {
+        if let Some(limit) = self.breached_by_candidate() {
+            if !std::mem::take(&mut self.watched).is_zero() {
+                let text = format!("the watch after 100 % begins anew: {}", self.guardrail_words(limit));
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
+        } else if !self.watch_pauses() {
+            self.watched += turn;
         }
     }
 
@@ -365,14 +390,14 @@ impl Engine {
     }
 
     /// The same of the watch after 100 %: what switches stable off runs within it.
-    fn watch_pauses(&self) -> bool {
+    pub(super) fn watch_pauses(&self) -> bool {
         self.is_unwatched() || self.a_watched_limit_is_unknown()
     }
 
     fn is_unwatched(&self) -> bool {
         let drifts = self.is_elsewhere() && !planted(Bug::BakesUnderDrift);
         let is_silent = !self.balancer_is_known() && !planted(Bug::BakesUnseen);
-        self.is_blind() || drifts || is_silent
+        self.is_blind() || drifts || is_silent || !self.balancer.unserved.is_empty()
     }
 
     /// Whether another setting is known to be on the balancer, or on a node that answers while another does not.
@@ -395,30 +420,6 @@ impl Engine {
     pub(super) fn watch_anew(&mut self, drifts: bool) -> Fact {
         self.watched = Duration::ZERO;
         if self.completed.is_some() { Fact::WatchAnew { drifts } } else { Fact::Line }
-    }
-
-    pub(super) fn pass_completion(&mut self, out: &mut Vec<Effect>) {
-        let is_watched = self.completed.is_some() && self.watch_left().is_zero() && !self.watch_pauses();
-        if is_watched && !self.watch_over && self.rollback.is_none() {
-            self.watch_over = true;
-            self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
-        }
-        let at_end = self.current == Split::ALL_CANDIDATE || planted(Bug::CompleteTooSoon);
-        let holds_it = self.balancer_is_known() && !self.is_elsewhere();
-        let seen = holds_it || planted(Bug::CompleteUnread);
-        if at_end
-            && seen
-            && self.position.is_some()
-            && self.completed.is_none()
-            && self.phase() == Phase::Baking
-            && self.bake_left().is_zero()
-        {
-            self.completed = Some((self.now, self.wall));
-            self.watched = Duration::ZERO;
-            let text =
-                format!("COMPLETE: 100% on {}; R still rolls back", self.environment(crate::domain::Role::Candidate));
-            self.say(Severity::Info, None, text, Fact::Completed, out);
-        }
     }
 
     /// Goes to the next step by itself, where the plan says so and every gate passes outright.

@@ -1,10 +1,9 @@
 //! Why not yet: everything that must hold before traffic moves forward, each with its reason.
 
-use super::Engine;
 use super::forward::How;
 use super::planted::{Bug, planted};
 use super::watching::verdict_word;
-use super::window::Freshness;
+use super::{Engine, Mode};
 use crate::domain::{Absence, Clean, Role, Signal, Split, Verdict, duration_words};
 use crate::plan::CheckKind;
 use serde::{Deserialize, Serialize};
@@ -56,6 +55,8 @@ pub(super) enum Condition {
     Balancer,
     Drift,
     InitialSplit,
+    /// Some node serves nobody.
+    Served,
     RollbackTarget,
     /// Somebody looked at what stands around the weights.
     Survey,
@@ -90,6 +91,7 @@ impl Condition {
             | Self::Balancer
             | Self::Drift
             | Self::InitialSplit
+            | Self::Served
             | Self::RollbackTarget
             | Self::Survey
             | Self::WriteAccess
@@ -109,7 +111,9 @@ impl Condition {
             Self::Engine | Self::Journal | Self::Balancer | Self::Drift | Self::InitialSplit | Self::Approval => false,
             // A write that is refused now is refused after the override, too, and so may be the rollback.
             Self::WriteAccess => false,
-            Self::Survey
+            // More on the candidate may be what serves them again.
+            Self::Served
+            | Self::Survey
             | Self::Credentials
             | Self::Finding(_)
             | Self::RollbackTarget
@@ -166,6 +170,8 @@ impl Engine {
             Condition::InitialSplit,
             Condition::RollbackTarget,
         ];
+        // What a drift leaves nobody to serve is set right by what goes over it, and stops everything else itself.
+        let is_out = !self.balancer.unserved.is_empty() && self.drift.is_none();
         // A check of the balancer asks what the first gates ask more strictly.
         let asks_more = |check: &usize| !matches!(self.plan.checks[*check].kind, CheckKind::Balancer);
         let required = (0..self.plan.checks.len()).filter(|check| self.plan.checks[*check].required);
@@ -174,6 +180,7 @@ impl Engine {
         let approval =
             self.next_step().filter(|next| self.plan.steps[*next].approval.is_some()).map(|_| Condition::Approval);
         hard.into_iter()
+            .chain(is_out.then_some(Condition::Served))
             .chain(self.access_conditions())
             .chain(Role::BOTH.map(Condition::Feed))
             .chain(checks)
@@ -203,7 +210,7 @@ impl Engine {
             Condition::Engine => pass_or(self.violation.is_none(), Verdict::Fail),
             Condition::Journal => pass_or(self.journal_trouble.is_none() || planted(Bug::DiskIgnored), Verdict::Fail),
             Condition::Balancer => {
-                let late = Freshness::of(self.plan.poll.balancer).late;
+                let late = self.balancer_freshness().late;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= late);
                 let seen = fresh && self.balancer.failure.is_none();
                 // Where servers went up or down a person may go on, to weights that are made for those that are there.
@@ -212,6 +219,7 @@ impl Engine {
             }
             Condition::Drift => pass_or(self.drift.is_none() || planted(Bug::DriftIgnored), Verdict::Fail),
             Condition::InitialSplit => pass_or(self.split_before().is_none(), Verdict::Fail),
+            Condition::Served => pass_or(self.balancer.unserved.is_empty(), Verdict::Fail),
             Condition::RollbackTarget => match self.stable_is_ready() {
                 Some(ready) => pass_or(ready, Verdict::Fail),
                 None => pass_or(planted(Bug::UnknownTargetPasses), Verdict::Unknown),
@@ -276,6 +284,7 @@ impl Engine {
                 let words = |split| format!("candidate already has {split}; the plan starts at 0%; :adopt");
                 ("initial split", self.split_before().map_or_else(ok, words))
             }
+            Condition::Served => ("servers", self.unserved_words().unwrap_or_else(ok)),
             Condition::RollbackTarget => ("rollback target", self.target_words()),
             Condition::Survey => ("survey", self.survey_words()),
             Condition::WriteAccess => ("write access", self.write_access_words()),
@@ -303,7 +312,7 @@ impl Engine {
                 None => "ok".to_owned(),
             },
             (None, Some(at)) => {
-                let late = duration_words(Freshness::of(self.plan.poll.balancer).late);
+                let late = duration_words(self.balancer_freshness().late);
                 format!("read {} s ago, over {late}", self.now.since(at).as_secs())
             }
             (None, None) => "not read yet".to_owned(),
@@ -339,9 +348,11 @@ impl Engine {
     pub(super) fn is_idle(&self, index: usize) -> bool {
         let subject = &self.plan.guardrails[index].subject;
         let under_way = self.drift.is_some() || self.shift.is_some();
+        // One that only watches set nothing: it goes by what the balancer holds.
+        let there = if self.mode == Mode::Watch { self.balancer.split() } else { Some(self.current) };
         let is_without = match subject.role {
-            Role::Candidate => self.current == Split::ALL_STABLE,
-            Role::Stable => self.current == Split::ALL_CANDIDATE && !under_way,
+            Role::Candidate => there == Some(Split::ALL_STABLE),
+            Role::Stable => there == Some(Split::ALL_CANDIDATE) && !under_way,
         };
         if !is_without {
             return false;
@@ -354,10 +365,11 @@ impl Engine {
         counted && (series_missing || matches!(why, Err(Absence::NoRequests | Absence::TooFew { .. })))
     }
 
-    fn limit_words(&self, index: usize) -> String {
+    pub(super) fn limit_words(&self, index: usize) -> String {
         let subject = &self.plan.guardrails[index].subject;
         if self.is_idle(index) {
-            let when = if subject.role == Role::Candidate { "before the first step" } else { "without traffic" };
+            let is_to_begin = subject.role == Role::Candidate && self.mode == Mode::Drive;
+            let when = if is_to_begin { "before the first step" } else { "without traffic" };
             return format!("{} {}: idle {when}", subject.signal, subject.role.word());
         }
         match &self.watches[index].reading.value {

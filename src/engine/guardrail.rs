@@ -47,6 +47,11 @@ pub struct Watch {
     absent_since: Option<Mono>,
     /// Whether a value over a limit, not a missing one, asks for the level.
     breached: bool,
+    /// The highest value that its source can tell: a histogram's last bucket. `None` where there is no such end, or
+    /// nothing was read yet.
+    pub reach: Option<f64>,
+    /// Whether it was said that a limit is beyond that.
+    pub is_reach_told: bool,
 }
 
 impl Watch {
@@ -59,14 +64,22 @@ impl Watch {
             known_at: None,
             absent_since: None,
             breached: false,
+            reach: None,
+            is_reach_told: false,
         }
+    }
+
+    /// Whether some value that can be told is over a limit.
+    pub fn can_exceed(&self, limit: f64) -> bool {
+        self.reach.is_none_or(|reach| reach >= limit)
     }
 
     /// Takes a reading in and returns the level it now asks for.
     ///
-    /// A limit acts once it has been exceeded for the plan's `for`, counted from the first reading over
-    /// it (of a time that runs, from the first look that found it over) until now, or until the newest reading once that is late. An unknown reading in between neither proves nor clears anything; after an unknown
-    /// time longer than the stale limit the count begins anew, because nobody knows what was in between.
+    /// A limit acts once it has been exceeded for the plan's `for`, counted from the first reading over it (of a time
+    /// that runs, from the first look that found it over) until now, or until the newest reading once that is late. An
+    /// unknown reading in between neither proves nor clears anything; after an unknown time longer than the stale limit
+    /// the count begins anew, because nobody knows what was in between.
     ///
     /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading.
     pub fn update(
@@ -77,7 +90,8 @@ impl Watch {
         freshness: Freshness,
         expects_requests: bool,
     ) -> Level {
-        let gone = is_gone(&reading) || expects_requests && matches!(reading.value, Err(Absence::NoRequests));
+        let is_idle = expects_requests && matches!(reading.value, Err(Absence::NoRequests));
+        let gone = is_gone(&reading) || is_idle || is_beyond(plan, &reading);
         // Absent for the stale limit, and the interval until there is a value again.
         let longest_gap = freshness.stale + freshness.late / 2;
         let interrupted = self.known_at.is_some_and(|at| reading.at.since(at) > longest_gap);
@@ -146,7 +160,7 @@ impl Watch {
     pub fn ahead(&self, plan: &Guardrail, now: Mono, stale: Duration) -> Vec<Ahead> {
         let mut ahead = Vec::new();
         for (slot, limit, act) in [(0, plan.hold, Level::Hold), (1, plan.roll_back, Level::RollBack)] {
-            let Some(limit) = limit.filter(|_| self.level < act) else { continue };
+            let Some(limit) = limit.filter(|limit| self.level < act && self.can_exceed(*limit)) else { continue };
             let due = match (compare(&self.reading.value, limit), &self.reading.value) {
                 (Compared::Over, _) => self.over[slot].map(|since| since + plan.sustained),
                 // A time that runs reaches its limit by itself.
@@ -202,6 +216,13 @@ fn is_known(reading: &Reading) -> bool {
         Ok(value) => value.is_finite(),
         Err(absence) => matches!(absence, Absence::AboveBuckets(_)),
     }
+}
+
+/// Whether a percentile above its last bucket can be compared with one limit and not with another that acts: for that one
+/// it is no reading.
+fn is_beyond(plan: &Guardrail, reading: &Reading) -> bool {
+    let Err(Absence::AboveBuckets(bound)) = reading.value else { return false };
+    [plan.hold, plan.roll_back].into_iter().flatten().any(|limit| bound < limit)
 }
 
 /// Whether the source itself is gone, in contrast to an idle environment with too few requests.

@@ -1,11 +1,11 @@
 //! What must hold after every event, checked in production too.
 //!
-//! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the
-//! rest of the run, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
+//! A violation is a bug in this program. It is journaled and shown, freezes forward movement for the rest of the run, also
+//! under another keeper, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
 use super::forward::{Goal, How};
 use super::{Direction, Effect, Engine, Fact, Mode, Severity, share};
-use crate::domain::{Role, Setting, Weights};
+use crate::domain::{Clean, Role, Setting, Weights};
 use crate::plan::PERCENT_WHOLE;
 
 impl Engine {
@@ -24,9 +24,10 @@ impl Engine {
             Effect::Journal { .. } | Effect::ReadSplit { .. } | Effect::Stop => true,
         });
         let Some(why) = found else { return };
-        self.violation = Some(why.as_str().into());
         let text = format!("INVARIANT VIOLATED, forward is frozen, R still rolls back: {why}");
-        self.say(Severity::Critical, None, text, Fact::Line, out);
+        let why = Clean::new(why);
+        self.violation = Some(why.clone());
+        self.say(Severity::Critical, None, text, Fact::Violated { why }, out);
     }
 
     fn violated(&self, out: &[Effect]) -> Option<String> {

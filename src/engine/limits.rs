@@ -25,6 +25,7 @@ impl Engine {
         self.look_at_limits();
         let mut worst: Option<(Level, String)> = None;
         for (index, before) in before.into_iter().enumerate() {
+            self.tell_reach(index, out);
             let level = self.watches[index].level;
             let words = self.guardrail_words(index);
             if level != before && self.limits_act() {
@@ -52,6 +53,9 @@ impl Engine {
             let reading = self.read(&guardrail.subject);
             let freshness = self.freshness_of(&guardrail.subject.signal);
             let expects_requests = self.has_traffic(guardrail.subject.role);
+            let of_latency = matches!(guardrail.subject.signal, Signal::Latency(_));
+            let last_bucket = self.instances[guardrail.subject.role].last_bucket().filter(|_| of_latency);
+            self.watches[index].reach = last_bucket;
             self.watches[index].update(guardrail, reading, self.now, freshness, expects_requests);
         }
         for (index, check) in plan.checks.iter().enumerate() {
@@ -121,10 +125,35 @@ impl Engine {
         self.forward_began && !is_back
     }
 
+    /// Says once that a limit can never act, because nothing beyond the histogram's last bucket can be told.
+    fn tell_reach(&mut self, index: usize, out: &mut Vec<Effect>) {
+        let plan = &self.plan.guardrails[index];
+        let watch = &self.watches[index];
+        let acts = [(plan.hold, "holds"), (plan.roll_back, "rolls back")].into_iter();
+        let beyond = acts.filter_map(|(limit, act)| Some((limit.filter(|limit| !watch.can_exceed(*limit))?, act)));
+        let quantity = |value| self.plan.quantity(&plan.subject.signal, value);
+        let words: Vec<String> = beyond.map(|(limit, act)| format!("over {} {act}", quantity(limit))).collect();
+        let (Some(reach), false) = (watch.reach, words.is_empty() || watch.is_reach_told) else { return };
+        let absent = match plan.absent {
+            OnAbsent::Warn => "warn",
+            OnAbsent::Hold => "hold",
+            OnAbsent::RollBack => "roll_back",
+        };
+        let text = format!(
+            "{}: \"{}\" can never act: the last bucket of its histogram is {reach}, and what is above that is no reading \
+             (absent = \"{absent}\"); set it to at most {reach}, or give the histogram a bucket beyond it",
+            self.limit_name(index),
+            words.join(", "),
+            reach = quantity(reach),
+        );
+        self.watches[index].is_reach_told = true;
+        self.say(Severity::Warn, None, text, Fact::Line, out);
+    }
+
     fn tell_level(&mut self, index: usize, before: Level, words: &str, out: &mut Vec<Effect>) {
         let level = self.watches[index].level;
         let (severity, text) = match level {
-            Level::Quiet => (Severity::Info, format!("clear again: {}", self.cleared_words(index))),
+            Level::Quiet => self.quiet_words(index),
             Level::Warn if before > Level::Warn => return,
             Level::Warn => (Severity::Warn, words.to_owned()),
             Level::Hold | Level::RollBack => (Severity::Critical, words.to_owned()),
@@ -132,16 +161,19 @@ impl Engine {
         self.say(severity, None, text, Fact::Line, out);
     }
 
-    /// `5xx CANDIDATE GREEN 0.96%, under 1.00% again`: the lowest of its limits is the one that was over last.
-    fn cleared_words(&self, index: usize) -> String {
+    /// `clear again: 5xx CANDIDATE GREEN 0.96%, under 1.00% again`: the lowest of its limits is the one that was over last.
+    /// What nobody can read is not clear.
+    fn quiet_words(&self, index: usize) -> (Severity, String) {
         let plan = &self.plan.guardrails[index];
-        let signal = &plan.subject.signal;
+        let (name, signal) = (self.limit_name(index), &plan.subject.signal);
         match (&self.watches[index].reading.value, plan.warn.or(plan.hold).or(plan.roll_back)) {
             (Ok(value), Some(limit)) if *signal != Signal::UnhealthyFor => {
                 let (value, limit) = (self.plan.quantity(signal, *value), self.plan.quantity(signal, limit));
-                format!("{} {value}, under {limit} again", self.limit_name(index))
+                (Severity::Info, format!("clear again: {name} {value}, under {limit} again"))
             }
-            (Ok(_) | Err(_), _) => self.guardrail_words(index),
+            (Ok(_), _) => (Severity::Info, format!("clear again: {}", self.guardrail_words(index))),
+            (Err(_), _) if self.is_idle(index) => (Severity::Info, self.limit_words(index)),
+            (Err(absence), _) => (Severity::Warn, format!("{name} can no longer be told: {absence}")),
         }
     }
 
@@ -151,23 +183,30 @@ impl Engine {
         format!("{signal} {} {}", role.word(), self.plan.environments[*role].chip())
     }
 
-    fn act(&mut self, level: Level, words: &str, out: &mut Vec<Effect>) {
-        match level {
-            Level::Quiet | Level::Warn => {}
-            Level::Hold => {
-                if self.can_be_held() {
-                    self.hold(&Person::keeper(), words, true, out);
-                }
+    fn act(&mut self, asked: Level, words: &str, out: &mut Vec<Effect>) {
+        let keeper = Person::keeper();
+        match self.act_of(asked) {
+            Some(Level::RollBack) => self.accept_rollback(&keeper, Clean::new(words), true, None, out),
+            Some(Level::Hold) => {
+                let refused = self.automatic_rollback_refused().filter(|_| asked == Level::RollBack);
+                let why = refused.map_or_else(String::new, |why| format!("; no automatic rollback: {why}"));
+                self.hold(&keeper, format!("{words}{why}"), true, out);
             }
-            Level::RollBack => match self.automatic_rollback_refused() {
-                None => self.accept_rollback(&Person::keeper(), Clean::new(words), true, None, out),
-                Some(_) if self.is_overridden() => {}
-                Some(why) => {
-                    let text = format!("{words}; no automatic rollback: {why}");
-                    self.hold(&Person::keeper(), text, true, out);
-                }
-            },
+            Some(Level::Quiet | Level::Warn) | None => {}
         }
+    }
+
+    /// What the keeper does where a limit asks for this; `None` where it does nothing more. A rollback that it may not
+    /// send stops whatever goes on, also what comes after 100 %.
+    pub(super) fn act_of(&self, asked: Level) -> Option<Level> {
+        let is_stopped = self.held.is_some() || self.rollback.is_some() || self.ended;
+        let holds = match asked {
+            Level::Quiet | Level::Warn => false,
+            Level::Hold => self.can_be_held(),
+            Level::RollBack if self.automatic_rollback_refused().is_none() => return Some(Level::RollBack),
+            Level::RollBack => !is_stopped && !self.is_overridden(),
+        };
+        holds.then_some(Level::Hold)
     }
 
     /// Why the keeper would not roll back by itself now.

@@ -9,8 +9,8 @@
 //! * [`Engine::next_wake`] names the one time at which the engine wants [`Event::Woke`], and why.
 //! * The same events give the same effects, always.
 //!
-//! One file for each concern: `command` (what people ask), `forward` (a step), `back` (a rollback),
-//! `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
+//! One file for each concern: `command` (what people ask), `forward` (a step), `completion` (the end of the last), `back` (a
+//! rollback), `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
 //! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk
 //! has not taken yet), `reassert` (a last setting set again), `converged` (whether all agree), `propagation` (when requests
 //! follow), `invariant` (what must hold after every event), `series` (the past of the charts),
@@ -21,6 +21,7 @@ mod back;
 mod balancer;
 mod band;
 mod command;
+mod completion;
 mod converged;
 mod effect;
 mod event;
@@ -65,7 +66,7 @@ pub use watching::verdict_word;
 use crate::domain::{
     Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,
 };
-use crate::plan::Plan;
+use crate::plan::{Advance, Plan};
 use access::Access;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
@@ -370,7 +371,7 @@ impl Engine {
             return;
         }
         self.watch_limits(out);
-        self.pass_bake();
+        self.pass_bake(out);
         self.pass_rollback(out);
         self.pass_shift(out);
         self.pass_completion(out);
@@ -523,7 +524,8 @@ impl Engine {
     fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
         let Some(gone) = self.consoles.remove(&console) else { return };
         let drove = self.driver.as_ref() == Some(&gone.by) && !self.driver_is_here();
-        let text = if drove {
+        let waits = self.plan.advance == Advance::Automatic && self.rollback.is_none() && self.next_step().is_some();
+        let text = if drove && waits {
             format!("{} left; automatic advance waits for the driver", gone.by)
         } else {
             format!("{} left", gone.by)

@@ -27,11 +27,12 @@ pub(super) struct Propagation {
 }
 
 impl Engine {
-    /// From here on the samples are of the new split: those of before are forgotten.
-    pub(super) fn await_propagation(&mut self, sent: Mono, from: Split, to: Split) {
-        let configured = self.now.since(sent);
+    /// From here on the samples are of the new split: those of before are forgotten. Of what was sent nobody knows when it
+    /// is not known how long it takes.
+    pub(super) fn await_propagation(&mut self, sent: Option<Mono>, from: Split, to: Split) {
         self.sampling.restart();
-        self.propagation = Some(Propagation { sent, from, to, configured, followed: None });
+        let of = |sent| Propagation { sent, from, to, configured: self.now.since(sent), followed: None };
+        self.propagation = sent.map(of);
     }
 
     /// Looks whether the newest samples show the new split, and whether all agree.

@@ -8,10 +8,10 @@
 //! the balancer is read once more, and only what was decided on is gone over.
 
 use super::command::Answered;
-use super::forward::{Bake, Goal, How, Shift};
+use super::forward::{Bake, Goal, How, Shift, after_words};
 use super::gates::Condition;
 use super::{Effect, Engine, Fact, Gate, Severity, share};
-use crate::domain::{Clean, Mono, Person, Setting, Split};
+use crate::domain::{Clean, Mono, Person, Setting};
 use std::time::Duration;
 
 impl Engine {
@@ -95,14 +95,13 @@ impl Engine {
     }
 
     /// It was read back.
-    pub(super) fn reasserted(&mut self, from: Split, (sent, seconds): (Mono, f64), out: &mut Vec<Effect>) {
+    pub(super) fn reasserted(&mut self, took: Option<Duration>, out: &mut Vec<Effect>) {
         self.drift = None;
         self.watched = Duration::ZERO;
         self.reasserts += 1;
         // Its time is to be spent at its split.
         self.bake = Bake::new(self.now);
-        self.await_propagation(sent, from, self.current);
-        let text = format!("candidate {} set again, read back after {seconds:.1} s", self.current);
+        let text = format!("candidate {} set again, read back{}", self.current, after_words(took));
         self.say(Severity::Info, None, text, Fact::Reasserted, out);
     }
 

@@ -2,7 +2,7 @@
 
 use super::planted::{Bug, planted};
 use super::{Baseline, Engine, Entry, Fact, Goal, Held, LOG_LINES_MAX, Mode, SUSPEND_MAX, Shift, Suspension};
-use crate::domain::{Mono, Person, Split, Wall};
+use crate::domain::{Mono, Person, Role, Split, Wall};
 use crate::plan::Plan;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,10 @@ impl Engine {
         let mut engine = Self::new(plan, Mode::Drive, mono, wall, jitter);
         for entry in entries {
             engine.fold(entry);
+        }
+        // What they answered before this keeper, and while there was none, nobody counted.
+        for role in Role::BOTH {
+            engine.instances[role].totals_have_gaps = engine.forward_began;
         }
         engine.passed = engine.passed.filter(|_| !planted(Bug::RestartForgetsNoReturn));
         engine.entry_number = entries.last().map_or(0, |entry| entry.number);
@@ -92,17 +96,14 @@ impl Engine {
                 }
             }
             Fact::Driver => self.driver.clone_from(&entry.by),
-            Fact::Suspended { until } => {
-                let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-                // A wall clock that was set back makes it no longer, nor does the other one, which begins anew with the
-                // machine.
-                let passed = Duration::from_millis(by_wall).max(self.now.since(entry.mono));
+            Fact::Suspended { until, reason } => {
+                let passed = self.age_of(entry);
                 let asked = u64::try_from(until.millis() - entry.wall.millis()).unwrap_or(0);
                 let left = Duration::from_millis(asked).min(SUSPEND_MAX).saturating_sub(passed);
                 if let (false, Some(by)) = (left.is_zero(), &entry.by) {
                     self.suspension = Some(Suspension {
                         by: by.clone(),
-                        reason: entry.text.clone(),
+                        reason: reason.clone().unwrap_or_else(|| entry.text.clone()),
                         until: self.now + left,
                         until_wall: self.wall.plus(left),
                     });
@@ -114,9 +115,17 @@ impl Engine {
             // What the keeper before saw of it no journal says, and while none was there nobody looked: it begins anew.
             Fact::Completed => self.completed = Some((self.now, entry.wall)),
             Fact::WatchAnew { drifts } => self.balancer.was_elsewhere = *drifts,
+            Fact::Violated { why } => self.violation = Some(why.clone()),
             Fact::WatchOver => self.watch_over = true,
             Fact::Ended => self.ended = true,
         }
+    }
+
+    /// How long ago an entry was written. A wall clock that was set back makes it no younger, nor does the other one, which
+    /// begins anew with the machine.
+    pub(super) fn age_of(&self, entry: &Entry) -> Duration {
+        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
+        Duration::from_millis(by_wall).max(self.now.since(entry.mono))
     }
 
     fn fold_reached(&mut self, step: usize, entry: &Entry) {

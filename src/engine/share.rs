@@ -44,19 +44,28 @@ pub fn configured(layout: &Layout, state: &BalancerState) -> Option<Configured> 
     Some(Configured { share, nodes })
 }
 
+/// The nodes that answered and serve nobody: no server of theirs that is up has weight.
+pub fn serving_nobody(layout: &Layout, state: &BalancerState) -> Vec<usize> {
+    (0..layout.nodes.len()).filter(|node| sides_up(layout, state, *node) == Some([0, 0])).collect()
+}
+
 fn node_share(layout: &Layout, state: &BalancerState, node: usize) -> Option<f64> {
-    let side = |role| -> Option<u64> {
-        layout
-            .slots_of(node, role)
-            .map(|slot| {
-                let seen = state.slot(slot)?;
-                Some(if seen.readiness == Readiness::Down { 0 } else { u64::from(seen.weight) })
-            })
-            .sum()
-    };
-    let (stable, candidate) = (side(Role::Stable)?, side(Role::Candidate)?);
+    let [stable, candidate] = sides_up(layout, state, node)?;
     let total = stable + candidate;
     (total > 0).then(|| candidate as f64 / total as f64)
+}
+
+/// The weights of stable and of the candidate on one node that are not down, each side summed; `None` when the node did
+/// not answer.
+fn sides_up(layout: &Layout, state: &BalancerState, node: usize) -> Option<[u64; 2]> {
+    let side = |role| -> Option<u64> {
+        let weight = |slot| {
+            let seen = state.slot(slot)?;
+            Some(if seen.readiness == Readiness::Down { 0 } else { u64::from(seen.weight) })
+        };
+        layout.slots_of(node, role).map(weight).sum()
+    };
+    Some([side(Role::Stable)?, side(Role::Candidate)?])
 }
 
 /// The weights that come nearest to a split on every node, or why there are none.

@@ -45,6 +45,9 @@ pub struct Snapshot {
     pub next: Option<NextView>,
     /// What must hold before it.
     pub gates: Vec<Gate>,
+    /// What COMPLETE waits for besides its bake, once everything is on the candidate; empty from an older keeper.
+    #[serde(default)]
+    pub completion_waits: Vec<Gate>,
     /// The limits.
     pub guardrails: Vec<GuardrailView>,
     /// The questions.
@@ -83,6 +86,9 @@ pub struct Snapshot {
     pub balancer_at: Option<Mono>,
     /// Interval of those reads.
     pub balancer_every: Duration,
+    /// How long the newest of them took, at most as long as one may: the next is later by that. Zero from an older keeper.
+    #[serde(default)]
+    pub balancer_takes: Duration,
     /// When both environments' metrics were last read.
     pub feed_at: Option<Mono>,
     /// Interval of those reads.

@@ -32,6 +32,8 @@ pub(super) struct HealthState {
     pub last: Option<(Mono, Health)>,
     pub failures: u32,
     failing_since: Option<Mono>,
+    /// It was down, and has not been healthy since: silence mends nothing.
+    was_down: bool,
 }
 
 impl HealthState {
@@ -193,6 +195,7 @@ impl Engine {
         }
         state.last = Some((self.now, health.clone()));
         let is_down = state.is_down();
+        state.was_down = is_down || state.was_down && *health != Health::Healthy;
         let who = self.environment(role);
         match (was_down, is_down, health) {
             (false, true, Health::Failing(why)) => {
@@ -246,10 +249,11 @@ impl Engine {
             CheckKind::Balancer => {
                 let stale = self.check_freshness(index).stale;
                 let fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= stale);
-                let verdict = match (fresh && self.balancer.failure.is_none(), &self.drift) {
+                let is_good = self.drift.is_none() && self.balancer.unserved.is_empty();
+                let verdict = match (fresh && self.balancer.failure.is_none(), is_good) {
                     (false, _) => Verdict::Unknown,
-                    (true, Some(_)) => Verdict::Fail,
-                    (true, None) => Verdict::Pass,
+                    (true, false) => Verdict::Fail,
+                    (true, true) => Verdict::Pass,
                 };
                 (verdict, self.balancer.at())
             }
@@ -266,7 +270,7 @@ impl Engine {
                 Freshness { late: late + plan.timeout, stale: stale + plan.timeout }
             }
             CheckKind::Reading { .. } => self.freshness(),
-            CheckKind::Balancer => Freshness::of(self.plan.poll.balancer),
+            CheckKind::Balancer => self.balancer_freshness(),
         }
     }
 
@@ -302,14 +306,17 @@ impl Engine {
                     (None, None, _) => "not read yet".to_owned(),
                     (None, Some(at), _) if self.now.since(at) > stale => "last read is old".to_owned(),
                     (None, Some(_), Some(drift)) => format!("drift to {}", drift.to),
-                    (None, Some(_), None) => self.balancer.split().map_or_else(String::new, |s| format!("at {s}")),
+                    (None, Some(_), None) => self
+                        .unserved_words()
+                        .or_else(|| Some(format!("at {}", self.balancer.split()?)))
+                        .unwrap_or_default(),
                 };
                 Clean::new(words)
             }
         }
     }
 
-    /// When the candidate's metrics were last read rightly, on every instance.
+    /// When both sides' metrics were last read rightly, on every instance.
     pub(super) fn feed_at(&self) -> Option<Mono> {
         let each = Role::BOTH.map(|role| self.instances[role].read_at());
         each[0].zip(each[1]).map(|(a, b)| a.min(b))
@@ -326,6 +333,12 @@ impl Engine {
         self.watches.iter().any(Watch::is_breached)
     }
 
+    /// A limit of the candidate's that is. Stable's may be in a bad way once it is complete.
+    pub(super) fn breached_by_candidate(&self) -> Option<usize> {
+        let is_its = |limit: &usize| self.plan.guardrails[*limit].subject.role == Role::Candidate;
+        (0..self.watches.len()).filter(is_its).find(|limit| self.watches[*limit].is_breached())
+    }
+
     /// Whether a limit that stops forward movement cannot be compared with anything now.
     pub(super) fn a_limit_is_unknown(&self) -> bool {
         let is_unknown = |limit: usize| self.verdict(Condition::Limit(limit)) == Verdict::Unknown;
@@ -340,9 +353,7 @@ impl Engine {
         if health.is_down() && health_is_fresh {
             return Some(false);
         }
-        let balancer_stale = Freshness::of(self.plan.poll.balancer).stale;
-        let balancer_is_fresh = self.balancer.at().is_some_and(|at| self.now.since(at) <= balancer_stale);
-        if let Some((up, all)) = self.slots_up(Role::Stable).filter(|_| balancer_is_fresh)
+        if let Some((up, all)) = self.slots_up(Role::Stable).filter(|_| self.balancer_is_known())
             && (up as f64) < all as f64 * self.plan.rollback.stable_ready
         {
             return Some(false);
@@ -362,7 +373,7 @@ impl Engine {
     pub(super) fn stable_was_down(&self) -> bool {
         let few = |(up, all): (usize, usize)| (up as f64) < all as f64 * self.plan.rollback.stable_ready;
         let few_slots = self.slots_up(Role::Stable).is_some_and(few);
-        self.health[Role::Stable].is_down() || few_slots || self.had_few_targets()
+        self.health[Role::Stable].was_down || few_slots || self.had_few_targets()
     }
 
     /// `5xx CANDIDATE 6.20% > 5.00% for 30s`.
@@ -475,7 +486,7 @@ impl Engine {
 
     /// Whether nothing of this run can be on the candidate.
     pub(super) fn nothing_to_roll_back(&self) -> bool {
-        let fresh = Freshness::of(self.plan.poll.balancer).late;
+        let fresh = self.balancer_freshness().late;
         let seen = self.balancer.seen.as_ref().filter(|(at, _)| self.now.since(*at) <= fresh);
         let seen = seen.filter(|_| !self.balancer.may_be_otherwise());
         // By weight: a candidate server that is down now would serve as soon as it comes up.

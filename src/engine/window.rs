@@ -246,6 +246,13 @@ impl Instances {
         self.each.iter().all(|instance| matches!(instance.failure(), Some(Absence::Refused(_))))
     }
 
+    /// The last finite bucket of the latency histogram, in seconds: the highest percentile that can be told.
+    pub fn last_bucket(&self) -> Option<f64> {
+        let buckets = self.each.iter().filter_map(|instance| Some(&instance.last.as_ref()?.1.buckets));
+        let last = buckets.filter_map(|buckets| buckets.iter().rev().map(|(bound, _)| *bound).find(|b| b.is_finite()));
+        last.min_by(f64::total_cmp)
+    }
+
     /// Reads a signal. It is absent when one instance is: a sum with a part missing is not a sum.
     pub fn reading(&self, subject: &Subject, metrics: &Metrics, now: Mono, freshness: Freshness) -> Reading {
         let Some(at) = self.read_at() else {

@@ -260,11 +260,12 @@ pub struct Step {
     pub split: Split,
     /// How long it must stay healthy.
     pub bake: Duration,
-    /// Whether a person must move on from here; the bake is then a minimum.
+    /// Whether a person must move on from here; the bake is then a minimum. Never at 100 %, from where nothing goes on.
     pub hold: bool,
     /// Who must approve before traffic moves *to* this step.
     pub approval: Option<Clean>,
-    /// What must hold before traffic moves *on from* this step, besides checks and guardrails.
+    /// What must hold before traffic moves *on from* this step, besides checks and guardrails; at 100 %, before it is
+    /// complete.
     pub gates: Vec<StepGate>,
     /// What breaks when one goes back from here; automatic rollback ends at this step.
     pub point_of_no_return: Option<Clean>,
@@ -364,7 +365,7 @@ impl Guardrail {
     }
 }
 
-/// What a missing reading does. It is unknown in every case, and forward is locked by it in every case.
+/// What a missing reading does. It is unknown in every case, and locks forward wherever the limit does more than warn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnAbsent {
     /// Shown; the cutover does not hold by itself.

@@ -46,6 +46,8 @@ pub struct Balancer {
     pub setting: Setting,
     /// Servers that the balancer says are down.
     pub down: BTreeSet<String>,
+    /// Nodes on which every server is down.
+    pub out: BTreeSet<usize>,
     /// Nodes that cannot be read.
     pub dark: BTreeSet<usize>,
     /// What a reload would restore, where it says.
@@ -65,6 +67,7 @@ impl Balancer {
             layout,
             setting,
             down: BTreeSet::new(),
+            out: BTreeSet::new(),
             dark: BTreeSet::new(),
             reload: None,
             has_tags: false,
@@ -122,7 +125,11 @@ impl Balancer {
                 name: slot.name.clone(),
                 weight: self.setting.0[slot],
                 configured: self.reload.as_ref().map(|reload| reload.0[slot]),
-                readiness: if self.down.contains(&slot.name) { Readiness::Down } else { Readiness::Up },
+                readiness: if self.down.contains(&slot.name) || self.out.contains(&node) {
+                    Readiness::Down
+                } else {
+                    Readiness::Up
+                },
             });
             NodeState { slots: Ok(slots.collect()) }
         };

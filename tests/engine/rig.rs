@@ -42,13 +42,15 @@ pub enum Scraping {
 pub struct World {
     /// Part of its requests that fail.
     pub errors: f64,
+    /// Part of its requests that take longer than its histogram's last bucket, one second.
+    pub slow: f64,
     /// Requests a second it has besides the balancer's.
     pub own_rate: f64,
     pub scraping: Scraping,
     /// `None`: nothing arrives.
     pub health: Option<Health>,
     pub memory: Result<f64, Absence>,
-    counted: (f64, f64),
+    counted: (f64, f64, f64),
     counted_at: u64,
 }
 
@@ -159,11 +161,12 @@ impl Rig {
         let plan = sections.plan();
         let world = |_| World {
             errors: 0.0,
+            slow: 0.0,
             own_rate: 0.5,
             scraping: Scraping::Fine,
             health: Some(Health::Healthy),
             memory: Ok(0.4),
-            counted: (0.0, 0.0),
+            counted: (0.0, 0.0, 0.0),
             counted_at: START,
         };
         let mut rig = Self {
@@ -398,11 +401,12 @@ impl Rig {
         world.counted_at = self.clock;
         world.counted.0 += requests;
         world.counted.1 += requests * world.errors;
-        let (requests, errors) = world.counted;
+        world.counted.2 += requests * (1.0 - world.slow);
+        let (requests, errors, quick) = world.counted;
         let mut scrape = Scrape {
             requests: Some(requests),
             errors,
-            buckets: vec![(0.1, requests), (1.0, requests), (f64::INFINITY, requests)],
+            buckets: vec![(0.1, quick), (1.0, quick), (f64::INFINITY, requests)],
             gauges: vec![world.memory.clone()],
         };
         let scrape = match &world.scraping {

@@ -347,7 +347,8 @@ impl Witness {
                         !(agrees || at.since(answered) >= window)
                     });
                 }
-                self.read = Some((at, setting));
+                // The next one takes that long as well: it counts until then.
+                self.read = Some((at + at.since(*started).min(self.plan.traffic.timeout), setting));
             }
         }
     }
@@ -419,6 +420,7 @@ impl Witness {
             | Fact::Unsuspended
             | Fact::Completed
             | Fact::WatchAnew { .. }
+            | Fact::Violated { .. }
             | Fact::WatchOver
             | Fact::Foreign { .. }
             | Fact::SentAgain { .. }

@@ -64,6 +64,7 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         | Fact::Unsuspended
         | Fact::HookStarted { .. }
         | Fact::HookEnded { .. }
+        | Fact::Violated { .. }
         | Fact::Completed
         | Fact::WatchAnew { .. } => {}
     }

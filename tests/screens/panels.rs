@@ -268,6 +268,27 @@ fn armed_where_nothing_is_to_roll_back_says_what_y_does() {
     assert!(text.contains("y  does nothing: everything is on BLUE") && text.contains("ARMED"), "{text}");
 }
 
+/// Everything is on the candidate, and a check fails: `A` says what COMPLETE waits for, and how one goes over it.
+#[test]
+fn what_complete_waits_for_is_behind_a_and_among_the_phases() {
+    let mut scene = scene::Scene::at_step(4);
+    scene.failing = Some(0);
+    scene.run(60.0);
+    let waits = scene.status().snapshot.completion_waits;
+    let [gate] = &waits[..] else { panic!("{waits:?}") };
+    let text = shot_of(&scene, "A").text(120, 40, UNICODE);
+    for words in ["COMPLETE is locked", gate.name.as_str(), "O  override: typed name and reason"] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert!(shot_of(&scene, "AO").text(120, 40, UNICODE).contains("OVERRIDE"), "it can be gone over");
+    let text = shot_of(&scene, "22").text(120, 40, UNICODE);
+    assert!(text.contains(&format!("COMPLETE waits for {}: ", gate.name)), "{text}");
+}
+
+fn shot_of(scene: &scene::Scene, keys: &str) -> Shot {
+    Shot::of("waits", scene).keys(keys).later(700).heard()
+}
+
 /// What `R` and `H` come to stands in a panel as it stands in the footer.
 #[test]
 fn a_question_promises_no_key_that_does_nothing() {

@@ -30,7 +30,10 @@ pub struct Lock {
 /// Advance, resume, or why not. `me` is who sits here, where the keeper has said so; `old` is why the picture is not of
 /// now.
 pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> Way {
-    let what = if snapshot.phase == Phase::Held { "RESUME" } else { "ADVANCE" };
+    // Without a further step nothing is asked but what COMPLETE waits for.
+    let waits = &snapshot.completion_waits;
+    let onward = if waits.is_empty() { "ADVANCE" } else { "COMPLETE" };
+    let what = if snapshot.phase == Phase::Held { "RESUME" } else { onward };
     let locked = |reasons, can_override| Way::Locked(Lock { what, reasons, can_override, needs_seat: false });
     match snapshot.phase {
         Phase::Held | Phase::Preflight | Phase::Ready | Phase::Baking => {}
@@ -55,8 +58,9 @@ pub(super) fn way(snapshot: &Snapshot, me: Option<&Person>, old: Vec<Clean>) -> 
         let refused = snapshot.held.as_ref().map(|held| held.resume_refused.clone()).unwrap_or_default();
         return if refused.is_empty() { Way::Resume } else { locked(refused, can_override(snapshot)) };
     }
-    let closed: Vec<Clean> =
-        closed(snapshot).map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect();
+    let asked = if waits.is_empty() { &snapshot.gates } else { waits };
+    let closed = asked.iter().filter(|gate| !gate.is_open());
+    let closed: Vec<Clean> = closed.map(|gate| Clean::new(format!("{}: {}", gate.name, gate.detail))).collect();
     if closed.is_empty() && snapshot.next.is_some() { Way::Advance } else { locked(closed, can_override(snapshot)) }
 }
 
@@ -92,7 +96,8 @@ fn closed(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {
 
 /// Whether a typed name and a reason would go over every closed gate.
 fn can_override(snapshot: &Snapshot) -> bool {
-    snapshot.next.is_some() && closed(snapshot).all(|gate| gate.can_be_overridden)
+    let goes_on = snapshot.next.is_some() || !snapshot.completion_waits.is_empty();
+    goes_on && closed(snapshot).all(|gate| gate.can_be_overridden)
 }
 
 /// What a panel was opened on: an advance is bound to it, and what has changed is said.

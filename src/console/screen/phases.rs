@@ -297,6 +297,11 @@ fn zoomed_lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width
         let style = look.verdict(gate.verdict);
         lines.push(vec![piece(format!("{mark} closed gate: {}: {}", gate.name, gate.detail), style)]);
     }
+    for gate in snapshot.completion_waits.iter().filter(|_| !view.is_cut_off()) {
+        let (mark, _) = look.verdict_words(gate.verdict);
+        let words = format!("{mark} COMPLETE waits for {}: {}", gate.name, gate.detail);
+        lines.push(vec![piece(words, look.verdict(gate.verdict))]);
+    }
     let counts = match first {
         Some(first) => format!("T+ counts from {}, when the first step was reached.", first.clock()),
         None => "T+ counts from when the first step is reached.".to_owned(),

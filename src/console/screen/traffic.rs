@@ -426,7 +426,7 @@ fn way_back_words(view: &View<'_>, snapshot: &Snapshot, rollback: &RollbackView)
     };
     // One agreeing read proves nothing yet: what it showed must still be there, and only the keeper says when that is
     // proof.
-    let left = (rollback.accepted_mono + read_back + snapshot.lateness).since(view.now);
+    let left = (rollback.accepted_mono + read_back + snapshot.lateness).since(view.now).min(snapshot.lateness);
     let is_proving = !left.is_zero() && configured(view, snapshot) == Some((0.0, true));
     Some(if is_proving { format!("proven in {:.0}s", left.as_secs_f64().ceil()) } else { "not proven yet".to_owned() })
 }

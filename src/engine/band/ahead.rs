@@ -5,7 +5,7 @@ use crate::domain::{Mono, Role, Signal, Verdict};
 use crate::engine::gates::whole_seconds;
 use crate::engine::guardrail::{Ahead, Level};
 use crate::engine::{BandPart, Engine};
-use crate::plan::{Guardrail, OnAbsent};
+use crate::plan::OnAbsent;
 use std::cmp::Reverse;
 
 /// A limit that asks for attention, and what it does next.
@@ -48,16 +48,6 @@ impl Engine {
             watch.reading = self.read(&plan.subject);
         }
         watch.ahead(plan, self.now, self.freshness_of(&plan.subject.signal).stale)
-    }
-
-    /// What the keeper would do where a limit asks for this; `None` where it would do nothing more.
-    fn act_of(&self, asked: Level) -> Option<Level> {
-        let done = match asked {
-            Level::RollBack if self.automatic_rollback_refused().is_none() => Level::RollBack,
-            Level::RollBack | Level::Hold => Level::Hold,
-            Level::Quiet | Level::Warn => return None,
-        };
-        (done == Level::RollBack || self.can_be_held()).then_some(done)
     }
 
     /// `P99 GREEN 177ms > 150ms (200ms holds, 400ms rolls back)`, or `5xx GREEN 6.20% > 5.00%` and `rolls back in 4s`.
@@ -130,23 +120,29 @@ impl Engine {
 
     /// The value over which a limit goes back by itself.
     fn rolls_back_over(&self, limit: usize) -> Option<String> {
-        let plan = &self.plan.guardrails[limit];
+        let signal = &self.plan.guardrails[limit].subject.signal;
         let may_act = self.limits_act() && self.automatic_rollback_refused().is_none();
-        plan.roll_back.filter(|_| may_act).map(|over| self.plan.quantity(&plan.subject.signal, over).to_string())
+        self.reachable(limit).filter(|_| may_act).map(|over| self.plan.quantity(signal, over).to_string())
+    }
+
+    /// The value over which a limit asks for a rollback, where any value that can be told is.
+    fn reachable(&self, limit: usize) -> Option<f64> {
+        self.plan.guardrails[limit].roll_back.filter(|over| self.watches[limit].can_exceed(*over))
     }
 
     /// Whether some limit may go back by itself, now or on a later reading.
     pub(super) fn may_roll_back(&self) -> bool {
-        let can = |plan: &Guardrail| plan.roll_back.is_some() || plan.absent == OnAbsent::RollBack;
-        self.plan.guardrails.iter().any(can) && self.limits_act() && self.automatic_rollback_refused().is_none()
+        let absent_does = |limit: usize| self.plan.guardrails[limit].absent == OnAbsent::RollBack;
+        let any = (0..self.watches.len()).any(|limit| self.reachable(limit).is_some() || absent_does(limit));
+        any && self.limits_act() && self.automatic_rollback_refused().is_none()
     }
 
     /// Whether it may as things are read now: a value that is missing is over nothing.
     pub(super) fn may_roll_back_on_what_is_read(&self) -> bool {
         let is_read = |value: &Result<f64, _>| value.as_ref().is_ok_and(|value| value.is_finite());
-        let mut each = self.plan.guardrails.iter().zip(&self.watches);
-        let can = each.any(|(plan, watch)| {
-            plan.roll_back.is_some() && is_read(&watch.reading.value) || plan.absent == OnAbsent::RollBack
+        let can = (0..self.watches.len()).any(|limit| {
+            let does = self.reachable(limit).is_some() && is_read(&self.watches[limit].reading.value);
+            does || self.plan.guardrails[limit].absent == OnAbsent::RollBack
         });
         can && self.may_roll_back()
     }

@@ -30,7 +30,7 @@ impl Engine {
         }
         match rollback.phase() {
             Phase::RolledBack => {
-                let took = rollback.rolled_back.map_or(Duration::ZERO, |at| at.since(rollback.accepted));
+                let took = rollback.rolled_back.map_or(Duration::ZERO, |at| rollback.after(at));
                 let at = rollback.accepted_wall.plus(took).clock();
                 let parts = vec![
                     by_words(rollback),
@@ -81,7 +81,7 @@ impl Engine {
     /// How far a rollback under way is.
     fn on_its_way(&self) -> Vec<BandPart> {
         let Some(rollback) = &self.rollback else { return Vec::new() };
-        let took = |at: Mono| format!("+{:.1}s", at.since(rollback.accepted).as_secs_f64());
+        let took = |at: Mono| format!("+{:.1}s", rollback.after(at).as_secs_f64());
         match (rollback.sent, rollback.acknowledged, rollback.read_back) {
             (_, _, Some(at)) => {
                 let window = duration_words(self.plan.traffic.lateness);

@@ -25,6 +25,11 @@ impl Engine {
             doubts.word = runs.then_some("BALANCER UNREAD");
             doubts.parts = self.silent_parts(runs);
         }
+        if let Some(words) = self.unserved_words() {
+            doubts.severity = Severity::Critical;
+            let (who, _) = words.split_once(':').unwrap_or((&words, ""));
+            doubts.parts.push(must(&words).or(who));
+        }
         if self.stable_is_ready() == Some(false) {
             doubts.severity = Severity::Critical;
             doubts.parts.push(must(format!("TARGET NOT READY: {}", self.environment(Role::Stable))));

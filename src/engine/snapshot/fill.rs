@@ -35,6 +35,7 @@ impl Engine {
                 .map(|step| (self.bake.healthy.min(self.plan.steps[step].bake), self.plan.steps[step].bake)),
             next: self.next_view(),
             gates,
+            completion_waits: self.completion_waits(),
             guardrails: (0..self.watches.len()).map(|index| self.guardrail_view(index)).collect(),
             checks: (0..self.checks.len()).map(|index| self.check_view(index)).collect(),
             hooks: (0..self.hooks.len()).map(|index| self.hook_view(index)).collect(),
@@ -52,6 +53,7 @@ impl Engine {
             lateness: self.plan.traffic.lateness,
             balancer_at: self.balancer.at(),
             balancer_every: self.plan.poll.balancer,
+            balancer_takes: self.balancer_takes(),
             feed_at: self.feed_at(),
             feed_every: self.plan.poll.readings,
             blind: self.is_blind(),
@@ -350,7 +352,7 @@ impl Engine {
 
     fn rollback_view(&self) -> Option<RollbackView> {
         let rollback = self.rollback.as_ref()?;
-        let took = |at: Option<Mono>| at.map(|at| at.since(rollback.accepted));
+        let took = |at: Option<Mono>| at.map(|at| rollback.after(at));
         let state = if rollback.foreign.is_some() {
             RollbackState::Foreign
         } else if rollback.rolled_back.is_some() {
@@ -371,7 +373,7 @@ impl Engine {
             automatic: rollback.automatic,
             from: rollback.from,
             accepted: rollback.accepted_wall,
-            accepted_mono: rollback.accepted,
+            accepted_mono: rollback.accepted.minus(rollback.before),
             acknowledged: took(rollback.acknowledged),
             read_back: took(rollback.read_back),
             confirmed: took(rollback.confirmed),

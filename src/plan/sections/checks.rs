@@ -22,6 +22,10 @@ pub(in crate::plan) fn step(section: Section<'_>, known: &Known<'_>) -> Option<S
     let approval = section.optional("approval", "the role that approves, such as \"decision authority\"", short_text);
     let point_of_no_return = section.optional("point_of_no_return", "what breaks when one goes back", short_text);
     let gates: Vec<Option<StepGate>> = section.tables("gates").into_iter().map(|table| gate(table, known)).collect();
+    if hold && split == Some(Split::ALL_CANDIDATE) {
+        let problem = "nothing comes after 100 % that a person could go on to: it is complete once it is baked";
+        section.problem("hold", problem, "hold on a step before it; gates at 100 % keep it from being complete", None);
+    }
     section.finish();
     Some(Step {
         split: split?,

@@ -11,7 +11,7 @@ use warroom::engine::{
 };
 
 /// One step to the end, and a program that is for ten seconds after it.
-fn afterwards() -> Sections {
+pub fn afterwards() -> Sections {
     let more = HOOKS.replace("asks = true", "only_after_complete = \"10s\"").replace("required_before = \"first\"", "");
     let more = more.replace("fresh = \"10m\"", "");
     Sections { more: more.leak(), steps: "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n", ..MANUAL }
@@ -404,4 +404,47 @@ fn another_hand_that_leaves_stable_nothing_ends_nothing() {
     rig.wait(3_000);
     assert!(rig.engine.snapshot().drift.is_some(), "{}", story(&rig));
     assert_eq!((view(&rig, "scale-up").state, stops(&rig)), (HookState::Running, 0));
+}
+
+/// A candidate that is over a limit does not carry the traffic: it is watched from where it does again, and what switches
+/// stable off waits for that. Stable's own limits count no longer.
+#[test]
+fn over_a_limit_the_watch_begins_anew() {
+    let limit = "[[guardrails]]\nreading = \"memory\"\nenvironment = \"stable\"\nhold = \"50 %\"\nfor = \"3s\"\n";
+    let limits: &str = format!("{LIMITS}{limit}").leak();
+    for (role, is_anew) in [(Role::Candidate, true), (Role::Stable, false)] {
+        let mut rig = complete(&Sections { limits, ..afterwards() });
+        // Over what holds, and under what rolls back.
+        match role {
+            Role::Candidate => rig.worlds[role].errors = 0.03,
+            Role::Stable => rig.worlds[role].memory = Ok(0.6),
+        }
+        rig.wait(50_000);
+        assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+        assert_eq!((is_watched(&rig), view(&rig, "scale-up").locked.is_some()), (!is_anew, is_anew), "{}", story(&rig));
+        let told = "the watch after 100 % begins anew: 5xx CANDIDATE GREEN";
+        assert_eq!(rig.lines().filter(|line| line.text.as_str().starts_with(told)).count(), usize::from(is_anew));
+        rig.worlds[role].errors = 0.0;
+        rig.wait(8_000);
+        assert!(view(&rig, "scale-up").locked.is_some() == is_anew, "{}", story(&rig));
+        rig.wait(10_000);
+        assert!(view(&rig, "scale-up").locked.is_none() && (is_watched(&rig) || is_anew), "{}", story(&rig));
+        rig.wait(50_000);
+        assert!(is_watched(&rig), "{}", story(&rig));
+    }
+}
+
+/// A rollback that the keeper may not send by itself holds after 100 % too, and the sentence says so beforehand.
+#[test]
+fn a_refused_rollback_after_the_cutover_is_announced_as_the_hold_that_it_is() {
+    let limits: &str = format!("{LIMITS}[rollback]\nautomatic = false\n").leak();
+    let mut rig = just_complete_of(&Sections { limits, ..afterwards() });
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(2_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    let band = rig.engine.snapshot().band.text.to_string();
+    assert!(band.contains("holds in "), "{band}");
+    rig.wait(4_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::Held, 0), "{}", story(&rig));
+    assert!(rig.said("no automatic rollback: the plan says manual"), "{}", story(&rig));
 }

@@ -1,10 +1,10 @@
 //! Servers that are down: weights that make a step of those that are up are another share of all of them.
 
-use crate::engine::plans::{NODES, Sections};
-use crate::engine::rig::Rig;
+use crate::engine::plans::{AWS, MANUAL, NODES, Sections};
+use crate::engine::rig::{Rig, good_survey};
 use crate::engine::script::{refusal, story};
-use warroom::domain::{Role, Setting, Verdict};
-use warroom::engine::{Answer, Command, Direction, Fact, Phase};
+use warroom::domain::{Role, Setting, Targets, Verdict};
+use warroom::engine::{Answer, Command, Direction, Fact, Health, Phase};
 
 /// To a quarter and to 40 %, where going back breaks something.
 const STEPS: &str = r#"
@@ -145,4 +145,54 @@ fn a_share_that_servers_took_by_coming_up_is_not_what_was_wanted() {
         rig.wait(3_000);
         assert_eq!((rig.balancer.share(), view(&rig).converged), (500, Some(true)), "{}", story(&rig));
     }
+}
+
+/// Down when it last said anything, and then silent: nothing goes there by itself, and a person decides with one key.
+#[test]
+fn what_was_down_and_fell_silent_is_not_gone_back_to_by_itself() {
+    for is_silent in [false, true] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        rig.worlds[Role::Stable].health = Some(Health::Failing("connection refused".into()));
+        rig.wait(4_000);
+        let dark = Some(Health::Unknown("timeout".into())).filter(|_| !is_silent);
+        rig.worlds[Role::Stable].health = dark;
+        rig.wait(10_000);
+        rig.worlds[Role::Candidate].errors = 1.0;
+        rig.wait(15_000);
+        assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::Held, 0), "{}", story(&rig));
+        assert!(rig.said("no automatic rollback: BLUE v1 is not ready"), "{}", story(&rig));
+        assert!(rig.engine.snapshot().band.text.as_str().contains("no auto-rollback"), "{}", story(&rig));
+        // One answer that fails says no more than that.
+        rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
+        rig.wait(1_000);
+        assert_eq!(rig.sent(Direction::Back), 0);
+        rig.worlds[Role::Stable].health = Some(Health::Healthy);
+        rig.wait(2_000);
+        assert_eq!(rig.sent(Direction::Back), 1, "{}", story(&rig));
+    }
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[Role::Stable].health = Some(Health::Failing("connection refused".into()));
+    rig.wait(4_000);
+    rig.worlds[Role::Stable].health = Some(Health::Unknown("timeout".into()));
+    rig.wait(2_000);
+    assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)), "unknown is not down");
+}
+
+/// The same of its targets: a survey that was throttled heals none of them.
+#[test]
+fn targets_that_nobody_can_ask_for_are_those_that_were_told_last() {
+    let mut rig = Rig::at_first_step(&AWS);
+    let mut survey = good_survey();
+    survey.targets[Role::Stable] = Ok(Targets { healthy: 0, registered: 4 });
+    rig.survey = Some(survey.clone());
+    rig.wait(3_000);
+    survey.targets[Role::Stable] = Err("throttled".into());
+    rig.survey = Some(survey);
+    rig.wait(3_000);
+    rig.worlds[Role::Candidate].errors = 1.0;
+    rig.wait(10_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::Held, 0), "{}", story(&rig));
+    rig.survey = Some(good_survey());
+    rig.wait(4_000);
+    assert_eq!(rig.sent(Direction::Back), 1, "{}", story(&rig));
 }

@@ -1,7 +1,7 @@
 //! No reading is good by default: each way of not knowing locks forward, and says why.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::{LIMITS, MANUAL, STEPS, Sections};
+use crate::engine::plans::{HTTP, LIMITS, MANUAL, STEPS, Sections};
 use crate::engine::rig::{Disk, Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, play, refusal, story};
@@ -386,4 +386,48 @@ fn what_a_missing_counter_counted_is_not_known() {
         (Verdict::Unknown, true),
         "{limit:?}"
     );
+}
+
+/// A read that takes its time is only known later: it locks nothing, and the bake goes on. No balancer is waited for
+/// longer than one attempt may take, however long its reads do.
+#[test]
+fn a_read_that_takes_longer_than_the_poll_locks_nothing() {
+    let traffic: &str = HTTP.replace("timeout = \"1s\"", "timeout = \"6s\"").leak();
+    for (takes, is_known) in [(1_500_000, true), (4_500_000, true), (9_000_000, false)] {
+        let mut rig = Rig::new(&Sections { traffic, ..MANUAL });
+        rig.read_takes = takes;
+        rig.come("alice");
+        rig.wait(30_000);
+        let (mut is_locked, mut is_unread) = (false, false);
+        for _ in 0..300 {
+            rig.wait(100);
+            is_locked |= !gate(&rig, "balancer").is_open();
+            is_unread |= rig.engine.snapshot().split.converged.is_some_and(|view| view.converged.is_none());
+        }
+        assert_eq!((is_locked, is_unread), (!is_known, false), "{takes}");
+        rig.read_takes = 600_000_000;
+        rig.wait(20_000);
+        let gate = gate(&rig, "balancer");
+        assert!(!gate.is_open() && gate.detail.as_str().contains(" s ago, over "), "{takes}: {gate:?}");
+    }
+}
+
+/// A re-assert looks once more, and such a balancer may be reading when it is asked to.
+#[test]
+fn a_reassert_waits_for_a_balancer_whose_reads_take_long() {
+    let traffic: &str = HTTP.replace("timeout = \"1s\"", "timeout = \"4s\"").leak();
+    let mut rig = Rig::new(&Sections { traffic, ..MANUAL });
+    rig.read_takes = 3_500_000;
+    rig.come("alice");
+    rig.wait(20_000);
+    rig.advance("alice");
+    rig.wait(20_000);
+    assert_eq!(rig.engine.phase(), Phase::Baking, "{}", story(&rig));
+    let more = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&more);
+    rig.wait(9_500);
+    assert!(matches!(rig.reassert("alice"), Answer::Applied(_)), "{:#?}", rig.engine.gates());
+    rig.wait(20_000);
+    assert_eq!(rig.balancer.share(), 100, "{}", story(&rig));
+    assert!(!rig.said("was not set again"), "{}", story(&rig));
 }

@@ -555,3 +555,29 @@ fn a_limit_on_health_acts_however_seldom_health_is_asked() {
     rig.wait(1_500);
     assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RollingBack, 1), "{}", story(&rig));
 }
+
+/// What nobody can read any more is not clear; a side that is sent nothing is idle.
+#[test]
+fn a_limit_that_can_no_longer_be_told_is_not_clear() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.worlds[CANDIDATE].errors = 0.015;
+    rig.wait(8_000);
+    // Of its 20 requests a second two are left.
+    rig.worlds[CANDIDATE].own_rate = -18.0;
+    rig.wait(10_000);
+    let told: Vec<_> = rig.lines().filter(|line| line.text.as_str().contains("can no longer be told")).collect();
+    let words = "5xx CANDIDATE GREEN can no longer be told: too few requests";
+    assert!(told.len() == 1 && told[0].text.as_str().starts_with(words), "{}", story(&rig));
+    assert_eq!((told[0].severity, rig.said("clear again")), (Severity::Warn, false), "{}", story(&rig));
+
+    let stable =
+        "[[guardrails]]\nreading = \"error_ratio\"\nenvironment = \"stable\"\nminimum_requests = 20\nwarn = \"1 %\"\n";
+    let steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n";
+    let mut rig = Rig::ready(&Sections { limits: leaked(format!("{LIMITS}{stable}")), steps, ..MANUAL });
+    rig.worlds[Role::Stable].errors = 0.015;
+    rig.wait(8_000);
+    rig.advance("alice");
+    rig.wait(8_000);
+    assert!(rig.said("5xx STABLE: idle without traffic"), "{}", story(&rig));
+    assert!(!rig.said("can no longer be told"), "{}", story(&rig));
+}

@@ -1,13 +1,13 @@
 //! Who may do what, who may do it twice, and whose approval is whose.
 
-use crate::engine::balancer::Fate;
+use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
 use std::time::Duration;
 use warroom::domain::{Person, Rights};
-use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Phase};
+use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Fact, Phase};
 
 /// The second step needs an approval.
 fn with_approval() -> Sections {
@@ -301,4 +301,66 @@ fn an_override_that_cannot_be_set_leaves_the_hold() {
     let refused = format!("{:?}", rig.override_with("alice", "checkout", "because"));
     assert!(refused.contains("no candidate server is up"), "{refused}");
     assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+}
+
+/// Whoever leaves hears what waits for them, and of nothing that does not.
+#[test]
+fn nothing_waits_for_a_driver_who_leaves_where_nothing_goes_on_by_itself() {
+    let waits = "alice left; automatic advance waits for the driver";
+    for (advance, goes_back, is_told) in
+        [("automatic", false, true), ("automatic", true, false), ("manual", false, false)]
+    {
+        let mut rig = Rig::ready(&Sections { advance, ..MANUAL });
+        rig.advance("alice");
+        rig.wait(2_000);
+        if goes_back {
+            rig.roll_back("alice", None);
+        }
+        rig.leave("alice");
+        assert_eq!((rig.said(waits), rig.said("alice left")), (is_told, true), "{}", story(&rig));
+    }
+    let steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n";
+    let mut rig = Rig::ready(&Sections { advance: "automatic", steps, ..MANUAL });
+    rig.advance("alice");
+    rig.wait(8_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    rig.leave("alice");
+    assert!(!rig.said("automatic advance waits"), "{}", story(&rig));
+}
+
+/// At a setting of somebody else's nobody is told that it is this run's.
+#[test]
+fn what_a_rollback_met_is_not_completed_and_says_so() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    assert_eq!(
+        refusal(&rig.ask_for("alice", Command::Complete)),
+        "a rollback was accepted: it goes to its end by itself"
+    );
+    let foreign = split(&rig.balancer.layout, 300);
+    rig.balancer.land(&foreign);
+    rig.wait(1_000);
+    let why = refusal(&rig.ask_for("alice", Command::Complete));
+    assert_eq!(why, "somebody else's setting met the rollback: :sendagain or :adopt");
+}
+
+/// The reason is the reason, also under the next keeper; where an older one wrote none down, its line has it.
+#[test]
+fn a_suspensions_reason_outlives_its_keeper() {
+    for is_old in [false, true] {
+        let mut rig = Rig::at_first_step(&MANUAL);
+        let command = Command::Suspend { lasting: Duration::from_secs(600), reason: "load test".into() };
+        rig.ask_for("alice", command);
+        rig.wait(100);
+        let mut entries = rig.entries.clone();
+        for entry in &mut entries {
+            if let Fact::Suspended { reason, .. } = &mut entry.fact {
+                *reason = reason.take().filter(|_| !is_old);
+            }
+        }
+        rig.restart_from(&entries);
+        let reason = rig.engine.snapshot().suspended.expect("it goes on").1.to_string();
+        assert_eq!((reason == "load test", reason.ends_with(": load test")), (!is_old, is_old), "{reason}");
+    }
 }

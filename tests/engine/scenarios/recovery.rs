@@ -4,8 +4,9 @@ use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
-use crate::engine::script::{Act, does, story};
-use warroom::engine::{Answer, Command, Direction, Fact, Phase, RollbackState};
+use crate::engine::script::{Act, does, refusal, story};
+use warroom::domain::{Clean, Role};
+use warroom::engine::{Answer, Command, Direction, Effect, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
 const LIFE: &[Act] = &[
@@ -309,4 +310,101 @@ fn a_clock_that_is_set_back_makes_no_suspension_longer() {
     rig.wait(2_000);
     assert_eq!(rig.engine.snapshot().suspended, None, "{}", story(&rig));
     assert!(rig.said("its suspension ran out"), "{}", story(&rig));
+}
+
+/// What this program got wrong once freezes the run, whoever keeps it; a journal of before says nothing of it.
+#[test]
+fn a_violated_invariant_outlives_its_keeper() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    let mut entries = rig.entries.clone();
+    let mut last = entries.last().expect("a run writes").clone();
+    last.number += 1;
+    last.fact = Fact::Violated { why: "2: a setting that is not whole".into() };
+    entries.push(last);
+    rig.restart_from(&entries);
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.resume("alice");
+    assert_eq!(rig.engine.snapshot().violation.as_ref().map(Clean::as_str), Some("2: a setting that is not whole"));
+    for answer in [rig.advance("alice"), rig.override_with("alice", "checkout", "in a hurry")] {
+        assert!(refusal(&answer).contains("FAIL engine: frozen: 2: a setting that is not whole"), "{answer:?}");
+    }
+    assert!(rig.engine.snapshot().band.text.as_str().contains("forward frozen"));
+    assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+}
+
+/// What the candidate failed before this keeper, and while there was none, nobody has counted.
+#[test]
+fn after_a_restart_errors_are_at_least_so_many() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.crash();
+    rig.wait(3_000);
+    assert!(!rig.engine.snapshot().failed_at_least, "nothing was sent there");
+    let mut rig = Rig::at_first_step(&MANUAL);
+    assert!(!rig.engine.snapshot().failed_at_least);
+    rig.worlds[Role::Candidate].errors = 0.01;
+    rig.wait(5_000);
+    rig.crash();
+    rig.wait(10_000);
+    let snapshot = rig.engine.snapshot();
+    assert!(snapshot.failed_at_least && !snapshot.blind && snapshot.failed_on_candidate.0 > 0, "{}", story(&rig));
+}
+
+/// A rollback is as old as its acceptance, whoever was its keeper then.
+#[test]
+fn a_resumed_rollback_is_as_old_as_it_is() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.balancer.usual = Fate::Lost;
+    rig.roll_back("alice", None);
+    rig.wait(2_000);
+    let entries = rig.entries.clone();
+    let tempo = rig.engine.snapshot().tempo;
+    rig.wait(598_000);
+    rig.restart_from(&entries);
+    rig.balancer.usual = Fate::Fine;
+    rig.wait(30_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    let view = rig.engine.snapshot().rollback.expect("it was accepted");
+    for took in [view.acknowledged, view.read_back, view.confirmed, view.rolled_back] {
+        assert!(took.is_some_and(|took| (600..640).contains(&took.as_secs())), "{view:?}");
+    }
+    assert_eq!(view.accepted_mono + view.rolled_back.expect("it is"), rig.now().minus(since_rolled_back(&rig)));
+    let at = view.accepted.plus(view.rolled_back.expect("it is")).clock();
+    let band = rig.engine.snapshot().band.text.to_string();
+    assert!(band.contains(&format!("at {at}")) && band.contains("took 60") && !band.contains("took 6."), "{band}");
+    assert!(rig.said("ROLLED BACK +60") && rig.said("rollback confirmed +60"), "{}", story(&rig));
+    // How long a whole one takes this keeper has not measured.
+    assert_eq!(rig.engine.snapshot().tempo.confirmed, tempo.confirmed);
+}
+
+fn since_rolled_back(rig: &Rig) -> std::time::Duration {
+    let end = rig.turns.iter().find(|turn| turn.effects.iter().any(rolls_back)).expect("it says so");
+    rig.now().since(end.at)
+}
+
+fn rolls_back(effect: &Effect) -> bool {
+    matches!(effect, Effect::Journal { entry, .. } if entry.fact == Fact::RolledBack)
+}
+
+/// When another keeper sent a step nobody knows: how long it took is not told, nor what a write takes.
+#[test]
+fn a_recovered_step_was_sent_at_a_time_that_nobody_knows() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.next_fates(&[Fate::AnswerLost]);
+    rig.advance("alice");
+    rig.wait(500);
+    rig.crash();
+    rig.wait(3_000);
+    assert!(rig.said("candidate 10% read back") && !rig.said("read back after"), "{}", story(&rig));
+    let tempo = rig.engine.snapshot().tempo;
+    assert_eq!((tempo.to_balancer, tempo.read_back), (None, None));
+    rig.come("alice");
+    rig.wait(7_000);
+    rig.resume("alice");
+    rig.advance("alice");
+    rig.wait(2_000);
+    let tempo = rig.engine.snapshot().tempo;
+    assert!(tempo.to_balancer.is_some() && tempo.read_back.is_some() && rig.said("50% read back after"), "{tempo:?}");
 }

@@ -479,3 +479,25 @@ fn a_rollback_is_idle_before_the_first_step_only() {
     watching.wait(7_000);
     assert!(!is_idle(&watching));
 }
+
+/// A keeper that only watches set nothing: whether the candidate is idle the balancer tells.
+#[test]
+fn to_one_that_watches_a_candidate_with_a_share_is_not_idle() {
+    let more = "[[checks]]\nname = \"errors\"\nkind = \"reading\"\nreading = \"error_ratio\"\nbelow = \"1 %\"\nminimum_requests = 1\n";
+    let mut rig = Rig::in_mode(&Sections { more, ..MANUAL }, Mode::Watch);
+    let shown = |rig: &Rig| {
+        let check = rig.engine.snapshot().checks.pop().expect("the last of the plan");
+        (check.verdict, check.detail.to_string())
+    };
+    rig.wait(7_000);
+    assert_eq!(shown(&rig), (Verdict::Pass, "0.00% own checks".to_owned()));
+    let setting = split(&rig.balancer.layout, 100);
+    rig.balancer.land(&setting);
+    rig.worlds[Role::Candidate].own_rate = -18.0;
+    rig.wait(7_000);
+    let (verdict, words) = shown(&rig);
+    assert!(verdict == Verdict::Unknown && words.ends_with(" of 20 requests"), "{words}");
+    let gates = rig.engine.gates();
+    let limit = gates.iter().find(|gate| gate.name.as_str() == "limit").expect("of the plan");
+    assert!(!limit.detail.as_str().contains("idle"), "{limit:?}");
+}

@@ -267,8 +267,8 @@ impl Witness<'_> {
 
     /// 8: not to a stable that is down, not over what somebody else set, not past a point of no return, not while suspended.
     pub(super) fn may_go_back_by_itself(&mut self) {
-        let why = if self.stable_is_down() {
-            "stable is down"
+        let why = if self.stable_is_down() || self.was_down {
+            "stable is down, or was when it last told"
         } else if self.is_past_no_return() {
             "past the point of no return"
         } else if self.suspended.is_some() {

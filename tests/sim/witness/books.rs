@@ -10,6 +10,7 @@ impl Witness<'_> {
         match event {
             Event::Commanded(request) => {
                 let may = request.rights == Rights::Full;
+                self.overrides = matches!(request.command, Command::Advance { over: Some(_), .. });
                 self.untyped = matches!(request.command, Command::Rollback { typed: None, .. } | Command::Complete);
                 self.asked = may && matches!(request.command, Command::SendAgain | Command::Adopt);
             }
@@ -29,6 +30,7 @@ impl Witness<'_> {
                     Health::Failing(_) => self.failures + 1,
                     Health::Unknown(_) => 0,
                 };
+                self.was_down = self.failures >= 3 || self.was_down && *health != Health::Healthy;
                 self.health = Some((self.now, health.clone()));
             }
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),
@@ -82,6 +84,7 @@ impl Witness<'_> {
 
     fn was_read(&mut self, started: Mono, state: &BalancerState) {
         let is_true = self.next_read_is_true;
+        self.took = self.now.since(started).min(self.stage.plan.traffic.timeout);
         let seen = self.seen(state);
         self.is_whole = seen.iter().all(Option::is_some);
         if self.back.is_some() && !self.watches {
@@ -229,6 +232,7 @@ impl Witness<'_> {
             | Fact::Unsuspended
             | Fact::RollbackUndone
             | Fact::WatchAnew { .. }
+            | Fact::Violated { .. }
             | Fact::WatchOver
             | Fact::Ended => {}
         }
@@ -291,7 +295,7 @@ impl Witness<'_> {
                     self.approvals.insert(*step, by.clone());
                 }
             }
-            Fact::Suspended { until } => self.suspended = Some(*until),
+            Fact::Suspended { until, .. } => self.suspended = Some(*until),
             Fact::Unsuspended => self.suspended = None,
             Fact::Foreign { setting } => {
                 let weights = self.weights(setting);
@@ -342,6 +346,7 @@ impl Witness<'_> {
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted
+            | Fact::Violated { .. }
             | Fact::WatchOver => {}
         }
     }

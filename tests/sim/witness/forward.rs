@@ -76,7 +76,7 @@ impl Witness<'_> {
 
     /// Whether somebody looked lately, and what this run set was there, or a half of it.
     pub(super) fn is_known(&self) -> bool {
-        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5)) + self.took;
         self.read.as_ref().is_some_and(|read| self.now.since(read.ended) <= stale && !self.is_anothers(&read.row))
     }
 
@@ -128,7 +128,7 @@ impl Witness<'_> {
             let what = format!("re-asserts {row:?}, and last read back was {:?}", self.expected);
             self.breaks(Rule::ReadBack, what);
         }
-        let every = self.stage.plan.poll.balancer;
+        let every = self.stage.plan.poll.balancer + self.took / 2;
         let read = self.read.as_ref().filter(|read| self.is_whole && self.is_fresh(read.ended, every));
         match read.map(|read| read.row.clone()) {
             Some(there) if there != over => {
@@ -173,7 +173,7 @@ impl Witness<'_> {
     }
 
     fn balancer_allows(&mut self) {
-        let every = self.stage.plan.poll.balancer;
+        let every = self.stage.plan.poll.balancer + self.took / 2;
         let good = self.is_whole
             && self
                 .read
@@ -214,6 +214,19 @@ impl Witness<'_> {
                 self.breaks(Rule::Readings, format!("{role:?} was last read at {at:?}"));
             }
         }
+        self.checks_allow();
+        let stale = (plan.poll.health * 5).max(Duration::from_secs(5));
+        let healthy = matches!(&self.health, Some((at, Health::Healthy)) if self.now.since(*at) <= stale);
+        if !healthy || self.stable_is_down() {
+            let what = format!("stable last said {:?}", self.health);
+            self.breaks(Rule::Readings, what);
+        }
+        self.limit_allows();
+    }
+
+    /// The checks are the candidate's, and required.
+    fn checks_allow(&mut self) {
+        let plan = &self.stage.plan;
         for check in 0..plan.checks.len() {
             let limit = plan.checks[check].interval * 2 + plan.checks[check].timeout;
             let good = self.checks[check].is_some_and(|(at, verdict)| {
@@ -224,13 +237,6 @@ impl Witness<'_> {
                 self.breaks(Rule::Readings, what);
             }
         }
-        let stale = (plan.poll.health * 5).max(Duration::from_secs(5));
-        let healthy = matches!(&self.health, Some((at, Health::Healthy)) if self.now.since(*at) <= stale);
-        if !healthy || self.stable_is_down() {
-            let what = format!("stable last said {:?}", self.health);
-            self.breaks(Rule::Readings, what);
-        }
-        self.limit_allows();
     }
 
     /// 4: reached is what a read that began after the write's answer says.
@@ -246,7 +252,7 @@ impl Witness<'_> {
 
     /// Complete: read lately, all of it on the candidate, and so in truth unless another hand was faster.
     pub(super) fn may_complete(&mut self, truth: Truth) {
-        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5)) + self.took;
         let all_over = |row: &[u32]| self.stage.slots(Role::Stable).all(|slot| row[slot] == 0);
         let read = self.read.as_ref().filter(|read| all_over(&read.row) && self.now.since(read.ended) <= stale);
         match read {
@@ -257,11 +263,16 @@ impl Witness<'_> {
             Some(read) if !truth.is_over && read.is_true && truth.meddled < read.started => {
                 self.breaks(Rule::Complete, "complete while stable still has weight");
             }
+            Some(_) if self.held || self.back.is_some() => self.breaks(Rule::Complete, "complete while held or back"),
+            // Whoever overrides goes over the rest.
+            Some(_) if self.overrides => {}
             Some(_) if self.stage.plan.steps.last().is_some_and(|step| self.baked < step.bake) => {
                 self.breaks(Rule::Complete, format!("complete, and it was baked for {:?}", self.baked));
             }
-            Some(_) if self.held || self.back.is_some() => self.breaks(Rule::Complete, "complete while held or back"),
-            Some(_) => {}
+            Some(_) => {
+                self.checks_allow();
+                self.limit_allows();
+            }
         }
     }
 }

@@ -83,7 +83,7 @@ impl Witness<'_> {
 
     /// 1 and 8: what may switch stable off waits until everything is seen to be on the candidate for so long.
     fn may_begin_after(&mut self, after: Duration) {
-        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5));
+        let stale = (self.stage.plan.poll.balancer * 5).max(Duration::from_secs(5)) + self.took;
         let is_there = self.read.as_ref().is_some_and(|read| {
             let is_over = self.stage.slots(Role::Stable).all(|slot| read.row[slot] == 0);
             is_over && Some(&read.row) == self.expected.as_ref() && self.now.since(read.ended) <= stale

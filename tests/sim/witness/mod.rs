@@ -109,6 +109,8 @@ pub struct Witness<'s> {
     /// The newest read in which every node answered; and whether the newest of all was one.
     read: Option<Read>,
     is_whole: bool,
+    /// How long that one took, at most as long as one may: the next is later by that.
+    took: Duration,
     stable_up: Option<(usize, usize)>,
     /// What the next read that ends was: the world says so beforehand.
     pub next_read_is_true: bool,
@@ -121,6 +123,8 @@ pub struct Witness<'s> {
     feeds: PerRole<Feed>,
     health: Option<(Mono, Health)>,
     failures: u32,
+    /// Stable was down, and has not said since that it is healthy.
+    was_down: bool,
     breach_since: Option<Mono>,
 
     /// Records on their way to the disk, and those it refused.
@@ -174,6 +178,8 @@ pub struct Witness<'s> {
     untyped: bool,
     /// A tombstone was found in this turn.
     found_tombstone: bool,
+    /// Somebody asked in this turn to go over closed gates.
+    overrides: bool,
 }
 
 impl<'s> Witness<'s> {
@@ -184,6 +190,7 @@ impl<'s> Witness<'s> {
             now,
             read: None,
             is_whole: false,
+            took: Duration::ZERO,
             stable_up: None,
             next_read_is_true: true,
             was_lied_to: false,
@@ -193,6 +200,7 @@ impl<'s> Witness<'s> {
             feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
             health: None,
             failures: 0,
+            was_down: false,
             breach_since: None,
             records: BTreeMap::new(),
             refused: Vec::new(),
@@ -228,6 +236,7 @@ impl<'s> Witness<'s> {
             asked: false,
             untyped: false,
             found_tombstone: false,
+            overrides: false,
             stage,
         }
     }
@@ -290,7 +299,7 @@ impl<'s> Witness<'s> {
     /// One turn of the engine: what went in, and what came out.
     pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
-        (self.asked, self.untyped, self.found_tombstone) = (false, false, false);
+        (self.asked, self.untyped, self.found_tombstone, self.overrides) = (false, false, false, false);
         let was_known = self.is_known();
         self.heard(event);
         self.bakes(was_known);
