@@ -77,7 +77,8 @@ pub fn has_keys_but(skipped: &[&str]) -> bool {
         return true;
     }
     let words = THERE.get_or_init(|| {
-        let args = std::env::args().skip(1).filter(|arg| arg != "--nocapture");
+        // Its output is read: it is neither mixed with that of the tests nor dots alone.
+        let args = std::env::args().skip(1).filter(|arg| !["--nocapture", "--quiet", "-q"].contains(&arg.as_str()));
         let skipped = skipped.iter().flat_map(|name| ["--skip".to_owned(), (*name).to_owned()]);
         let args = args.chain(skipped);
         let mut again = Command::new(std::env::current_exe().expect("this test"));
