@@ -1,6 +1,6 @@
 //! How a life ends, and whether that is a place to stand.
 
-use super::{Ending, Life, Phase, RollbackState, SECOND};
+use super::{Away, Ending, Life, Phase, RollbackState, SECOND};
 
 impl Life<'_> {
     /// Nobody does anything: it stands somewhere visible.
@@ -43,6 +43,7 @@ impl Life<'_> {
     pub(super) fn ends_back(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.flickers = self.chance.coin();
+        self.weather.away = *self.chance.pick(&[Away::Refuses, Away::Silent, Away::Either]);
         if self.engine.is_ended() {
             return self.verdict();
         }
@@ -63,7 +64,7 @@ impl Life<'_> {
         // A late write may begin the window anew.
         for _ in 0..turns + 3 * self.stage.lateness / (10 * SECOND) {
             self.pass(10 * SECOND);
-            if self.is_over() || matches!(self.engine.phase(), Phase::NewTrafficBack | Phase::RolledBack) {
+            if self.is_over() || self.engine.phase() != Phase::RollingBack && !self.has_direct_under_way() {
                 break;
             }
             if self.witness.sees_foreign() {
@@ -72,6 +73,11 @@ impl Life<'_> {
                 }
                 self.send_again();
             }
+        }
+        let rolls_back = self.engine.phase() == Phase::RollingBack && !self.witness.sees_foreign();
+        if !self.is_over() && (rolls_back || self.has_direct_under_way()) {
+            let who = if rolls_back { "the keeper" } else { "whoever goes directly" };
+            return Err(format!("{who} does not get a rollback confirmed: {}", self.engine.snapshot().band.text));
         }
         if self.flickers {
             self.flickers = false;
@@ -114,7 +120,11 @@ impl Life<'_> {
             Phase::Held if view.held.as_ref().is_some_and(|held| !held.why.as_str().is_empty()) => Ok(Ending::Held),
             Phase::Held => Err("held without a reason".into()),
             Phase::Shifting => Err(format!("a write is under way without end: {band}")),
-            Phase::Preflight | Phase::Ready | Phase::Baking => Ok(Ending::Waiting),
+            Phase::Preflight | Phase::Ready | Phase::Baking => {
+                let g: Vec<_> = view.gates.iter().filter(|g| g.verdict != warroom::domain::Verdict::Pass).map(|g| format!("{} {:?}", g.name, g.verdict)).collect();
+                println!("WAIT {phase:?} auto {:?} drift {} here {} susp {} pos {:?} {}", view.next.as_ref().map(|n| n.automatic), view.drift.is_some(), view.people.driver_here, view.suspended.is_some(), view.bake.is_some(), g.join(", "));
+                Ok(Ending::Waiting)
+            }
             Phase::Observing => Ok(Ending::Watched),
         }
     }
