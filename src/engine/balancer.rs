@@ -163,7 +163,9 @@ impl Engine {
         let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
         let interval = match (std::mem::take(&mut self.balancer.soon), waits) {
             (true, _) => Duration::ZERO,
-            (false, true) if state.setting().is_err() => READ_BACK_INTERVAL.mul_f64(0.5 + self.spread() * 0.5),
+            (false, true) if state.setting().is_err() && !planted(Bug::ReadsInStep) => {
+                READ_BACK_INTERVAL.mul_f64(0.5 + self.spread() * 0.5)
+            }
             (false, true) => READ_BACK_INTERVAL,
             (false, false) => self.plan.traffic_interval(),
         };

@@ -1,5 +1,6 @@
 //! What a restart needs, until the disk has it.
 
+use super::planted::{Bug, planted};
 use super::{Entry, Fact};
 use crate::domain::{EffectId, Mono};
 use std::collections::{BTreeMap, VecDeque};
@@ -27,8 +28,9 @@ pub(super) struct Facts {
 impl Facts {
     /// An entry was given to the journal.
     pub fn asked(&mut self, id: EffectId, entry: &Entry, again: bool) {
-        let most = if entry.fact == Fact::Line { LINES_MAX } else { WAITING_MAX };
-        if self.under_way.len() < most {
+        let is_line = entry.fact == Fact::Line;
+        let most = if is_line { LINES_MAX } else { WAITING_MAX };
+        if self.under_way.len() < most && !(is_line && planted(Bug::LineGivenUp)) {
             self.under_way.insert(id, (entry.clone(), again));
         }
     }

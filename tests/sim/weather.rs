@@ -33,7 +33,15 @@ const OF_WRITES: [Fault; 5] = [Fault::WriteLost, Fault::AnswerLost, Fault::Late,
 
 impl Weather {
     pub fn new(faults: Faults) -> Self {
-        Self { faults, now: 0, until: [0; COUNT], struck: [0; COUNT], out_of_reach: false, away: Away::Either, which: 0 }
+        Self {
+            faults,
+            now: 0,
+            until: [0; COUNT],
+            struck: [0; COUNT],
+            out_of_reach: false,
+            away: Away::Either,
+            which: 0,
+        }
     }
 
     pub fn pass(&mut self, now: u64) {

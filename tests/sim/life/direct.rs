@@ -117,7 +117,9 @@ impl Life<'_> {
     fn does_directly(&mut self, index: usize, effect: Effect) {
         match effect {
             // The journal is the keeper's.
-            Effect::Journal { id, .. } => self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(()))),
+            Effect::Journal { id, .. } => {
+                self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(())))
+            }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 let (after, result) = self.put(&setting, None, By::Direct);
                 self.hears_directly(index, after, (id, epoch), OutcomeKind::Written(result));
