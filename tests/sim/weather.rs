@@ -52,7 +52,7 @@ impl Weather {
     pub fn turn(&mut self, chance: &mut Chance) -> Option<Fault> {
         let fault = self.faults.draw_one(chance)?;
         self.which = chance.next();
-        self.until[fault as usize] = self.now + chance.between(500_000, 12_000_000);
+        self.until[fault as usize] = self.now + chance.between(500_000, 20_000_000);
         Some(fault)
     }
 

@@ -232,7 +232,8 @@ fn what_was_accepted_and_never_seen_is_sent_again() {
         rig.roll_back("alice", None);
         rig.wait(10_000);
         let sent = rig.sent(Direction::Back);
-        assert!((4..=9).contains(&sent), "{usual:?}: {sent} attempts in ten seconds\n{}", story(&rig));
+        // Half of each pause is chance: there would be thirteen if all of them were as short as they can be.
+        assert!((4..=13).contains(&sent), "{usual:?}: {sent} attempts in ten seconds\n{}", story(&rig));
         // Each attempt is waited for, and then a little.
         let ended = |turn: &Turn| matches!(&turn.event, Event::Ended(Outcome { result: OutcomeKind::Written(_), .. }));
         let sends = |turn: &Turn| turn.effects.iter().any(|effect| matches!(effect, Effect::WriteSplit { .. }));
