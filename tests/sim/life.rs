@@ -273,7 +273,7 @@ impl<'s> Life<'s> {
         self.begin_sources();
         self.come_all();
         self.later(self.chance.clone().between(0, 3 * SECOND), Item::Weather);
-        let storm = self.chance.between(8, 40) * SECOND;
+        let storm = self.chance.between(8, 50) * SECOND;
         self.pass(storm);
         self.clear_up();
         if self.mode == Mode::Watch {

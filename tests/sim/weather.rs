@@ -61,6 +61,11 @@ impl Weather {
         self.until = [0; COUNT];
     }
 
+    /// Whether a fault is one of this life's.
+    pub fn can_be(&self, fault: Fault) -> bool {
+        self.faults.has(fault)
+    }
+
     /// Whether a fault is at work now.
     pub fn is(&self, fault: Fault) -> bool {
         self.now < self.until[fault as usize]

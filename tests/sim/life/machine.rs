@@ -31,7 +31,7 @@ impl Life<'_> {
             self.stands_still(1, 40);
             true
         } else if fault == Fault::WallJump {
-            self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+            self.sets_wall_clock();
             true
         } else if fault == Fault::Direct {
             self.roll_back_directly()
@@ -96,8 +96,17 @@ impl Life<'_> {
         self.later(after, Item::Restart);
     }
 
+    fn sets_wall_clock(&mut self) {
+        self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+    }
+
     pub(super) fn restart(&mut self) {
         self.is_alive = true;
+        // A machine comes back with a wrong clock, too: nobody was there to notice.
+        if self.weather.can_be(Fault::WallJump) {
+            self.weather.has_struck(Fault::WallJump);
+            self.sets_wall_clock();
+        }
         self.wall_noticed = self.wall_offset;
         // As the journal is read: what the disk refused at first was written again under its own number.
         self.entries.sort_by_key(|entry| entry.number);
