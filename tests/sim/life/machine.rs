@@ -71,6 +71,11 @@ impl Life<'_> {
 
     pub(super) fn crash(&mut self) {
         self.weather.has_struck(Fault::Crash);
+        // A machine may come back with a wrong clock, and no keeper is there to notice.
+        if self.weather.can_be(Fault::WallJump) {
+            self.weather.has_struck(Fault::WallJump);
+            self.sets_wall_clock();
+        }
         self.crash_after = None;
         self.is_alive = false;
         self.process += 1;
@@ -102,11 +107,6 @@ impl Life<'_> {
 
     pub(super) fn restart(&mut self) {
         self.is_alive = true;
-        // A machine comes back with a wrong clock, too: nobody was there to notice.
-        if self.weather.can_be(Fault::WallJump) {
-            self.weather.has_struck(Fault::WallJump);
-            self.sets_wall_clock();
-        }
         self.wall_noticed = self.wall_offset;
         // As the journal is read: what the disk refused at first was written again under its own number.
         self.entries.sort_by_key(|entry| entry.number);
