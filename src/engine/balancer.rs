@@ -7,7 +7,9 @@ use crate::domain::{BalancerState, Clean, EffectId, Mono, Readiness, Role, Setti
 use share::Configured;
 use std::time::Duration;
 
-/// Time between reads while something is to be read back.
+/// Time between reads while something is to be read back. After one that failed it is half of that at least, and spread:
+/// reads that each wait for the whole of a timeout would else beat in step with a balancer that comes and goes, and miss
+/// it every time.
 const READ_BACK_INTERVAL: Duration = Duration::from_millis(250);
 /// Weights that are told of a change: two nodes with two servers a side.
 const DIFFERENCES_TOLD: usize = 8;
@@ -168,6 +170,9 @@ impl Engine {
         let waits = self.shift.is_some() || self.rollback.as_ref().is_some_and(|rollback| !rollback.is_confirmed());
         let interval = match (std::mem::take(&mut self.balancer.soon), waits) {
             (true, _) => Duration::ZERO,
+            (false, true) if state.setting().is_err() && !planted(Bug::ReadsInStep) => {
+                READ_BACK_INTERVAL.mul_f64(0.5 + self.spread() * 0.5)
+            }
             (false, true) => READ_BACK_INTERVAL,
             (false, false) => self.plan.traffic_interval(),
         };

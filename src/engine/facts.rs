@@ -1,5 +1,6 @@
 //! What a restart needs, until the disk has it.
 
+use super::planted::{Bug, planted};
 use super::{Entry, Fact};
 use crate::domain::{EffectId, Mono};
 use std::collections::{BTreeMap, VecDeque};
@@ -10,8 +11,12 @@ const AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// Facts that wait for a disk that refuses: a run of a day with one act a minute. Beyond it the newest
 /// are dropped; forward has long been locked by then.
 const WAITING_MAX: usize = 1440;
+/// Entries under way up to which a line without a fact is followed as well: a dozen turns of five lines each. With more
+/// of them another one comes soon.
+const LINES_MAX: usize = 60;
 
-/// Entries with a fact, on their way to the disk or refused by it. A line without one is not kept.
+/// Entries on their way to the disk or refused by it. Of lines without a fact one refused is kept at most, while there is
+/// no other: with it the disk is asked whether it takes anything again.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// With whether the disk refused it before.
@@ -23,7 +28,9 @@ pub(super) struct Facts {
 impl Facts {
     /// An entry was given to the journal.
     pub fn asked(&mut self, id: EffectId, entry: &Entry, again: bool) {
-        if entry.fact != Fact::Line && self.under_way.len() < WAITING_MAX {
+        let is_line = entry.fact == Fact::Line;
+        let most = if is_line { LINES_MAX } else { WAITING_MAX };
+        if self.under_way.len() < most && !(is_line && planted(Bug::LineGivenUp)) {
             self.under_way.insert(id, (entry.clone(), again));
         }
     }
@@ -32,7 +39,7 @@ impl Facts {
     pub fn settle(&mut self, id: EffectId, written: bool) {
         if let Some((entry, _)) = self.under_way.remove(&id)
             && !written
-            && self.refused.len() < WAITING_MAX
+            && self.refused.len() < if entry.fact == Fact::Line { 1 } else { WAITING_MAX }
         {
             self.refused.push_back(entry);
         }
@@ -45,7 +52,8 @@ impl Facts {
 
     /// Whether everything that a restart needs is on disk.
     pub fn is_quiet(&self) -> bool {
-        self.under_way.is_empty() && self.refused.is_empty()
+        let mut missing = self.under_way.values().map(|(entry, _)| entry).chain(&self.refused);
+        missing.all(|entry| entry.fact == Fact::Line)
     }
 
     /// The oldest refused entry, once it is time to try again and none is being tried.

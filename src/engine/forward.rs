@@ -429,6 +429,7 @@ impl Engine {
             && self.phase() == Phase::Baking
             && (!self.plan.steps[position].hold || planted(Bug::HoldPointPassed))
             && (self.driver_is_here() || planted(Bug::GoesOnAlone));
+        let may = may && !planted(Bug::StandsStill);
         let (true, Some(step), Some(driver)) = (may, self.next_step(), self.driver.clone()) else { return };
         if !self.lets_through(How::Automatic) {
             return;

@@ -137,6 +137,12 @@ bugs! {
     TombstoneGoesOver,
     /// A program for after the cutover goes on while another hand has traffic on stable.
     HookOutlivesDrift,
+    /// Reads that fail follow on each other in step, each after the whole of its timeout.
+    ReadsInStep,
+    /// A disk that refused a mere line is not asked again.
+    LineGivenUp,
+    /// The keeper does not go on by itself where the plan says so.
+    StandsStill,
 }
 
 #[cfg(not(test))]

@@ -80,7 +80,7 @@ impl Balancer {
         let answer = |after, result| Course { lands: Vec::new(), answered_after: after, result };
         let silence = || WriteResult::Unknown("no answer in 1 s".into());
         if weather.out_of_reach {
-            return match chance.coin() {
+            return match weather.refuses(chance) {
                 true => answer(5_000, WriteResult::NotSent("connection refused".into())),
                 false => answer(stage.timeout, silence()),
             };
@@ -121,17 +121,20 @@ impl Balancer {
     /// What a read that begins now says.
     pub fn read(&self, now: u64, stage: &Stage, weather: &mut Weather, chance: &mut Chance) -> Seen {
         if weather.out_of_reach {
-            let takes = if chance.coin() { 5_000 } else { stage.timeout };
+            let takes = if weather.refuses(chance) { 5_000 } else { stage.timeout };
             return Seen { state: unreadable(stage), is_true: false, takes };
         }
         if weather.strikes(Fault::Throttled) {
             return Seen { state: unreadable(stage), is_true: false, takes: 5_000 };
         }
-        let lags = weather.strikes(Fault::ReadStale)
-            || weather.is(Fault::ReadFlips) && chance.coin() && { weather.strikes(Fault::ReadFlips) };
         let then = now.saturating_sub(chance.between(100_000, LAGS - 1_000_000));
         let old = self.past.iter().find(|(until, _)| *until > then).map(|(_, row)| row);
-        let row = if lags { old.unwrap_or(&self.row) } else { &self.row };
+        let lags = match old.filter(|old| **old != self.row) {
+            None => false,
+            Some(_) if weather.strikes(Fault::ReadStale) => true,
+            Some(_) => weather.is(Fault::ReadFlips) && chance.coin() && weather.strikes(Fault::ReadFlips),
+        };
+        let row = old.filter(|_| lags).unwrap_or(&self.row);
         let slow = weather.strikes(Fault::ReadSlow);
         let takes = if slow { chance.between(100_000, 900_000) } else { chance.between(2_000, 30_000) };
         let nodes = (0..stage.layout.nodes.len()).map(|index| node(stage, row, index, weather)).collect();

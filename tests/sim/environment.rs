@@ -50,8 +50,15 @@ impl Instance {
         if odd(hit, Fault::MetricsFrozen, weather) {
             self.frozen = Some(scrape.clone());
         }
-        if odd(hit, Fault::MetricsNan, weather) {
+        if odd(hit, Fault::NanRequests, weather) {
+            scrape.requests = Some(f64::NAN);
+        }
+        if odd(hit, Fault::NanErrors, weather) {
             scrape.errors = f64::NAN;
+        }
+        if odd(hit, Fault::NanBuckets, weather) {
+            let bucket = chance.below(scrape.buckets.len() as u64) as usize;
+            scrape.buckets[bucket].1 = f64::NAN;
         }
         if odd(hit, Fault::MetricsMissing, weather) {
             scrape.requests = None;

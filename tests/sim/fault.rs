@@ -17,8 +17,10 @@ faults! {
     // The balancer and what is written to it.
     WriteLost, AnswerLost, Late, HalfApplied, Ignored, Throttled, NodeDark, ServersDown,
     ReadStale, ReadFlips, ReadSlow,
+    // A later write lands before an earlier one: it follows from those that are late.
+    OutOfOrder,
     // What the environments say of themselves.
-    MetricsSilent, MetricsNan, MetricsFrozen, MetricsSeveral, MetricsMissing, MetricsRefused, CounterReset,
+    MetricsSilent, NanRequests, NanErrors, NanBuckets, MetricsFrozen, MetricsSeveral, MetricsMissing, MetricsRefused, CounterReset,
     Errors, StableFails, StableSilent, CheckFails, CheckSilent,
     // The machine.
     DiskRefuses, DiskSlow, DiskStalls, ClockJump, Suspend, WallJump, Crash, StopAtWrite,
@@ -42,9 +44,9 @@ impl Faults {
     pub fn draw(chance: &mut Chance) -> Self {
         let part = *chance.pick(&[0, 1, 2, 2, 4, 8]);
         let mut on = 0;
-        for index in 0..COUNT {
+        for fault in Fault::ALL.iter().filter(|fault| **fault != Fault::OutOfOrder) {
             if chance.below(16) < part {
-                on |= 1 << index;
+                on |= 1 << *fault as u64;
             }
         }
         Self(on)

@@ -1,18 +1,20 @@
 //! One life: the clock, the queue of what is to come, the keeper's hands, and the engine in the middle.
 
+mod direct;
 mod endings;
 mod hands;
 mod machine;
 
-use super::balancer::{Balancer, Landing, Row, by_hand};
+use super::balancer::{Balancer, Landing, by_hand};
 use super::chance::Chance;
 use super::counters::{Counters, Ending};
 use super::environment::{Instance, check, health};
 use super::fault::{Fault, Faults};
 use super::people::People;
 use super::stage::{Stage, Stages};
-use super::weather::Weather;
+use super::weather::{Away, Weather};
 use super::witness::{Broken, Rule, Truth, Witness};
+use direct::{Direct, Errand};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -39,9 +41,11 @@ impl Default for Hands {
 #[derive(Debug)]
 pub(super) enum Item {
     // Of the world: these happen whether the keeper lives or not.
-    Lands { parts: Vec<(usize, u32)>, by: By },
+    Lands { write: u64, parts: Vec<(usize, u32)>, by: By },
     Weather,
     Restart,
+    TombstoneLeft,
+    Direct { index: usize, errand: Errand },
     // Of the keeper's process.
     Synced { id: EffectId, entry: Option<Box<Entry>> },
     Journaled { id: EffectId, result: Result<(), Clean> },
@@ -61,7 +65,23 @@ pub(super) enum Item {
 
 impl Item {
     fn is_of_the_world(&self) -> bool {
-        matches!(self, Self::Lands { .. } | Self::Weather | Self::Restart)
+        match self {
+            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft | Self::Direct { .. } => true,
+            Self::Synced { .. }
+            | Self::Journaled { .. }
+            | Self::Look(_)
+            | Self::Send(_)
+            | Self::Answered { .. }
+            | Self::HookPrints { .. }
+            | Self::HookEnds { .. }
+            | Self::ReadBegins { .. }
+            | Self::ReadEnds { .. }
+            | Self::Folder
+            | Self::Scrape(..)
+            | Self::Health(_)
+            | Self::Check(_)
+            | Self::Person(_) => false,
+        }
     }
 }
 
@@ -70,6 +90,7 @@ impl Item {
 pub(super) enum By {
     Forward,
     Back,
+    Direct,
     Other,
 }
 
@@ -121,6 +142,8 @@ pub struct Life<'s> {
 
     pub(super) clock: u64,
     wall_offset: i64,
+    /// The offset that the keeper has taken notice of.
+    wall_noticed: i64,
     seq: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Due>>,
@@ -133,6 +156,9 @@ pub struct Life<'s> {
     crash_after: Option<u64>,
 
     balancer: Balancer,
+    /// Writes sent, by whomever, and the newest of them that has landed.
+    writes: u64,
+    newest_landed: u64,
     /// Forward writes of this run that may still land.
     pending: usize,
     meddled: u64,
@@ -140,7 +166,8 @@ pub struct Life<'s> {
     /// What is on the disk.
     entries: Vec<Entry>,
     disk_free_at: u64,
-    tombstone: Option<u64>,
+    has_tombstone: bool,
+    directs: Vec<Direct>,
     /// The forward write in the hands, and whether it is out.
     forward: Option<EffectId>,
     aborted: Vec<EffectId>,
@@ -209,6 +236,7 @@ impl<'s> Life<'s> {
             mode,
             clock: START,
             wall_offset: 0,
+            wall_noticed: 0,
             seq: 0,
             order: 0,
             queue: BinaryHeap::with_capacity(64),
@@ -219,6 +247,8 @@ impl<'s> Life<'s> {
             is_alive: true,
             crash_after: None,
             balancer: Balancer::new(stage, has_tags),
+            writes: 0,
+            newest_landed: 0,
             pending: 0,
             meddled: 0,
             instances: PerRole::from_fn(|role| {
@@ -226,7 +256,8 @@ impl<'s> Life<'s> {
             }),
             entries: Vec::new(),
             disk_free_at: 0,
-            tombstone: None,
+            has_tombstone: false,
+            directs: Vec::new(),
             forward: None,
             aborted: Vec::new(),
             running: Vec::new(),
@@ -242,7 +273,7 @@ impl<'s> Life<'s> {
         self.begin_sources();
         self.come_all();
         self.later(self.chance.clone().between(0, 3 * SECOND), Item::Weather);
-        let storm = self.chance.between(8, 40) * SECOND;
+        let storm = self.chance.between(8, 50) * SECOND;
         self.pass(storm);
         self.clear_up();
         if self.mode == Mode::Watch {
@@ -338,12 +369,18 @@ impl<'s> Life<'s> {
 
     pub(super) fn feed(&mut self, event: Event) -> Option<Answer> {
         if let Some(since) = self.stood_since.take() {
-            let by = Duration::from_micros(self.clock - since);
-            if by > CLOCK_GAP {
-                self.take(Event::ClockJumped { by });
-            }
+            self.clock_jumps(Duration::from_micros(self.clock - since));
         }
+        let set = std::mem::replace(&mut self.wall_noticed, self.wall_offset).abs_diff(self.wall_offset);
+        self.clock_jumps(Duration::from_millis(set));
         self.take(event)
+    }
+
+    /// The keeper's loop was away for so long, or its wall clock was set by so much.
+    fn clock_jumps(&mut self, by: Duration) {
+        if by > CLOCK_GAP {
+            self.take(Event::ClockJumped { by });
+        }
     }
 
     fn take(&mut self, event: Event) -> Option<Answer> {
@@ -427,15 +464,21 @@ impl<'s> Life<'s> {
 
     pub(super) fn happens(&mut self, item: Item) {
         match item {
-            Item::Lands { parts, by } => {
+            Item::Lands { write, parts, by } => {
+                if write < self.newest_landed {
+                    self.weather.has_struck(Fault::OutOfOrder);
+                }
+                self.newest_landed = self.newest_landed.max(write);
                 self.pending -= usize::from(by == By::Forward);
-                if by == By::Other {
+                if matches!(by, By::Direct | By::Other) {
                     self.meddled = self.clock;
                 }
                 self.balancer.land(self.clock, &parts);
             }
             Item::Weather => self.weather_turns(),
             Item::Restart => self.restart(),
+            Item::TombstoneLeft => self.has_tombstone = true,
+            Item::Direct { index, errand } => self.goes_directly(index, errand),
             Item::Synced { id, entry } => {
                 let result = match entry {
                     Some(entry) => {

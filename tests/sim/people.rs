@@ -157,7 +157,7 @@ impl Life<'_> {
             return;
         }
         let goes_on = matches!(self.engine.phase(), Phase::Preflight | Phase::Ready | Phase::Baking);
-        if goes_on && self.witness.waits_for_hook() && !self.chance.one_in(6) {
+        if goes_on && self.witness.waits_for_hook() && !self.chance.one_in(3) {
             self.command(who, Command::RunHook { hook: SMOKE.into() });
             return;
         }

@@ -1,9 +1,11 @@
 //! The rig is able to fail: each planted bug is found, at its recorded seed at once.
 
-#![expect(clippy::disallowed_methods, reason = "how long a search took is told")]
+#![expect(clippy::disallowed_methods, reason = "a search takes both cores, and how long it took is told")]
 
 use crate::engine::planted::{Bug, plant};
 use crate::sim::{Broken, Counters, Hands, Life, Rule, Stages};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What is wrong in a life.
@@ -37,67 +39,70 @@ impl Wrong {
 const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::OneReadConfirms), 1, Rule::Confirms),
     (Wrong::Engine(Bug::ConfirmationRestarts), 1, Rule::Confirms),
-    (Wrong::Engine(Bug::OldReadConfirms), 58, Rule::ReadBack),
-    (Wrong::Engine(Bug::NotSentAgain), 19, Rule::Persists),
-    (Wrong::Engine(Bug::GivesUp), 3, Rule::Liveness),
-    (Wrong::Engine(Bug::WaitsForDisk), 24, Rule::Liveness),
+    (Wrong::Engine(Bug::OldReadConfirms), 109, Rule::ReadBack),
+    (Wrong::Engine(Bug::NotSentAgain), 6, Rule::Persists),
+    (Wrong::Engine(Bug::GivesUp), 1, Rule::Liveness),
+    (Wrong::Engine(Bug::WaitsForDisk), 15, Rule::Liveness),
     (Wrong::Engine(Bug::WaitsForUnready), 110, Rule::Liveness),
-    (Wrong::Engine(Bug::SentOverForeign), 12, Rule::Foreign),
+    (Wrong::Engine(Bug::SentOverForeign), 6, Rule::Foreign),
     (Wrong::Engine(Bug::ZeroOmitted), 1, Rule::Shape),
     (Wrong::Engine(Bug::OnlyDriverRollsBack), 1, Rule::Accepted),
-    (Wrong::Engine(Bug::TombstoneIgnored), 1, Rule::Tombstone),
-    (Wrong::Engine(Bug::RestartForgetsBack), 15, Rule::AfterBack),
-    (Wrong::Engine(Bug::RestartForgetsShift), 112, Rule::Liveness),
-    (Wrong::Engine(Bug::AdvanceAfterBack), 375, Rule::AfterBack),
-    (Wrong::Engine(Bug::NanIsWithin), 20, Rule::Readings),
-    (Wrong::Engine(Bug::StalePasses), 20, Rule::Readings),
-    (Wrong::Engine(Bug::OldCheckPasses), 46, Rule::Readings),
-    (Wrong::Engine(Bug::UnknownTargetPasses), 35, Rule::Readings),
-    (Wrong::Engine(Bug::UnreadBalancerPasses), 18, Rule::Drift),
-    (Wrong::Engine(Bug::DiskIgnored), 43, Rule::Invariant),
-    (Wrong::Engine(Bug::UnknownIsMissed), 124, Rule::ReadBack),
+    (Wrong::Engine(Bug::TombstoneIgnored), 10, Rule::Tombstone),
+    (Wrong::Engine(Bug::RestartForgetsBack), 6, Rule::AfterBack),
+    (Wrong::Engine(Bug::RestartForgetsShift), 201, Rule::Liveness),
+    (Wrong::Engine(Bug::AdvanceAfterBack), 85, Rule::AfterBack),
+    (Wrong::Engine(Bug::NanIsWithin), 42, Rule::Readings),
+    (Wrong::Engine(Bug::StalePasses), 41, Rule::Readings),
+    (Wrong::Engine(Bug::OldCheckPasses), 32, Rule::Readings),
+    (Wrong::Engine(Bug::UnknownTargetPasses), 36, Rule::Readings),
+    (Wrong::Engine(Bug::UnreadBalancerPasses), 15, Rule::Drift),
+    (Wrong::Engine(Bug::DiskIgnored), 9, Rule::Invariant),
+    (Wrong::Engine(Bug::UnknownIsMissed), 100, Rule::ReadBack),
     (Wrong::Engine(Bug::AnyReadReaches), 2, Rule::ReadBack),
-    (Wrong::Engine(Bug::NeverSettles), 23, Rule::Liveness),
-    (Wrong::Engine(Bug::StepLeftOut), 1, Rule::Shape),
-    (Wrong::Engine(Bug::BakeForgotten), 2, Rule::Complete),
-    (Wrong::Engine(Bug::HoldLetsGo), 269, Rule::People),
-    (Wrong::Engine(Bug::HoldPointPassed), 16, Rule::People),
-    (Wrong::Engine(Bug::GoesOnAlone), 120, Rule::People),
-    (Wrong::Engine(Bug::ApprovalLeaks), 117, Rule::People),
-    (Wrong::Engine(Bug::DriverApproves), 78, Rule::People),
-    (Wrong::Engine(Bug::SeatIgnored), 4, Rule::People),
-    (Wrong::Engine(Bug::ReadOnlyObeyed), 4, Rule::People),
-    (Wrong::Engine(Bug::NameNotTyped), 42, Rule::People),
-    (Wrong::Engine(Bug::OldPictureObeyed), 10, Rule::Answers),
-    (Wrong::Engine(Bug::DriftIgnored), 769, Rule::Invariant),
-    (Wrong::Engine(Bug::ColleagueOverruled), 88, Rule::Drift),
-    (Wrong::Engine(Bug::ColleagueReasserted), 116, Rule::Drift),
-    (Wrong::Engine(Bug::BackToDown), 4044, Rule::Automatic),
-    (Wrong::Engine(Bug::BackPastNoReturn), 853, Rule::Automatic),
-    (Wrong::Engine(Bug::SuspensionForgotten), 1134, Rule::Automatic),
-    (Wrong::Engine(Bug::LimitSleeps), 93, Rule::Limits),
-    (Wrong::Engine(Bug::CompleteTooSoon), 2, Rule::Complete),
-    (Wrong::Engine(Bug::CompleteUnread), 11420, Rule::Complete),
-    (Wrong::Engine(Bug::OldPassCounts), 168, Rule::Readings),
-    (Wrong::Engine(Bug::RunsUnrecorded), 32, Rule::Hooks),
-    (Wrong::Engine(Bug::RestartForgetsHook), 87, Rule::Hooks),
-    (Wrong::Engine(Bug::AdoptionForgetsNoReturn), 4899, Rule::Automatic),
-    (Wrong::Engine(Bug::RestartForgetsNoReturn), 50380, Rule::People),
-    (Wrong::Engine(Bug::RestartForgetsOver), 9610, Rule::Foreign),
-    (Wrong::Engine(Bug::ReadBackStays), 13, Rule::Confirms),
-    (Wrong::Engine(Bug::HookOutlivesBack), 950, Rule::Hooks),
-    (Wrong::Engine(Bug::HookOnUnread), 9008, Rule::Hooks),
-    (Wrong::Engine(Bug::HookBeginsBesideBack), 38699, Rule::Hooks),
-    (Wrong::Engine(Bug::HookToldOfBefore), 41, Rule::Hooks),
-    (Wrong::Engine(Bug::ReassertHidesDrift), 4305, Rule::Drift),
-    (Wrong::Engine(Bug::SecondHoldLetsGo), 269, Rule::People),
-    (Wrong::Engine(Bug::WallMakesPassYoung), 28083, Rule::Readings),
-    (Wrong::Engine(Bug::BakesUnseen), 3946, Rule::Readings),
-    (Wrong::Engine(Bug::BakesUnderDrift), 38978, Rule::Readings),
-    (Wrong::Engine(Bug::TombstoneGoesOver), 61, Rule::Foreign),
-    (Wrong::Engine(Bug::HookOutlivesDrift), 5148, Rule::Hooks),
-    (Wrong::LooksOnlyAfter, 37, Rule::Tombstone),
-    (Wrong::LooksOnlyBefore, 747, Rule::Tombstone),
+    (Wrong::Engine(Bug::NeverSettles), 66, Rule::Liveness),
+    (Wrong::Engine(Bug::StepLeftOut), 3, Rule::Shape),
+    (Wrong::Engine(Bug::BakeForgotten), 1, Rule::Complete),
+    (Wrong::Engine(Bug::HoldLetsGo), 308, Rule::People),
+    (Wrong::Engine(Bug::HoldPointPassed), 15, Rule::People),
+    (Wrong::Engine(Bug::GoesOnAlone), 363, Rule::People),
+    (Wrong::Engine(Bug::ApprovalLeaks), 144, Rule::People),
+    (Wrong::Engine(Bug::DriverApproves), 32, Rule::People),
+    (Wrong::Engine(Bug::SeatIgnored), 25, Rule::People),
+    (Wrong::Engine(Bug::ReadOnlyObeyed), 1, Rule::People),
+    (Wrong::Engine(Bug::NameNotTyped), 77, Rule::People),
+    (Wrong::Engine(Bug::OldPictureObeyed), 7, Rule::Answers),
+    (Wrong::Engine(Bug::DriftIgnored), 351, Rule::Invariant),
+    (Wrong::Engine(Bug::ColleagueOverruled), 86, Rule::Drift),
+    (Wrong::Engine(Bug::ColleagueReasserted), 192, Rule::Drift),
+    (Wrong::Engine(Bug::BackToDown), 2980, Rule::Automatic),
+    (Wrong::Engine(Bug::BackPastNoReturn), 204, Rule::Automatic),
+    (Wrong::Engine(Bug::SuspensionForgotten), 571, Rule::Automatic),
+    (Wrong::Engine(Bug::LimitSleeps), 25, Rule::Limits),
+    (Wrong::Engine(Bug::CompleteTooSoon), 1, Rule::Complete),
+    (Wrong::Engine(Bug::CompleteUnread), 2731, Rule::Complete),
+    (Wrong::Engine(Bug::OldPassCounts), 476, Rule::Readings),
+    (Wrong::Engine(Bug::RunsUnrecorded), 53, Rule::Hooks),
+    (Wrong::Engine(Bug::RestartForgetsHook), 1141, Rule::Hooks),
+    (Wrong::Engine(Bug::AdoptionForgetsNoReturn), 1194, Rule::People),
+    (Wrong::Engine(Bug::RestartForgetsNoReturn), 23043, Rule::People),
+    (Wrong::Engine(Bug::RestartForgetsOver), 4997, Rule::Foreign),
+    (Wrong::Engine(Bug::ReadBackStays), 2, Rule::Confirms),
+    (Wrong::Engine(Bug::HookOutlivesBack), 361, Rule::Hooks),
+    (Wrong::Engine(Bug::HookOnUnread), 6713, Rule::Hooks),
+    (Wrong::Engine(Bug::HookBeginsBesideBack), 31387, Rule::Hooks),
+    (Wrong::Engine(Bug::HookToldOfBefore), 116, Rule::Hooks),
+    (Wrong::Engine(Bug::ReassertHidesDrift), 5248, Rule::Drift),
+    (Wrong::Engine(Bug::SecondHoldLetsGo), 6188, Rule::People),
+    (Wrong::Engine(Bug::WallMakesPassYoung), 23437, Rule::Readings),
+    (Wrong::Engine(Bug::BakesUnseen), 3231, Rule::Complete),
+    (Wrong::Engine(Bug::BakesUnderDrift), 1026, Rule::Readings),
+    (Wrong::Engine(Bug::TombstoneGoesOver), 10, Rule::Foreign),
+    (Wrong::Engine(Bug::HookOutlivesDrift), 7490, Rule::Hooks),
+    (Wrong::LooksOnlyAfter, 29, Rule::Tombstone),
+    (Wrong::LooksOnlyBefore, 297, Rule::Tombstone),
+    (Wrong::Engine(Bug::ReadsInStep), 51, Rule::Liveness),
+    (Wrong::Engine(Bug::LineGivenUp), 445, Rule::Liveness),
+    (Wrong::Engine(Bug::StandsStill), 144, Rule::Liveness),
 ];
 
 #[test]
@@ -123,13 +128,27 @@ fn each_planted_bug_is_found_at_its_seed_and_is_alone_to_blame() {
 #[ignore = "searches for new seeds, up to 60 s for each bug"]
 fn every_planted_bug_is_found_within_a_minute() {
     let stages = Stages::load();
+    let threads = thread::available_parallelism().map_or(1, |n| n.get());
     let mut missed = Vec::new();
     for bug in Wrong::all() {
         let began = Instant::now();
-        let seeds = (1..).take_while(|_| began.elapsed() < Duration::from_secs(60));
         let alone = |seed| Life::live(seed, &stages, Hands::default(), &mut Counters::new(), false).is_none();
         let found = |seed: u64| bug.live(seed, &stages).filter(|_| alone(seed)).map(|broken| (seed, broken.rule));
-        let found = seeds.into_iter().find_map(found);
+        let next = AtomicU64::new(1);
+        let is_over = AtomicBool::new(false);
+        let search = || {
+            while !is_over.load(Relaxed) && began.elapsed() < Duration::from_secs(60) {
+                if let Some(found) = found(next.fetch_add(1, Relaxed)) {
+                    is_over.store(true, Relaxed);
+                    return Some(found);
+                }
+            }
+            None
+        };
+        let found = thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().expect("a life does not panic")).min_by_key(|f| f.0)
+        });
         let name = match bug {
             Wrong::Engine(bug) => format!("Engine(Bug::{bug:?})"),
             Wrong::LooksOnlyAfter | Wrong::LooksOnlyBefore => format!("{bug:?}"),

@@ -100,6 +100,7 @@ url = "http://green:80"
 metrics = [{}]
 [metrics]
 requests = {{ metric = "http_requests_total" }}
+latency = "http_request_duration_seconds"
 window = "6s"
 [poll]
 readings = "2s"
@@ -113,6 +114,11 @@ minimum_requests = 20
 warn = "1 %"
 hold = "2 %"
 roll_back = "5 %"
+for = "3s"
+absent = "{absent}"
+[[guardrails]]
+reading = "p99"
+hold = "250ms"
 for = "3s"
 absent = "{absent}"
 [[checks]]

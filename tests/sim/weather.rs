@@ -12,15 +12,36 @@ pub struct Weather {
     pub struck: [u64; COUNT],
     /// The balancer cannot be reached at all.
     pub out_of_reach: bool,
+    /// How it is then.
+    pub away: Away,
     /// Which node, which servers: drawn with each episode.
     which: u64,
+}
+
+/// How a balancer is that cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// Nobody listens: that is known at once.
+    Refuses,
+    /// Whoever asks waits for the whole of the timeout.
+    Silent,
+    /// Now this, now that.
+    Either,
 }
 
 const OF_WRITES: [Fault; 5] = [Fault::WriteLost, Fault::AnswerLost, Fault::Late, Fault::HalfApplied, Fault::Ignored];
 
 impl Weather {
     pub fn new(faults: Faults) -> Self {
-        Self { faults, now: 0, until: [0; COUNT], struck: [0; COUNT], out_of_reach: false, which: 0 }
+        Self {
+            faults,
+            now: 0,
+            until: [0; COUNT],
+            struck: [0; COUNT],
+            out_of_reach: false,
+            away: Away::Either,
+            which: 0,
+        }
     }
 
     pub fn pass(&mut self, now: u64) {
@@ -31,13 +52,18 @@ impl Weather {
     pub fn turn(&mut self, chance: &mut Chance) -> Option<Fault> {
         let fault = self.faults.draw_one(chance)?;
         self.which = chance.next();
-        self.until[fault as usize] = self.now + chance.between(500_000, 12_000_000);
+        self.until[fault as usize] = self.now + chance.between(500_000, 20_000_000);
         Some(fault)
     }
 
     pub fn clears(&mut self) {
         self.faults = Faults::NONE;
         self.until = [0; COUNT];
+    }
+
+    /// Whether a fault is one of this life's.
+    pub fn can_be(&self, fault: Fault) -> bool {
+        self.faults.has(fault)
     }
 
     /// Whether a fault is at work now.
@@ -54,6 +80,15 @@ impl Weather {
 
     pub fn has_struck(&mut self, fault: Fault) {
         self.struck[fault as usize] += 1;
+    }
+
+    /// Out of reach, whether it says so at once.
+    pub fn refuses(&self, chance: &mut Chance) -> bool {
+        match self.away {
+            Away::Refuses => true,
+            Away::Silent => false,
+            Away::Either => chance.coin(),
+        }
     }
 
     /// What befalls one write, if anything does.

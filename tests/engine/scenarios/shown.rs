@@ -375,6 +375,22 @@ fn a_disk_that_is_back_unlocks_forward() {
     assert_eq!(rig.engine.snapshot().journal_trouble, None, "{}", story(&rig));
 }
 
+/// What the disk refused may have been a mere line: it is asked again all the same, or forward would stay locked until
+/// somebody did something.
+#[test]
+fn a_disk_that_refused_a_mere_line_and_is_back_unlocks_forward() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.disk = Disk::Refuses;
+    rig.ask_for("alice", Command::Note { text: "a note".into() });
+    rig.wait(3_000);
+    assert!(rig.engine.snapshot().journal_trouble.is_some());
+    rig.disk = Disk::Fine;
+    rig.wait(5_000);
+    assert_eq!(rig.engine.snapshot().journal_trouble, None, "{}", story(&rig));
+    let kept = rig.lines().filter(|line| line.text.as_str().contains("a note")).count();
+    assert!((2..=6).contains(&kept), "asked {kept} times");
+}
+
 /// Whoever wonders at a check's answer is told what it asks, of whom, how often, and what the answer must be.
 #[test]
 fn a_check_says_what_it_asks() {

@@ -1,22 +1,60 @@
 //! How a life ends, and whether that is a place to stand.
 
-use super::{Ending, Life, Phase, RollbackState, SECOND};
+use super::{Away, Ending, Life, Phase, RollbackState, SECOND};
+use crate::sim::stage::SMOKE;
+use warroom::domain::Verdict;
+use warroom::engine::Gate;
+
+/// Turns that it may take to get somewhere by itself: three steps, and a record a second that the disk had refused.
+const GOES_ON_MAX: usize = 20;
+/// The candidate's share (permille) of which the limits' 20 requests in six seconds are far from sure.
+const FEW: u64 = 80;
+/// Times ten seconds of which one is reachable: of 12 000 rollbacks the slowest took 21, most one or two.
+const FLICKERS_MAX: u64 = 100;
 
 impl Life<'_> {
     /// Nobody does anything: it stands somewhere visible.
     pub(super) fn ends_by_itself(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.pass(self.stage.lateness + 15 * SECOND);
-        // The keeper may have gone on by itself a moment ago.
-        for _ in self.stage.plan.steps.iter() {
-            if self.engine.phase() == Phase::Shifting {
-                self.pass(self.stage.lateness + 4 * SECOND);
+        for _ in 0..GOES_ON_MAX {
+            if self.is_over() || !self.goes_on() {
+                break;
             }
+            self.pass(self.stage.lateness + 4 * SECOND);
         }
         if self.engine.phase().is_back() {
             return self.waits_for_confirmation();
         }
         self.verdict()
+    }
+
+    /// Whether it is under way by itself: sending, or waiting for what time brings. Otherwise somebody is to decide, on
+    /// what the gates name or on the next step.
+    fn goes_on(&self) -> bool {
+        let view = self.engine.snapshot();
+        let closed = |name: &str| view.gates.iter().any(|gate| gate.name.as_str() == name && !gate.is_open());
+        // Of a share so small nobody knows enough, however long it lasts.
+        let lacks_requests = |gate: &Gate| !gate.is_open() && gate.detail.as_str().contains("too few requests");
+        let is_few = self.balancer.share(self.stage) < FEW && view.gates.iter().any(lacks_requests);
+        let for_people = is_few || ["drift", "initial split", "approval", SMOKE].into_iter().any(closed);
+        let passes = |gate: &Gate| gate.verdict == Verdict::Pass;
+        match self.engine.phase() {
+            Phase::Shifting => true,
+            Phase::Preflight | Phase::Ready | Phase::Baking if for_people => false,
+            Phase::Preflight | Phase::Ready | Phase::Baking if !view.gates.iter().all(Gate::is_open) => true,
+            Phase::Preflight | Phase::Ready | Phase::Baking => view.next.is_none_or(|next| {
+                // A warning is for a person to judge.
+                next.automatic && view.people.driver_here && view.gates.iter().all(passes)
+            }),
+            Phase::Held
+            | Phase::Complete
+            | Phase::RollingBack
+            | Phase::NewTrafficBack
+            | Phase::RolledBack
+            | Phase::Observing
+            | Phase::Ended => false,
+        }
     }
 
     /// Everybody works towards the end: it is reached, or a rollback is.
@@ -43,6 +81,7 @@ impl Life<'_> {
     pub(super) fn ends_back(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.flickers = self.chance.coin();
+        self.weather.away = *self.chance.pick(&[Away::Refuses, Away::Silent, Away::Either]);
         if self.engine.is_ended() {
             return self.verdict();
         }
@@ -59,11 +98,11 @@ impl Life<'_> {
 
     fn waits_for_confirmation(&mut self) -> Result<Ending, String> {
         self.people.rest();
-        let turns = if self.flickers { 200 } else { 6 };
+        let turns = if self.flickers { FLICKERS_MAX } else { 6 };
         // A late write may begin the window anew.
         for _ in 0..turns + 3 * self.stage.lateness / (10 * SECOND) {
             self.pass(10 * SECOND);
-            if self.is_over() || matches!(self.engine.phase(), Phase::NewTrafficBack | Phase::RolledBack) {
+            if self.is_over() || self.engine.phase() != Phase::RollingBack && !self.has_direct_under_way() {
                 break;
             }
             if self.witness.sees_foreign() {
@@ -72,6 +111,11 @@ impl Life<'_> {
                 }
                 self.send_again();
             }
+        }
+        let rolls_back = self.engine.phase() == Phase::RollingBack && !self.witness.sees_foreign();
+        if !self.is_over() && (rolls_back || self.has_direct_under_way()) {
+            let who = if rolls_back { "the keeper" } else { "whoever goes directly" };
+            return Err(format!("{who} does not get a rollback confirmed: {}", self.engine.snapshot().band.text));
         }
         if self.flickers {
             self.flickers = false;
@@ -114,6 +158,9 @@ impl Life<'_> {
             Phase::Held if view.held.as_ref().is_some_and(|held| !held.why.as_str().is_empty()) => Ok(Ending::Held),
             Phase::Held => Err("held without a reason".into()),
             Phase::Shifting => Err(format!("a write is under way without end: {band}")),
+            Phase::Preflight | Phase::Ready | Phase::Baking if self.goes_on() => {
+                Err(format!("nobody need do anything, and it stands: {band}"))
+            }
             Phase::Preflight | Phase::Ready | Phase::Baking => Ok(Ending::Waiting),
             Phase::Observing => Ok(Ending::Watched),
         }

@@ -8,16 +8,8 @@ impl Life<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Journal { id, entry } => {
-                let refuses = self.weather.strikes(Fault::DiskRefuses);
-                let takes = if self.weather.strikes(Fault::DiskStalls) {
-                    self.chance.between(SECOND, 8 * SECOND)
-                } else if self.weather.strikes(Fault::DiskSlow) {
-                    self.chance.between(5_000, 400_000)
-                } else {
-                    self.chance.between(100, 3_000)
-                };
-                self.disk_free_at = self.disk_free_at.max(self.clock) + takes;
-                self.later(self.disk_free_at - self.clock, Item::Synced { id, entry: (!refuses).then_some(entry) });
+                let (after, is_taken) = self.sync();
+                self.later(after, Item::Synced { id, entry: is_taken.then_some(entry) });
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
                 self.counters.forward += 1;
@@ -43,6 +35,20 @@ impl Life<'_> {
             // A percentage API and HAProxy, which it has, are not rehearsed.
             Effect::Rehearse { .. } | Effect::Stop => {}
         }
+    }
+
+    /// How long the disk takes for what is given to it now, and whether it takes it.
+    pub(super) fn sync(&mut self) -> (u64, bool) {
+        let refuses = self.weather.strikes(Fault::DiskRefuses);
+        let takes = if self.weather.strikes(Fault::DiskStalls) {
+            self.chance.between(SECOND, 8 * SECOND)
+        } else if self.weather.strikes(Fault::DiskSlow) {
+            self.chance.between(5_000, 400_000)
+        } else {
+            self.chance.between(100, 3_000)
+        };
+        self.disk_free_at = self.disk_free_at.max(self.clock) + takes;
+        (self.disk_free_at - self.clock, !refuses)
     }
 
     fn run_hook(&mut self, id: EffectId, hook: usize) {
@@ -75,13 +81,13 @@ impl Life<'_> {
         if self.aborted.contains(&forward.id) {
             return;
         }
-        if self.tombstone.is_some() && self.hands.look_before {
+        if self.has_tombstone && self.hands.look_before {
             self.find_tombstone();
             let why = WriteResult::NotSent("rolled back directly".into());
             self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
             return;
         }
-        if self.tombstone.is_some() {
+        if self.has_tombstone {
             self.witness.breaks(Rule::Tombstone, "a forward write goes out over a tombstone");
         }
         if self.weather.is(Fault::StopAtWrite) {
@@ -98,14 +104,20 @@ impl Life<'_> {
         }
     }
 
-    pub(super) fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
+    fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
+        let (after, result) = self.put(setting, tag, by);
+        self.later(after, Item::Answered { id, epoch, result, forward: by == By::Forward });
+    }
+
+    /// Sends a setting to the balancer, and gives when it is answered and how: it lands when it does.
+    pub(super) fn put(&mut self, setting: &Setting, tag: Option<&str>, by: By) -> (u64, WriteResult) {
         let course = self.balancer.write(self.stage, setting, tag, &mut self.weather, &mut self.chance);
+        self.writes += 1;
         for Landing { after, parts } in course.lands {
             self.pending += usize::from(by == By::Forward);
-            self.later(after, Item::Lands { parts, by });
+            self.later(after, Item::Lands { write: self.writes, parts, by });
         }
-        let forward = by == By::Forward;
-        self.later(course.answered_after, Item::Answered { id, epoch, result: course.result, forward });
+        (course.answered_after, course.result)
     }
 
     /// After a forward write: was there a tombstone meanwhile?
@@ -120,13 +132,13 @@ impl Life<'_> {
             }
         }
         self.outcome(id, epoch, OutcomeKind::Written(result));
-        if forward && self.tombstone.is_some() && !self.follows() {
+        if forward && self.has_tombstone && !self.follows() {
             self.witness.breaks(Rule::Tombstone, "a forward write went out over a tombstone and the keeper goes on");
         }
     }
 
     pub(super) fn find_tombstone(&mut self) {
-        if self.tombstone.is_some() {
+        if self.has_tombstone {
             self.feed(Event::TombstoneFound { words: "by root".into() });
             if !self.follows() {
                 self.witness.breaks(Rule::Tombstone, "the keeper does not follow a tombstone");

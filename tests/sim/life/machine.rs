@@ -1,10 +1,10 @@
 //! What befalls the machine, and what other hands do to the balancer.
 
-use super::{By, Fault, Item, Life, Mode, Row, SECOND, by_hand, wall};
+use super::{By, Fault, Item, Life, Mode, SECOND, by_hand, wall};
 use std::cmp::Reverse;
 use std::time::Duration;
 use warroom::domain::Weights;
-use warroom::engine::{Engine, Event, Fact, share};
+use warroom::engine::{Engine, Event};
 
 impl Life<'_> {
     pub(super) fn stands_still(&mut self, least: u64, most: u64) {
@@ -31,11 +31,10 @@ impl Life<'_> {
             self.stands_still(1, 40);
             true
         } else if fault == Fault::WallJump {
-            self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+            self.sets_wall_clock();
             true
-        } else if fault == Fault::Direct && self.tombstone.is_none() && self.mode == Mode::Drive {
-            self.roll_back_directly();
-            true
+        } else if fault == Fault::Direct {
+            self.roll_back_directly()
         } else if fault == Fault::ForeignForward {
             self.moves_forward_by_hand();
             true
@@ -64,31 +63,19 @@ impl Life<'_> {
         let row = by_hand(self.stage, *self.chance.pick(shares));
         let nodes = self.stage.layout.nodes.len() as u64;
         let only = if self.chance.one_in(3) { Some(self.chance.below(nodes) as usize) } else { None };
-        self.set_by_hand(0, &row, only);
-    }
-
-    fn set_by_hand(&mut self, after: u64, row: &Row, only: Option<usize>) {
         let slots = row.iter().copied().enumerate();
         let parts = slots.filter(|(i, _)| only.is_none_or(|node| self.stage.layout.slots[*i].0.node == node)).collect();
-        self.later(after, Item::Lands { parts, by: By::Other });
-    }
-
-    /// `warroom rollback` without the keeper: a tombstone first, then the writes, as the journal says.
-    fn roll_back_directly(&mut self) {
-        self.tombstone = Some(self.clock);
-        let baseline = self.entries.iter().find_map(|entry| {
-            if let Fact::Baseline { setting, .. } = &entry.fact { Some(setting.clone()) } else { None }
-        });
-        let setting = share::all_stable(&self.stage.layout, &baseline.unwrap_or_default());
-        let row: Row = setting.0.values().copied().collect();
-        for attempt in 0..2 {
-            let after = self.chance.between(1_000, 300_000) + attempt * SECOND;
-            self.set_by_hand(after, &row, None);
-        }
+        self.writes += 1;
+        self.later(0, Item::Lands { write: self.writes, parts, by: By::Other });
     }
 
     pub(super) fn crash(&mut self) {
         self.weather.has_struck(Fault::Crash);
+        // A machine may come back with a wrong clock, and no keeper is there to notice.
+        if self.weather.can_be(Fault::WallJump) {
+            self.weather.has_struck(Fault::WallJump);
+            self.sets_wall_clock();
+        }
         self.crash_after = None;
         self.is_alive = false;
         self.process += 1;
@@ -114,8 +101,13 @@ impl Life<'_> {
         self.later(after, Item::Restart);
     }
 
+    fn sets_wall_clock(&mut self) {
+        self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+    }
+
     pub(super) fn restart(&mut self) {
         self.is_alive = true;
+        self.wall_noticed = self.wall_offset;
         // As the journal is read: what the disk refused at first was written again under its own number.
         self.entries.sort_by_key(|entry| entry.number);
         let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));

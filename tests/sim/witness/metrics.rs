@@ -15,10 +15,10 @@ const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 2_100);
 /// Scrapes further apart than this prove nothing about the time between.
 const GAP: Duration = Duration::from_secs(9);
 
-/// One environment's scrapes, instance by instance: when, requests, errors.
+/// One environment's scrapes, instance by instance.
 #[derive(Debug, Default)]
 pub struct Feed {
-    each: Vec<VecDeque<(Mono, Option<f64>, f64)>>,
+    each: Vec<VecDeque<(Mono, Scrape)>>,
 }
 
 /// What the error ratio is.
@@ -43,7 +43,7 @@ impl Feed {
 
     fn push(&mut self, instance: usize, now: Mono, scrape: &Scrape) {
         let scrapes = &mut self.each[instance];
-        scrapes.push_back((now, scrape.requests, scrape.errors));
+        scrapes.push_back((now, scrape.clone()));
         while scrapes.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW * 3) && scrapes.len() > 1 {
             scrapes.pop_front();
         }
@@ -58,14 +58,14 @@ impl Feed {
         let (mut requests, mut errors) = (0.0, 0.0);
         for scrapes in &self.each {
             let mut covered = false;
-            for (before, after) in scrapes.iter().zip(scrapes.iter().skip(1)).filter(|(before, _)| before.0 >= since) {
+            for (before, after) in pairs(scrapes, since) {
                 // Without the counter at both ends nothing was counted.
-                let (Some(from), Some(to)) = (before.1, after.1) else { continue };
+                let (Some(from), Some(to)) = (before.requests, after.requests) else { continue };
                 covered = true;
                 requests += to - from;
-                errors += after.2 - before.2;
+                errors += after.errors - before.errors;
             }
-            if !covered || scrapes.back().is_some_and(|last| last.1.is_none()) {
+            if !covered || scrapes.back().is_some_and(|(_, last)| last.requests.is_none()) {
                 return Errors::Unknown;
             }
         }
@@ -77,11 +77,28 @@ impl Feed {
             Errors::Known(errors / requests)
         }
     }
+
+    /// Whether a bucket that the percentile rests on is not a number.
+    fn has_nan_buckets(&self) -> bool {
+        let since = self.read_at().map_or(Mono::default(), |newest| newest.minus(WINDOW));
+        let is_counted = |(before, after): &(&Scrape, &Scrape)| before.requests.is_some() && after.requests.is_some();
+        let pairs = self.each.iter().flat_map(|scrapes| pairs(scrapes, since)).filter(is_counted);
+        pairs.flat_map(|(before, after)| before.buckets.iter().chain(&after.buckets)).any(|(_, count)| count.is_nan())
+    }
 }
 
-fn went_down(scrapes: &VecDeque<(Mono, Option<f64>, f64)>) -> bool {
-    let pairs = scrapes.iter().zip(scrapes.iter().skip(1));
-    pairs.into_iter().any(|(before, after)| after.2 < before.2 || before.1.zip(after.1).is_some_and(|(a, b)| b < a))
+/// Scrapes that follow on each other, the first of them not before.
+fn pairs(scrapes: &VecDeque<(Mono, Scrape)>, since: Mono) -> impl Iterator<Item = (&Scrape, &Scrape)> {
+    let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, _), _)| *at >= since);
+    pairs.map(|((_, before), (_, after))| (before, after))
+}
+
+fn went_down(scrapes: &VecDeque<(Mono, Scrape)>) -> bool {
+    pairs(scrapes, Mono::default()).any(|(before, after)| {
+        after.errors < before.errors
+            || before.requests.zip(after.requests).is_some_and(|(before, after)| after < before)
+            || before.buckets.iter().zip(&after.buckets).any(|(before, after)| after.1 < before.1)
+    })
 }
 
 impl Witness<'_> {
@@ -108,13 +125,13 @@ impl Witness<'_> {
     pub(super) fn limit_allows(&mut self) {
         let errors = self.feeds[Role::Candidate].errors();
         let allows = match errors {
-            Errors::Known(ratio) => ratio <= HOLD + 1e-9,
+            Errors::Known(ratio) => ratio <= HOLD + 1e-9 && !self.feeds[Role::Candidate].has_nan_buckets(),
             Errors::Reset => true,
             // While it has no share the candidate has too few requests by nature.
             Errors::TooFew => self.current == Split::ALL_STABLE,
             Errors::Unknown => {
-                let no_series = |scrapes: &VecDeque<_>| {
-                    scrapes.back().is_some_and(|(_, requests, _): &(_, Option<f64>, _)| requests.is_none())
+                let no_series = |scrapes: &VecDeque<(Mono, Scrape)>| {
+                    scrapes.back().is_some_and(|(_, scrape)| scrape.requests.is_none())
                 };
                 self.current == Split::ALL_STABLE && self.feeds[Role::Candidate].each.iter().any(no_series)
             }

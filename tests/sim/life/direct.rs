@@ -1,0 +1,149 @@
+//! `warroom rollback --direct`: the same engine with hands of its own and without a keeper, as in `src/direct`.
+
+use super::{By, Command, Effect, Engine, Event, Item, Life, Mode, Outcome, OutcomeKind, Phase, Stamped, wall};
+use warroom::domain::{CommandId, EffectId, Epoch, Person, Rights};
+use warroom::engine::{Direction, Fact, Request};
+
+/// In one life: whoever comes second finds the tombstone of the first, and perhaps a keeper that has followed it.
+const DIRECTS_MAX: usize = 2;
+/// How long the first write waits for the tombstone, as in `src/direct`.
+const DISK_WAIT: u64 = 20_000;
+
+/// Somebody's rollback past the keeper. It goes on until it is confirmed.
+#[derive(Debug)]
+pub struct Direct {
+    engine: Engine,
+    seq: u64,
+    /// Its tombstone is on the disk by then, or was waited for long enough: nothing is done before that.
+    begins: u64,
+}
+
+/// What it does next, or hears.
+#[derive(Debug)]
+pub enum Errand {
+    Wakes,
+    Does(Box<Effect>),
+    Hears(Box<Event>),
+}
+
+impl Direct {
+    fn is_under_way(&self) -> bool {
+        self.engine.phase() == Phase::RollingBack
+    }
+
+    fn meets_foreign(&self) -> bool {
+        self.engine.snapshot().rollback.is_some_and(|rollback| rollback.foreign.is_some())
+    }
+}
+
+impl Life<'_> {
+    /// Somebody rolls back past the keeper, going by its journal. Gives whether there was anything to roll back.
+    pub(super) fn roll_back_directly(&mut self) -> bool {
+        // Without the state before the run on the disk nothing can have gone forward.
+        let has_baseline = self.entries.iter().any(|entry| matches!(entry.fact, Fact::Baseline { .. }));
+        if self.mode == Mode::Watch || self.directs.len() == DIRECTS_MAX || !has_baseline {
+            return false;
+        }
+        self.entries.sort_by_key(|entry| entry.number);
+        let (plan, wall) = (self.stage.plan.clone(), wall(self.clock, self.wall_offset));
+        let engine = Engine::recover(plan, &self.entries, self.now(), wall, self.chance.next());
+        let index = self.directs.len();
+        self.directs.push(Direct { engine, seq: 0, begins: self.clock });
+        let mut effects = self.asks_directly(index, Command::Rollback { reason: None, typed: Some("checkout".into()) });
+        if !self.directs[index].is_under_way() {
+            self.directs.pop();
+            return false;
+        }
+        if self.directs[index].meets_foreign() {
+            effects.extend(self.asks_directly(index, Command::SendAgain));
+        }
+        // Accepted: from here on a keeper must follow.
+        let (after, is_left) = self.sync();
+        if is_left {
+            self.later(after, Item::TombstoneLeft);
+        }
+        self.directs[index].begins += after.min(DISK_WAIT);
+        self.goes_on_directly(index, effects);
+        true
+    }
+
+    fn asks_directly(&mut self, index: usize, command: Command) -> Vec<Effect> {
+        let (id, by) = (CommandId(self.directs[index].seq), Person::verified("dave"));
+        self.turns_directly(index, Event::Commanded(Request { id, by, rights: Rights::Full, command }))
+    }
+
+    fn turns_directly(&mut self, index: usize, event: Event) -> Vec<Effect> {
+        let (mono, wall) = (self.now(), wall(self.clock, self.wall_offset));
+        let direct = &mut self.directs[index];
+        direct.seq += 1;
+        let stamped = Stamped { seq: direct.seq, mono, wall, event };
+        let handled = direct.engine.handle(&stamped);
+        if self.trace {
+            let (phase, event) = (direct.engine.phase(), &stamped.event);
+            println!("           directly {index}: {event:?} -> {phase:?}  {:?}", handled.effects);
+        }
+        handled.effects
+    }
+
+    /// Whatever is to be done waits for the tombstone, and so does the next wake.
+    fn goes_on_directly(&mut self, index: usize, effects: Vec<Effect>) {
+        let direct = &self.directs[index];
+        let wake = direct.engine.next_wake().map(|(at, _)| at.micros().max(self.clock + 1));
+        let (begins, wake) = (direct.begins, wake.filter(|_| direct.is_under_way()));
+        for effect in effects {
+            let errand = Errand::Does(Box::new(effect));
+            self.later(begins.saturating_sub(self.clock), Item::Direct { index, errand });
+        }
+        if let Some(at) = wake {
+            self.later(at.max(begins) - self.clock, Item::Direct { index, errand: Errand::Wakes });
+        }
+    }
+
+    pub(super) fn goes_directly(&mut self, index: usize, errand: Errand) {
+        let direct = &self.directs[index];
+        // What has happened since may have put a wake off.
+        let is_due = || direct.engine.next_wake().is_some_and(|(at, _)| at <= self.now());
+        let event = match errand {
+            _ if !direct.is_under_way() => return,
+            Errand::Does(effect) => return self.does_directly(index, *effect),
+            Errand::Wakes if !is_due() => return,
+            Errand::Wakes => Event::Woke,
+            Errand::Hears(event) => *event,
+        };
+        let effects = self.turns_directly(index, event);
+        self.goes_on_directly(index, effects);
+    }
+
+    fn does_directly(&mut self, index: usize, effect: Effect) {
+        match effect {
+            // The journal is the keeper's.
+            Effect::Journal { id, .. } => {
+                self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(())))
+            }
+            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+                let (after, result) = self.put(&setting, None, By::Direct);
+                self.hears_directly(index, after, (id, epoch), OutcomeKind::Written(result));
+            }
+            Effect::ReadSplit { id, epoch } => {
+                let seen = self.balancer.read(self.clock, self.stage, &mut self.weather, &mut self.chance);
+                let read = OutcomeKind::Read { started: self.now(), state: seen.state };
+                self.hears_directly(index, seen.takes, (id, epoch), read);
+            }
+            Effect::WriteSplit { direction: Direction::Forward, .. }
+            | Effect::Rehearse { .. }
+            | Effect::RunHook { .. }
+            | Effect::StopHook { .. }
+            | Effect::Stop => {}
+        }
+    }
+
+    fn hears_directly(&mut self, index: usize, after: u64, (id, epoch): (EffectId, Epoch), result: OutcomeKind) {
+        let event = Event::Ended(Outcome { id, epoch, result });
+        self.later(after, Item::Direct { index, errand: Errand::Hears(Box::new(event)) });
+    }
+
+    /// One that is not confirmed, and that does not wait for a person either.
+    pub(super) fn has_direct_under_way(&self) -> bool {
+        self.directs.iter().any(|direct| direct.is_under_way() && !direct.meets_foreign())
+    }
+}
