@@ -25,6 +25,8 @@ pub(super) struct Rollback {
     pub before: Duration,
     pub from: Option<Split>,
     pub setting: Setting,
+    /// What it was accepted with: another rollback of this run, past its keeper, sends that.
+    first_setting: Setting,
     /// The record on its way to the disk, and until when the first write waits for it.
     journal: Option<(EffectId, Mono)>,
     /// Whether it went out before its record was on disk.
@@ -78,6 +80,7 @@ impl Rollback {
             accepted_wall,
             before: Duration::ZERO,
             from,
+            first_setting: setting.clone(),
             setting,
             journal,
             ahead_of_journal: false,
@@ -286,6 +289,10 @@ impl Engine {
         let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
+        let is_adopted = rollback.setting != rollback.first_setting;
+        if is_adopted && whole && *setting == rollback.first_setting && rollback.can_judge(started) {
+            return self.rollback_yields(out);
+        }
         // A foreign setting is gone only when the nodes that held it say so.
         let hidden = |(_, foreign): &(Mono, Setting)| foreign.0.keys().any(|slot| !setting.0.contains_key(slot));
         let foreign_may_be_there = rollback.foreign.as_ref().is_some_and(hidden);
@@ -337,6 +344,21 @@ impl Engine {
             );
             self.say(Severity::Critical, None, text, Fact::RollbackUndone, out);
         }
+    }
+
+    /// Somebody adopted another hand's setting, and now there is what the rollback was accepted with. Both leave the candidate
+    /// nothing; a rollback past the keeper may still be sending this one, and the two would undo each other without end.
+    fn rollback_yields(&mut self, out: &mut Vec<Effect>) {
+        let Some(rollback) = &mut self.rollback else { return };
+        let setting = rollback.first_setting.clone();
+        rollback.setting = setting.clone();
+        (rollback.retry_at, rollback.look_until, rollback.foreign) = (None, None, None);
+        (rollback.read_back, rollback.agreeing_since) = (None, None);
+        (rollback.confirmed, rollback.rolled_back) = (None, None);
+        self.tempo.confirmed = None;
+        let text = format!("{setting} is there again instead of what was adopted: it stays, all traffic on stable");
+        self.say(Severity::Warn, None, text, Fact::Adopted { setting, split: Split::ALL_STABLE }, out);
+        self.balancer.read_soon(self.now);
     }
 
     fn rollback_meets_foreign(&mut self, setting: &Setting, out: &mut Vec<Effect>) {

@@ -94,6 +94,24 @@ fn a_foreign_setting_without_candidate_can_be_adopted() {
     assert!(rig.balancer.is_back());
 }
 
+/// Whoever rolls back past the keeper sends what the rollback was accepted with, and sees in what was adopted a setting of
+/// this run at most: where neither yields, the two undo each other without end.
+#[test]
+fn what_was_adopted_yields_to_what_the_rollback_was_accepted_with() {
+    let mut rig = with_foreign(|setting| setting.0.values_mut().for_each(|weight| *weight /= 2));
+    rig.ask_for("alice", Command::Adopt);
+    rig.wait(8_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack);
+    let first = rig.writes.last().unwrap().setting.clone();
+    rig.balancer.land(&first);
+    rig.wait(1_500);
+    assert_eq!(rig.engine.phase(), Phase::RollingBack, "it is read back anew");
+    rig.crash();
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1), "{}", story(&rig));
+    assert_eq!(rig.balancer.setting, first);
+}
+
 /// Candidate servers that are down have no share *now*; their weight is traffic once they come up.
 #[test]
 fn a_foreign_setting_with_weight_on_candidate_servers_that_are_down_is_not_adopted() {

@@ -118,7 +118,7 @@ impl Life<'_> {
         match effect {
             // The journal is the keeper's.
             Effect::Journal { id, .. } => {
-                self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(())))
+                self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(())));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 let (after, result) = self.put(&setting, None, By::Direct);
