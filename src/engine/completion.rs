@@ -73,7 +73,7 @@ impl Engine {
 
     fn completes(&mut self, out: &mut Vec<Effect>) {
         self.completed = Some((self.now, self.wall));
-        self.watched = Duration::ZERO;
+        self.begin_watch();
         let text = format!("COMPLETE: 100% on {}; R still rolls back", self.environment(Role::Candidate));
         self.say(Severity::Info, None, text, Fact::Completed, out);
     }

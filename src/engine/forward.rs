@@ -421,9 +421,15 @@ impl Engine {
         if self.watch_over { Duration::ZERO } else { self.plan.watch.saturating_sub(self.watched) }
     }
 
+    /// It counts from now: what of this turn was before is no part of it.
+    pub(super) fn begin_watch(&mut self) {
+        self.watched = Duration::ZERO;
+        self.bake.pause(self.now);
+    }
+
     /// Another hand was there, or a reload: since the candidate has all of it again, nothing was watched.
     pub(super) fn watch_anew(&mut self, drifts: bool) -> Fact {
-        self.watched = Duration::ZERO;
+        self.begin_watch();
         if self.completed.is_some() { Fact::WatchAnew { drifts } } else { Fact::Line }
     }
 
