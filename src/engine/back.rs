@@ -25,6 +25,8 @@ pub(super) struct Rollback {
     pub before: Duration,
     pub from: Option<Split>,
     pub setting: Setting,
+    /// What it was accepted with: another rollback of this run, past its keeper, sends that.
+    first_setting: Setting,
     /// The record on its way to the disk, and until when the first write waits for it.
     journal: Option<(EffectId, Mono)>,
     /// Whether it went out before its record was on disk.
@@ -78,6 +80,7 @@ impl Rollback {
             accepted_wall,
             before: Duration::ZERO,
             from,
+            first_setting: setting.clone(),
             setting,
             journal,
             ahead_of_journal: false,
@@ -192,7 +195,7 @@ impl Engine {
 
     /// The rollback's setting, and what a driver passes through on its way there: everything on stable first.
     fn record_way_back(&mut self, setting: &Setting) {
-        self.ledger.record_way_back(setting);
+        self.ledger.record(setting);
         self.ledger.record(&share::all_stable(&self.layout, &Setting::default()));
     }
 
@@ -284,11 +287,11 @@ impl Engine {
     pub(super) fn rollback_seen(&mut self, started: Mono, setting: &Setting, whole: bool, out: &mut Vec<Effect>) {
         let spread = self.spread();
         let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
-        let is_back = whole && self.ledger.is_way_back(setting);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
-        if is_back && *setting != rollback.setting && rollback.can_judge(started) {
-            return self.rollback_yields(setting, out);
+        let is_adopted = rollback.setting != rollback.first_setting;
+        if is_adopted && whole && *setting == rollback.first_setting && rollback.can_judge(started) {
+            return self.rollback_yields(out);
         }
         // A foreign setting is gone only when the nodes that held it say so.
         let hidden = |(_, foreign): &(Mono, Setting)| foreign.0.keys().any(|slot| !setting.0.contains_key(slot));
@@ -343,17 +346,17 @@ impl Engine {
         }
     }
 
-    /// Another setting that this run's rollback went back to: after an `:adopt` there are two of them, both leave the candidate
-    /// nothing, and one past the keeper may be sending the other. They would undo each other without end.
-    fn rollback_yields(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+    /// Somebody adopted another hand's setting, and now there is what the rollback was accepted with. Both leave the candidate
+    /// nothing; a rollback past the keeper may still be sending this one, and the two would undo each other without end.
+    fn rollback_yields(&mut self, out: &mut Vec<Effect>) {
         let Some(rollback) = &mut self.rollback else { return };
-        let setting = setting.clone();
+        let setting = rollback.first_setting.clone();
         rollback.setting = setting.clone();
         (rollback.retry_at, rollback.look_until, rollback.foreign) = (None, None, None);
         (rollback.read_back, rollback.agreeing_since) = (None, None);
         (rollback.confirmed, rollback.rolled_back) = (None, None);
         self.tempo.confirmed = None;
-        let text = format!("another way back of this run is there ({setting}): it stays, all traffic on stable");
+        let text = format!("{setting} is there again instead of what was adopted: it stays, all traffic on stable");
         self.say(Severity::Warn, None, text, Fact::Adopted { setting, split: Split::ALL_STABLE }, out);
         self.balancer.read_soon(self.now);
     }
@@ -519,7 +522,7 @@ impl Engine {
         let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
         rollback.setting = setting.clone();
         rollback.foreign = None;
-        self.ledger.record_way_back(&setting);
+        self.ledger.record(&setting);
         let text = format!("{by} adopts {setting}: all traffic on stable by another hand");
         let fact = Fact::Adopted { setting, split: Split::ALL_STABLE };
         self.say(Severity::Warn, Some(by), &text, fact, out);

@@ -299,11 +299,6 @@ impl Engine {
         self.say(Severity::Critical, None, &text, fact, out);
         self.balancer.read_soon(self.now);
         self.hold(&Person::keeper(), text, true, out);
-        // What the write explained while it was under way is a drift by now.
-        let seen = self.balancer.seen.as_ref().filter(|_| self.balancer.failure.is_none());
-        if let Some(Ok(setting)) = seen.map(|(_, state)| state.setting()) {
-            self.judge_drift(&setting, out);
-        }
     }
 
     /// What a write was to reach, and what is written down when it does not.

@@ -12,12 +12,7 @@ pub struct Ledger {
     known: Known,
     /// What somebody else set and a person had this run write over.
     over: Known,
-    /// Where a rollback of this run may go: what it was accepted with, and what was adopted meanwhile.
-    ways_back: Vec<Setting>,
 }
-
-/// Adoptions in one rollback that are remembered: each is a person's.
-const WAYS_BACK_MAX: usize = 64;
 
 type Known = BTreeMap<Slot, BTreeSet<u32>>;
 
@@ -35,19 +30,6 @@ impl Ledger {
     /// Takes a setting into the ledger.
     pub fn record(&mut self, setting: &Setting) {
         record(&mut self.known, setting);
-    }
-
-    /// Takes in where a rollback of this run may go.
-    pub fn record_way_back(&mut self, setting: &Setting) {
-        self.record(setting);
-        if !self.ways_back.contains(setting) && self.ways_back.len() < WAYS_BACK_MAX {
-            self.ways_back.push(setting.clone());
-        }
-    }
-
-    /// Whether a rollback of this run, the keeper's or one past it, may have gone there.
-    pub fn is_way_back(&self, setting: &Setting) -> bool {
-        self.ways_back.contains(setting)
     }
 
     /// Takes in what somebody else set and this run is to write over: it may come back in whole or in part.

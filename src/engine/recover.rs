@@ -63,7 +63,7 @@ impl Engine {
             Fact::Adopted { setting, split } => {
                 self.balancer.was_elsewhere = false;
                 if self.rollback.is_some() {
-                    self.ledger.record_way_back(setting);
+                    self.ledger.record(setting);
                     if let Some(rollback) = &mut self.rollback {
                         rollback.setting = setting.clone();
                     }

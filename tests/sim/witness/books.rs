@@ -112,7 +112,7 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
-        self.told_of_drift.take_if(|_| self.expected.as_ref() == Some(&row));
+        self.told_of_drift &= self.expected.as_ref() != Some(&row);
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
     }
@@ -187,9 +187,7 @@ impl Witness<'_> {
         if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
             self.breaks(Rule::Invariant, entry.text.to_string());
         }
-        if entry.text.as_str().starts_with("DRIFT:") {
-            self.told_of_drift = self.read.as_ref().map(|read| read.row.clone());
-        }
+        self.told_of_drift |= entry.text.as_str().starts_with("DRIFT:");
         match &entry.fact {
             Fact::Intent { .. } => self.may_intend(entry),
             Fact::Reasserting { .. } => self.may_reassert(entry),
@@ -261,7 +259,7 @@ impl Witness<'_> {
                 self.current = *split;
                 self.furthest = self.furthest.max(split.permille());
                 (self.reached_at, self.baked) = (self.now, Duration::ZERO);
-                self.told_of_drift = None;
+                self.told_of_drift = false;
                 self.completed = None;
                 self.approvals.clear();
                 self.loose.clear();

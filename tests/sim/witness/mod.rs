@@ -160,8 +160,8 @@ pub struct Witness<'s> {
     turned_at: Mono,
     /// How long the present step can have been baked: the time in which the balancer was known to be this run's.
     baked: Duration,
-    /// What a line said that somebody else has set, as long as what this run set was not back since.
-    told_of_drift: Option<Vec<u32>>,
+    /// A line said that somebody else has set something, and what this run set was not back since.
+    told_of_drift: bool,
     /// Since when it is complete.
     completed: Option<Mono>,
     driver: Option<Person>,
@@ -224,7 +224,7 @@ impl<'s> Witness<'s> {
             reached_at: now,
             turned_at: now,
             baked: Duration::ZERO,
-            told_of_drift: None,
+            told_of_drift: false,
             completed: None,
             driver: None,
             consoles: Vec::new(),
