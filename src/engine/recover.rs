@@ -61,7 +61,7 @@ impl Engine {
                 if self.rollback.is_some() {
                     self.ledger.record(setting);
                     if let Some(rollback) = &mut self.rollback {
-                        rollback.setting = setting.clone();
+                        rollback.adopt(setting.clone());
                     }
                     self.fold_foreign(None);
                 } else {
@@ -112,9 +112,11 @@ impl Engine {
             Fact::HookStarted { hook } => self.fold_hook_started(hook, entry),
             Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
             // What the keeper before saw of it no journal says, and while none was there nobody looked: it begins anew.
+            // A disk may have taken this one and refused how everything came to the candidate.
+            Fact::Completed if self.current != Split::ALL_CANDIDATE => {}
             Fact::Completed => self.completed = Some((self.now, entry.wall)),
             Fact::WatchAnew { drifts } => self.balancer.was_elsewhere = *drifts,
-            Fact::WatchOver => self.watch_over = true,
+            Fact::WatchOver => self.watch_over = self.completed.is_some(),
             Fact::Ended => self.ended = true,
         }
     }
