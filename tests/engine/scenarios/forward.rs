@@ -2,11 +2,11 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, STEPS, Sections};
-use crate::engine::rig::{Disk, Rig, Scraping};
+use crate::engine::rig::{Disk, Rig, Scraping, Turn};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, play, story};
 use warroom::domain::Role;
-use warroom::engine::{Direction, Fact, Phase};
+use warroom::engine::{Direction, Effect, Fact, Phase};
 
 #[test]
 fn a_whole_cutover_by_hand() {
@@ -281,6 +281,26 @@ fn a_half_applied_write_is_missed_and_then_drift() {
             Sent(1, 0),
         ],
     );
+}
+
+/// Whoever overrides the hold in the same moment must not be faster than the next read: what is there was read.
+#[test]
+fn a_half_applied_write_locks_the_moment_it_is_missed() {
+    let mut rig = Rig::ready(&NODES);
+    rig.next_fates(&[Fate::Half]);
+    rig.advance("alice");
+    let is_missed = |turn: &Turn| {
+        let is_missed = |effect: &Effect| matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::Missed { .. }));
+        turn.effects.iter().any(is_missed)
+    };
+    rig.wait(9_000);
+    let turn = rig.turns.iter().find(|turn| is_missed(turn)).expect("it is missed");
+    let says = |words: &str| {
+        turn.effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Journal { entry, .. } if entry.text.as_str().starts_with(words)))
+    };
+    assert!(says("DRIFT:"), "{}", story(&rig));
 }
 
 #[test]
