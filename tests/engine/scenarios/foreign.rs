@@ -124,6 +124,7 @@ fn what_was_adopted_last_yields_to_what_was_adopted_before() {
     rig.balancer.land(&last);
     rig.wait(1_000);
     assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)), "{}", story(&rig));
+    rig.wait(500);
     rig.crash();
     rig.wait(1_000);
     rig.balancer.land(&before);

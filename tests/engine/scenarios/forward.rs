@@ -469,7 +469,7 @@ fn a_write_answered_during_a_read_is_read_back_at_once() {
     let mut rig = Rig::ready(&MANUAL);
     rig.read_takes = 400_000;
     // Stop right after a read has begun, so that it spans the write.
-    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, warroom::engine::Effect::ReadSplit { .. })) {
+    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, Effect::ReadSplit { .. })) {
         rig.wait(10);
     }
     rig.advance("alice");
