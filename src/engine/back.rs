@@ -12,6 +12,9 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest wait between attempts; attempts themselves have no limit.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// Earlier settings of one rollback that are remembered: each but the first was adopted by a person.
+const EARLIER_MAX: usize = 16;
+
 /// A rollback from its acceptance to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Rollback {
@@ -25,8 +28,9 @@ pub(super) struct Rollback {
     pub before: Duration,
     pub from: Option<Split>,
     pub setting: Setting,
-    /// What it was accepted with: another rollback of this run, past its keeper, sends that.
-    first_setting: Setting,
+    /// What it was accepted with and what was adopted since, but for the newest: another rollback of this run, past its
+    /// keeper, may be sending one of them.
+    earlier: Vec<Setting>,
     /// The record on its way to the disk, and until when the first write waits for it.
     journal: Option<(EffectId, Mono)>,
     /// Whether it went out before its record was on disk.
@@ -80,8 +84,8 @@ impl Rollback {
             accepted_wall,
             before: Duration::ZERO,
             from,
-            first_setting: setting.clone(),
             setting,
+            earlier: Vec::new(),
             journal,
             ahead_of_journal: false,
             attempts: 0,
@@ -103,6 +107,14 @@ impl Rollback {
             forward_lands_until: accepted,
             foreign: None,
         }
+    }
+
+    /// Takes another setting for its own.
+    pub fn adopt(&mut self, setting: Setting) {
+        self.earlier.push(std::mem::replace(&mut self.setting, setting));
+        self.earlier.retain(|earlier| *earlier != self.setting);
+        let excess = self.earlier.len().saturating_sub(EARLIER_MAX);
+        self.earlier.drain(..excess);
     }
 
     pub fn phase(&self) -> Phase {
@@ -289,9 +301,8 @@ impl Engine {
         let explained = self.ledger.explains(setting) || planted(Bug::SentOverForeign);
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return };
-        let is_adopted = rollback.setting != rollback.first_setting;
-        if is_adopted && whole && *setting == rollback.first_setting && rollback.can_judge(started) {
-            return self.rollback_yields(out);
+        if whole && rollback.earlier.contains(setting) && rollback.can_judge(started) {
+            return self.rollback_yields(setting.clone(), out);
         }
         // A foreign setting is gone only when the nodes that held it say so.
         let hidden = |(_, foreign): &(Mono, Setting)| foreign.0.keys().any(|slot| !setting.0.contains_key(slot));
@@ -346,12 +357,11 @@ impl Engine {
         }
     }
 
-    /// Somebody adopted another hand's setting, and now there is what the rollback was accepted with. Both leave the candidate
+    /// Somebody adopted another hand's setting, and now there is what the rollback wrote before. Both leave the candidate
     /// nothing; a rollback past the keeper may still be sending this one, and the two would undo each other without end.
-    fn rollback_yields(&mut self, out: &mut Vec<Effect>) {
+    fn rollback_yields(&mut self, setting: Setting, out: &mut Vec<Effect>) {
         let Some(rollback) = &mut self.rollback else { return };
-        let setting = rollback.first_setting.clone();
-        rollback.setting = setting.clone();
+        rollback.adopt(setting.clone());
         (rollback.retry_at, rollback.look_until, rollback.foreign) = (None, None, None);
         (rollback.read_back, rollback.agreeing_since) = (None, None);
         (rollback.confirmed, rollback.rolled_back) = (None, None);
@@ -520,7 +530,7 @@ impl Engine {
             return Err("it leaves traffic on the candidate, or a node with nobody to serve: :sendagain".into());
         }
         let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
-        rollback.setting = setting.clone();
+        rollback.adopt(setting.clone());
         rollback.foreign = None;
         self.ledger.record(&setting);
         let text = format!("{by} adopts {setting}: all traffic on stable by another hand");

@@ -324,7 +324,7 @@ impl Engine {
     }
 
     /// Compares what the balancer holds with what this run last set. Never fights it.
-    fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
+    pub(super) fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         // All nodes answer: from here on it is a drift, or is gone.
         let was_others =
             !std::mem::take(&mut self.balancer.others).0.is_empty() | std::mem::take(&mut self.balancer.was_elsewhere);

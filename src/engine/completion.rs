@@ -10,7 +10,6 @@ use super::planted::{Bug, planted};
 use super::{Effect, Engine, Fact, Gate, Override, Phase, Severity};
 use crate::domain::{Clean, Person, Role, Split};
 use crate::plan::CheckKind;
-use std::time::Duration;
 
 impl Engine {
     fn asks_for_completion(&self, condition: Condition) -> bool {

@@ -329,6 +329,11 @@ impl Engine {
         if self.balancer.seen_started.is_some_and(|started| started >= at) {
             let holds = self.balancer.split().map_or_else(|| "something unknown".to_owned(), |s| s.to_string());
             self.miss(&format!("the balancer still holds {holds} after the lateness window"), out);
+            // What was read is explained by no write any more: a half of one locks at once, not with the next read.
+            let seen = self.balancer.seen.as_ref().filter(|_| !self.balancer.may_be_otherwise());
+            if let Some(setting) = seen.and_then(|(_, state)| state.setting().ok()) {
+                self.judge_drift(&setting, out);
+            }
         }
     }
 

@@ -65,7 +65,7 @@ impl Engine {
                 if self.rollback.is_some() {
                     self.ledger.record(setting);
                     if let Some(rollback) = &mut self.rollback {
-                        rollback.setting = setting.clone();
+                        rollback.adopt(setting.clone());
                     }
                     self.fold_foreign(None);
                 } else {
@@ -113,10 +113,12 @@ impl Engine {
             Fact::HookStarted { hook } => self.fold_hook_started(hook, entry),
             Fact::HookEnded { hook, end, took, tail } => self.fold_hook_ended(hook, (end, tail), *took, entry),
             // What the keeper before saw of it no journal says, and while none was there nobody looked: it begins anew.
+            // A disk may have taken this one and refused how everything came to the candidate.
+            Fact::Completed if self.current != Split::ALL_CANDIDATE => {}
             Fact::Completed => self.completed = Some((self.now, entry.wall)),
             Fact::WatchAnew { drifts } => self.balancer.was_elsewhere = *drifts,
             Fact::Violated { why } => self.violation = Some(why.clone()),
-            Fact::WatchOver => self.watch_over = true,
+            Fact::WatchOver => self.watch_over = self.completed.is_some(),
             Fact::Ended => self.ended = true,
         }
     }

@@ -373,7 +373,8 @@ impl<'s> Life<'s> {
         }
         let set = std::mem::replace(&mut self.wall_noticed, self.wall_offset).abs_diff(self.wall_offset);
         self.clock_jumps(Duration::from_millis(set));
-        self.take(event)
+        // It may have died of that.
+        if self.is_alive { self.take(event) } else { None }
     }
 
     /// The keeper's loop was away for so long, or its wall clock was set by so much.

@@ -112,6 +112,27 @@ fn what_was_adopted_yields_to_what_the_rollback_was_accepted_with() {
     assert_eq!(rig.balancer.setting, first);
 }
 
+/// The other one may have begun on a journal in which an earlier adoption is the last.
+#[test]
+fn what_was_adopted_last_yields_to_what_was_adopted_before() {
+    let mut rig = with_foreign(|setting| setting.0.values_mut().for_each(|weight| *weight /= 2));
+    rig.ask_for("alice", Command::Adopt);
+    let before = rig.balancer.setting.clone();
+    rig.wait(1_000);
+    let mut last = before.clone();
+    last.0.values_mut().for_each(|weight| *weight /= 2);
+    rig.balancer.land(&last);
+    rig.wait(1_000);
+    assert!(matches!(rig.ask_for("alice", Command::Adopt), Answer::Applied(_)), "{}", story(&rig));
+    rig.wait(500);
+    rig.crash();
+    rig.wait(1_000);
+    rig.balancer.land(&before);
+    rig.wait(8_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::RolledBack, 1), "{}", story(&rig));
+    assert_eq!(rig.balancer.setting, before);
+}
+
 /// Candidate servers that are down have no share *now*; their weight is traffic once they come up.
 #[test]
 fn a_foreign_setting_with_weight_on_candidate_servers_that_are_down_is_not_adopted() {

@@ -2,11 +2,11 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, STEPS, Sections};
-use crate::engine::rig::{Disk, Rig, Scraping};
+use crate::engine::rig::{Disk, Rig, Scraping, Turn};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, play, story};
 use warroom::domain::Role;
-use warroom::engine::{Direction, Fact, Phase};
+use warroom::engine::{Direction, Effect, Fact, Phase};
 
 #[test]
 fn a_whole_cutover_by_hand() {
@@ -283,6 +283,26 @@ fn a_half_applied_write_is_missed_and_then_drift() {
     );
 }
 
+/// Whoever overrides the hold in the same moment must not be faster than the next read: what is there was read.
+#[test]
+fn a_half_applied_write_locks_the_moment_it_is_missed() {
+    let mut rig = Rig::ready(&NODES);
+    rig.next_fates(&[Fate::Half]);
+    rig.advance("alice");
+    let is_missed = |turn: &Turn| {
+        let is_missed = |effect: &Effect| matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::Missed { .. }));
+        turn.effects.iter().any(is_missed)
+    };
+    rig.wait(9_000);
+    let turn = rig.turns.iter().find(|turn| is_missed(turn)).expect("it is missed");
+    let says = |words: &str| {
+        turn.effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Journal { entry, .. } if entry.text.as_str().starts_with(words)))
+    };
+    assert!(says("DRIFT:"), "{}", story(&rig));
+}
+
 #[test]
 fn a_conditional_write_loses_to_a_change_it_did_not_see() {
     let mut rig = Rig::ready(&MANUAL);
@@ -449,7 +469,7 @@ fn a_write_answered_during_a_read_is_read_back_at_once() {
     let mut rig = Rig::ready(&MANUAL);
     rig.read_takes = 400_000;
     // Stop right after a read has begun, so that it spans the write.
-    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, warroom::engine::Effect::ReadSplit { .. })) {
+    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, Effect::ReadSplit { .. })) {
         rig.wait(10);
     }
     rig.advance("alice");

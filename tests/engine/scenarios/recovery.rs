@@ -408,3 +408,25 @@ fn a_recovered_step_was_sent_at_a_time_that_nobody_knows() {
     let tempo = rig.engine.snapshot().tempo;
     assert!(tempo.to_balancer.is_some() && tempo.read_back.is_some() && rig.said("50% read back after"), "{tempo:?}");
 }
+
+/// A disk may take that it is complete and refuse how everything came to the candidate: written again one by one, those
+/// before it may be missing when the keeper dies.
+#[test]
+fn complete_without_its_split_on_disk_is_not_complete() {
+    let mut rig = lived(&MANUAL, &WHOLE[..4], None);
+    rig.balancer.land(&split(&rig.balancer.layout, 1000));
+    rig.wait(2_000);
+    rig.ask_for("alice", Command::Adopt);
+    rig.wait(80_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    let kept: Vec<_> =
+        rig.entries.iter().filter(|entry| !matches!(entry.fact, Fact::Adopted { .. })).cloned().collect();
+    rig.restart_from(&kept);
+    rig.come("alice");
+    rig.wait(3_000);
+    let view = rig.engine.snapshot();
+    assert!(view.complete.is_none() && view.drift.is_some(), "{}", story(&rig));
+    rig.resume("alice");
+    rig.wait(20_000);
+    assert_ne!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+}

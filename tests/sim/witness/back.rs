@@ -251,7 +251,12 @@ impl Witness<'_> {
     pub(super) fn may_go_over(&mut self, over: Option<&Setting>) {
         let Some(over) = over.map(|over| self.weights(over)) else { return };
         let drift = self.read.as_ref().filter(|_| self.sees_drift()).map(|read| &read.row);
-        let is_there = |slot: usize| over[slot] == self.shown[slot] || drift.map(|row| row[slot]) == over[slot];
+        // While a re-assert has not landed the screen shows what it was to go over.
+        let told = self.told_of_drift.as_ref().filter(|_| self.reasserts);
+        let is_there = |slot: usize| {
+            over[slot] == self.shown[slot]
+                || [drift, told].into_iter().flatten().any(|row| Some(row[slot]) == over[slot])
+        };
         let unseen: Vec<_> = over.iter().enumerate().map(|(slot, weight)| weight.filter(|_| !is_there(slot))).collect();
         if !self.is_own(&unseen) {
             self.breaks(Rule::Foreign, format!("goes back over {over:?}, and the last read was {:?}", self.read));

@@ -112,7 +112,7 @@ impl Witness<'_> {
             let agrees = started >= answered && loose.row == row;
             !(agrees || started.since(answered) >= window)
         });
-        self.told_of_drift &= self.expected.as_ref() != Some(&row);
+        self.told_of_drift.take_if(|_| self.expected.as_ref() == Some(&row));
         self.stable_up = self.servers_up(state);
         self.read = Some(Read { started, ended: now, row, is_true });
     }
@@ -180,14 +180,17 @@ impl Witness<'_> {
     /// A line on its way to the disk.
     pub(super) fn journaled(&mut self, id: EffectId, entry: &Entry, truth: Truth) {
         self.records.insert(id, (entry.number, entry.fact.clone()));
-        if self.refused.contains(&entry.number) {
+        if entry.number <= self.newest_line {
             // Written again under its own number: it was taken in when it was new.
             return;
         }
+        self.newest_line = entry.number;
         if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
             self.breaks(Rule::Invariant, entry.text.to_string());
         }
-        self.told_of_drift |= entry.text.as_str().starts_with("DRIFT:");
+        if entry.text.as_str().starts_with("DRIFT:") {
+            self.told_of_drift = self.read.as_ref().map(|read| read.row.clone());
+        }
         match &entry.fact {
             Fact::Intent { .. } => self.may_intend(entry),
             Fact::Reasserting { .. } => self.may_reassert(entry),
@@ -259,7 +262,7 @@ impl Witness<'_> {
                 self.current = *split;
                 self.furthest = self.furthest.max(split.permille());
                 (self.reached_at, self.baked) = (self.now, Duration::ZERO);
-                self.told_of_drift = false;
+                self.told_of_drift = None;
                 self.completed = None;
                 self.approvals.clear();
                 self.loose.clear();
@@ -295,7 +298,10 @@ impl Witness<'_> {
                     self.approvals.insert(*step, by.clone());
                 }
             }
-            Fact::Suspended { until, .. } => self.suspended = Some(*until),
+            Fact::Suspended { until, .. } => {
+                let lasting = Duration::from_millis((until.millis() - entry.wall.millis()).cast_unsigned());
+                self.suspended = Some((*until, entry.mono + lasting));
+            }
             Fact::Unsuspended => self.suspended = None,
             Fact::Foreign { setting } => {
                 let weights = self.weights(setting);

@@ -91,7 +91,7 @@ impl Witness<'_> {
     /// 8: what somebody else set is told with the read that shows it.
     pub(super) fn drift_is_told(&mut self) {
         let there = self.read.as_ref().filter(|read| read.ended == self.now && self.sees_drift());
-        if !self.told_of_drift
+        if self.told_of_drift.is_none()
             && !self.ended
             && !self.watches
             && let Some(row) = there.map(|read| read.row.clone()).filter(|row| self.is_anothers(row))

@@ -127,6 +127,8 @@ pub struct Witness<'s> {
     was_down: bool,
     breach_since: Option<Mono>,
 
+    /// The number of the newest line.
+    newest_line: u64,
     /// Records on their way to the disk, and those it refused.
     records: BTreeMap<EffectId, (u64, Fact)>,
     refused: Vec<u64>,
@@ -161,13 +163,14 @@ pub struct Witness<'s> {
     /// How long the present step can have been baked: the time in which the balancer was known to be this run's.
     baked: Duration,
     /// A line said that somebody else has set something, and what this run set was not back since.
-    told_of_drift: bool,
+    told_of_drift: Option<Row>,
     /// Since when it is complete.
     completed: Option<Mono>,
     driver: Option<Person>,
     consoles: Vec<(u64, Person, Rights)>,
     approvals: BTreeMap<usize, Person>,
-    suspended: Option<Wall>,
+    /// Until when, by the one clock and by the other: whichever comes first.
+    suspended: Option<(Wall, Mono)>,
     back: Option<Back>,
     /// Whether a forward write of this run ever went out, in any process.
     pub ever_forward: bool,
@@ -202,6 +205,7 @@ impl<'s> Witness<'s> {
             failures: 0,
             was_down: false,
             breach_since: None,
+            newest_line: 0,
             records: BTreeMap::new(),
             refused: Vec::new(),
             last_effect: None,
@@ -224,7 +228,7 @@ impl<'s> Witness<'s> {
             reached_at: now,
             turned_at: now,
             baked: Duration::ZERO,
-            told_of_drift: false,
+            told_of_drift: None,
             completed: None,
             driver: None,
             consoles: Vec::new(),
@@ -263,7 +267,7 @@ impl<'s> Witness<'s> {
             back.restarted(now);
         }
         // One that ran out while nobody lived to say so.
-        self.suspended = self.suspended.filter(|until| *until > wall);
+        self.suspended = self.suspended.filter(|(by_wall, by_mono)| *by_wall > wall && *by_mono > now);
         self.reached_at = now;
         self.held = self.back.is_none() && !entries.is_empty();
     }
