@@ -93,7 +93,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::HookToldOfBefore), 655, Rule::Hooks),
     (Wrong::Engine(Bug::ReassertHidesDrift), 3203, Rule::Drift),
     (Wrong::Engine(Bug::SecondHoldLetsGo), 42686, Rule::People),
-    (Wrong::Engine(Bug::WallMakesPassYoung), 181677, Rule::Readings),
+    (Wrong::Engine(Bug::WallMakesPassYoung), 181_677, Rule::Readings),
     (Wrong::Engine(Bug::BakesUnseen), 5772, Rule::Complete),
     (Wrong::Engine(Bug::BakesUnderDrift), 8111, Rule::Complete),
     (Wrong::Engine(Bug::TombstoneGoesOver), 38, Rule::Foreign),
