@@ -252,6 +252,7 @@ impl<'t> Rig<'t> {
                     self.drive(&status);
                 }
             }
+            // Not synchronisation: the pace of who presses and looks.
             std::thread::sleep(Duration::from_millis(10));
         }
         if death.is_none() {
@@ -303,7 +304,6 @@ impl<'t> Rig<'t> {
     /// Wherever nothing is under way, journal, HAProxy, status and screen say the same.
     fn check_truth(&self, console: Option<&Terminal>) {
         let held = self.share();
-        std::thread::sleep(Duration::from_millis(1));
         let Some(status) = self.status() else { return };
         let (phase, split) = (status.snapshot.phase, &status.snapshot.split);
         let Some(configured) = split.configured.as_ref().filter(|_| is_settled(&status)) else { return };

@@ -67,13 +67,7 @@ fn a_keeper_ended_by_sigterm_leaves_a_run_that_goes_on() {
 fn a_rollback_that_was_killed_goes_on_by_itself() {
     let (site, plan, _console) = Site::running(plain);
     site.advance_to(10.0);
-    site.balancer.refuse_writes(Some(503));
-    let rolling = site.home.start(["rollback", "--yes", "--as", "bob", "--reason", "smoke"]);
-    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
-    // The one who asked goes away first: else they would go around the dead keeper.
-    rolling.signal(Signal::INT);
-    rolling.finish();
-    site.home.kill_keeper();
+    site.die_rolling_back();
     site.balancer.refuse_writes(None);
     assert!((site.balancer.green() - 10.0).abs() < 0.01);
     let _again = site.home.run_plan(&plan, "alice");
@@ -415,12 +409,7 @@ fn a_rollback_goes_on_without_what_only_looks_need() {
     site.home.write("token", "s3cr3t");
     let console = site.home.run_plan(&plan, "alice");
     site.advance_to(10.0);
-    site.balancer.refuse_writes(Some(503));
-    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
-    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
-    rolling.signal(Signal::INT);
-    rolling.finish();
-    site.home.kill_keeper();
+    site.die_rolling_back();
     console.finish();
     std::fs::remove_file(&token).expect("removed");
     let _again = site.home.run_plan(&plan, "alice");

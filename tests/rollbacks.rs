@@ -151,12 +151,7 @@ fn what_a_dead_keeper_had_not_met_is_sent_over_only_when_it_is_asked_for() {
         Site::running(|plan| plan.traffic = plan.traffic.replace("\"1s\"\ntimeout", "\"5s\"\ntimeout"));
     site.advance_to(10.0);
     let run = site.run_id();
-    site.balancer.refuse_writes(Some(503));
-    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
-    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
-    rolling.signal(Signal::INT);
-    rolling.finish();
-    site.home.kill_keeper();
+    site.die_rolling_back();
     site.balancer.set(30.0);
     site.balancer.refuse_writes(None);
     for _ in 0..2 {

@@ -513,7 +513,7 @@ impl Engine {
         let now = self.now;
         let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
         let Some((_, setting)) = rollback.foreign.take() else {
-            return Err("nothing foreign is there: the rollback is sent by itself".into());
+            return Err(super::NOTHING_FOREIGN.into());
         };
         rollback.retry_at = Some(now);
         self.ledger.record(&setting);

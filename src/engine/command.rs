@@ -4,8 +4,8 @@ use super::forward::How;
 use super::guardrail::Level;
 use super::planted::{Bug, planted};
 use super::{
-    ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, Override, Phase, Request, Rule, SUSPEND_MAX, Severity,
-    Suspension, rule,
+    ANSWERS_MAX, Answer, Ask, Command, Effect, Engine, Fact, NOTHING_TO_ADOPT, NOTHING_TO_COMPLETE, Override, Phase,
+    Request, Rule, SUSPEND_MAX, SUSPENDED_TOO_LONG, Severity, Suspension, TOWARDS_CANDIDATE, rule,
 };
 use crate::domain::{Clean, Person, Rights, Role, Split};
 use std::time::Duration;
@@ -293,7 +293,7 @@ impl Engine {
         let (setting, split) = match (&self.drift, unstarted) {
             (Some(drift), _) => (drift.setting.clone(), drift.to),
             (None, Some(baseline)) => (baseline.setting.clone(), baseline.split),
-            (None, None) => return refuse("nothing to adopt: the balancer holds what this run set"),
+            (None, None) => return refuse(NOTHING_TO_ADOPT),
         };
         if !super::share::serves_everywhere(&self.layout, &setting) {
             return refuse("it leaves a node with nobody to serve: R rolls back");
@@ -338,13 +338,13 @@ impl Engine {
                 let reason = format!("completing a move towards stable: {}", drift.words());
                 self.roll_back(by, Some(Clean::new(reason)), None, out)
             }
-            Some(drift) => refuse(format!("the foreign change goes towards the candidate: {}", drift.offer())),
+            Some(drift) => refuse(format!("{TOWARDS_CANDIDATE}: {}", drift.offer())),
             None => refuse(match &self.rollback {
                 Some(rollback) if rollback.foreign.is_some() => {
                     "somebody else's setting met the rollback: :sendagain or :adopt"
                 }
                 Some(_) => "a rollback was accepted: it goes to its end by itself",
-                None => "nothing to complete: the balancer holds what this run set",
+                None => NOTHING_TO_COMPLETE,
             }),
         }
     }
@@ -354,7 +354,7 @@ impl Engine {
             return refuse("suspending automatic rollback needs a reason");
         }
         if lasting.is_zero() || lasting > SUSPEND_MAX {
-            return refuse("automatic rollback can be suspended for at most 1 h at a time");
+            return refuse(SUSPENDED_TOO_LONG);
         }
         let until_wall = self.wall.plus(lasting);
         let text = format!("{by} suspends automatic rollback until {}: {reason}", until_wall.clock());

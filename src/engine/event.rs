@@ -180,6 +180,17 @@ pub enum Command {
 /// Longest time automatic rollback can be suspended: an hour's hold, then somebody must ask again.
 pub const SUSPEND_MAX: Duration = Duration::from_secs(3600);
 
+/// Why a command is refused whose subject is not there. A console says the same before it asks.
+pub const NOTHING_TO_ADOPT: &str = "nothing to adopt: the balancer holds what this run set";
+/// The same of [`Command::Complete`].
+pub const NOTHING_TO_COMPLETE: &str = "nothing to complete: the balancer holds what this run set";
+/// The same of [`Command::Complete`] where what is there is not all of a rollback.
+pub const TOWARDS_CANDIDATE: &str = "the foreign change goes towards the candidate";
+/// The same of [`Command::SendAgain`].
+pub const NOTHING_FOREIGN: &str = "nothing foreign is there: the rollback is sent by itself";
+/// Beyond [`SUSPEND_MAX`].
+pub const SUSPENDED_TOO_LONG: &str = "automatic rollback can be suspended for at most 1 h at a time";
+
 /// Going forward although gates are closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Override {

@@ -49,8 +49,9 @@ pub use access::CREDENTIALS_MARGIN;
 pub use converged::{PROBES_MIN, PROBES_STALE};
 pub use effect::{Direction, Effect, Entry, Fact, Severity};
 pub use event::{
-    Answer, CheckAnswer, Command, Event, Health, Outcome, OutcomeKind, Override, Request, SUSPEND_MAX, Samples, Scrape,
-    Stamped, WriteResult,
+    Answer, CheckAnswer, Command, Event, Health, NOTHING_FOREIGN, NOTHING_TO_ADOPT, NOTHING_TO_COMPLETE, Outcome,
+    OutcomeKind, Override, Request, SUSPEND_MAX, SUSPENDED_TOO_LONG, Samples, Scrape, Stamped, TOWARDS_CANDIDATE,
+    WriteResult,
 };
 pub use gates::Gate;
 pub use hooks::{HookEnd, HookState, HookView, TAIL_BYTES_MAX, TAIL_CHARS_MAX, TAIL_LINES_MAX, Tail};

@@ -1,6 +1,7 @@
 //! A run on fixtures: light, quick, and every write to the balancer remembered.
 
 use super::{App, Balancer, Home, PlanText, Running};
+use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,18 @@ impl Site {
     #[track_caller]
     pub fn run_id(&self) -> String {
         self.home.runs().pop().expect("a run")
+    }
+
+    /// A rollback by `bob` whose first attempt the balancer refuses, and then nobody is there any more. Whoever asked goes
+    /// first: else they would go around the dead keeper.
+    #[track_caller]
+    pub fn die_rolling_back(&self) {
+        self.balancer.refuse_writes(Some(503));
+        let rolling = self.home.start(["rollback", "--yes", "--as", "bob", "--reason", "smoke"]);
+        self.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+        rolling.signal(Signal::INT);
+        rolling.finish();
+        self.home.kill_keeper();
     }
 
     /// Steps forward and waits until it is read back.

@@ -2,8 +2,11 @@
 
 use super::Desk;
 use super::forward::other_driver;
-use crate::domain::{Mono, duration_words};
-use crate::engine::{Ask, Command, RollbackState, Rule, SUSPEND_MAX, Snapshot, rule};
+use crate::domain::Mono;
+use crate::engine::{
+    Ask, Command, NOTHING_FOREIGN, NOTHING_TO_ADOPT, NOTHING_TO_COMPLETE, RollbackState, Rule, SUSPEND_MAX,
+    SUSPENDED_TOO_LONG, Snapshot, TOWARDS_CANDIDATE, rule,
+};
 use crate::wire::Status;
 
 impl Desk {
@@ -30,18 +33,14 @@ fn lacks(command: &Command, snapshot: &Snapshot) -> Option<String> {
     // Before the first step what is there already may be taken, and no drift says that there is something.
     let has_moved = snapshot.rollback.is_some() || snapshot.steps.iter().any(|step| step.reached.is_some());
     let why = match command {
-        Command::Adopt if snapshot.drift.is_none() && !is_foreign && has_moved => {
-            "nothing to adopt: the balancer holds what this run set".to_owned()
-        }
+        Command::Adopt if snapshot.drift.is_none() && !is_foreign && has_moved => NOTHING_TO_ADOPT,
         Command::Complete => match &snapshot.drift {
             Some(drift) if drift.towards_stable => return None,
-            Some(_) => "the foreign change goes towards the candidate".to_owned(),
-            None => "nothing to complete: the balancer holds what this run set".to_owned(),
+            Some(_) => TOWARDS_CANDIDATE,
+            None => NOTHING_TO_COMPLETE,
         },
-        Command::SendAgain if !is_foreign => "nothing foreign is there: the rollback is sent by itself".to_owned(),
-        Command::Suspend { lasting, .. } if lasting.is_zero() || *lasting > SUSPEND_MAX => {
-            format!("automatic rollback can be suspended for at most {} at a time", duration_words(SUSPEND_MAX))
-        }
+        Command::SendAgain if !is_foreign => NOTHING_FOREIGN,
+        Command::Suspend { lasting, .. } if lasting.is_zero() || *lasting > SUSPEND_MAX => SUSPENDED_TOO_LONG,
         Command::Adopt
         | Command::SendAgain
         | Command::Suspend { .. }
@@ -58,5 +57,5 @@ fn lacks(command: &Command, snapshot: &Snapshot) -> Option<String> {
         | Command::Note { .. }
         | Command::End => return None,
     };
-    Some(why)
+    Some(why.to_owned())
 }
