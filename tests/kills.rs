@@ -62,6 +62,17 @@ enum Death {
     After(Duration, bool),
 }
 
+impl Death {
+    /// What leads there.
+    fn wish(&self) -> Wish {
+        match self {
+            Self::At(place, _) if place.starts_with("forward") => Wish::Forward,
+            Self::At(place, _) if place.starts_with("rollback") => Wish::Back,
+            Self::At(..) | Self::After(..) => Wish::Either,
+        }
+    }
+}
+
 /// What the person of a life is out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -206,7 +217,7 @@ impl<'t> Rig<'t> {
     }
 
     /// One life: what it shows first is held against journal and balancer, then it is driven until it dies.
-    fn live(&mut self, death: Option<&Death>) {
+    fn live(&mut self, death: Option<&Death>, wish: Wish) {
         let _ = std::fs::remove_file(&self.died);
         let before = self.told();
         let weights = self.weights();
@@ -220,11 +231,7 @@ impl<'t> Rig<'t> {
             Some(_) => LIFE,
             None => BACK_WITHIN,
         };
-        self.wish = match death {
-            Some(Death::At(place, _)) if place.starts_with("forward") => Wish::Forward,
-            Some(Death::At(place, _)) if place.starts_with("rollback") => Wish::Back,
-            Some(_) | None => Wish::Either,
-        };
+        self.wish = wish;
         while began.elapsed() < until {
             if let Some(Death::After(at, all)) = death
                 && began.elapsed() >= *at
@@ -397,7 +404,13 @@ impl<'t> Rig<'t> {
     }
 
     fn advance(&mut self, generation: u64, next: Option<f64>) {
-        let Some(next) = next else { return self.roll_back() };
+        let Some(next) = next else {
+            // COMPLETE comes by itself.
+            if self.wish != Wish::Forward {
+                self.roll_back();
+            }
+            return;
+        };
         let before = self.ceiling;
         self.ceiling = self.ceiling.max(next);
         if let Some(Answer::Refused(_) | Answer::Late(_)) = self.ask(Command::Advance { generation, over: None }) {
@@ -441,20 +454,22 @@ fn is_settled(status: &Status) -> bool {
         }
 }
 
-/// Lives one rig's lives: so many, and as long as there is a place where no rig has died yet, twice as many at most.
+/// Lives one rig's lives: so many deaths, and as long as there is a place where no rig has died yet, twice as many at most.
 fn die_often(tally: &Mutex<Tally>, nodes: usize, seed: u64, deaths: usize) {
     let mut rig = Rig::new(tally, nodes, seed);
     let mut nth = 0;
     while nth < deaths || nth < 2 * deaths && !rig.tally().owed().is_empty() {
         let death = rig.next_death();
-        rig.live(Some(&death));
+        rig.live(Some(&death), death.wish());
         nth += 1;
         // Now and then it is left alone, so that what was interrupted comes to its end.
         if nth.is_multiple_of(12) {
-            rig.live(None);
+            rig.live(None, Wish::Either);
         }
     }
-    rig.live(None);
+    // What was going on ends; then one cutover that nothing befalls.
+    rig.live(None, Wish::Either);
+    rig.live(None, Wish::Forward);
 }
 
 #[test]

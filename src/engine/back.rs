@@ -146,6 +146,19 @@ impl Rollback {
         self.retry_at.filter(|_| may_go).map(|at| self.look_until.map_or(at, |until| at.max(until)))
     }
 
+    /// Whether nothing is sent before a read asks for it.
+    fn rests(&self) -> bool {
+        let nothing_under_way = self.writing.is_none() && self.journal.is_none() && self.foreign.is_none();
+        let waits_for_look = self.was_confirmed && self.look_until.is_some();
+        nothing_under_way && (waits_for_look || self.retry_at.is_none())
+    }
+
+    /// What was read back is to be read anew.
+    fn forget_reads(&mut self) {
+        (self.read_back, self.agreeing_since) = (None, None);
+        (self.confirmed, self.rolled_back) = (None, None);
+    }
+
     /// Whether a read that began then can tell what the newest attempt has done, or that none was needed.
     fn can_judge(&self, started: Mono) -> bool {
         let nothing_under_way = self.writing.is_none() && self.journal.is_none();
@@ -363,8 +376,7 @@ impl Engine {
         let Some(rollback) = &mut self.rollback else { return };
         rollback.adopt(setting.clone());
         (rollback.retry_at, rollback.look_until, rollback.foreign) = (None, None, None);
-        (rollback.read_back, rollback.agreeing_since) = (None, None);
-        (rollback.confirmed, rollback.rolled_back) = (None, None);
+        rollback.forget_reads();
         self.tempo.confirmed = None;
         let text = format!("{setting} is there again instead of what was adopted: it stays, all traffic on stable");
         self.say(Severity::Warn, None, text, Fact::Adopted { setting, split: Split::ALL_STABLE }, out);
@@ -498,14 +510,19 @@ impl Engine {
         }
     }
 
-    /// A person asks for it. Where it was confirmed by an earlier process, and nobody could read the balancer since, it
-    /// is an interrupted one again, for the next keeper too: it has its look, and goes out whatever that comes to.
-    pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) {
-        let waits = |rollback: &&mut Rollback| rollback.was_confirmed && rollback.look_until.is_some();
-        let Some(rollback) = self.rollback.as_mut().filter(waits) else { return };
+    /// A person asks for one that was seen to be there, while nobody can tell whether it still is: it is an interrupted
+    /// one again, for the next keeper too. A keeper that has not looked yet looks first; after that it goes out unread.
+    pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) -> Option<Clean> {
+        let is_unread = self.balancer.failure.is_some() || !self.balancer_is_known();
+        let rests = |rollback: &&mut Rollback| is_unread && rollback.rests();
+        let rollback = self.rollback.as_mut().filter(rests)?;
+        rollback.retry_at.get_or_insert(self.now);
         rollback.was_confirmed = false;
+        rollback.forget_reads();
+        self.tempo.confirmed = None;
         let text = format!("{by} asks for the rollback again: sent again, unless a look shows that it is still so");
-        self.say(Severity::Warn, Some(by), text, Fact::RollbackUndone, out);
+        self.say(Severity::Warn, Some(by), &text, Fact::RollbackUndone, out);
+        Some(text.into())
     }
 
     /// Sends over a foreign setting because somebody asked for it.

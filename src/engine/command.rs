@@ -216,8 +216,7 @@ impl Engine {
     ) -> Answered {
         if let Some(rollback) = &self.rollback {
             let text = format!("already rolling back since {} by {}", rollback.accepted_wall.clock(), rollback.by.name);
-            self.ask_again(by, out);
-            return Ok(text.as_str().into());
+            return Ok(self.ask_again(by, out).unwrap_or_else(|| text.into()));
         }
         let stable = self.environment(Role::Stable);
         if self.nothing_to_roll_back() {

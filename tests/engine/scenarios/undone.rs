@@ -113,6 +113,46 @@ fn a_confirmed_rollback_that_a_person_asks_for_again_goes_out_unread() {
     }
 }
 
+/// The same within one keeper's life: it was read back or confirmed, then nobody could read it any more.
+#[test]
+fn a_rollback_that_nobody_can_read_any_more_goes_out_again_for_whom_asks() {
+    for (waited, sections) in [(3_000, MANUAL), (8_000, MANUAL), (8_000, NODES)] {
+        let is_alone = sections.traffic == MANUAL.traffic;
+        let mut rig = Rig::at_first_step(&sections);
+        rig.roll_back("alice", None);
+        rig.wait(waited);
+        assert!(rig.engine.snapshot().rollback.expect("accepted").read_back.is_some(), "{}", story(&rig));
+        assert!(matches!(rig.roll_back("bob", None), Answer::Applied(_)));
+        rig.wait(100);
+        assert_eq!(rig.sent(Direction::Back), 1, "what can be read needs no sending\n{}", story(&rig));
+
+        // Where a node still answers, it still agrees.
+        rig.balancer.dark.insert(0);
+        if is_alone {
+            let again = split(&rig.balancer.layout, 500);
+            rig.balancer.land(&again);
+        }
+        rig.wait(3_000);
+        assert_eq!(rig.sent(Direction::Back), 1, "not by itself\n{}", story(&rig));
+        rig.next_fates(&[Fate::Lost, Fate::Lost]);
+        assert!(matches!(rig.roll_back("bob", None), Answer::Applied(_)));
+        rig.wait(10);
+        assert_eq!(rig.sent(Direction::Back), 2, "at once\n{}", story(&rig));
+        let view = rig.engine.snapshot().rollback.expect("accepted");
+        assert_eq!((view.read_back, view.confirmed), (None, None), "{}", story(&rig));
+        assert_eq!(rig.engine.phase(), Phase::RollingBack);
+        // Until it is there, and however often it is asked for.
+        assert!(matches!(rig.roll_back("bob", None), Answer::Applied(_)));
+        rig.wait(6_000);
+        assert!(rig.sent(Direction::Back) > 3, "{}", story(&rig));
+        assert_eq!(lines(&rig, "bob asks for the rollback again"), 1, "{}", story(&rig));
+        assert_eq!(rig.balancer.share(), 0);
+        rig.balancer.dark.clear();
+        rig.wait(8_000);
+        assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    }
+}
+
 /// At the first step, and somebody has set 30 %; a write is waited for so long that limits can act meanwhile.
 fn drifted() -> Rig {
     let traffic: &'static str = Box::leak(HTTP.replace("lateness = \"5s\"", "lateness = \"20s\"").into_boxed_str());

@@ -79,6 +79,15 @@ impl Back {
         *self = Self { foreign, was_confirmed, is_recorded: true, ..Self::new(now, target, true) };
     }
 
+    /// Something else is there, or nobody can tell and a person asks for it: either way it is sent again, or read.
+    pub fn undone(&mut self, now: Mono) {
+        (self.agrees, self.due, self.is_seen) = (None, false, false);
+        (self.confirmed, self.was_confirmed) = (false, false);
+        if self.writing.is_none() && self.differs.is_none() {
+            self.failed_at.get_or_insert(now);
+        }
+    }
+
     pub fn adopted(&mut self, target: Row) {
         self.target = target;
         self.foreign = None;

@@ -316,8 +316,9 @@ impl Witness<'_> {
                 }
             }
             Fact::RollbackUndone => {
+                let now = self.now;
                 if let Some(back) = &mut self.back {
-                    back.was_confirmed = false;
+                    back.undone(now);
                 }
             }
             Fact::RollbackReadBack => {
