@@ -37,6 +37,8 @@ mod limits;
 mod night;
 #[path = "engine/scenarios/outage.rs"]
 mod outage;
+#[path = "engine/scenarios/partly.rs"]
+mod partly;
 #[path = "engine/scenarios/people.rs"]
 mod people;
 #[path = "engine/scenarios/propagation.rs"]

@@ -513,7 +513,7 @@ impl Engine {
     /// A person asks for one that was seen to be there, while nobody can tell whether it still is: it is an interrupted
     /// one again, for the next keeper too. A keeper that has not looked yet looks first; after that it goes out unread.
     pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) -> Option<Clean> {
-        let is_unread = self.balancer.failure.is_some() || !self.balancer_is_known();
+        let is_unread = self.balancer.may_be_otherwise() || !self.balancer_is_known();
         let rests = |rollback: &&mut Rollback| is_unread && rollback.rests();
         let rollback = self.rollback.as_mut().filter(rests)?;
         rollback.retry_at.get_or_insert(self.now);

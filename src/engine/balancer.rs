@@ -79,9 +79,9 @@ impl BalancerView {
         self.seen.as_ref().map(|(at, _)| *at)
     }
 
-    /// Whether a newer read than the newest whole one failed somewhere, or shows another hand there.
+    /// Whether a newer read than the newest whole one failed somewhere; only such a one shows another hand on a part.
     pub fn may_be_otherwise(&self) -> bool {
-        self.failure.is_some() || !self.others.0.is_empty()
+        self.failure.is_some()
     }
 
     /// The split of the newest read, as far as its nodes answered.
@@ -326,8 +326,8 @@ impl Engine {
     /// Compares what the balancer holds with what this run last set. Never fights it.
     pub(super) fn judge_drift(&mut self, setting: &Setting, out: &mut Vec<Effect>) {
         // All nodes answer: from here on it is a drift, or is gone.
-        let was_others =
-            !std::mem::take(&mut self.balancer.others).0.is_empty() | std::mem::take(&mut self.balancer.was_elsewhere);
+        let was_others = !std::mem::take(&mut self.balancer.others).0.is_empty();
+        let was_elsewhere = std::mem::take(&mut self.balancer.was_elsewhere);
         let Some(expected) = &self.expected else { return };
         // A write under way explains its own setting and every mixture of it with the one before.
         let explained_by =
@@ -341,7 +341,7 @@ impl Engine {
         }
         let overruled = planted(Bug::ColleagueOverruled) && share::is_all_stable(&self.layout, setting);
         if setting == expected || by_a_step || overruled {
-            if self.drift.take().is_some() || was_others {
+            if self.drift.take().is_some() || was_others || was_elsewhere {
                 let fact = self.watch_anew(false);
                 self.say(Severity::Info, None, "the balancer holds what this run set again", fact, out);
             }

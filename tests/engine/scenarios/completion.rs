@@ -49,6 +49,42 @@ fn a_check_that_fails_is_not_complete() {
     assert_eq!((rig.engine.phase(), waits(&rig)), (Phase::Complete, vec![]), "{}", story(&rig));
 }
 
+/// A check of a reading is asked where it is of the candidate, and says nothing of stable any more.
+#[test]
+fn a_check_of_a_reading_is_asked_of_the_candidate_only() {
+    for (environment, is_asked) in [("candidate", true), ("stable", false)] {
+        let check = "[[checks]]\nname = \"room\"\nkind = \"reading\"\nreading = \"memory\"\nbelow = \"50 %\"\n";
+        let limits: &str = format!("{LIMITS}{check}environment = \"{environment}\"\n").leak();
+        let mut rig = at_the_end(&Sections { limits, ..afterwards() });
+        rig.worlds[if is_asked { CANDIDATE } else { Role::Stable }].memory = Ok(0.6);
+        rig.wait(20_000);
+        assert_eq!(rig.engine.phase() == Phase::Baking, is_asked, "{}", story(&rig));
+        assert_eq!(waits(&rig).len(), usize::from(is_asked), "{:?}", waits(&rig));
+    }
+}
+
+/// Nothing waits for COMPLETE before the last step is reached, nor on the way back from it.
+#[test]
+fn before_the_end_and_after_it_nothing_is_waited_for() {
+    let steps = "[[steps]]\nsplit = \"50 %\"\nbake = \"5s\"\n[[steps]]\nsplit = \"100 %\"\nbake = \"5s\"\n";
+    let mut rig = Rig::ready(&Sections { steps, ..afterwards() });
+    rig.advance("alice");
+    rig.wait(7_000);
+    rig.checks[0] = Some(Verdict::Fail);
+    rig.wait(2_000);
+    assert_eq!((rig.balancer.share(), waits(&rig)), (500, vec![]), "{}", story(&rig));
+    rig.checks[0] = Some(Verdict::Pass);
+    rig.wait(2_000);
+    rig.advance("alice");
+    rig.wait(1_000);
+    rig.checks[0] = Some(Verdict::Fail);
+    rig.wait(2_000);
+    assert_eq!((rig.balancer.share(), waits(&rig).len()), (1000, 1), "{}", story(&rig));
+    rig.roll_back("alice", None);
+    rig.wait(10);
+    assert_eq!((rig.engine.phase(), waits(&rig)), (Phase::RollingBack, vec![]), "{}", story(&rig));
+}
+
 /// A limit that is over and has not had its time yet: its bake goes on, and it is not complete.
 #[test]
 fn a_limit_that_is_over_is_not_complete() {
