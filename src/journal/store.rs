@@ -162,11 +162,15 @@ impl Writer {
         }
         failpoint::pass("commit due");
         // A disk that fails is met here at the earliest: until then everything is in memory.
-        if let Some(fault @ (DiskFault::Write | DiskFault::Sync)) = fault {
+        if let Some(fault @ DiskFault::Write) = fault {
             return Err(wrap(failure(fault)));
         }
         transaction.commit().map_err(wrap)?;
         failpoint::pass("committed");
+        // What a failed sync leaves may be whole, or gone after a loss of power: it is written again either way.
+        if let Some(fault @ DiskFault::Sync) = fault {
+            return Err(wrap(failure(fault)));
+        }
         Ok(())
     }
 }

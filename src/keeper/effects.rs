@@ -5,7 +5,7 @@ use super::journal_thread::JournalHand;
 use super::patience::{FOLDER, LOOK_WAIT, bounded};
 use super::{Operator, Shared, lost_words};
 use crate::clock;
-use crate::domain::{BalancerState, Clean, EffectId, Epoch, Setting};
+use crate::domain::{BalancerState, Clean, EffectId, Epoch, Mono, Setting};
 use crate::engine::{Direction, Effect, Event, Outcome, OutcomeKind, WriteResult};
 use crate::failpoint;
 use crate::journal::Tombstone;
@@ -19,6 +19,10 @@ use tokio::task::AbortHandle;
 
 /// What a driver may take beyond its own timeouts before its task is given up; a forward write looks twice besides.
 const MARGIN: Duration = Duration::from_secs(3);
+
+/// How long after the turn that decided it a step may still go out: one look at the run's folder, and as long again on a
+/// busy machine. Beyond it the keeper stood still, and what it went by then is no reading now.
+const SENT_WITHIN: Duration = LOOK_WAIT.saturating_mul(2);
 
 /// How long a keeper that ends waits for its journal: two hundred times the worst seen sync, and with the hooks' own two
 /// seconds still within the ten that whoever ended it waits.
@@ -62,8 +66,8 @@ impl Hands {
         }
     }
 
-    /// Starts one effect. Never waits.
-    pub fn carry_out(&mut self, effect: Effect) {
+    /// Starts one effect of the turn of that time. Never waits.
+    pub fn carry_out(&mut self, effect: Effect, turn: Mono) {
         match effect {
             Effect::Journal { id, entry } => {
                 let (number, text) = (entry.number, entry.text.clone());
@@ -75,10 +79,10 @@ impl Hands {
                 tracing::info!(number, "{text}");
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
-                self.forward = Some(self.write_forward(id, epoch, setting, tag, OutcomeKind::Written));
+                self.forward = Some(self.write_forward(id, (epoch, turn), setting, tag, OutcomeKind::Written));
             }
             Effect::Rehearse { id, epoch, setting, tag } => {
-                self.forward = Some(self.write_forward(id, epoch, setting, Some(tag), OutcomeKind::Rehearsed));
+                self.forward = Some(self.write_forward(id, (epoch, turn), setting, Some(tag), OutcomeKind::Rehearsed));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 let traffic = self.traffic.clone();
@@ -111,12 +115,12 @@ impl Hands {
         }
     }
 
-    /// A step, a re-assert or a rehearsal: what a rollback supersedes. Looks for a tombstone before and after: a keeper that
-    /// was stopped in between must not undo a rollback.
+    /// A step, a re-assert or a rehearsal: what a rollback supersedes. Looks for a tombstone before and after, and at the
+    /// clock last: a keeper that was stopped in between must not undo a rollback, nor go by readings of before.
     fn write_forward(
         &self,
         id: EffectId,
-        epoch: Epoch,
+        (epoch, turn): (Epoch, Mono),
         setting: Setting,
         tag: Option<String>,
         outcome: fn(WriteResult) -> OutcomeKind,
@@ -138,6 +142,13 @@ impl Hands {
                 return outcome(why);
             }
             failpoint::pass("forward due");
+            let late = clock::mono().since(turn);
+            if late > SENT_WITHIN {
+                let seconds = late.as_secs();
+                let why = format!("the keeper stood still for {seconds} s before it (sleep, stop or a busy machine)");
+                return outcome(WriteResult::NotSent(why.into()));
+            }
+            failpoint::pass("forward going");
             let result = traffic.write(setting, tag).await;
             failpoint::pass("forward written");
             // A look that takes too long is made good by the regular one.
@@ -199,6 +210,7 @@ mod tests {
     use crate::keeper::{journal_thread, lanes};
     use crate::plan;
     use crate::traffic::Pending;
+    use futures_util::FutureExt;
     use tokio::sync::Notify;
 
     /// A balancer that never answers.
@@ -218,16 +230,21 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_accepted_rollback_ends_a_step_and_a_rehearsal_that_are_under_way() {
+    /// Hands with that balancer, and what they report to.
+    fn hands() -> (Hands, lanes::Lanes, Arc<Silent>, tempfile::TempDir) {
         let plan = plan::load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("the demo's plan");
         let (plan, folder) = (Arc::new(plan), tempfile::tempdir().expect("a folder"));
-        let (mut lanes, senders) = lanes::lanes();
+        let (lanes, senders) = lanes::lanes();
         let traffic = Arc::new(Silent::default());
         let writer = Writer::open(&folder.path().join("journal.db")).expect("a journal");
         let journal = journal_thread::start(writer, senders.clone());
         let hooks = HookHand::new(plan.clone(), RunId::parse("a-run").expect("an id"), senders.clone());
-        let mut hands = Hands::new(traffic.clone(), folder.path().to_owned(), journal, hooks, senders, &plan);
+        let hands = Hands::new(traffic.clone(), folder.path().to_owned(), journal, hooks, senders, &plan);
+        (hands, lanes, traffic, folder)
+    }
+
+    /// A step and a rehearsal.
+    fn forward() -> [Effect; 2] {
         let (epoch, setting) = (Epoch::default(), Setting::default());
         let step = Effect::WriteSplit {
             id: EffectId(1),
@@ -236,9 +253,15 @@ mod tests {
             setting: setting.clone(),
             tag: None,
         };
-        let rehearsal = Effect::Rehearse { id: EffectId(2), epoch, setting, tag: "v1".to_owned() };
+        [step, Effect::Rehearse { id: EffectId(2), epoch, setting, tag: "v1".to_owned() }]
+    }
+
+    #[tokio::test]
+    async fn an_accepted_rollback_ends_a_step_and_a_rehearsal_that_are_under_way() {
+        let (mut hands, mut lanes, traffic, _folder) = hands();
+        let [step, rehearsal] = forward();
         for (effect, id) in [(step, EffectId(1)), (rehearsal, EffectId(2))] {
-            hands.carry_out(effect);
+            hands.carry_out(effect, clock::mono());
             traffic.asked.notified().await;
             hands.end_forward();
             let outcome = lanes.outcomes.recv().await.expect("each has an outcome");
@@ -247,6 +270,24 @@ mod tests {
             };
             assert_eq!((outcome.id, result), (id, WriteResult::Unknown("superseded".into())));
         }
+        hands.finish().await;
+    }
+
+    /// What it was decided by is old by then, whoever has done what meanwhile.
+    #[tokio::test]
+    async fn a_step_that_was_decided_long_ago_is_not_sent() {
+        let (mut hands, mut lanes, traffic, _folder) = hands();
+        let [step, rehearsal] = forward();
+        let long_ago = clock::mono().minus(SENT_WITHIN + Duration::from_millis(1));
+        for effect in [step, rehearsal] {
+            hands.carry_out(effect, long_ago);
+            let outcome = lanes.outcomes.recv().await.expect("each has an outcome");
+            let (OutcomeKind::Written(result) | OutcomeKind::Rehearsed(result)) = outcome.result else {
+                panic!("{:?}", outcome.result)
+            };
+            assert!(matches!(&result, WriteResult::NotSent(why) if why.as_str().contains("stood still")), "{result:?}");
+        }
+        assert!(traffic.asked.notified().now_or_never().is_none(), "nothing was sent");
         hands.finish().await;
     }
 }

@@ -331,7 +331,7 @@ impl Loop {
         }
         for effect in handled.effects {
             failpoint::pass("effect due");
-            self.hands.carry_out(effect);
+            self.hands.carry_out(effect, stamped.mono);
         }
         failpoint::pass("event handled");
         if let (Some(reply), Some(answer)) = (reply, handled.answer) {

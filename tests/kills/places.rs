@@ -27,6 +27,7 @@ pub const KEEPER: &[(&str, u64)] = &[
     ("read back", 8),
     ("forward asked", 1),
     ("forward due", 1),
+    ("forward going", 1),
     ("forward written", 1),
     ("rollback due", 1),
     ("rollback written", 1),

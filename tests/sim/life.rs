@@ -24,16 +24,18 @@ use warroom::engine::{
     RollbackState, Stamped, Tail, WriteResult,
 };
 
-/// How the keeper's hands look for a tombstone around a forward write, as `keeper/effects.rs` does.
+/// How the keeper's hands look for a tombstone around a forward write, and at the clock before it, as `keeper/effects.rs`
+/// does.
 #[derive(Debug, Clone, Copy)]
 pub struct Hands {
     pub look_before: bool,
     pub look_after: bool,
+    pub look_at_clock: bool,
 }
 
 impl Default for Hands {
     fn default() -> Self {
-        Self { look_before: true, look_after: true }
+        Self { look_before: true, look_after: true, look_at_clock: true }
     }
 }
 
@@ -101,6 +103,8 @@ pub(super) struct Forward {
     epoch: Epoch,
     setting: Setting,
     tag: Option<String>,
+    /// When it was decided.
+    turn: u64,
 }
 
 #[derive(Debug)]

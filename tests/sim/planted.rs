@@ -15,11 +15,17 @@ enum Wrong {
     /// The hands do not look for a tombstone before a forward write, or not after it.
     LooksOnlyAfter,
     LooksOnlyBefore,
+    /// A keeper that woke up from a stop sends what it had decided before.
+    SendsLate,
 }
 
 impl Wrong {
     fn all() -> impl Iterator<Item = Self> {
-        Bug::ALL.iter().map(|bug| Self::Engine(*bug)).chain([Self::LooksOnlyAfter, Self::LooksOnlyBefore])
+        Bug::ALL.iter().map(|bug| Self::Engine(*bug)).chain([
+            Self::LooksOnlyAfter,
+            Self::LooksOnlyBefore,
+            Self::SendsLate,
+        ])
     }
 
     fn live(self, seed: u64, stages: &Stages) -> Option<Broken> {
@@ -27,6 +33,7 @@ impl Wrong {
             Self::Engine(bug) => (Some(bug), Hands::default()),
             Self::LooksOnlyAfter => (None, Hands { look_before: false, ..Hands::default() }),
             Self::LooksOnlyBefore => (None, Hands { look_after: false, ..Hands::default() }),
+            Self::SendsLate => (None, Hands { look_at_clock: false, ..Hands::default() }),
         };
         plant(bug);
         let broken = Life::live(seed, stages, hands, &mut Counters::new(), false);
@@ -100,6 +107,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::HookOutlivesDrift), 2576, Rule::Hooks),
     (Wrong::LooksOnlyAfter, 10, Rule::Tombstone),
     (Wrong::LooksOnlyBefore, 4760, Rule::Tombstone),
+    (Wrong::SendsLate, 1, Rule::Readings),
     (Wrong::Engine(Bug::ReadsInStep), 26, Rule::Liveness),
     (Wrong::Engine(Bug::LineGivenUp), 674, Rule::Liveness),
     (Wrong::Engine(Bug::StandsStill), 578, Rule::Liveness),
@@ -151,7 +159,7 @@ fn every_planted_bug_is_found_within_a_minute() {
         });
         let name = match bug {
             Wrong::Engine(bug) => format!("Engine(Bug::{bug:?})"),
-            Wrong::LooksOnlyAfter | Wrong::LooksOnlyBefore => format!("{bug:?}"),
+            Wrong::LooksOnlyAfter | Wrong::LooksOnlyBefore | Wrong::SendsLate => format!("{bug:?}"),
         };
         match found {
             Some((seed, rule)) => println!("    (Wrong::{name}, {seed}, Rule::{rule:?}), // {:.1?}", began.elapsed()),

@@ -2,8 +2,9 @@
 
 use super::after::afterwards;
 use super::hooks::view;
+use crate::engine::balancer::split;
 use crate::engine::plans::{LIMITS, Sections};
-use crate::engine::rig::Rig;
+use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::{refusal, story};
 use warroom::domain::{Clean, Role, Verdict};
 use warroom::engine::{Answer, Fact, Phase, Severity};
@@ -130,6 +131,29 @@ fn without_a_bake_the_candidate_is_looked_at_once() {
     rig.advance("alice");
     rig.wait(2_500);
     assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+}
+
+/// Without a bake the last step asks for one look at the candidate; what the balancer holds by then is asked of it too.
+#[test]
+fn without_a_bake_it_is_complete_only_while_it_is_there() {
+    let steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\n";
+    for is_dark in [false, true] {
+        let mut rig = Rig::ready(&Sections { steps, ..afterwards() });
+        rig.worlds[CANDIDATE].scraping = Scraping::Silent;
+        rig.advance("alice");
+        rig.wait(500);
+        assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::Baking, 1000), "{}", story(&rig));
+        if is_dark {
+            rig.balancer.dark.insert(0);
+        } else {
+            let back = split(&rig.balancer.layout, 330);
+            rig.balancer.land(&back);
+        }
+        rig.wait(10_000);
+        rig.worlds[CANDIDATE].scraping = Scraping::Fine;
+        rig.wait(10_000);
+        assert!(!rig.said("COMPLETE:"), "{is_dark}\n{}", story(&rig));
+    }
 }
 
 /// Whoever knows better goes over it as over any gate: by name, with a reason, written down.

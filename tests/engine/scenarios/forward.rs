@@ -5,7 +5,7 @@ use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, STEPS, Sections};
 use crate::engine::rig::{Disk, Rig, Scraping, Turn};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, play, story};
-use warroom::domain::Role;
+use warroom::domain::{Role, Verdict};
 use warroom::engine::{Direction, Effect, Fact, Phase};
 
 #[test]
@@ -326,7 +326,7 @@ fn the_gates_are_asked_again_at_the_moment_of_sending() {
             OnDisk(Disk::Slow(2_500)),
             Advance("alice"),
             Applied("10%"),
-            Check(warroom::domain::Verdict::Fail),
+            Check(Verdict::Fail),
             Wait(4_000),
             Said("candidate health closed before it was sent"),
             Is(Phase::Held),
@@ -346,7 +346,7 @@ fn a_warning_that_comes_while_the_intent_is_written_stops_the_keeper() {
     rig.wait(5_500);
     assert!(rig.said("automatic for alice"), "{}", story(&rig));
     assert_eq!(rig.sent(Direction::Forward), 1);
-    rig.checks[0] = Some(warroom::domain::Verdict::Warn);
+    rig.checks[0] = Some(Verdict::Warn);
     rig.wait(4_000);
     assert_eq!(rig.sent(Direction::Forward), 1, "{}", story(&rig));
 }
@@ -368,6 +368,25 @@ fn hazard_17_a_jump_of_the_clock_holds() {
             Sent(1, 0),
         ],
     );
+}
+
+/// What was read before it stood still is not known any more, of the balancer, of the limits and of the checks.
+#[test]
+fn hazard_17_a_keeper_that_stood_still_knows_nothing() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.advance("alice");
+    rig.wait(8_000);
+    let unknown = |rig: &Rig| {
+        let gates = rig.engine.gates();
+        let unknown = gates.into_iter().filter(|gate| gate.verdict == Verdict::Unknown);
+        unknown.map(|gate| gate.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(unknown(&rig), Vec::<String>::new());
+    rig.worlds[Role::Candidate].scraping = Scraping::Silent;
+    rig.balancer.dark.insert(0);
+    rig.freeze(30_000);
+    let asked = ["balancer", "rollback target", "feed stable", "feed candidate", "candidate health", "limit"];
+    assert_eq!(unknown(&rig), asked, "{:#?}", rig.engine.gates());
 }
 
 #[test]
@@ -394,7 +413,7 @@ fn a_bake_pauses_while_nobody_can_see() {
         (unlimited, silent(), true),
         // While nobody has read the balancer nobody knows what is baked.
         (MANUAL, Dark(0), true),
-        (unlimited, Check(warroom::domain::Verdict::Pass), false),
+        (unlimited, Check(Verdict::Pass), false),
     ] {
         let steps = STEPS.replacen("bake = \"5s\"", "bake = \"1m\"", 1);
         let mut rig = Rig::ready(&Sections { steps: Box::leak(steps.into_boxed_str()), ..plan });

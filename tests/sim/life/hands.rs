@@ -4,6 +4,9 @@ use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND};
 use warroom::domain::{EffectId, Epoch, Setting};
 use warroom::engine::{Direction, Effect, Event, HookEnd, OutcomeKind, Tail, WriteResult};
 
+/// How long after it was decided a forward write may go out.
+const SENT_WITHIN: u64 = 2 * SECOND;
+
 impl Life<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
@@ -15,7 +18,7 @@ impl Life<'_> {
                 self.counters.forward += 1;
                 self.forward = Some(id);
                 let after = self.chance.below(2_000);
-                self.later(after, Item::Look(Box::new(Forward { id, epoch, setting, tag })));
+                self.later(after, Item::Look(Box::new(Forward { id, epoch, setting, tag, turn: self.clock })));
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 self.counters.back += 1;
@@ -99,9 +102,18 @@ impl Life<'_> {
     }
 
     pub(super) fn send(&mut self, forward: &Forward) {
-        if !self.aborted.contains(&forward.id) {
-            self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), By::Forward);
+        if self.aborted.contains(&forward.id) {
+            return;
         }
+        if self.clock - forward.turn > SENT_WITHIN {
+            if self.hands.look_at_clock {
+                let why = WriteResult::NotSent("the keeper stood still".into());
+                return self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
+            }
+            self.witness
+                .breaks(Rule::Readings, "a forward write goes out on what was read before the keeper stood still");
+        }
+        self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), By::Forward);
     }
 
     fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
