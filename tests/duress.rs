@@ -30,6 +30,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{App, BINARY, Home, PlanText, Process, SOON, Terminal};
 use warroom::console::desk::dialog::DWELL;
+use warroom::domain::{Mono, Wall};
+use warroom::engine::{Entry, Fact, Severity};
+use warroom::journal::Writer;
 
 /// Presses of each case whose terminal is read, in a default run and in a long one.
 const PRESSES: (usize, usize) = (8, 140);
@@ -144,8 +147,7 @@ impl Stage {
     fn run(&self, duress: Duress) -> Run {
         self.balancer.set(10.0);
         self.balancer.forget();
-        let memory = Path::new("/dev/shm");
-        let home = if duress.on_disk || !memory.is_dir() { Home::new() } else { Home::within(memory) };
+        let home = if duress.on_disk { Home::new() } else { in_memory() };
         let mut text = PlanText::http(&self.blue, &self.green, &self.balancer.address, "1s").text();
         if duress.metrics {
             for (app, hole) in [&self.blue, &self.green].into_iter().zip(&self.holes) {
@@ -310,11 +312,14 @@ impl Stage {
         assert_all_came(&pressed);
     }
 
-    /// The least there is: a key read from a terminal, a socket written.
-    fn floor(&self, name: &str, busy: bool) {
+    /// The least there is: a key read from a terminal, a socket written; where it is told to, with a record on the disk
+    /// in between, as a rollback has, but without another thread or process.
+    fn floor(&self, name: &str, busy: bool, records: Option<&Home>) {
+        let home = records.map_or_else(|| PathBuf::from("/tmp"), |home| home.path().to_owned());
         let hogs: Vec<Process> = if busy { (0..2).map(|_| hog()).collect() } else { Vec::new() };
         let own = std::env::current_exe().expect("this program");
-        let mut terminal = Terminal::start(&own, ["--floor", &self.balancer.address], Path::new("/tmp"), &[]);
+        let word = if records.is_some() { "--floor-records" } else { "--floor" };
+        let mut terminal = Terminal::start(&own, [word, &self.balancer.address], &home, &[]);
         terminal.shows("floor");
         let took = (0..FLOOR_KEYS)
             .map(|_| {
@@ -413,8 +418,16 @@ fn row(name: &str, mut took: Vec<Duration>, more: &str) {
     );
 }
 
+/// A home that no disk slows down.
+fn in_memory() -> Home {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { Home::within(memory) } else { Home::new() }
+}
+
 /// The other process of [`Stage::floor`].
-fn be_the_floor(address: &str) {
+fn be_the_floor(address: &str, records: bool) {
+    let mut journal = records.then(|| Writer::open(Path::new("journal.db")).expect("a journal"));
+    let mut number = 0;
     let mut stream = TcpStream::connect(address).expect("the balancer");
     stream.set_nodelay(true).expect("no delay");
     crossterm::terminal::enable_raw_mode().expect("a terminal");
@@ -422,6 +435,10 @@ fn be_the_floor(address: &str) {
     let mut answer = [0; 4096];
     let mut key = [0];
     while std::io::stdin().lock().read_exact(&mut key).is_ok() {
+        number += 1;
+        if let Some(journal) = &mut journal {
+            journal.append(std::iter::once(&record(number))).expect("it is on disk");
+        }
         if stream.write_all(b"POST /floor HTTP/1.1\r\nContent-Length: 0\r\n\r\n").is_err() {
             return;
         }
@@ -429,12 +446,24 @@ fn be_the_floor(address: &str) {
     }
 }
 
+fn record(number: u64) -> Entry {
+    Entry {
+        number,
+        mono: Mono::from_micros(number),
+        wall: Wall::from_millis(0),
+        severity: Severity::Critical,
+        by: None,
+        text: "a person rolls back to BLUE: no reason given yet".into(),
+        fact: Fact::Line,
+    }
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [word, address] = args.as_slice()
-        && word == "--floor"
+        && word.starts_with("--floor")
     {
-        return be_the_floor(address);
+        return be_the_floor(address, word == "--floor-records");
     }
     let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     if args.iter().any(|arg| arg == "--list") {
@@ -443,9 +472,15 @@ fn main() {
     let stage = Stage::new();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     println!("confirming key -> request on the wire");
-    for (name, busy) in [("floor", false), ("floor, busy cores", true)] {
+    let floors = [
+        ("floor", false, None),
+        ("floor, a record in memory first", false, Some(in_memory())),
+        ("floor, a record on disk first", false, Some(Home::new())),
+        ("floor, busy cores", true, None),
+    ];
+    for (name, busy, records) in floors {
         if wanted(name) {
-            stage.floor(name, busy);
+            stage.floor(name, busy, records.as_ref());
         }
     }
     let mut pressed = Vec::new();

@@ -300,7 +300,7 @@ impl<'t> Rig<'t> {
         } else if before.back {
             assert!(phase.is_back(), "an interrupted rollback goes on by itself: {context}");
         } else {
-            assert!(phase == Phase::Held || phase.is_back(), "it holds: {context}");
+            assert_eq!(phase, Phase::Held, "it holds: {context}");
             assert!(status.snapshot.held.as_ref().is_none_or(|held| held.automatic), "{context}");
         }
         if !before.back {

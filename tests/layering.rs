@@ -1,7 +1,7 @@
 //! The layers of the house: a lower one never imports a higher one, keeper and console never each other,
 //! and the pure layers read no clock and start nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each layer with the layers it may import besides itself. What is not named is forbidden.
@@ -48,6 +48,28 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// `docs/architecture.md` tells the same of each layer; of the topmost that it may import everything.
+#[test]
+fn the_table_in_the_documents_is_this_one() {
+    let text = include_str!("../docs/architecture.md");
+    let table = text.split("| folder |").nth(1).expect("the table").split("\n\n").next().expect("its rows");
+    let rows: Vec<(&str, BTreeSet<&str>)> = table
+        .lines()
+        .skip(2)
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [folder, .., may] = cells[..] else { panic!("{row}") };
+            (folder.trim_matches('`'), may.split(", ").filter(|layer| *layer != "nothing").collect())
+        })
+        .collect();
+    let told = rows.iter().filter(|(folder, _)| *folder != "cli");
+    let held = MAY_IMPORT.iter().filter(|(folder, _)| *folder != "cli");
+    let held: Vec<(&str, BTreeSet<&str>)> =
+        held.map(|(folder, may)| (*folder, may.iter().copied().collect())).collect();
+    assert_eq!(told.cloned().collect::<Vec<_>>(), held);
+    assert_eq!(rows.last().map(|(folder, _)| *folder), Some("cli"));
+}
 
 /// Layers, and the part of a layer, that must be pure.
 const PURE: &[&str] = &["domain", "plan", "engine", "console/desk", "console/screen"];
