@@ -1,7 +1,7 @@
 //! What this run last set, set again over what somebody else set: against a move towards the candidate only.
 
 use crate::engine::balancer::{Fate, split};
-use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
+use crate::engine::plans::{AUTOMATIC, HTTP, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
@@ -466,4 +466,20 @@ fn a_restarted_keeper_knows_that_two_hands_fight() {
     rig.balancer.land(&foreign);
     rig.wait(2_000);
     assert_eq!(rig.engine.snapshot().drift.map(|drift| drift.times), Some(2), "{}", story(&rig));
+}
+
+/// The look before it may have to wait for a read that is under way, and both for a balancer that is slow.
+#[test]
+fn a_slow_balancer_is_waited_for_twice() {
+    let traffic: &str = HTTP.replace("\"5s\"", "\"20s\"").replace("timeout = \"1s\"", "timeout = \"12s\"").leak();
+    for later in [1_000, 3_000, 5_000, 7_000, 9_000, 11_000] {
+        let mut rig = Rig::at_first_step(&Sections { traffic, ..MANUAL });
+        rig.read_takes = 10_000_000;
+        let other = split(&rig.balancer.layout, 300);
+        rig.balancer.land(&other);
+        rig.wait(40_000 + later);
+        assert!(matches!(rig.reassert("alice"), Answer::Applied(_)), "{}", story(&rig));
+        rig.wait(40_000);
+        assert_eq!(rig.balancer.share(), 100, "{later}\n{}", story(&rig));
+    }
 }
