@@ -2,6 +2,8 @@
 
 #![allow(clippy::float_cmp, reason = "what was set is read back exactly")]
 
+#[path = "journals/facts.rs"]
+mod facts;
 mod support;
 
 use rustix::process::Signal;
