@@ -5,8 +5,8 @@ use crate::engine::plans::{AUTOMATIC, MANUAL, NODES, Sections};
 use crate::engine::rig::{Disk, Moment, Rig};
 use crate::engine::script::Act::*;
 use crate::engine::script::{Act, does, refusal, story};
-use warroom::domain::{Clean, Role};
-use warroom::engine::{Answer, Command, Direction, Effect, Fact, Phase, RollbackState};
+use warroom::domain::{Clean, Mono, Role};
+use warroom::engine::{Answer, Command, Direction, Effect, Entry, Fact, Phase, RollbackState};
 
 /// Up to 50 %, with a missed step, a hold, an adoption, an approval-free way on, and back again.
 const LIFE: &[Act] = &[
@@ -429,4 +429,20 @@ fn complete_without_its_split_on_disk_is_not_complete() {
     rig.resume("alice");
     rig.wait(20_000);
     assert_ne!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+}
+
+/// After the machine was started anew its clock begins anew: how long ago something was is the wall clock's to say.
+#[test]
+fn what_was_accepted_before_the_machine_started_is_as_old_as_the_wall_clock_says() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.balancer.dark.insert(0);
+    rig.roll_back("alice", None);
+    rig.wait(20_000);
+    let later = Mono::from_micros(rig.now().micros() + 3_600_000_000);
+    let before = rig.entries.iter().map(|entry| Entry { mono: later, ..entry.clone() }).collect::<Vec<_>>();
+    rig.restart_from(&before);
+    rig.balancer.dark.clear();
+    rig.wait(3_000);
+    let read_back = rig.engine.snapshot().rollback.expect("it goes on").read_back.expect("seen");
+    assert!((20..30).contains(&read_back.as_secs()), "{read_back:?}\n{}", story(&rig));
 }
