@@ -15,9 +15,9 @@ fn lines(rig: &Rig, words: &str) -> usize {
 
 /// What the newest rollback was said to go over.
 fn over(rig: &Rig) -> Option<Setting> {
-    let told = rig.lines().filter_map(|line| match &line.fact {
-        Fact::RollbackAccepted { over, .. } => Some(over.clone()),
-        _ => None,
+    let told = rig.lines().filter_map(|line| {
+        let Fact::RollbackAccepted { over, .. } = &line.fact else { return None };
+        Some(over.clone())
     });
     told.last().expect("accepted")
 }
