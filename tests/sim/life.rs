@@ -49,7 +49,7 @@ pub(super) enum Item {
     TombstoneLeft,
     Direct { index: usize, errand: Errand },
     // Of the keeper's process.
-    Synced { id: EffectId, entry: Option<Box<Entry>> },
+    Synced { id: EffectId, entry: Box<Entry>, taken: Taken },
     Journaled { id: EffectId, result: Result<(), Clean> },
     Look(Box<Forward>),
     Send(Box<Forward>),
@@ -84,6 +84,21 @@ impl Item {
             | Self::Check(_)
             | Self::Person(_) => false,
         }
+    }
+}
+
+/// What a disk makes of what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    Whole,
+    /// It is there, and who gave it is told that it is not: a sync that failed may have come too late.
+    YetRefused,
+    Refused,
+}
+
+impl Taken {
+    fn is_there(self) -> bool {
+        self != Self::Refused
     }
 }
 
@@ -484,14 +499,11 @@ impl<'s> Life<'s> {
             Item::Restart => self.restart(),
             Item::TombstoneLeft => self.has_tombstone = true,
             Item::Direct { index, errand } => self.goes_directly(index, errand),
-            Item::Synced { id, entry } => {
-                let result = match entry {
-                    Some(entry) => {
-                        self.entries.push(*entry);
-                        Ok(())
-                    }
-                    None => Err("no space left on device".into()),
-                };
+            Item::Synced { id, entry, taken } => {
+                if taken.is_there() {
+                    self.keeps(*entry);
+                }
+                let result = if taken == Taken::Whole { Ok(()) } else { Err("no space left on device".into()) };
                 let after = self.chance.below(500);
                 self.later(after, Item::Journaled { id, result });
             }

@@ -58,8 +58,8 @@ impl Life<'_> {
             effects.extend(self.asks_directly(index, Command::SendAgain));
         }
         // Accepted: from here on a keeper must follow.
-        let (after, is_left) = self.sync();
-        if is_left {
+        let (after, taken) = self.sync();
+        if taken.is_there() {
             self.later(after, Item::TombstoneLeft);
         }
         self.directs[index].begins += after.min(DISK_WAIT);

@@ -1,10 +1,10 @@
 //! What befalls the machine, and what other hands do to the balancer.
 
-use super::{By, Fault, Item, Life, Mode, SECOND, by_hand, wall};
+use super::{By, Fault, Item, Life, Rule, SECOND, by_hand, wall};
 use std::cmp::Reverse;
 use std::time::Duration;
 use warroom::domain::Weights;
-use warroom::engine::{Engine, Event};
+use warroom::engine::{Engine, Entry, Event};
 
 impl Life<'_> {
     pub(super) fn stands_still(&mut self, least: u64, most: u64) {
@@ -90,15 +90,29 @@ impl Life<'_> {
         for Reverse(due) in unsynced.into_iter().rev() {
             if due.item.is_of_the_world() {
                 self.queue.push(Reverse(due));
-            } else if let Item::Synced { entry: Some(entry), .. } = due.item {
+            } else if let Item::Synced { entry, taken, .. } = due.item
+                && taken.is_there()
+            {
                 torn.push(entry);
             }
         }
         let kept = self.chance.below(2).min(torn.len() as u64) as usize;
-        self.entries.extend(torn.into_iter().take(kept).map(|entry| *entry));
+        torn.into_iter().take(kept).for_each(|entry| self.keeps(*entry));
         self.disk_free_at = self.clock;
         let after = self.chance.between(SECOND / 10, 4 * SECOND);
         self.later(after, Item::Restart);
+    }
+
+    /// Once each, as the journal's writer does: what was refused and is there all the same comes again as it was.
+    pub(super) fn keeps(&mut self, entry: Entry) {
+        match self.entries.iter().rfind(|kept| kept.number == entry.number) {
+            None => self.entries.push(entry),
+            Some(kept) if *kept == entry => {}
+            Some(_) => {
+                let what = format!("record {} is another one on the disk", entry.number);
+                self.witness.breaks(Rule::Durable, what);
+            }
+        }
     }
 
     fn sets_wall_clock(&mut self) {
@@ -113,11 +127,7 @@ impl Life<'_> {
         let (now, wall) = (self.now(), wall(self.clock, self.wall_offset));
         let plan = self.stage.plan.clone();
         let jitter = self.chance.next();
-        self.engine = if self.mode == Mode::Watch || self.entries.is_empty() {
-            Engine::new(plan, self.mode, now, wall, jitter)
-        } else {
-            Engine::recover(plan, &self.entries, now, wall, jitter)
-        };
+        self.engine = Engine::begin(plan, self.mode, &self.entries, now, wall, jitter);
         if self.trace {
             println!("           restarted on {} records: {:?}", self.entries.len(), self.engine.phase());
         }
