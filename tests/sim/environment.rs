@@ -46,9 +46,15 @@ impl Instance {
         if odd(hit, Fault::MetricsSeveral, weather) {
             return Some(Err(Absence::SeveralSeries("http_requests_total".into())));
         }
-        let mut scrape = self.frozen.take().unwrap_or_else(|| self.now());
-        if odd(hit, Fault::MetricsFrozen, weather) {
+        let mut scrape = self.now();
+        if hit && weather.is(Fault::MetricsFrozen) {
+            if let Some(frozen) = &self.frozen {
+                weather.has_struck(Fault::MetricsFrozen);
+                scrape = frozen.clone();
+            }
             self.frozen = Some(scrape.clone());
+        } else {
+            self.frozen = None;
         }
         if odd(hit, Fault::NanRequests, weather) {
             scrape.requests = Some(f64::NAN);

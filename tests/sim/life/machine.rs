@@ -7,11 +7,14 @@ use warroom::domain::Weights;
 use warroom::engine::{Engine, Entry, Event};
 
 impl Life<'_> {
-    pub(super) fn stands_still(&mut self, least: u64, most: u64) {
-        if self.still_until <= self.clock && self.is_alive {
+    /// Gives whether it did not stand still already.
+    pub(super) fn stands_still(&mut self, least: u64, most: u64) -> bool {
+        let is_new = self.is_awake();
+        if is_new {
             self.stood_since = Some(self.clock);
             self.still_until = self.clock + self.chance.between(least * SECOND, most * SECOND);
         }
+        is_new
     }
 
     pub(super) fn weather_turns(&mut self) {
@@ -28,19 +31,15 @@ impl Life<'_> {
         } else if fault == Fault::ServersDown {
             (0..self.stage.layout.slots.len()).any(|slot| self.weather.is_down(slot))
         } else if fault == Fault::Suspend {
-            self.stands_still(1, 40);
-            true
+            self.stands_still(1, 40)
         } else if fault == Fault::WallJump {
-            self.sets_wall_clock();
-            true
+            self.sets_wall_clock()
         } else if fault == Fault::Direct {
             self.roll_back_directly()
         } else if fault == Fault::ForeignForward {
-            self.moves_forward_by_hand();
-            true
+            self.moves_forward_by_hand()
         } else if fault == Fault::ForeignBack {
-            self.meddle_by_hand(&[0]);
-            true
+            self.meddle_by_hand(&[0])
         } else {
             if fault == Fault::Crash && self.is_alive {
                 self.crash_after = Some(self.seq + self.chance.below(30));
@@ -53,28 +52,30 @@ impl Life<'_> {
     }
 
     /// Never to a setting that this run may have on its way: whose it then is nobody can tell.
-    fn moves_forward_by_hand(&mut self) {
+    fn moves_forward_by_hand(&mut self) -> bool {
         let most = if matches!(self.stage.layout.weights, Weights::Percent) { 990 } else { 1000 };
-        self.meddle_by_hand(&[110, 310, 510, 710, most]);
+        self.meddle_by_hand(&[110, 310, 510, 710, most])
     }
 
-    /// Somebody changes the balancer, on one node or on all.
-    fn meddle_by_hand(&mut self, shares: &[u32]) {
+    /// Somebody changes the balancer, on one node or on all. Gives whether it held something else.
+    fn meddle_by_hand(&mut self, shares: &[u32]) -> bool {
         let row = by_hand(self.stage, *self.chance.pick(shares));
         let nodes = self.stage.layout.nodes.len() as u64;
         let only = if self.chance.one_in(3) { Some(self.chance.below(nodes) as usize) } else { None };
         let slots = row.iter().copied().enumerate();
-        let parts = slots.filter(|(i, _)| only.is_none_or(|node| self.stage.layout.slots[*i].0.node == node)).collect();
+        let is_meant = |slot: usize| only.is_none_or(|node| self.stage.layout.slots[slot].0.node == node);
+        let parts: Vec<_> = slots.filter(|(slot, _)| is_meant(*slot)).collect();
+        let changes = parts.iter().any(|(slot, weight)| self.balancer.row[*slot] != *weight);
         self.writes += 1;
         self.later(0, Item::Lands { write: self.writes, parts, by: By::Other });
+        changes
     }
 
     pub(super) fn crash(&mut self) {
         self.weather.has_struck(Fault::Crash);
         // A machine may come back with a wrong clock, and no keeper is there to notice.
-        if self.weather.can_be(Fault::WallJump) {
+        if self.weather.can_be(Fault::WallJump) && self.sets_wall_clock() {
             self.weather.has_struck(Fault::WallJump);
-            self.sets_wall_clock();
         }
         self.crash_after = None;
         self.is_alive = false;
@@ -115,8 +116,10 @@ impl Life<'_> {
         }
     }
 
-    fn sets_wall_clock(&mut self) {
-        self.wall_offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+    /// Gives whether it was set to another time.
+    fn sets_wall_clock(&mut self) -> bool {
+        let offset = *self.chance.pick(&[-3_600_000, 0, 3_600_000]);
+        std::mem::replace(&mut self.wall_offset, offset) != offset
     }
 
     pub(super) fn restart(&mut self) {
