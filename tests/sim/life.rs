@@ -305,7 +305,7 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// All faults end; in some lives the balancer stays hard to reach.
+    /// All faults end.
     fn clear_up(&mut self) {
         self.weather.clears();
         self.crash_after = None;

@@ -61,6 +61,16 @@ impl Weather {
         self.until = [0; COUNT];
     }
 
+    /// Other faults from now on.
+    pub fn changes(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// Which may still come.
+    pub fn faults(&self) -> Faults {
+        self.faults
+    }
+
     /// Whether a fault is one of this life's.
     pub fn can_be(&self, fault: Fault) -> bool {
         self.faults.has(fault)

@@ -78,6 +78,11 @@ impl Life<'_> {
             self.weather.has_struck(Fault::WallJump);
         }
         self.crash_after = None;
+        if self.flickers {
+            // Whoever dies all the time confirms nothing: each process begins its window anew.
+            let faults = self.weather.faults().without(Fault::Crash);
+            self.weather.changes(faults);
+        }
         self.is_alive = false;
         self.process += 1;
         self.forward = None;
