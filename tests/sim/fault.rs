@@ -28,6 +28,8 @@ faults! {
     HookFails, HookHangs, HookLost,
     // Other hands.
     ForeignForward, ForeignBack, Direct, Meddling, Leaving,
+    // The candidate's own health, and how long its answers take.
+    CandidateFails, Slow,
 }
 
 /// How many there are.
@@ -55,6 +57,8 @@ pub const LET_CONFIRM: &[Fault] = &[
     Fault::MetricsRefused,
     Fault::CounterReset,
     Fault::Errors,
+    Fault::Slow,
+    Fault::CandidateFails,
     Fault::StableFails,
     Fault::StableSilent,
     Fault::CheckFails,

@@ -121,6 +121,11 @@ reading = "p99"
 hold = "250ms"
 for = "3s"
 absent = "{absent}"
+[[guardrails]]
+reading = "unhealthy_for"
+hold = "4s"
+for = "3s"
+absent = "{absent}"
 [[checks]]
 name = "candidate health"
 kind = "http"
