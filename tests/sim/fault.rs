@@ -30,6 +30,8 @@ faults! {
     ForeignForward, ForeignBack, Direct, Meddling, Leaving,
     // The candidate's own health, and how long its answers take.
     CandidateFails, Slow,
+    // Whoever rolls back directly is killed.
+    DirectCrash,
 }
 
 /// How many there are.
@@ -69,6 +71,7 @@ pub const LET_CONFIRM: &[Fault] = &[
     Fault::ClockJump,
     Fault::WallJump,
     Fault::Crash,
+    Fault::DirectCrash,
 ];
 
 /// Which faults a life can have.

@@ -46,7 +46,7 @@ pub(super) enum Item {
     Lands { write: u64, parts: Vec<(usize, u32)>, by: By },
     Weather,
     Restart,
-    TombstoneLeft,
+    TombstoneLeft { index: usize },
     Direct { index: usize, errand: Errand },
     // Of the keeper's process.
     Synced { id: EffectId, entry: Box<Entry>, taken: Taken },
@@ -68,7 +68,9 @@ pub(super) enum Item {
 impl Item {
     fn is_of_the_world(&self) -> bool {
         match self {
-            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft | Self::Direct { .. } => true,
+            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft { .. } | Self::Direct { .. } => {
+                true
+            }
             Self::Synced { .. }
             | Self::Journaled { .. }
             | Self::Look(_)
@@ -398,7 +400,8 @@ impl<'s> Life<'s> {
 
     /// The keeper's loop was away for so long, or its wall clock was set by so much.
     fn clock_jumps(&mut self, by: Duration) {
-        if by > CLOCK_GAP {
+        // It may have died of the one that it heard of before.
+        if by > CLOCK_GAP && self.is_alive {
             self.take(Event::ClockJumped { by });
         }
     }
@@ -497,7 +500,7 @@ impl<'s> Life<'s> {
             }
             Item::Weather => self.weather_turns(),
             Item::Restart => self.restart(),
-            Item::TombstoneLeft => self.has_tombstone = true,
+            Item::TombstoneLeft { index } => self.has_tombstone |= self.directs[index].leaves_tombstone(),
             Item::Direct { index, errand } => self.goes_directly(index, errand),
             Item::Synced { id, entry, taken } => {
                 if taken.is_there() {
