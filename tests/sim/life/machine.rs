@@ -127,6 +127,10 @@ impl Life<'_> {
         std::mem::replace(&mut self.wall_offset, offset) != offset
     }
 
+    pub(in crate::sim) fn was_restarted(&self) -> bool {
+        self.process > 0
+    }
+
     pub(super) fn restart(&mut self) {
         self.is_alive = true;
         self.wall_noticed = self.wall_offset;
