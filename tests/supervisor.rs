@@ -59,6 +59,8 @@ fn a_watching_keeper_that_dies_is_started_again_and_watches() {
     comes_back(&site);
     terminal.shows("started again 1 of 3");
     terminal.shows("this keeper holds no write path");
+    let attached = || site.home.history().matches(" attached").count();
+    wait_until("the journal takes what the second keeper has to say", || attached() == 2);
     site.home.run(["rollback", "--yes"]).exits(1).says("only watches");
     assert_eq!(site.balancer.posts().len(), 0);
 }

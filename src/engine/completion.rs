@@ -60,14 +60,23 @@ impl Engine {
             self.watch_over = true;
             self.say(Severity::Info, None, "the watch after 100 % is over", Fact::WatchOver, out);
         }
+        if self.may_complete() {
+            // As with a step: on the newest there is, not on what the last look at the limits made of it.
+            self.watched_at = None;
+            self.watch_limits(out);
+            if self.may_complete() {
+                self.completes(out);
+            }
+        }
+    }
+
+    fn may_complete(&self) -> bool {
         let is_baked = self.is_at_end() && self.phase() == Phase::Baking && self.bake_left().is_zero();
         let holds_it = self.balancer_is_known() && !self.is_elsewhere();
         let is_seen = holds_it || planted(Bug::CompleteUnread);
         // Without a bake it is still to be seen how the candidate carries it.
         let is_looked_at = self.instances[Role::Candidate].read_at().is_some_and(|at| at >= self.bake.began);
-        if is_baked && is_seen && is_looked_at && self.closed_to_completion().next().is_none() {
-            self.completes(out);
-        }
+        is_baked && is_seen && is_looked_at && self.closed_to_completion().next().is_none()
     }
 
     fn completes(&mut self, out: &mut Vec<Effect>) {

@@ -8,6 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Engine {
+    /// Begins a run, or goes on with it where its journal says that it was begun.
+    pub fn begin(plan: Arc<Plan>, mode: Mode, entries: &[Entry], mono: Mono, wall: Wall, jitter: u64) -> Self {
+        match mode {
+            Mode::Drive if !entries.is_empty() => Self::recover(plan, entries, mono, wall, jitter),
+            // What a run did that only watches is nothing: only its log goes on.
+            Mode::Drive | Mode::Watch => {
+                let mut engine = Self::new(plan, mode, mono, wall, jitter);
+                engine.goes_on_after(entries);
+                engine
+            }
+        }
+    }
+
+    /// No line takes the number of one that the journal has.
+    fn goes_on_after(&mut self, entries: &[Entry]) {
+        self.entry_number = entries.last().map_or(0, |entry| entry.number);
+        let kept = entries.len().saturating_sub(LOG_LINES_MAX);
+        self.log = entries[kept..].iter().cloned().collect();
+    }
+
     /// Rebuilds a run from its journal. A rollback that was under way goes on by itself; anything else holds.
     pub fn recover(plan: Arc<Plan>, entries: &[Entry], mono: Mono, wall: Wall, jitter: u64) -> Self {
         let mut engine = Self::new(plan, Mode::Drive, mono, wall, jitter);
@@ -19,9 +39,7 @@ impl Engine {
             engine.instances[role].totals_have_gaps = engine.forward_began;
         }
         engine.passed = engine.passed.filter(|_| !planted(Bug::RestartForgetsNoReturn));
-        engine.entry_number = entries.last().map_or(0, |entry| entry.number);
-        let kept = entries.len().saturating_sub(LOG_LINES_MAX);
-        engine.log = entries[kept..].iter().cloned().collect();
+        engine.goes_on_after(entries);
         if engine.rollback.is_none() && !engine.ended {
             engine.held = Some(Held {
                 by: Person::keeper(),

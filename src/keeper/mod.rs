@@ -22,7 +22,7 @@ use crate::domain::{Clean, Mono, RunId, Wall};
 use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Phase, Severity, Stamped};
 use crate::failpoint;
 use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
-use crate::plan::{self, Plan, PlanErrors};
+use crate::plan::{self, PlanErrors};
 use crate::remote::SetupError;
 use crate::traffic;
 use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
@@ -141,7 +141,8 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         started: clock::wall(),
         watch_only: options.mode == Mode::Watch,
     });
-    let engine = begin(&plan, options.mode, &entries);
+    let (mono, wall) = (clock::mono(), clock::wall());
+    let engine = Engine::begin(plan.clone(), options.mode, &entries, mono, wall, mono.micros());
     failpoint::pass("engine made");
     let (lanes, senders) = lanes::lanes();
     // A run that goes on must be able to go back, also without what only looks need.
@@ -204,15 +205,6 @@ fn note(journal: &mut Writer, last: Option<&Entry>, text: Clean) -> Entry {
         tracing::error!(%error, "journal");
     }
     entry
-}
-
-fn begin(plan: &Arc<Plan>, mode: Mode, entries: &[Entry]) -> Engine {
-    let (mono, wall) = (clock::mono(), clock::wall());
-    let jitter = mono.micros();
-    match mode {
-        Mode::Drive if !entries.is_empty() => Engine::recover(plan.clone(), entries, mono, wall, jitter),
-        Mode::Drive | Mode::Watch => Engine::new(plan.clone(), mode, mono, wall, jitter),
-    }
 }
 
 /// The loop with all it owns.

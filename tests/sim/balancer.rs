@@ -94,7 +94,8 @@ impl Balancer {
         let whole = |after| vec![Landing { after, parts: parts.clone() }];
         let is_of = |index: usize, node: usize| stage.layout.slots[index].0.node == node;
         let of_node = |node| parts.iter().filter(|(index, _)| is_of(*index, node)).copied().collect();
-        match weather.write_fault(chance) {
+        let fault = weather.write_fault(stage.layout.nodes.len(), parts.len(), chance);
+        let course = match fault {
             Some(Fault::WriteLost) => answer(stage.timeout, silence()),
             Some(Fault::Ignored) => answer(soon, WriteResult::Accepted),
             Some(Fault::AnswerLost) => Course { lands: whole(soon), answered_after: stage.timeout, result: silence() },
@@ -115,7 +116,19 @@ impl Balancer {
                 result: WriteResult::Unknown("a part was applied".into()),
             },
             None => Course { lands: whole(soon), answered_after: soon + 1_000, result: WriteResult::Accepted },
+        };
+        if let Some(fault) = fault.filter(|fault| self.differs(*fault, &course, &parts, soon)) {
+            weather.has_struck(fault);
         }
+        course
+    }
+
+    /// Whether a fault makes a write another than it would have been: all of it soon, and acknowledged.
+    fn differs(&self, fault: Fault, course: &Course, parts: &[(usize, u32)], soon: u64) -> bool {
+        let changes = parts.iter().any(|(slot, weight)| self.row[*slot] != *weight);
+        let is_soon = |part| course.lands.iter().any(|landing| landing.after <= soon && landing.parts.contains(part));
+        // That nobody answers is all that there is to one.
+        fault == Fault::AnswerLost || changes && !parts.iter().all(is_soon)
     }
 
     /// What a read that begins now says.
@@ -177,14 +190,9 @@ fn node(stage: &Stage, row: &Row, node: usize, weather: &mut Weather) -> NodeSta
 /// Some slots at once, some late, some never.
 fn halves(parts: &[(usize, u32)], chance: &mut Chance, late: u64, soon: u64) -> Vec<Landing> {
     let mut lands = vec![Landing { after: soon, parts: Vec::new() }, Landing { after: late, parts: Vec::new() }];
-    // A percentage API has one document for both sides: it is applied whole or not at all.
-    if parts.len() == 2 {
-        lands[chance.below(2) as usize].parts = parts.to_vec();
-    } else {
-        for part in parts {
-            if let Some(landing) = lands.get_mut(chance.below(3) as usize) {
-                landing.parts.push(*part);
-            }
+    for part in parts {
+        if let Some(landing) = lands.get_mut(chance.below(3) as usize) {
+            landing.parts.push(*part);
         }
     }
     lands.retain(|landing| !landing.parts.is_empty());

@@ -15,6 +15,9 @@ const OWN: f64 = 0.4;
 pub struct Instance {
     requests: f64,
     errors: f64,
+    /// Beyond the first bucket, and beyond all of them.
+    slow: f64,
+    slowest: f64,
     counted_at: u64,
     frozen: Option<Scrape>,
 }
@@ -46,9 +49,15 @@ impl Instance {
         if odd(hit, Fault::MetricsSeveral, weather) {
             return Some(Err(Absence::SeveralSeries("http_requests_total".into())));
         }
-        let mut scrape = self.frozen.take().unwrap_or_else(|| self.now());
-        if odd(hit, Fault::MetricsFrozen, weather) {
+        let mut scrape = self.now();
+        if hit && weather.is(Fault::MetricsFrozen) {
+            if let Some(frozen) = &self.frozen {
+                weather.has_struck(Fault::MetricsFrozen);
+                scrape = frozen.clone();
+            }
             self.frozen = Some(scrape.clone());
+        } else {
+            self.frozen = None;
         }
         if odd(hit, Fault::NanRequests, weather) {
             scrape.requests = Some(f64::NAN);
@@ -69,17 +78,24 @@ impl Instance {
     fn count(&mut self, now: u64, role: Role, share: f64, weather: &mut Weather, chance: &mut Chance) {
         if weather.is(Fault::CounterReset) && chance.one_in(4) {
             weather.has_struck(Fault::CounterReset);
-            (self.requests, self.errors) = (0.0, 0.0);
+            (self.requests, self.errors, self.slow, self.slowest) = (0.0, 0.0, 0.0, 0.0);
         }
         let requests = (TRAFFIC * share + OWN) * (now - self.counted_at) as f64 / 1e6;
         let bad = role == Role::Candidate && weather.strikes(Fault::Errors);
         self.requests += requests;
         self.errors += if bad { requests * [0.015, 0.03, 0.2, 0.9][chance.below(4) as usize] } else { 0.0 };
+        if role == Role::Candidate && weather.strikes(Fault::Slow) {
+            // Some are beyond the limit and some are not; none are just so many that rounding decides.
+            let slow = requests * [0.013, 0.037, 0.21][chance.below(3) as usize];
+            self.slow += slow;
+            self.slowest += if chance.one_in(3) { slow } else { 0.0 };
+        }
         self.counted_at = now;
     }
 
     fn now(&self) -> Scrape {
-        let buckets = vec![(0.1, self.requests), (f64::INFINITY, self.requests)];
+        let fast = self.requests - self.slow;
+        let buckets = vec![(0.1, fast), (0.5, self.requests - self.slowest), (f64::INFINITY, self.requests)];
         Scrape { requests: Some(self.requests), errors: self.errors, buckets, gauges: Vec::new() }
     }
 }
@@ -87,7 +103,11 @@ impl Instance {
 /// What an environment answers when it is asked how it is; `None` when nothing arrives.
 pub fn health(role: Role, weather: &mut Weather, chance: &mut Chance) -> Option<Health> {
     if role == Role::Candidate {
-        return Some(Health::Healthy);
+        return match weather.strikes(Fault::CandidateFails) {
+            false => Some(Health::Healthy),
+            true if chance.one_in(12) => chance.coin().then(|| Health::Unknown("timeout".into())),
+            true => Some(Health::Failing("503".into())),
+        };
     }
     if weather.strikes(Fault::StableSilent) {
         return chance.coin().then(|| Health::Unknown("timeout".into()));

@@ -28,10 +28,51 @@ faults! {
     HookFails, HookHangs, HookLost,
     // Other hands.
     ForeignForward, ForeignBack, Direct, Meddling, Leaving,
+    // The candidate's own health, and how long its answers take.
+    CandidateFails, Slow,
+    // Whoever rolls back directly is killed.
+    DirectCrash,
 }
 
 /// How many there are.
 pub const COUNT: usize = Fault::ALL.len();
+
+/// Those under which an accepted rollback is still confirmed while the balancer can be reached now and then.
+///
+/// Left out is what takes away by its nature that with which one is confirmed: a balancer or a node that answers nobody,
+/// one that drops what it was told, a keeper that stands still; and other hands, which may set what is not gone over.
+pub const LET_CONFIRM: &[Fault] = &[
+    Fault::AnswerLost,
+    Fault::Late,
+    Fault::HalfApplied,
+    Fault::ServersDown,
+    Fault::ReadStale,
+    Fault::ReadFlips,
+    Fault::ReadSlow,
+    Fault::MetricsSilent,
+    Fault::NanRequests,
+    Fault::NanErrors,
+    Fault::NanBuckets,
+    Fault::MetricsFrozen,
+    Fault::MetricsSeveral,
+    Fault::MetricsMissing,
+    Fault::MetricsRefused,
+    Fault::CounterReset,
+    Fault::Errors,
+    Fault::Slow,
+    Fault::CandidateFails,
+    Fault::StableFails,
+    Fault::StableSilent,
+    Fault::CheckFails,
+    Fault::CheckSilent,
+    Fault::DiskRefuses,
+    Fault::DiskSlow,
+    Fault::DiskStalls,
+    Fault::ClockJump,
+    Fault::WallJump,
+    Fault::Crash,
+    Fault::DirectCrash,
+];
 
 /// Which faults a life can have.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +91,16 @@ impl Faults {
             }
         }
         Self(on)
+    }
+
+    /// Those that are also among the others.
+    pub fn among(self, others: &[Fault]) -> Self {
+        Self(others.iter().fold(0, |on, fault| on | self.0 & 1 << *fault as u64))
+    }
+
+    /// All but one.
+    pub fn without(self, fault: Fault) -> Self {
+        Self(self.0 & !(1 << fault as u64))
     }
 
     pub fn has(self, fault: Fault) -> bool {

@@ -46,10 +46,10 @@ pub(super) enum Item {
     Lands { write: u64, parts: Vec<(usize, u32)>, by: By },
     Weather,
     Restart,
-    TombstoneLeft,
+    TombstoneLeft { index: usize },
     Direct { index: usize, errand: Errand },
     // Of the keeper's process.
-    Synced { id: EffectId, entry: Option<Box<Entry>> },
+    Synced { id: EffectId, entry: Box<Entry>, taken: Taken },
     Journaled { id: EffectId, result: Result<(), Clean> },
     Look(Box<Forward>),
     Send(Box<Forward>),
@@ -68,7 +68,9 @@ pub(super) enum Item {
 impl Item {
     fn is_of_the_world(&self) -> bool {
         match self {
-            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft | Self::Direct { .. } => true,
+            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft { .. } | Self::Direct { .. } => {
+                true
+            }
             Self::Synced { .. }
             | Self::Journaled { .. }
             | Self::Look(_)
@@ -84,6 +86,21 @@ impl Item {
             | Self::Check(_)
             | Self::Person(_) => false,
         }
+    }
+}
+
+/// What a disk makes of what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    Whole,
+    /// It is there, and who gave it is told that it is not: a sync that failed may have come too late.
+    YetRefused,
+    Refused,
+}
+
+impl Taken {
+    fn is_there(self) -> bool {
+        self != Self::Refused
     }
 }
 
@@ -290,7 +307,7 @@ impl<'s> Life<'s> {
         }
     }
 
-    /// All faults end; in some lives the balancer stays hard to reach.
+    /// All faults end.
     fn clear_up(&mut self) {
         self.weather.clears();
         self.crash_after = None;
@@ -383,7 +400,8 @@ impl<'s> Life<'s> {
 
     /// The keeper's loop was away for so long, or its wall clock was set by so much.
     fn clock_jumps(&mut self, by: Duration) {
-        if by > CLOCK_GAP {
+        // It may have died of the one that it heard of before.
+        if by > CLOCK_GAP && self.is_alive {
             self.take(Event::ClockJumped { by });
         }
     }
@@ -482,16 +500,13 @@ impl<'s> Life<'s> {
             }
             Item::Weather => self.weather_turns(),
             Item::Restart => self.restart(),
-            Item::TombstoneLeft => self.has_tombstone = true,
+            Item::TombstoneLeft { index } => self.has_tombstone |= self.directs[index].leaves_tombstone(),
             Item::Direct { index, errand } => self.goes_directly(index, errand),
-            Item::Synced { id, entry } => {
-                let result = match entry {
-                    Some(entry) => {
-                        self.entries.push(*entry);
-                        Ok(())
-                    }
-                    None => Err("no space left on device".into()),
-                };
+            Item::Synced { id, entry, taken } => {
+                if taken.is_there() {
+                    self.keeps(*entry);
+                }
+                let result = if taken == Taken::Whole { Ok(()) } else { Err("no space left on device".into()) };
                 let after = self.chance.below(500);
                 self.later(after, Item::Journaled { id, result });
             }

@@ -79,7 +79,7 @@ fn stage(row: &Row) -> Stage {
     let metrics: Vec<String> = (0..instances).map(|i| format!("\"http://green:9{i}/metrics\"")).collect();
     let gate = name
         .split_once("hook before ")
-        .map_or_else(String::new, |(_, step)| format!("required_before = \"{step}\"\nfresh = \"20s\""));
+        .map_or_else(String::new, |(_, step)| format!("required_before = \"{step}\"\nfresh = \"12s\""));
     let after = if name.ends_with("hook for after") { "only_after_complete = \"4s\"" } else { "" };
     let text = format!(
         r#"
@@ -119,6 +119,11 @@ absent = "{absent}"
 [[guardrails]]
 reading = "p99"
 hold = "250ms"
+for = "3s"
+absent = "{absent}"
+[[guardrails]]
+reading = "unhealthy_for"
+hold = "4s"
 for = "3s"
 absent = "{absent}"
 [[checks]]

@@ -61,6 +61,16 @@ impl Weather {
         self.until = [0; COUNT];
     }
 
+    /// Other faults from now on.
+    pub fn changes(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// Which may still come.
+    pub fn faults(&self) -> Faults {
+        self.faults
+    }
+
     /// Whether a fault is one of this life's.
     pub fn can_be(&self, fault: Fault) -> bool {
         self.faults.has(fault)
@@ -91,15 +101,13 @@ impl Weather {
         }
     }
 
-    /// What befalls one write, if anything does.
-    pub fn write_fault(&mut self, chance: &mut Chance) -> Option<Fault> {
-        let dark = self.strikes(Fault::NodeDark).then_some(Fault::NodeDark);
-        let at_work: Vec<Fault> = OF_WRITES.into_iter().filter(|fault| self.is(*fault)).collect();
-        let fault = if at_work.is_empty() || chance.one_in(4) { dark } else { Some(*chance.pick(&at_work)) };
-        if let Some(fault) = fault {
-            self.struck[fault as usize] += 1;
-        }
-        fault
+    /// What befalls one write to a balancer of so many nodes and slots, if anything does.
+    pub fn write_fault(&self, nodes: usize, slots: usize, chance: &mut Chance) -> Option<Fault> {
+        let dark = (0..nodes).any(|node| self.is_dark(node)).then_some(Fault::NodeDark);
+        // A percentage API has one document for both sides: it is applied whole or not at all.
+        let can_be = |fault: &Fault| self.is(*fault) && (*fault != Fault::HalfApplied || slots > 2);
+        let at_work: Vec<Fault> = OF_WRITES.into_iter().filter(can_be).collect();
+        if at_work.is_empty() || chance.one_in(4) { dark } else { Some(*chance.pick(&at_work)) }
     }
 
     pub fn is_dark(&self, node: usize) -> bool {

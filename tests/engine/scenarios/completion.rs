@@ -7,7 +7,7 @@ use crate::engine::plans::{LIMITS, Sections};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::{refusal, story};
 use warroom::domain::{Clean, Role, Verdict};
-use warroom::engine::{Answer, Fact, Phase, Severity};
+use warroom::engine::{Answer, CheckAnswer, Event, Fact, Health, Phase, Severity};
 
 const CANDIDATE: Role = Role::Candidate;
 
@@ -48,6 +48,24 @@ fn a_check_that_fails_is_not_complete() {
     rig.checks[0] = Some(Verdict::Pass);
     rig.wait(3_000);
     assert_eq!((rig.engine.phase(), waits(&rig)), (Phase::Complete, vec![]), "{}", story(&rig));
+}
+
+/// Nor is it complete on how the candidate was when the limits were last looked at, once nobody knows how it is.
+#[test]
+fn what_just_became_unknown_is_not_complete() {
+    let health = "[[guardrails]]\nreading = \"unhealthy_for\"\nhold = \"5s\"\nfor = \"0s\"\n";
+    let limits: &str = format!("{LIMITS}{health}").leak();
+    let mut rig = at_the_end(&Sections { limits, ..afterwards() });
+    rig.checks[0] = Some(Verdict::Fail);
+    rig.wait(30_000);
+    rig.scrape(CANDIDATE);
+    rig.feed(Event::HealthSeen { role: CANDIDATE, health: Health::Unknown("timeout".into()) });
+    let answer = CheckAnswer { verdict: Verdict::Pass, detail: "answer".into(), raw: Clean::default() };
+    rig.feed(Event::CheckAnswered { check: 0, answer });
+    assert_eq!((rig.engine.phase(), waits(&rig).len()), (Phase::Baking, 1), "{}", story(&rig));
+    rig.checks[0] = Some(Verdict::Pass);
+    rig.wait(5_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
 }
 
 /// A check of a reading is asked where it is of the candidate, and says nothing of stable any more.

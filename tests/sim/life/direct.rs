@@ -1,6 +1,8 @@
 //! `warroom rollback --direct`: the same engine with hands of its own and without a keeper, as in `src/direct`.
 
-use super::{By, Command, Effect, Engine, Event, Item, Life, Mode, Outcome, OutcomeKind, Phase, Stamped, wall};
+use super::{
+    By, Command, Effect, Engine, Event, Fault, Item, Life, Mode, Outcome, OutcomeKind, Phase, SECOND, Stamped, wall,
+};
 use warroom::domain::{CommandId, EffectId, Epoch, Person, Rights};
 use warroom::engine::{Direction, Fact, Request};
 
@@ -16,6 +18,18 @@ pub struct Direct {
     seq: u64,
     /// Its tombstone is on the disk by then, or was waited for long enough: nothing is done before that.
     begins: u64,
+    tombstone: Tombstone,
+    is_dead: bool,
+}
+
+/// What a direct rollback leaves for the keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tombstone {
+    /// On its way to the disk, or refused by it.
+    Due,
+    Left,
+    /// Whoever was to leave it died before.
+    Never,
 }
 
 /// What it does next, or hears.
@@ -24,11 +38,20 @@ pub enum Errand {
     Wakes,
     Does(Box<Effect>),
     Hears(Box<Event>),
+    Dies,
 }
 
 impl Direct {
     fn is_under_way(&self) -> bool {
-        self.engine.phase() == Phase::RollingBack
+        !self.is_dead && self.engine.phase() == Phase::RollingBack
+    }
+
+    /// It comes to the disk now. Gives whether it does.
+    pub(super) fn leaves_tombstone(&mut self) -> bool {
+        if self.tombstone == Tombstone::Due {
+            self.tombstone = Tombstone::Left;
+        }
+        self.tombstone == Tombstone::Left
     }
 
     fn meets_foreign(&self) -> bool {
@@ -41,14 +64,17 @@ impl Life<'_> {
     pub(super) fn roll_back_directly(&mut self) -> bool {
         // Without the state before the run on the disk nothing can have gone forward.
         let has_baseline = self.entries.iter().any(|entry| matches!(entry.fact, Fact::Baseline { .. }));
-        if self.mode == Mode::Watch || self.directs.len() == DIRECTS_MAX || !has_baseline {
+        if self.mode == Mode::Watch
+            || self.directs.iter().filter(|direct| !direct.is_dead).count() == DIRECTS_MAX
+            || !has_baseline
+        {
             return false;
         }
         self.entries.sort_by_key(|entry| entry.number);
         let (plan, wall) = (self.stage.plan.clone(), wall(self.clock, self.wall_offset));
         let engine = Engine::recover(plan, &self.entries, self.now(), wall, self.chance.next());
         let index = self.directs.len();
-        self.directs.push(Direct { engine, seq: 0, begins: self.clock });
+        self.directs.push(Direct { engine, seq: 0, begins: self.clock, tombstone: Tombstone::Due, is_dead: false });
         let mut effects = self.asks_directly(index, Command::Rollback { reason: None, typed: Some("checkout".into()) });
         if !self.directs[index].is_under_way() {
             self.directs.pop();
@@ -58,13 +84,29 @@ impl Life<'_> {
             effects.extend(self.asks_directly(index, Command::SendAgain));
         }
         // Accepted: from here on a keeper must follow.
-        let (after, is_left) = self.sync();
-        if is_left {
-            self.later(after, Item::TombstoneLeft);
+        let (after, taken) = self.sync();
+        if taken.is_there() {
+            self.later(after, Item::TombstoneLeft { index });
         }
         self.directs[index].begins += after.min(DISK_WAIT);
+        if self.weather.can_be(Fault::DirectCrash) && self.chance.coin() {
+            let most = *self.chance.pick(&[DISK_WAIT * 2, SECOND, self.stage.lateness + 2 * SECOND]);
+            let after = self.chance.below(most);
+            self.later(after, Item::Direct { index, errand: Errand::Dies });
+        }
         self.goes_on_directly(index, effects);
         true
+    }
+
+    /// What it has sent still lands; nobody sends it again but a keeper that finds the tombstone.
+    fn dies_directly(&mut self, index: usize) {
+        self.weather.has_struck(Fault::DirectCrash);
+        let may_be_torn = self.directs[index].tombstone == Tombstone::Due && self.chance.coin();
+        let direct = &mut self.directs[index];
+        direct.is_dead = true;
+        if may_be_torn {
+            direct.tombstone = Tombstone::Never;
+        }
     }
 
     fn asks_directly(&mut self, index: usize, command: Command) -> Vec<Effect> {
@@ -105,6 +147,7 @@ impl Life<'_> {
         let is_due = || direct.engine.next_wake().is_some_and(|(at, _)| at <= self.now());
         let event = match errand {
             _ if !direct.is_under_way() => return,
+            Errand::Dies => return self.dies_directly(index),
             Errand::Does(effect) => return self.does_directly(index, *effect),
             Errand::Wakes if !is_due() => return,
             Errand::Wakes => Event::Woke,

@@ -1,6 +1,7 @@
 //! How a life ends, and whether that is a place to stand.
 
-use super::{Away, Ending, Life, Phase, RollbackState, SECOND};
+use super::{Away, Ending, Faults, Life, Phase, RollbackState, SECOND};
+use crate::sim::fault::LET_CONFIRM;
 use crate::sim::stage::SMOKE;
 use warroom::domain::Verdict;
 use warroom::engine::Gate;
@@ -77,10 +78,17 @@ impl Life<'_> {
         Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 
-    /// Somebody rolls back; often the balancer can be reached one second in ten only.
+    /// Somebody rolls back; often the balancer can be reached one second in ten only, and often that is not all.
     pub(super) fn ends_back(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.flickers = self.chance.coin();
+        if self.flickers && self.chance.coin() {
+            let faults = Faults::draw(&mut self.chance).among(LET_CONFIRM);
+            if self.trace {
+                println!("           from now on {:?}", faults.all().collect::<Vec<_>>());
+            }
+            self.weather.changes(faults);
+        }
         self.weather.away = *self.chance.pick(&[Away::Refuses, Away::Silent, Away::Either]);
         if self.engine.is_ended() {
             return self.verdict();
@@ -102,6 +110,9 @@ impl Life<'_> {
         // A late write may begin the window anew.
         for _ in 0..turns + 3 * self.stage.lateness / (10 * SECOND) {
             self.pass(10 * SECOND);
+            if !self.engine.phase().is_back() && !self.asks_again() {
+                break;
+            }
             if self.is_over() || self.engine.phase() != Phase::RollingBack && !self.has_direct_under_way() {
                 break;
             }
@@ -117,9 +128,10 @@ impl Life<'_> {
             let who = if rolls_back { "the keeper" } else { "whoever goes directly" };
             return Err(format!("{who} does not get a rollback confirmed: {}", self.engine.snapshot().band.text));
         }
-        if self.flickers {
+        if self.flickers && !self.is_over() {
             self.flickers = false;
-            self.pass(15 * SECOND);
+            self.clear_up();
+            return self.waits_for_confirmation();
         }
         // The candidate's own requests fall out of their window.
         for _ in 0..6 {
@@ -128,6 +140,15 @@ impl Life<'_> {
             }
         }
         self.verdict()
+    }
+
+    /// A rollback that the disk had refused dies with its keeper: whoever sees the next one held asks for it again. Gives
+    /// whether there is something to wait for.
+    fn asks_again(&mut self) -> bool {
+        if self.is_awake() && !self.is_over() {
+            self.roll_back_typed();
+        }
+        !self.is_awake() || self.engine.phase().is_back()
     }
 
     /// Where it stands, and whether that is a place to stand.

@@ -1,6 +1,6 @@
 //! The keeper's hands, as in `keeper/effects.rs`, and its disk.
 
-use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND};
+use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND, Taken};
 use warroom::domain::{EffectId, Epoch, Setting};
 use warroom::engine::{Direction, Effect, Event, HookEnd, OutcomeKind, Tail, WriteResult};
 
@@ -11,8 +11,8 @@ impl Life<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Journal { id, entry } => {
-                let (after, is_taken) = self.sync();
-                self.later(after, Item::Synced { id, entry: is_taken.then_some(entry) });
+                let (after, taken) = self.sync();
+                self.later(after, Item::Synced { id, entry, taken });
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
                 self.counters.forward += 1;
@@ -40,9 +40,13 @@ impl Life<'_> {
         }
     }
 
-    /// How long the disk takes for what is given to it now, and whether it takes it.
-    pub(super) fn sync(&mut self) -> (u64, bool) {
-        let refuses = self.weather.strikes(Fault::DiskRefuses);
+    /// How long the disk takes for what is given to it now, and what it makes of it.
+    pub(super) fn sync(&mut self) -> (u64, Taken) {
+        let taken = match self.weather.strikes(Fault::DiskRefuses) {
+            false => Taken::Whole,
+            true if self.chance.coin() => Taken::YetRefused,
+            true => Taken::Refused,
+        };
         let takes = if self.weather.strikes(Fault::DiskStalls) {
             self.chance.between(SECOND, 8 * SECOND)
         } else if self.weather.strikes(Fault::DiskSlow) {
@@ -51,7 +55,7 @@ impl Life<'_> {
             self.chance.between(100, 3_000)
         };
         self.disk_free_at = self.disk_free_at.max(self.clock) + takes;
-        (self.disk_free_at - self.clock, !refuses)
+        (self.disk_free_at - self.clock, taken)
     }
 
     fn run_hook(&mut self, id: EffectId, hook: usize) {

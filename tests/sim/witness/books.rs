@@ -33,10 +33,10 @@ impl Witness<'_> {
                 self.was_down = self.failures >= 3 || self.was_down && *health != Health::Healthy;
                 self.health = Some((self.now, health.clone()));
             }
+            Event::HealthSeen { role: Role::Candidate, health } => self.candidate_answered(health),
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),
             Event::TombstoneFound { .. } => self.found_tombstone = true,
             Event::Scraped { .. }
-            | Event::HealthSeen { role: Role::Candidate, .. }
             | Event::Surveyed(_)
             | Event::HookPrinted { .. }
             | Event::Sampled(_)

@@ -4,13 +4,17 @@ use super::{Rule, Witness};
 use std::collections::VecDeque;
 use std::time::Duration;
 use warroom::domain::{Mono, Role, Split};
-use warroom::engine::Scrape;
+use warroom::engine::{Health, Scrape};
 
 const WINDOW: Duration = Duration::from_secs(6);
 const MINIMUM: f64 = 20.0;
+/// Of errors.
 const HOLD: f64 = 0.02;
-const ROLL_BACK: f64 = 0.05;
-/// The limit's own time and one scrape.
+/// Of the 99th percentile, in seconds.
+const SLOW: f64 = 0.25;
+/// Of the time for which the candidate's own health fails.
+const UNHEALTHY: Duration = Duration::from_secs(4);
+/// A limit's own time and one scrape.
 const ACTS_WITHIN: Duration = Duration::from_millis(3_000 + 2_100);
 /// Scrapes further apart than this prove nothing about the time between.
 const GAP: Duration = Duration::from_secs(9);
@@ -21,14 +25,58 @@ pub struct Feed {
     each: Vec<VecDeque<(Mono, Scrape)>>,
 }
 
-/// What the error ratio is.
+/// What the candidate says of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Candidate {
+    /// When it was last asked, and whether nobody knows how it was then.
+    answered: Option<(Mono, bool)>,
+    /// Since when it has not said that it is healthy, having said that it is not.
+    failing: Option<Mono>,
+    /// Since when each answer has said so, none too late.
+    in_a_row: Option<Mono>,
+}
+
+/// What a reading of the window is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Errors {
+enum Told {
     Known(f64),
     TooFew,
     Unknown,
     /// Counters went down: what they say then is the engine's own affair.
     Reset,
+}
+
+impl Told {
+    fn is_over(self, limit: f64) -> bool {
+        matches!(self, Self::Known(value) if value > limit + 1e-9)
+    }
+}
+
+/// What was counted within the window, the buckets cumulative.
+#[derive(Debug, Default)]
+struct Sum {
+    requests: f64,
+    errors: f64,
+    buckets: Vec<(f64, f64)>,
+}
+
+impl Sum {
+    /// Linear within a bucket; beyond the last that has an end it is beyond every limit.
+    fn p99(&self) -> f64 {
+        let rank = 0.99 * self.requests;
+        let (mut lower, mut below) = (0.0, 0.0);
+        for (upper, count) in self.buckets.iter().copied() {
+            if count >= rank {
+                return if upper.is_finite() {
+                    lower + (upper - lower) * (rank - below) / (count - below)
+                } else {
+                    upper
+                };
+            }
+            (lower, below) = (upper, count);
+        }
+        f64::INFINITY
+    }
 }
 
 impl Feed {
@@ -49,41 +97,51 @@ impl Feed {
         }
     }
 
-    fn errors(&self) -> Errors {
-        let Some(newest) = self.read_at() else { return Errors::Unknown };
+    fn counted(&self) -> Result<Sum, Told> {
+        let Some(newest) = self.read_at() else { return Err(Told::Unknown) };
         let since = newest.minus(WINDOW);
         if self.each.iter().any(went_down) {
-            return Errors::Reset;
+            return Err(Told::Reset);
         }
-        let (mut requests, mut errors) = (0.0, 0.0);
+        let mut sum = Sum::default();
         for scrapes in &self.each {
             let mut covered = false;
             for (before, after) in pairs(scrapes, since) {
                 // Without the counter at both ends nothing was counted.
                 let (Some(from), Some(to)) = (before.requests, after.requests) else { continue };
                 covered = true;
-                requests += to - from;
-                errors += after.errors - before.errors;
+                sum.requests += to - from;
+                sum.errors += after.errors - before.errors;
+                sum.buckets.resize(after.buckets.len(), (0.0, 0.0));
+                for (sum, (before, after)) in sum.buckets.iter_mut().zip(before.buckets.iter().zip(&after.buckets)) {
+                    *sum = (after.0, sum.1 + after.1 - before.1);
+                }
             }
             if !covered || scrapes.back().is_some_and(|(_, last)| last.requests.is_none()) {
-                return Errors::Unknown;
+                return Err(Told::Unknown);
             }
         }
-        if requests.is_nan() || errors.is_nan() {
-            Errors::Unknown
-        } else if requests.round() < MINIMUM {
-            Errors::TooFew
+        if sum.requests.is_nan() || sum.errors.is_nan() {
+            Err(Told::Unknown)
+        } else if sum.requests.round() < MINIMUM {
+            Err(Told::TooFew)
         } else {
-            Errors::Known(errors / requests)
+            Ok(sum)
         }
     }
 
-    /// Whether a bucket that the percentile rests on is not a number.
-    fn has_nan_buckets(&self) -> bool {
-        let since = self.read_at().map_or(Mono::default(), |newest| newest.minus(WINDOW));
-        let is_counted = |(before, after): &(&Scrape, &Scrape)| before.requests.is_some() && after.requests.is_some();
-        let pairs = self.each.iter().flat_map(|scrapes| pairs(scrapes, since)).filter(is_counted);
-        pairs.flat_map(|(before, after)| before.buckets.iter().chain(&after.buckets)).any(|(_, count)| count.is_nan())
+    fn errors(&self) -> Told {
+        self.counted().map_or_else(|why| why, |sum| Told::Known(sum.errors / sum.requests))
+    }
+
+    fn p99(&self) -> Told {
+        self.counted().map_or_else(
+            |why| why,
+            |sum| {
+                let is_known = sum.buckets.iter().all(|(_, count)| !count.is_nan());
+                if is_known { Told::Known(sum.p99()) } else { Told::Unknown }
+            },
+        )
     }
 }
 
@@ -105,39 +163,79 @@ impl Witness<'_> {
     pub(super) fn scraped(&mut self, role: Role, instance: usize, scrape: &Scrape) {
         let before = self.feeds[role].each[instance].back().map(|(at, ..)| *at);
         self.feeds[role].push(instance, self.now, scrape);
+        if role == Role::Stable {
+            return;
+        }
         if before.is_some_and(|at| self.now.since(at) > GAP) {
-            self.breach_since = None;
+            self.breaches = [None; 2];
         }
-        if role == Role::Candidate {
-            let over = matches!(self.feeds[role].errors(), Errors::Known(ratio) if ratio > ROLL_BACK + 1e-9);
-            self.breach_since = if over { self.breach_since.or(self.feeds[role].read_at()) } else { None };
+        let feed = &self.feeds[role];
+        let over = [feed.errors().is_over(HOLD), feed.p99().is_over(SLOW)];
+        for (since, over) in self.breaches.iter_mut().zip(over) {
+            *since = if over { since.or(feed.read_at()) } else { None };
         }
+    }
+
+    pub(super) fn candidate_answered(&mut self, health: &Health) {
+        let before = self.candidate.answered;
+        let is_in_a_row = before.is_some_and(|(at, ..)| self.now.since(at) <= self.stage.plan.poll.health * 2);
+        let failing = *health != Health::Healthy;
+        self.candidate.failing = self.candidate.failing.filter(|_| failing);
+        self.candidate.in_a_row = self.candidate.in_a_row.filter(|_| is_in_a_row);
+        match health {
+            Health::Failing(_) => {
+                self.candidate.failing.get_or_insert(self.now);
+                self.candidate.in_a_row.get_or_insert(self.now);
+            }
+            Health::Healthy | Health::Unknown(_) => self.candidate.in_a_row = None,
+        }
+        self.candidate.answered = Some((self.now, matches!(health, Health::Unknown(_))));
     }
 
     pub(super) fn is_breached_for_long(&self) -> bool {
-        let lasts = |since| self.feeds[Role::Candidate].read_at().is_some_and(|at| at.since(since) > ACTS_WITHIN);
+        let lasts =
+            |since: &Mono| self.feeds[Role::Candidate].read_at().is_some_and(|at| at.since(*since) > ACTS_WITHIN);
         // A setting that was just taken over is looked at with the next turn.
         let stands = self.now.since(self.reached_at) > Duration::from_secs(1);
-        self.began && stands && self.breach_since.is_some_and(lasts)
+        self.began && stands && (self.breaches.iter().flatten().any(lasts) || self.is_unhealthy_for_long())
     }
 
-    /// 1: the limit on the candidate's errors, at the moment of sending.
-    pub(super) fn limit_allows(&mut self) {
-        let errors = self.feeds[Role::Candidate].errors();
-        let allows = match errors {
-            Errors::Known(ratio) => ratio <= HOLD + 1e-9 && !self.feeds[Role::Candidate].has_nan_buckets(),
-            Errors::Reset => true,
-            // While it has no share the candidate has too few requests by nature.
-            Errors::TooFew => self.current == Split::ALL_STABLE,
-            Errors::Unknown => {
-                let no_series = |scrapes: &VecDeque<(Mono, Scrape)>| {
-                    scrapes.back().is_some_and(|(_, scrape)| scrape.requests.is_none())
-                };
-                self.current == Split::ALL_STABLE && self.feeds[Role::Candidate].each.iter().any(no_series)
-            }
-        };
-        if !allows {
-            self.breaks(Rule::Readings, format!("forward, and the candidate's errors are {errors:?}"));
+    /// What runs is over its limit with the look that finds it so, and acts that much later.
+    fn is_unhealthy_for_long(&self) -> bool {
+        let limit = UNHEALTHY + ACTS_WITHIN + Duration::from_secs(1);
+        let answered = self.candidate.answered.map(|(at, _)| at);
+        let is_fresh = |at: Mono| self.now.since(at) <= self.stage.plan.poll.health * 2;
+        self.candidate.in_a_row.zip(answered).is_some_and(|(since, at)| is_fresh(at) && at.since(since) > limit)
+    }
+
+    /// 1: the limit on how long the candidate's own health fails, at the moment of sending.
+    fn health_allows(&mut self) {
+        let stale = (self.stage.plan.poll.health * 5).max(Duration::from_secs(5));
+        let Candidate { answered, failing, .. } = self.candidate;
+        let is_known = answered.is_some_and(|(at, silent)| !silent && self.now.since(at) <= stale);
+        let lasts = failing.zip(answered).is_some_and(|(since, (at, _))| at.since(since) > UNHEALTHY);
+        if !is_known || lasts {
+            self.breaks(Rule::Readings, format!("forward, and the candidate's health is {:?}", self.candidate));
         }
+    }
+
+    /// 1: the limits on the candidate's errors and latency, at the moment of sending.
+    pub(super) fn limit_allows(&mut self) {
+        let feed = &self.feeds[Role::Candidate];
+        let (errors, p99) = (feed.errors(), feed.p99());
+        let no_series =
+            |scrapes: &VecDeque<(Mono, Scrape)>| scrapes.back().is_some_and(|(_, scrape)| scrape.requests.is_none());
+        let allows = |told: Told, limit: f64| match told {
+            Told::Known(_) => !told.is_over(limit),
+            Told::Reset => true,
+            // While it has no share the candidate has too few requests by nature.
+            Told::TooFew => self.current == Split::ALL_STABLE,
+            Told::Unknown => self.current == Split::ALL_STABLE && feed.each.iter().any(no_series),
+        };
+        if !allows(errors, HOLD) || !allows(p99, SLOW) {
+            let what = format!("forward, and of the candidate's requests {errors:?} fail, and p99 is {p99:?}");
+            self.breaks(Rule::Readings, what);
+        }
+        self.health_allows();
     }
 }

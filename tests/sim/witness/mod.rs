@@ -13,7 +13,7 @@ use super::balancer::Row;
 use super::stage::Stage;
 use back::Back;
 use hooks::Hook;
-use metrics::Feed;
+use metrics::{Candidate, Feed};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
@@ -125,7 +125,9 @@ pub struct Witness<'s> {
     failures: u32,
     /// Stable was down, and has not said since that it is healthy.
     was_down: bool,
-    breach_since: Option<Mono>,
+    candidate: Candidate,
+    /// Since when the candidate's errors, and its latency, are over their limits.
+    breaches: [Option<Mono>; 2],
 
     /// The number of the newest line.
     newest_line: u64,
@@ -204,7 +206,8 @@ impl<'s> Witness<'s> {
             health: None,
             failures: 0,
             was_down: false,
-            breach_since: None,
+            candidate: Candidate::default(),
+            breaches: [None; 2],
             newest_line: 0,
             records: BTreeMap::new(),
             refused: Vec::new(),
@@ -431,7 +434,7 @@ impl<'s> Witness<'s> {
         // Whoever overrides has seen the limit: it holds again once the step is reached.
         let may_be_held = phase == Phase::Baking || phase == Phase::Shifting && !self.over;
         if self.is_breached_for_long() && may_be_held {
-            self.breaks(Rule::Limits, "the candidate's errors are over the limit and nothing stops");
+            self.breaks(Rule::Limits, "the candidate is over a limit and nothing stops");
         }
     }
 
