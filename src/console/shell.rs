@@ -28,6 +28,9 @@ use tokio::task::JoinHandle;
 
 /// Time between two frames when nothing happens: the clock and the ages go on.
 const TICK: Duration = Duration::from_secs(1);
+/// How long nothing is drawn after something was sent: a frame takes half a millisecond of the core on which the keeper may
+/// have been woken, and a rollback is out after it. Nobody sees it.
+const SENT_FIRST: Duration = Duration::from_millis(2);
 /// Keys that wait while a frame is drawn.
 const KEYS_MAX: usize = 256;
 /// Reports that are being written at one time, each on a thread of its own; a disk that hangs gets no more of them.
@@ -66,6 +69,7 @@ pub async fn run(options: ConsoleOptions, notices: mpsc::Receiver<String>) -> Re
         screen,
         look,
         commands,
+        has_sent: false,
         connection: 0,
         direct,
         direct_number: 0,
@@ -103,6 +107,8 @@ struct Shell {
     screen: Screen,
     look: Look,
     commands: mpsc::Sender<Given>,
+    /// Whether something was sent that the keeper has had no time for yet.
+    has_sent: bool,
     /// Which connection the desk last heard of.
     connection: u64,
     direct: mpsc::Sender<(u64, String)>,
@@ -175,6 +181,9 @@ impl Shell {
             }
             // What was given to the link goes out before the next frame, which a slow terminal can hold up.
             tokio::task::yield_now().await;
+            if std::mem::take(&mut self.has_sent) {
+                tokio::time::sleep(SENT_FIRST).await;
+            }
         }
     }
 
@@ -300,6 +309,7 @@ impl Shell {
                 Act::Send(id, command) => {
                     // A full link is a keeper that does not read: the desk sees that no answer comes.
                     let _ = self.commands.try_send(Given { connection: self.connection, id, command });
+                    self.has_sent = true;
                 }
                 Act::RollBackDirectly { typed, sends_over } => acts.extend(self.roll_back_directly(typed, sends_over)),
                 Act::EndDirect => drop(self.end_direct()),
