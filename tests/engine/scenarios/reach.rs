@@ -47,6 +47,11 @@ fn above_the_last_bucket_the_plan_says_what_absence_means() {
         assert_eq!(rig.engine.phase(), phase, "{absent}: {}", story(&rig));
         assert_eq!(rig.sent(Direction::Back), usize::from(absent == "roll_back"));
     }
+    // A limit at the very bucket is one that it is over: that is a reading, and none is absent.
+    let mut rig = limited(&limit("hold = \"1s\"\nabsent = \"roll_back\""));
+    rig.worlds[Role::Candidate].slow = 1.0;
+    rig.wait(16_000);
+    assert_eq!((rig.engine.phase(), rig.sent(Direction::Back)), (Phase::Held, 0), "{}", story(&rig));
     // Held by the lower limit, it does not go back over the one that nothing can be over.
     let mut rig = limited(&limit("hold = \"500ms\"\nroll_back = \"2s\"\nabsent = \"hold\""));
     rig.worlds[Role::Candidate].slow = 1.0;
