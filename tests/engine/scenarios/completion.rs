@@ -155,8 +155,9 @@ fn without_a_bake_the_candidate_is_looked_at_once() {
 #[test]
 fn without_a_bake_it_is_complete_only_while_it_is_there() {
     let steps = "[[steps]]\nsplit = \"100 %\"\nbake = \"0s\"\n";
+    let limits: &str = LIMITS.replace("absent = \"hold\"", "absent = \"warn\"").leak();
     for is_dark in [false, true] {
-        let mut rig = Rig::ready(&Sections { steps, ..afterwards() });
+        let mut rig = Rig::ready(&Sections { steps, limits, ..afterwards() });
         rig.worlds[CANDIDATE].scraping = Scraping::Silent;
         rig.advance("alice");
         rig.wait(500);
@@ -170,7 +171,7 @@ fn without_a_bake_it_is_complete_only_while_it_is_there() {
         rig.wait(10_000);
         rig.worlds[CANDIDATE].scraping = Scraping::Fine;
         rig.wait(10_000);
-        assert!(!rig.said("COMPLETE:"), "{is_dark}\n{}", story(&rig));
+        assert_eq!((rig.said("COMPLETE:"), rig.engine.phase()), (false, Phase::Baking), "{is_dark}\n{}", story(&rig));
     }
 }
 
