@@ -11,7 +11,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{Process, Running, SOON, Site, args, is_running, plain, signal, wait_for, wait_until};
+use support::{BINARY, Process, Running, SOON, Site, Terminal, args, is_running, plain, signal, wait_for, wait_until};
 use warroom::domain::Wall;
 use warroom::journal::{Places, Reader, RunInfo, Writer};
 
@@ -219,6 +219,31 @@ fn a_balancer_that_answers_only_writes_is_rolled_back() {
     wait_until("it is written all the same", || site.balancer.green() == 0.0);
     site.balancer.refuse_reads(None);
     rolling.finish().exits(0);
+}
+
+/// Rolled back and confirmed; then the balancer answers writes alone, and another hand moves traffic again: the key sends it
+/// again, as it sent it the first time.
+#[test]
+fn a_confirmed_rollback_is_sent_again_by_its_key_to_a_balancer_that_answers_only_writes() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let state = site.home.state().display().to_string();
+    let words = args(&["run", "PLAN", "--as", "alice"], &plan);
+    let mut terminal = Terminal::start(Path::new(BINARY), words, site.home.path(), &[("WARROOM_STATE_DIR", &state)]);
+    terminal.shows("READY");
+    site.advance_to(10.0);
+    site.home.run(["rollback", "--yes", "--as", "bob"]).exits(0);
+    site.home.phase("rolled_back");
+    site.balancer.refuse_reads(Some(503));
+    site.balancer.set(40.0);
+    terminal.shows("R, y sends it again");
+    terminal.press("R");
+    terminal.confirm("ROLL BACK NOW");
+    wait_until("it is written, read or not", || site.balancer.green() == 0.0);
+    terminal.shows("ROLLING BACK");
+    site.balancer.refuse_reads(None);
+    site.home.phase("rolled_back");
+    terminal.shows("ROLLED BACK");
 }
 
 /// Rolled back and confirmed; then another hand moves traffic again, and no keeper is there to see it.

@@ -510,12 +510,17 @@ impl Engine {
         }
     }
 
+    /// Whether it was seen to be there, nothing is on its way, and nobody can tell whether it still is.
+    pub(super) fn back_is_unread(&self) -> bool {
+        let is_unread = self.balancer.may_be_otherwise() || !self.balancer_is_known();
+        is_unread && self.rollback.as_ref().is_some_and(Rollback::rests)
+    }
+
     /// A person asks for one that was seen to be there, while nobody can tell whether it still is: it is an interrupted
     /// one again, for the next keeper too. A keeper that has not looked yet looks first; after that it goes out unread.
     pub(super) fn ask_again(&mut self, by: &Person, out: &mut Vec<Effect>) -> Option<Clean> {
-        let is_unread = self.balancer.may_be_otherwise() || !self.balancer_is_known();
-        let rests = |rollback: &&mut Rollback| is_unread && rollback.rests();
-        let rollback = self.rollback.as_mut().filter(rests)?;
+        let is_unread = self.back_is_unread();
+        let rollback = self.rollback.as_mut().filter(|_| is_unread)?;
         rollback.retry_at.get_or_insert(self.now);
         rollback.was_confirmed = false;
         rollback.forget_reads();

@@ -475,6 +475,9 @@ pub struct RollbackView {
     pub foreign: Option<Clean>,
     /// Whether it went out before its record was on disk.
     pub ahead_of_journal: bool,
+    /// Whether it was read back, and nobody can read whether it still is: asked for again, it is sent again.
+    #[serde(default)]
+    pub is_unread: bool,
 }
 
 /// Who is here.

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Rights};
-use warroom::engine::{Answer, Command, RollbackState};
+use warroom::engine::{Answer, Command, Phase, RollbackState};
 
 fn armed() -> Sitting {
     let mut sitting = Sitting::baking();
@@ -289,6 +289,31 @@ fn pressed_again_at_a_foreign_setting_it_asks_and_sends_over_it() {
     sitting.input(Input::Linked(false));
     sitting.press('R');
     assert!(sitting.is_armed());
+}
+
+/// The same where nobody can read the balancer any more: that it was confirmed once is no reason to send nothing.
+#[test]
+fn pressed_again_where_nobody_can_read_it_any_more_it_is_sent_again() {
+    let mut status = rolling_back().clone();
+    let rollback = status.snapshot.rollback.as_mut().expect("a rollback");
+    (rollback.state, rollback.is_unread) = (RollbackState::RolledBack, true);
+    rollback.confirmed = rollback.read_back;
+    status.snapshot.phase = Phase::RolledBack;
+    let mut sitting = Sitting::at(&status);
+    sitting.press('R');
+    assert!(sitting.is_armed());
+    sitting.status = Some(status.clone());
+    sitting.input(Input::Tick);
+    sitting.after(500);
+    sitting.press('y');
+    assert_eq!(sitting.rollbacks(), 1, "{:?}", sitting.acts);
+    // Once it is under way again, `R` shows how far it is.
+    let rollback = status.snapshot.rollback.as_mut().expect("a rollback");
+    (rollback.state, rollback.is_unread, rollback.confirmed) = (RollbackState::Sending, false, None);
+    status.snapshot.phase = Phase::RollingBack;
+    let mut sitting = Sitting::at(&status);
+    sitting.press('R');
+    assert!(!sitting.is_armed());
 }
 
 #[test]

@@ -52,12 +52,13 @@ impl Desk {
         fresh::is_cut_off(self.linked, self.heard_at, now)
     }
 
-    /// Whether a rollback is accepted, or goes from here: `R` shows how far it is.
+    /// Whether a rollback is accepted, or goes from here: `R` shows how far it is. One that nobody can read any more is
+    /// asked for again.
     pub fn is_being_done(&self, status: Option<&Status>, now: Mono) -> bool {
         let keeper_follows = !self.is_cut_off(now);
         let by_keeper = status
             .and_then(|status| status.snapshot.rollback.as_ref())
-            .is_some_and(|rollback| keeper_follows || rollback.confirmed.is_some());
+            .is_some_and(|rollback| if keeper_follows { !rollback.is_unread } else { rollback.confirmed.is_some() });
         let is_passed_by =
             |direct: &Direct| keeper_follows && status.is_some_and(|status| direct.is_passed_by(&status.snapshot, now));
         by_keeper || self.direct.as_ref().is_some_and(|direct| !direct.may_be_tried_again() && !is_passed_by(direct))

@@ -28,6 +28,11 @@ impl Engine {
             ];
             return (Severity::Critical, parts);
         }
+        if self.back_is_unread() {
+            let unread = must("the balancer cannot be read: R, y sends it again").or("not read: R, y sends it again");
+            let was = may(1, format!("all traffic was on {stable}")).or("");
+            return (Severity::Warn, vec![by_words(rollback), unread, was, since(2)]);
+        }
         match rollback.phase() {
             Phase::RolledBack => {
                 let took = rollback.rolled_back.map_or(Duration::ZERO, |at| rollback.after(at));

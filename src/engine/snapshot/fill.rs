@@ -382,6 +382,7 @@ impl Engine {
             last_error: rollback.last_error.clone(),
             foreign: rollback.foreign.as_ref().map(|(_, setting)| setting.to_string().as_str().into()),
             ahead_of_journal: rollback.ahead_of_journal,
+            is_unread: self.back_is_unread(),
         })
     }
 
