@@ -37,7 +37,7 @@ use support::{
 };
 use told::Told;
 use warroom::domain::RunId;
-use warroom::engine::{Answer, Command, Phase};
+use warroom::engine::{Answer, Command, DISK_WAIT, Phase};
 use warroom::journal::{Places, Reader};
 use warroom::wire::Status;
 use wire::Wire;
@@ -419,10 +419,12 @@ impl<'t> Rig<'t> {
     }
 
     fn roll_back(&mut self) {
-        let run = self.newest();
+        let (run, asked) = (self.newest(), Instant::now());
         let answer = self.ask(Command::Rollback { reason: Some("kills".into()), typed: None });
+        // A later yes may be to one that went out ahead of its record.
         if let Some(Answer::Applied(words)) = answer
-            && !words.as_str().contains("nothing")
+            && words.as_str().starts_with("rolling back to")
+            && asked.elapsed() < DISK_WAIT
         {
             self.acknowledged = run;
         }

@@ -46,6 +46,7 @@ mod watching;
 pub mod window;
 
 pub use access::CREDENTIALS_MARGIN;
+pub use back::DISK_WAIT;
 pub use converged::{PROBES_MIN, PROBES_STALE};
 pub use effect::{Direction, Effect, Entry, Fact, Severity};
 pub use event::{

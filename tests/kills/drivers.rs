@@ -8,6 +8,9 @@ use std::path::Path;
 use warroom::engine::{Command, Phase};
 use warroom::wire::Status;
 
+/// Rounds until a rollback was interrupted: one that waits for a busy machine is rare.
+const ROUNDS_MAX: usize = 5;
+
 /// A run on one of them, and the balancer's own word for the candidate's share in percent.
 struct Stand<'a> {
     home: &'a Home,
@@ -55,10 +58,12 @@ impl Stand<'_> {
         assert!((shown - held).abs() < 0.1, "shown {shown} %, the balancer has {held} %");
     }
 
+    /// At each place, and once more where no rollback was interrupted: one that went out ahead of its record, because the
+    /// machine was busy for 20 ms, is not known to the next keeper.
     #[track_caller]
     fn lives_at(&self, places: &[(&str, u64)]) {
-        let interrupted = places.iter().filter(|(place, passage)| self.lives(place, *passage)).count();
-        assert!(interrupted > 0, "no rollback was interrupted");
+        let interrupted = || places.iter().filter(|(place, passage)| self.lives(place, *passage)).count();
+        assert!((0..ROUNDS_MAX).any(|_| interrupted() > 0), "no rollback was interrupted");
     }
 
     /// Dies on the way forward, dies on the way back, and is left alone: then everything is on stable. Whether a rollback
