@@ -107,8 +107,12 @@ impl Feed {
         for scrapes in &self.each {
             let mut covered = false;
             for (before, after) in pairs(scrapes, since) {
-                // Without the counter at both ends nothing was counted.
+                // Without the counter at both ends nothing was counted; and what follows on no number has been counted since
+                // the last one, which is before this.
                 let (Some(from), Some(to)) = (before.requests, after.requests) else { continue };
+                if !is_number(before) {
+                    continue;
+                }
                 covered = true;
                 sum.requests += to - from;
                 sum.errors += after.errors - before.errors;
@@ -149,6 +153,11 @@ impl Feed {
 fn pairs(scrapes: &VecDeque<(Mono, Scrape)>, since: Mono) -> impl Iterator<Item = (&Scrape, &Scrape)> {
     let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, _), _)| *at >= since);
     pairs.map(|((_, before), (_, after))| (before, after))
+}
+
+fn is_number(scrape: &Scrape) -> bool {
+    let counts = scrape.buckets.iter().map(|(_, count)| *count);
+    !counts.chain(scrape.requests).chain([scrape.errors]).any(f64::is_nan)
 }
 
 fn went_down(scrapes: &VecDeque<(Mono, Scrape)>) -> bool {
@@ -193,8 +202,10 @@ impl Witness<'_> {
     }
 
     pub(super) fn is_breached_for_long(&self) -> bool {
-        let lasts =
-            |since: &Mono| self.feeds[Role::Candidate].read_at().is_some_and(|at| at.since(*since) > ACTS_WITHIN);
+        // What was read too long ago is over nothing: that nothing is read is another matter.
+        let is_fresh = |at: &Mono| self.now.since(*at) <= self.stage.plan.poll.readings * 2;
+        let newest = self.feeds[Role::Candidate].read_at().filter(is_fresh);
+        let lasts = |since: &Mono| newest.is_some_and(|at| at.since(*since) > ACTS_WITHIN);
         // A setting that was just taken over is looked at with the next turn.
         let stands = self.now.since(self.reached_at) > Duration::from_secs(1);
         self.began && stands && (self.breaches.iter().flatten().any(lasts) || self.is_unhealthy_for_long())
