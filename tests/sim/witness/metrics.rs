@@ -107,12 +107,8 @@ impl Feed {
         for scrapes in &self.each {
             let mut covered = false;
             for (before, after) in pairs(scrapes, since) {
-                // Without the counter at both ends nothing was counted; and what follows on no number has been counted since
-                // the last one, which is before this.
+                // Without the counter at both ends nothing was counted.
                 let (Some(from), Some(to)) = (before.requests, after.requests) else { continue };
-                if !is_number(before) {
-                    continue;
-                }
                 covered = true;
                 sum.requests += to - from;
                 sum.errors += after.errors - before.errors;
@@ -149,15 +145,13 @@ impl Feed {
     }
 }
 
-/// Scrapes that follow on each other, the first of them not before.
+/// Scrapes that follow on each other, the first of them not before. What follows on no number has been counted since the
+/// last one, which is before.
 fn pairs(scrapes: &VecDeque<(Mono, Scrape)>, since: Mono) -> impl Iterator<Item = (&Scrape, &Scrape)> {
-    let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, _), _)| *at >= since);
+    let is_number = |scrape: &Scrape| !scrape.errors.is_nan() && !scrape.requests.is_some_and(f64::is_nan);
+    let begins_within = move |at: Mono, scrape| at > since || at == since && is_number(scrape);
+    let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, before), _)| begins_within(*at, before));
     pairs.map(|((_, before), (_, after))| (before, after))
-}
-
-fn is_number(scrape: &Scrape) -> bool {
-    let counts = scrape.buckets.iter().map(|(_, count)| *count);
-    !counts.chain(scrape.requests).chain([scrape.errors]).any(f64::is_nan)
 }
 
 fn went_down(scrapes: &VecDeque<(Mono, Scrape)>) -> bool {
