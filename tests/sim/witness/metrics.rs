@@ -145,12 +145,9 @@ impl Feed {
     }
 }
 
-/// Scrapes that follow on each other, the first of them not before. What follows on no number has been counted since the
-/// last one, which is before.
+/// Scrapes that follow on each other, the first of them not before.
 fn pairs(scrapes: &VecDeque<(Mono, Scrape)>, since: Mono) -> impl Iterator<Item = (&Scrape, &Scrape)> {
-    let is_number = |scrape: &Scrape| !scrape.errors.is_nan() && !scrape.requests.is_some_and(f64::is_nan);
-    let begins_within = move |at: Mono, scrape| at > since || at == since && is_number(scrape);
-    let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, before), _)| begins_within(*at, before));
+    let pairs = scrapes.iter().zip(scrapes.iter().skip(1)).filter(move |((at, _), _)| *at >= since);
     pairs.map(|((_, before), (_, after))| (before, after))
 }
 
@@ -230,12 +227,19 @@ impl Witness<'_> {
         let (errors, p99) = (feed.errors(), feed.p99());
         let no_series =
             |scrapes: &VecDeque<(Mono, Scrape)>| scrapes.back().is_some_and(|(_, scrape)| scrape.requests.is_none());
+        // What follows on no number at the window's very edge was counted from the last number, before it.
+        let edge = feed.read_at().map(|newest| newest.minus(WINDOW));
+        let is_none = |scrape: &Scrape| scrape.errors.is_nan() || scrape.requests.is_some_and(f64::is_nan);
+        let at_edge = |scrapes: &VecDeque<(Mono, Scrape)>| {
+            scrapes.iter().any(|(at, scrape)| Some(*at) == edge && is_none(scrape))
+        };
+        let may_be_few = feed.each.iter().any(|scrapes| no_series(scrapes) || at_edge(scrapes));
         let allows = |told: Told, limit: f64| match told {
             Told::Known(_) => !told.is_over(limit),
             Told::Reset => true,
             // While it has no share the candidate has too few requests by nature.
             Told::TooFew => self.current == Split::ALL_STABLE,
-            Told::Unknown => self.current == Split::ALL_STABLE && feed.each.iter().any(no_series),
+            Told::Unknown => self.current == Split::ALL_STABLE && may_be_few,
         };
         if !allows(errors, HOLD) || !allows(p99, SLOW) {
             let what = format!("forward, and of the candidate's requests {errors:?} fail, and p99 is {p99:?}");
