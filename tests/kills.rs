@@ -91,6 +91,8 @@ struct Tally {
     drawn: BTreeMap<String, usize>,
     /// Interrupted rollbacks that came to their end by themselves.
     back: usize,
+    /// Acknowledged rollbacks whose record was looked for after a death.
+    recorded: usize,
 }
 
 impl Tally {
@@ -349,6 +351,7 @@ impl<'t> Rig<'t> {
         if let Some(run) = &self.acknowledged {
             if self.newest().as_ref() == Some(run) {
                 assert!(self.told().back, "an acknowledged rollback is in the journal: {}", self.log());
+                self.tally().recorded += 1;
             } else {
                 self.acknowledged = None;
             }
@@ -497,13 +500,15 @@ fn a_keeper_that_is_killed_anywhere_comes_back_to_the_truth() {
     for (place, count) in &tally.reached {
         let _ = writeln!(said, "  {count:5}  {place}");
     }
-    let Tally { agreed, drawn, back, .. } = &tally;
-    let _ = writeln!(said, "  agreed: {agreed:?}\n  on the screen too: {drawn:?}\n  rolled back by itself: {back}");
+    let Tally { agreed, drawn, back, recorded, .. } = &tally;
+    let _ = writeln!(said, "  agreed: {agreed:?}\n  on the screen too: {drawn:?}");
+    let _ = writeln!(said, "  rolled back by itself: {back}; acknowledged, and recorded: {recorded}");
     // Past the harness' capture: the figures are the point of it.
     let _ = std::io::stderr().write_all(said.as_bytes());
     assert!(died >= deaths * RIGS, "{said}");
     assert_eq!(tally.owed(), [], "nobody died there: {said}");
     assert!(*back > 0, "no rollback was interrupted: {said}");
+    assert!(*recorded > 0, "no rollback was acknowledged before a death: {said}");
     for phase in [Phase::Held, Phase::Complete, Phase::RolledBack].map(|phase| format!("{phase:?}")) {
         assert!(agreed.contains_key(&phase), "never seen to agree {phase}: {said}");
     }
