@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Asked, Running, Site, args, is_running, number, plain, signal, wait_until};
+use support::{Asked, Running, Site, args, forbidden, is_running, number, plain, signal, wait_until};
 use warroom::domain::RunId;
 use warroom::engine::{Entry, Fact};
 use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
@@ -189,8 +189,7 @@ impl Mounted {
         if mounted.is_ok_and(|ran| ran.status.success()) {
             return Some(Self(folder.to_owned()));
         }
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        let _ = writeln!(std::io::stderr(), "NOT RUN: {test} may not mount a file system here");
+        forbidden("to mount a file system, which it may not here");
         None
     }
 

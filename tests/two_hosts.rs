@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::{
-    App, BEFORE, BINARY, Cutover, Haproxy, Home, Moto, PlanText, Running, Site, need, need_moto, number, steps,
-    wait_until,
+    App, BEFORE, BINARY, Cutover, Haproxy, Home, Moto, PlanText, Running, Site, forbidden, need, need_moto, number,
+    steps, wait_until,
 };
 
 /// The interval at which the fixtures' plans read the balancer, and that of the sample plan for AWS.
@@ -74,11 +74,8 @@ fn two_names_of_one_balancer_are_two_keepers_and_the_second_freezes() {
 /// Whether a process may be put into a network of its own here, where the abstract names of sockets are its own too.
 fn may_unshare() -> bool {
     let ran = Command::new("unshare").args(["-n", "true"]).output();
-    if ran.is_ok_and(|ran| ran.status.success()) {
-        return true;
-    }
-    say("NOT RUN: a keeper in a network of its own needs `unshare -n`");
-    false
+    ran.is_ok_and(|ran| ran.status.success())
+        || forbidden("a network of its own, by `unshare -n`, which it may not have here")
 }
 
 fn in_another_network(home: &Home, plan: &Path, name: &str) -> Running {

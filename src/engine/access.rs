@@ -4,6 +4,7 @@
 //! permission and the list of actions without moving one request.
 
 use super::gates::Condition;
+use super::planted::{Bug, planted};
 use super::window::Freshness;
 use super::{Effect, Engine, Fact, Mode, Severity, WriteResult};
 use crate::domain::{
@@ -129,13 +130,17 @@ impl Engine {
         let wanted = due && self.is_surveyed() && self.mode == Mode::Drive;
         let is_recorded =
             self.access.configuration.is_some() && self.facts.is_quiet() && self.journal_trouble.is_none();
-        let is_still = self.rollback.is_none() && self.shift.is_none() && self.drift.is_none();
+        let is_still = self.rollback.is_none()
+            && self.shift.is_none()
+            && (self.drift.is_none() || planted(Bug::RehearsesUnderDrift));
         let is_seen = self.verdict(Condition::Balancer) == Verdict::Pass;
         if !wanted || !is_recorded || !is_still || !is_seen {
             return;
         }
         let Some(setting) = self.expected.clone() else { return };
-        let holds = self.balancer.seen.as_ref().is_some_and(|(_, state)| state.setting() == Ok(setting.clone()));
+        let seen = self.balancer.seen.as_ref();
+        let holds =
+            seen.is_some_and(|(_, state)| state.setting() == Ok(setting.clone())) || planted(Bug::RehearsesUnderDrift);
         let Some(tag) = self.balancer.tag().filter(|_| holds) else { return };
         let id = self.new_effect();
         self.access.rehearsal = Rehearsal::UnderWay { id, sent: self.now };
@@ -189,6 +194,12 @@ impl Engine {
         }
     }
 
+    /// The keeper before this one may have died over a rehearsal, of which nothing is written down.
+    pub(super) fn recover_rehearsal(&mut self) {
+        let at = self.now + self.settling();
+        self.access.rehearsal = Rehearsal::Again { at, lands_until: Some(at) };
+    }
+
     pub(super) fn fold_configuration(&mut self, state: &str) {
         self.access.configuration = Some(state.to_owned());
     }
@@ -205,7 +216,7 @@ impl Engine {
     /// The newest survey while it is fresh.
     fn survey(&self) -> Option<&Survey> {
         let (at, survey) = self.access.survey.as_ref()?;
-        (self.now.since(*at) <= self.survey_limit()).then_some(survey)
+        (self.now.since(*at) <= self.survey_limit() || planted(Bug::OldSurveyPasses)).then_some(survey)
     }
 
     /// What must hold besides, of a balancer that tells.
@@ -220,6 +231,7 @@ impl Engine {
         match self.access.rehearsal {
             Rehearsal::Proven(_) => Verdict::Pass,
             Rehearsal::ToCome | Rehearsal::UnderWay { .. } => Verdict::Unknown,
+            Rehearsal::Again { .. } if self.access.failure.is_none() => Verdict::Unknown,
             Rehearsal::Again { .. } => Verdict::Fail,
         }
     }
@@ -318,6 +330,9 @@ impl Engine {
     }
 
     fn suffices(&self, healthy: usize) -> bool {
+        if planted(Bug::BackToFewTargets) {
+            return true;
+        }
         let before = self.access.targets_before.unwrap_or(healthy);
         healthy > 0 && healthy as f64 >= before as f64 * self.plan.rollback.stable_ready
     }

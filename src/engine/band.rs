@@ -44,7 +44,7 @@ impl Engine {
         }
         let goes_on = !phase.is_back() && !matches!(phase, Phase::Ended | Phase::Preflight | Phase::Ready);
         // What makes the rest of the sentence doubtful or dangerous comes first, in every phase.
-        if goes_on && self.violation.is_none() && self.drift.is_none() {
+        if goes_on && self.drift.is_none() {
             // In front of what is doubtful: behind it, it would read as that one's time.
             parts.extend(self.held.as_ref().filter(|held| phase == Phase::Held && held.automatic).map(since_part));
             let doubts = self.doubts(phase);
@@ -53,6 +53,9 @@ impl Engine {
             parts.extend(doubts.parts);
         }
         parts.extend(rest);
+        if let Some(why) = self.violation.as_ref().filter(|_| phase.is_back()) {
+            parts.push(may(2, format!("forward frozen: {why}")));
+        }
         parts.retain(|part| !part.words.as_str().is_empty());
         let text = parts.iter().map(|part| part.words.as_str()).collect::<Vec<_>>().join("  ");
         Band { severity, word: word.as_str().into(), text: text.as_str().into(), parts }
@@ -82,7 +85,7 @@ impl Engine {
     }
 
     fn band_parts(&self, phase: Phase, gates: &[Gate]) -> (Severity, Vec<BandPart>) {
-        if let Some(why) = &self.violation {
+        if let Some(why) = self.violation.as_ref().filter(|_| !phase.is_back()) {
             let parts = self.due_part().into_iter();
             let parts = parts.chain([must("R still rolls back"), must(format!("forward frozen: {why}"))]).collect();
             return (Severity::Critical, parts);

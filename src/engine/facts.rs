@@ -66,3 +66,26 @@ impl Facts {
         self.refused.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Clean, Wall};
+    use crate::engine::Severity;
+
+    fn follows(fact: &Fact, count: usize) -> usize {
+        let mut facts = Facts::default();
+        for number in 1..=count as u64 {
+            let (wall, mono, text) = (Wall::default(), Mono::default(), Clean::default());
+            let entry = Entry { number, wall, mono, severity: Severity::Info, by: None, text, fact: fact.clone() };
+            facts.asked(EffectId(number), &entry, false);
+        }
+        facts.under_way.len()
+    }
+
+    #[test]
+    fn what_is_followed_is_bounded_and_lines_leave_room_for_facts() {
+        assert_eq!(follows(&Fact::Line, 3_000), LINES_MAX);
+        assert_eq!(follows(&Fact::Resumed, 3_000), WAITING_MAX);
+    }
+}

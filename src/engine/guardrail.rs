@@ -81,7 +81,8 @@ impl Watch {
     /// unknown reading in between neither proves nor clears anything; after an unknown time longer than the stale limit
     /// the count begins anew, because nobody knows what was in between.
     ///
-    /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading.
+    /// `expects_requests`: the environment has a share of the traffic, so that none at all is no reading, and one that is
+    /// yet to come may never come.
     pub fn update(
         &mut self,
         plan: &Guardrail,
@@ -90,7 +91,7 @@ impl Watch {
         freshness: Freshness,
         expects_requests: bool,
     ) -> Level {
-        let is_idle = expects_requests && matches!(reading.value, Err(Absence::NoRequests));
+        let is_idle = expects_requests && matches!(reading.value, Err(Absence::NoRequests | Absence::NotYet));
         let gone = is_gone(&reading) || is_idle || is_beyond(plan, &reading);
         // Absent for the stale limit, and the interval until there is a value again.
         let longest_gap = freshness.stale + freshness.late / 2;

@@ -143,6 +143,16 @@ bugs! {
     LineGivenUp,
     /// The keeper does not go on by itself where the plan says so.
     StandsStill,
+    /// A candidate that has told nothing since it had traffic is called empty.
+    EmptyOnOldReading,
+    /// A keeper does not wait for what the one before it may have rehearsed.
+    RestartForgetsRehearsal,
+    /// A rehearsal writes what is expected, whoever has set something else.
+    RehearsesUnderDrift,
+    /// What was found around the weights long ago still counts.
+    OldSurveyPasses,
+    /// The keeper rolls back to what has no healthy targets.
+    BackToFewTargets,
 }
 
 #[cfg(not(test))]

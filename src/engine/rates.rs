@@ -1,5 +1,6 @@
 //! What each environment is asked for now, and whether the candidate is empty.
 
+use super::planted::{Bug, planted};
 use super::{Engine, share};
 use crate::domain::{Mono, Role, Setting, Signal, Split};
 use crate::plan::Subject;
@@ -65,15 +66,27 @@ impl Engine {
 
     /// Whether the candidate's own requests are known to be at their floor. What refuses connections serves none.
     pub(super) fn candidate_is_at_floor(&self) -> bool {
+        if !self.has_told_since_back() {
+            return false;
+        }
         match self.candidate_rate() {
             Some(rate) => rate <= self.candidate_floor(),
             None => self.instances[Role::Candidate].all_refuse(),
         }
     }
 
+    /// Whether the candidate has told of itself since a rollback was read back: a reading of before proves nothing.
+    pub(super) fn has_told_since_back(&self) -> bool {
+        let read_back = self.rollback.as_ref().and_then(|rollback| rollback.read_back);
+        read_back.is_none_or(|at| self.instances[Role::Candidate].told_since(at) || planted(Bug::EmptyOnOldReading))
+    }
+
     /// Requests a second still on the candidate beyond its floor, as of the newest scrape; `None` when nobody knows. That
     /// it is empty is proven by the average, which takes longer.
     pub(super) fn still_on_candidate(&self) -> Option<f64> {
+        if !self.has_told_since_back() {
+            return None;
+        }
         if self.instances[Role::Candidate].all_refuse() {
             return Some(0.0);
         }

@@ -40,6 +40,9 @@ impl Engine {
         }
         engine.passed = engine.passed.filter(|_| !planted(Bug::RestartForgetsNoReturn));
         engine.goes_on_after(entries);
+        if !planted(Bug::RestartForgetsRehearsal) {
+            engine.recover_rehearsal();
+        }
         if engine.rollback.is_none() && !engine.ended {
             engine.held = Some(Held {
                 by: Person::keeper(),

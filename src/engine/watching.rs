@@ -32,6 +32,8 @@ pub(super) struct HealthState {
     pub last: Option<(Mono, Health)>,
     pub failures: u32,
     failing_since: Option<Mono>,
+    /// When it last said how it is.
+    known_at: Option<Mono>,
     /// It was down, and has not been healthy since: silence mends nothing.
     was_down: bool,
 }
@@ -179,8 +181,11 @@ impl Engine {
     }
 
     pub(super) fn health_seen(&mut self, role: Role, health: &Health, out: &mut Vec<Effect>) {
+        let stale = Freshness::of(self.plan.poll.health).stale;
         let state = &mut self.health[role];
         let was_down = state.is_down();
+        // Nobody knows what was in between: the count begins anew.
+        let interrupted = state.known_at.is_some_and(|at| self.now.since(at) > stale);
         match health {
             Health::Healthy => {
                 state.failures = 0;
@@ -188,10 +193,14 @@ impl Engine {
             }
             Health::Failing(_) => {
                 state.failures = state.failures.saturating_add(1);
+                state.failing_since.take_if(|_| interrupted);
                 state.failing_since.get_or_insert(self.now);
             }
             // Unknown is not down: only answers in a row count.
             Health::Unknown(_) => state.failures = 0,
+        }
+        if !matches!(health, Health::Unknown(_)) {
+            state.known_at = Some(self.now);
         }
         state.last = Some((self.now, health.clone()));
         let is_down = state.is_down();

@@ -246,6 +246,14 @@ impl Instances {
         self.each.iter().all(|instance| matches!(instance.failure(), Some(Absence::Refused(_))))
     }
 
+    /// Whether each instance was read, or refused the connection, at that time or later.
+    pub fn told_since(&self, since: Mono) -> bool {
+        self.each.iter().all(|instance| match &instance.failure {
+            Some((at, Absence::Refused(_))) => *at >= since,
+            Some(_) | None => instance.read_at() >= Some(since),
+        })
+    }
+
     /// The last finite bucket of the latency histogram, in seconds: the highest percentile that can be told.
     pub fn last_bucket(&self) -> Option<f64> {
         let buckets = self.each.iter().filter_map(|instance| Some(&instance.last.as_ref()?.1.buckets));

@@ -182,7 +182,11 @@ fn node(stage: &Stage, row: &Row, node: usize, weather: &mut Weather) -> NodeSta
         name: slot.name.clone(),
         weight: row[index],
         configured: None,
-        readiness: if weather.is_down(index) { Readiness::Down } else { Readiness::Up },
+        readiness: match weather.is_down(index) {
+            _ if stage.is_surveyed => Readiness::Unknown,
+            true => Readiness::Down,
+            false => Readiness::Up,
+        },
     });
     NodeState { slots: Ok(slots.collect()) }
 }

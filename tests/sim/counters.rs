@@ -36,6 +36,7 @@ pub struct Counters {
     pub effects: u64,
     pub forward: u64,
     pub back: u64,
+    pub rehearsals: u64,
     /// Microseconds lived.
     pub lived: u64,
     pub struck: Vec<u64>,
@@ -64,6 +65,7 @@ impl Counters {
         self.effects += other.effects;
         self.forward += other.forward;
         self.back += other.back;
+        self.rehearsals += other.rehearsals;
         self.lived += other.lived;
         for (sum, more) in self.struck.iter_mut().zip(&other.struck) {
             *sum += more;
@@ -88,13 +90,14 @@ impl Counters {
     /// The table that is printed.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes\n",
+            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes, {} rehearsals\n",
             self.lives,
             self.lived as f64 / 1e6 / self.lives.max(1) as f64,
             self.events,
             self.effects,
             self.forward,
-            self.back
+            self.back,
+            self.rehearsals
         );
         text += "endings:";
         for (ending, count) in ENDINGS.iter().zip(&self.endings) {

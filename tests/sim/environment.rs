@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use super::fault::Fault;
 use super::weather::Weather;
-use warroom::domain::{Absence, Clean, Role, Verdict};
+use warroom::domain::{Absence, Clean, Credentials, Finding, PerRole, Role, Survey, Targets, Verdict, Wall};
 use warroom::engine::{CheckAnswer, Health, Scrape};
 
 /// Requests a second through the balancer.
@@ -126,4 +126,40 @@ pub fn check(weather: &mut Weather, chance: &mut Chance) -> Option<CheckAnswer> 
         Verdict::Pass
     };
     Some(CheckAnswer { verdict, detail: "answer".into(), raw: Clean::default() })
+}
+
+/// Before every clock of this world.
+const ENDED: i64 = 1_790_000_000_000;
+/// After every clock of this world.
+const LASTS: i64 = 1_800_000_000_000;
+/// Registered with each of the balancer's groups.
+const TARGETS: usize = 4;
+
+/// What a look at what stands around the weights says; `None` when nothing arrives.
+pub fn survey(weather: &mut Weather, chance: &mut Chance) -> Option<Survey> {
+    if weather.strikes(Fault::SurveySilent) {
+        return None;
+    }
+    let credentials = match (weather.strikes(Fault::CredentialsEnd), chance.coin()) {
+        (true, true) => Credentials::Missing("expired".into()),
+        (true, false) => Credentials::Until { end: Wall::from_millis(ENDED), failure: Some("refused".into()) },
+        (false, true) => Credentials::Until { end: Wall::from_millis(LASTS), failure: None },
+        (false, false) => Credentials::Lasting,
+    };
+    let healthy = |healthy| Ok(Targets { healthy, registered: TARGETS });
+    let stable = match (weather.strikes(Fault::TargetsGone), chance.below(3)) {
+        (false, _) => healthy(TARGETS),
+        (true, 0) => Err("throttled".into()),
+        (true, few) => healthy(few as usize - 1),
+    };
+    let fails = weather.strikes(Fault::FindingFails);
+    let verdict = match (fails, chance.coin()) {
+        (true, true) => Verdict::Fail,
+        (true, false) => Verdict::Unknown,
+        (false, true) => Verdict::Warn,
+        (false, false) => Verdict::Pass,
+    };
+    let configuration = (!fails).then(|| "two listeners, two groups".to_owned());
+    let findings = vec![Finding { name: "stickiness".into(), verdict, detail: Clean::default() }];
+    Some(Survey { findings, targets: PerRole { stable, candidate: healthy(TARGETS) }, credentials, configuration })
 }

@@ -24,6 +24,8 @@ faults! {
     Errors, StableFails, StableSilent, CheckFails, CheckSilent,
     // The machine.
     DiskRefuses, DiskSlow, DiskStalls, ClockJump, Suspend, WallJump, Crash, StopAtWrite,
+    // What stands around the balancer's weights, where it tells.
+    SurveySilent, CredentialsEnd, TargetsGone, FindingFails,
     // The operator's own programs.
     HookFails, HookHangs, HookLost,
     // Other hands.
@@ -65,6 +67,10 @@ pub const LET_CONFIRM: &[Fault] = &[
     Fault::StableSilent,
     Fault::CheckFails,
     Fault::CheckSilent,
+    Fault::SurveySilent,
+    Fault::CredentialsEnd,
+    Fault::TargetsGone,
+    Fault::FindingFails,
     Fault::DiskRefuses,
     Fault::DiskSlow,
     Fault::DiskStalls,

@@ -8,7 +8,7 @@ mod machine;
 use super::balancer::{Balancer, Landing, by_hand};
 use super::chance::Chance;
 use super::counters::{Counters, Ending};
-use super::environment::{Instance, check, health};
+use super::environment::{Instance, check, health, survey};
 use super::fault::{Fault, Faults};
 use super::people::People;
 use super::stage::{Stage, Stages};
@@ -53,7 +53,8 @@ pub(super) enum Item {
     Journaled { id: EffectId, result: Result<(), Clean> },
     Look(Box<Forward>),
     Send(Box<Forward>),
-    Answered { id: EffectId, epoch: Epoch, result: WriteResult, forward: bool },
+    Answered { id: EffectId, epoch: Epoch, result: WriteResult, by: By },
+    Cancelled { id: EffectId, epoch: Epoch, result: Box<OutcomeKind> },
     HookPrints { id: EffectId },
     HookEnds { id: EffectId, end: HookEnd },
     ReadBegins { id: EffectId, epoch: Epoch },
@@ -62,6 +63,7 @@ pub(super) enum Item {
     Scrape(Role, usize),
     Health(Role),
     Check(usize),
+    Survey,
     Person(usize),
 }
 
@@ -76,6 +78,7 @@ impl Item {
             | Self::Look(_)
             | Self::Send(_)
             | Self::Answered { .. }
+            | Self::Cancelled { .. }
             | Self::HookPrints { .. }
             | Self::HookEnds { .. }
             | Self::ReadBegins { .. }
@@ -84,6 +87,7 @@ impl Item {
             | Self::Scrape(..)
             | Self::Health(_)
             | Self::Check(_)
+            | Self::Survey
             | Self::Person(_) => false,
         }
     }
@@ -108,12 +112,25 @@ impl Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Forward,
+    /// What is there, once more.
+    Rehearsal,
     Back,
     Direct,
     Other,
 }
 
-/// A forward write in the keeper's hands.
+impl By {
+    /// What a rollback supersedes.
+    fn is_forward(self) -> bool {
+        matches!(self, Self::Forward | Self::Rehearsal)
+    }
+
+    fn outcome(self, result: WriteResult) -> OutcomeKind {
+        if self == Self::Rehearsal { OutcomeKind::Rehearsed(result) } else { OutcomeKind::Written(result) }
+    }
+}
+
+/// A forward write, or a rehearsal, in the keeper's hands.
 #[derive(Debug)]
 pub(super) struct Forward {
     id: EffectId,
@@ -122,6 +139,7 @@ pub(super) struct Forward {
     tag: Option<String>,
     /// When it was decided.
     turn: u64,
+    by: By,
 }
 
 #[derive(Debug)]
@@ -180,8 +198,9 @@ pub struct Life<'s> {
     /// Writes sent, by whomever, and the newest of them that has landed.
     writes: u64,
     newest_landed: u64,
-    /// Forward writes of this run that may still land.
+    /// Forward writes of this run that may still land, and rehearsals.
     pending: usize,
+    rehearsing: usize,
     meddled: u64,
     instances: PerRole<Vec<Instance>>,
     /// What is on the disk.
@@ -189,8 +208,8 @@ pub struct Life<'s> {
     disk_free_at: u64,
     has_tombstone: bool,
     directs: Vec<Direct>,
-    /// The forward write in the hands, and whether it is out.
-    forward: Option<EffectId>,
+    /// The forward write, or the rehearsal, in the hands.
+    forward: Option<(EffectId, By)>,
     aborted: Vec<EffectId>,
     /// Hooks that run.
     running: Vec<EffectId>,
@@ -244,7 +263,7 @@ impl<'s> Life<'s> {
     ) -> Self {
         let now = Mono::from_micros(START);
         let jitter = chance.next();
-        let has_tags = stage.layout.nodes.len() == 1 && chance.one_in(3);
+        let has_tags = stage.is_surveyed || stage.layout.nodes.len() == 1 && chance.one_in(3);
         let instance = || Instance::begins(START);
         Self {
             engine: Engine::new(stage.plan.clone(), mode, now, wall(START, 0), jitter),
@@ -271,6 +290,7 @@ impl<'s> Life<'s> {
             writes: 0,
             newest_landed: 0,
             pending: 0,
+            rehearsing: 0,
             meddled: 0,
             instances: PerRole::from_fn(|role| {
                 (0..stage.plan.environments[role].metrics.len()).map(|_| instance()).collect()
@@ -424,6 +444,7 @@ impl<'s> Life<'s> {
         }
         let truth = Truth {
             pending: self.pending,
+            rehearsing: self.rehearsing,
             is_back: self.balancer.is_back(self.stage),
             is_over: self.balancer.is_over(self.stage),
             meddled: Mono::from_micros(self.meddled),
@@ -492,7 +513,7 @@ impl<'s> Life<'s> {
                     self.weather.has_struck(Fault::OutOfOrder);
                 }
                 self.newest_landed = self.newest_landed.max(write);
-                self.pending -= usize::from(by == By::Forward);
+                *self.pending_of(by) -= usize::from(by.is_forward());
                 if matches!(by, By::Direct | By::Other) {
                     self.meddled = self.clock;
                 }
@@ -515,7 +536,8 @@ impl<'s> Life<'s> {
             }
             Item::Look(forward) => self.look(forward),
             Item::Send(forward) => self.send(&forward),
-            Item::Answered { id, epoch, result, forward } => self.write_answered(id, epoch, result, forward),
+            Item::Answered { id, epoch, result, by } => self.write_answered(id, epoch, result, by),
+            Item::Cancelled { id, epoch, result } => self.outcome(id, epoch, *result),
             Item::HookPrints { id } => {
                 self.feed(Event::HookPrinted { id, tail: Tail::of(&["a line".into()], 7) });
             }
@@ -546,8 +568,18 @@ impl<'s> Life<'s> {
                     self.feed(Event::CheckAnswered { check: index, answer });
                 }
             }
+            Item::Survey => {
+                self.later(micros(self.stage.plan.survey_every()), Item::Survey);
+                if let Some(survey) = survey(&mut self.weather, &mut self.chance) {
+                    self.feed(Event::Surveyed(survey));
+                }
+            }
             Item::Person(who) => self.person_acts(who),
         }
+    }
+
+    fn pending_of(&mut self, by: By) -> &mut usize {
+        if by == By::Rehearsal { &mut self.rehearsing } else { &mut self.pending }
     }
 
     fn outcome(&mut self, id: EffectId, epoch: Epoch, result: OutcomeKind) {
@@ -577,6 +609,10 @@ impl<'s> Life<'s> {
         for index in 0..self.stage.plan.checks.len() {
             let after = self.chance.below(SECOND);
             self.later(after, Item::Check(index));
+        }
+        if self.stage.is_surveyed {
+            let after = self.chance.below(SECOND);
+            self.later(after, Item::Survey);
         }
         self.later(0, Item::Folder);
         self.begin_people();

@@ -10,6 +10,8 @@ pub struct Stage {
     pub name: &'static str,
     pub plan: Arc<Plan>,
     pub layout: Layout,
+    /// The balancer tells what stands around its weights, and not which slot is up.
+    pub is_surveyed: bool,
     /// Microseconds.
     pub lateness: u64,
     pub timeout: u64,
@@ -32,6 +34,18 @@ nodes = [{ name = "lb1", address = "lb1:9999" }, { name = "lb2", address = "lb2:
 servers = { stable = ["b1", "b2"], candidate = ["g1", "g2"] }
 "#;
 
+/// Tells what stands around its weights, and is rehearsed.
+const ALB: &str = r#"
+[traffic]
+driver = "alb"
+timeout = "1s"
+target_groups = { stable = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/blue/1", candidate = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/green/2" }
+forwards = [
+  { name = "https", arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/prod/50dc/0467" },
+  { name = "http", arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/prod/50dc/0468" },
+]
+"#;
+
 /// Name, advance, traffic, lateness, steps, absence, more, instances of the candidate.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str, usize);
 
@@ -52,6 +66,7 @@ const ROWS: &[Row] = &[
     ("haproxy automatic approved", "automatic", HAPROXY, "3s", APPROVED, "hold", 1),
     ("http no return, two instances", "manual", HTTP, "2s", NO_RETURN, "roll_back", 2),
     ("http approved, hook before first", "manual", HTTP, "3s", APPROVED, "hold", 2),
+    ("alb automatic", "automatic", ALB, "3s", HOLD, "roll_back", 1),
     // Dear, because it is confirmed over two minutes: few lives have it.
     ("http two minutes late", "manual", HTTP, "120s", TWO, "hold", 1),
 ];
@@ -155,6 +170,7 @@ stable_ready = "50 %"
     Stage {
         name,
         layout: plan.traffic.layout(),
+        is_surveyed: plan.traffic.is_surveyed(),
         lateness: plan.traffic.lateness.as_micros() as u64,
         timeout: plan.traffic.timeout.as_micros() as u64,
         plan: Arc::new(plan),

@@ -2,7 +2,7 @@
 
 use super::aws_proxy::Proxy;
 use super::net::free_port;
-use super::{Process, signal, wait_for, wait_until};
+use super::{Process, missing, signal, wait_for, wait_until};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::Credentials;
@@ -51,15 +51,7 @@ fn gunicorn() -> PathBuf {
 
 /// Whether moto is here. Without it a test says so, or fails where that is asked for.
 pub fn need_moto() -> bool {
-    if gunicorn().is_file() {
-        return true;
-    }
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let place = gunicorn();
-    let place = place.display();
-    assert!(std::env::var_os("WARROOM_REQUIRE_SERVERS").is_none(), "{test} needs {place} (tests/run installs it)");
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test} needs {place}");
-    false
+    gunicorn().is_file() || missing(&format!("{} (tests/run installs it)", gunicorn().display()))
 }
 
 /// The SDK takes its keys from the environment, which a test may not change: the whole file of tests is run once more

@@ -52,6 +52,9 @@ impl Engine {
                     Some(rate) if rate > 0.0 => must(format!("{rate:.0} rps still on {candidate}")),
                     Some(_) => must(format!("{candidate} has no more requests, proving it"))
                         .or(format!("{candidate} has none, proving it")),
+                    None if !self.has_told_since_back() && self.candidate_rate().is_some() => {
+                        must(format!("waiting for a reading of {candidate}"))
+                    }
                     None => must(format!("not proven that {candidate} is empty: no metrics"))
                         .or(format!("{candidate} not proven empty: no metrics")),
                 };

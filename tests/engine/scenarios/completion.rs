@@ -50,6 +50,35 @@ fn a_check_that_fails_is_not_complete() {
     assert_eq!((rig.engine.phase(), waits(&rig)), (Phase::Complete, vec![]), "{}", story(&rig));
 }
 
+/// What fails is said while the last step still bakes; what is not known by then may be once it is baked.
+#[test]
+fn during_the_last_bake_only_what_fails_is_said_to_be_waited_for() {
+    for (verdict, words) in [(Verdict::Fail, "COMPLETE waits: candidate"), (Verdict::Unknown, "completes by itself ")] {
+        let mut rig = at_the_end(&afterwards());
+        rig.checks[0] = Some(verdict);
+        rig.wait(2_200);
+        assert!(!waits(&rig).is_empty() && rig.engine.snapshot().bake.is_some(), "{}", story(&rig));
+        assert!(band(&rig).contains(words), "{verdict:?}: {}", band(&rig));
+    }
+}
+
+/// What is about to roll back says that it is on: on a narrow screen that need not stand there twice.
+#[test]
+fn before_an_automatic_rollback_its_being_on_may_be_left_out() {
+    let mut rig = at_the_end(&afterwards());
+    rig.wait(10_000);
+    assert_eq!(rig.engine.phase(), Phase::Complete, "{}", story(&rig));
+    let rank = |rig: &Rig| {
+        let band = rig.engine.snapshot().band;
+        let part = band.parts.iter().find(|part| part.words.as_str().starts_with("auto-rollback on"));
+        part.unwrap_or_else(|| panic!("{band:?}")).rank
+    };
+    assert_eq!(rank(&rig), 0);
+    rig.worlds[CANDIDATE].errors = 1.0;
+    rig.wait(2_000);
+    assert_eq!((rank(&rig), rig.engine.phase()), (1, Phase::Complete), "{}", band(&rig));
+}
+
 /// Nor is it complete on how the candidate was when the limits were last looked at, once nobody knows how it is.
 #[test]
 fn what_just_became_unknown_is_not_complete() {

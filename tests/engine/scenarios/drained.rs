@@ -1,11 +1,11 @@
 //! After the way back: whether anybody is still on the candidate.
 
 use crate::engine::balancer::split;
-use crate::engine::plans::MANUAL;
+use crate::engine::plans::{MANUAL, NODES};
 use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, story};
-use warroom::domain::{Absence, Role};
+use warroom::domain::{Absence, Role, Verdict};
 use warroom::engine::{Answer, Command, Phase};
 
 #[test]
@@ -133,4 +133,16 @@ fn a_candidate_that_had_a_share_before_the_run_is_not_empty_at_once() {
         rig.wait(8_000);
         assert_eq!(rig.engine.phase(), Phase::RolledBack, "{share} {adopts}\n{}", story(&rig));
     }
+}
+
+/// A rollback leaves the share that the present step had: no server went up or down for that.
+#[test]
+fn a_rollback_is_not_taken_for_servers_that_went_up_or_down() {
+    let mut rig = Rig::at_first_step(&NODES);
+    rig.roll_back("alice", None);
+    rig.wait(2_000);
+    assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RollingBack, 0), "{}", story(&rig));
+    let gates = rig.engine.gates();
+    let balancer = gates.iter().find(|gate| gate.name.as_str() == "balancer").expect("a gate");
+    assert!(balancer.verdict == Verdict::Pass && !balancer.detail.as_str().contains("servers"), "{balancer:?}");
 }

@@ -2,9 +2,9 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{MANUAL, NODES, Sections};
-use crate::engine::rig::Rig;
+use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
-use warroom::domain::Role;
+use warroom::domain::{Absence, Role};
 use warroom::engine::{Answer, Command, Direction, Health, Phase};
 
 const LIMITS: &str = r#"
@@ -128,5 +128,35 @@ fn a_node_that_answers_tells_of_a_share_and_one_that_does_not_tells_nothing() {
         rig.wait(3_000);
         let words = ["AUTOMATIC ROLLBACK", "somebody else set a node that answers; no auto-rollback"];
         assert_eq!(words.map(|words| rig.said(words)), told, "{}", story(&rig));
+    }
+}
+
+/// A rollback is confirmed sooner than readings grow old: the last one may be of before the first step.
+const SOON: &str = r#"
+    [traffic]
+    driver = "http"
+    url = "http://lb:80"
+    lateness = "2s"
+    timeout = "1s"
+    fields = { stable = "blue", candidate = "green" }
+"#;
+
+#[test]
+fn what_told_nothing_since_it_had_traffic_is_not_called_empty() {
+    for silence in [Scraping::Silent, Scraping::Fails(Absence::Unreachable("timeout".into()))] {
+        let mut rig = Rig::ready(&Sections { traffic: SOON, ..MANUAL });
+        rig.advance("alice");
+        rig.worlds[Role::Candidate].scraping = silence;
+        rig.wait(500);
+        assert_eq!(rig.balancer.share(), 100);
+        rig.roll_back("alice", None);
+        rig.wait(3_000);
+        assert_eq!(rig.engine.phase(), Phase::NewTrafficBack, "{}", story(&rig));
+        let band = rig.engine.snapshot().band;
+        assert!(band.text.as_str().contains("waiting for a reading of"), "{band:?}");
+        // What refuses connections now serves nobody.
+        rig.worlds[Role::Candidate].scraping = Scraping::Fails(Absence::Refused("nobody listens".into()));
+        rig.wait(8_000);
+        assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
     }
 }

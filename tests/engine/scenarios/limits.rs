@@ -8,7 +8,7 @@ use crate::engine::script::Act::*;
 use crate::engine::script::{Act, play, refusal, story};
 use std::time::Duration;
 use warroom::domain::{Absence, Role};
-use warroom::engine::{Answer, Direction, Phase, Severity};
+use warroom::engine::{Answer, Command, Direction, Phase, Severity};
 
 const CANDIDATE: Role = Role::Candidate;
 const TO_FIRST_STEP: [Act; 5] = [Comes("alice"), Wait(3_000), Advance("alice"), Wait(4_000), Is(Phase::Baking)];
@@ -580,4 +580,41 @@ fn a_limit_that_can_no_longer_be_told_is_not_clear() {
     rig.wait(8_000);
     assert!(rig.said("5xx STABLE: idle without traffic"), "{}", story(&rig));
     assert!(!rig.said("can no longer be told"), "{}", story(&rig));
+}
+
+/// A window in which no two scrapes that came lie will have no reading, however often one comes.
+#[test]
+fn a_reading_that_never_comes_is_gone() {
+    let limits = r#"
+        [[guardrails]]
+        reading = "error_ratio"
+        minimum_requests = 1
+        window = "2s"
+        hold = "2 %"
+        for = "3s"
+        absent = "hold"
+    "#;
+    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    for _ in 0..8 {
+        for scraping in [Scraping::Fails(Absence::Unreachable("timeout".into())), Scraping::Fine] {
+            rig.worlds[Role::Candidate].scraping = scraping;
+            rig.wait(if rig.worlds[Role::Candidate].scraping == Scraping::Fine { 1_000 } else { 2_000 });
+        }
+    }
+    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
+}
+
+/// What a person holds is theirs: a limit that may not roll back holds nothing a second time.
+#[test]
+fn a_limit_that_may_not_roll_back_takes_no_hold_from_a_person() {
+    let mut rig = Rig::at_first_step(&Sections { more: "[rollback]\nautomatic = false\n", ..MANUAL });
+    rig.ask_for("alice", Command::Hold);
+    rig.worlds[CANDIDATE].errors = 0.5;
+    rig.wait(2_000);
+    let band = rig.engine.snapshot().band.text;
+    assert!(!band.as_str().contains("holds"), "nor is it said to come: {band}");
+    rig.wait(10_000);
+    assert!(rig.said("> 5.00%"), "{}", story(&rig));
+    let held = rig.engine.snapshot().held.expect("held");
+    assert_eq!((held.by.as_str(), rig.sent(Direction::Back)), ("alice", 0), "{}", story(&rig));
 }

@@ -219,6 +219,31 @@ fn silence_after_one_failing_answer_does_not_roll_back() {
     assert_eq!(rig.sent(Direction::Back), 1, "{}", story(&rig));
 }
 
+/// Two bad answers with silence between them are two bad answers: nobody knows what was in between.
+#[test]
+fn the_time_of_a_silence_between_two_bad_answers_does_not_count() {
+    let limits = r#"
+        [rollback]
+        automatic = true
+        [[guardrails]]
+        reading = "unhealthy_for"
+        roll_back = "4s"
+        for = "0s"
+        absent = "hold"
+    "#;
+    for silence in [Some(Health::Unknown("timeout".into())), None] {
+        let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+        for health in [Some(Health::Failing("503".into())), silence, Some(Health::Failing("503".into()))] {
+            assert_eq!(rig.sent(Direction::Back), 0, "{}", story(&rig));
+            rig.worlds[Role::Candidate].health = health.clone();
+            rig.wait(if matches!(health, Some(Health::Failing(_))) { 2_000 } else { 30_000 });
+        }
+        assert_eq!(rig.sent(Direction::Back), 0, "two seconds of bad answers\n{}", story(&rig));
+        rig.wait(4_000);
+        assert_eq!(rig.sent(Direction::Back), 1, "{}", story(&rig));
+    }
+}
+
 /// Somebody else moved the traffic: the keeper says what it would do, and leaves it to people.
 #[test]
 fn an_automatic_rollback_does_not_go_over_another_hand() {

@@ -331,8 +331,12 @@ fn a_violated_invariant_outlives_its_keeper() {
     }
     assert!(rig.engine.snapshot().band.text.as_str().contains("forward frozen"));
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
+    rig.wait(100);
+    let band = rig.engine.snapshot().band;
+    assert!(band.text.as_str().starts_with("by alice") && band.text.as_str().contains("forward frozen"), "{band:?}");
     rig.wait(8_000);
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RolledBack, 0), "{}", story(&rig));
+    assert!(rig.engine.snapshot().band.text.as_str().contains("all traffic on BLUE"));
 }
 
 /// What the candidate failed before this keeper, and while there was none, nobody has counted.

@@ -16,16 +16,21 @@ impl Life<'_> {
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
                 self.counters.forward += 1;
-                self.forward = Some(id);
-                let after = self.chance.below(2_000);
-                self.later(after, Item::Look(Box::new(Forward { id, epoch, setting, tag, turn: self.clock })));
+                self.go_forward(Forward { id, epoch, setting, tag, turn: self.clock, by: By::Forward });
+            }
+            Effect::Rehearse { id, epoch, setting, tag } => {
+                self.counters.rehearsals += 1;
+                if self.weather.is(Fault::Crash) && self.chance.coin() {
+                    self.crash_after = Some(self.seq + self.chance.below(4));
+                }
+                self.go_forward(Forward { id, epoch, setting, tag: Some(tag), turn: self.clock, by: By::Rehearsal });
             }
             Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
                 self.counters.back += 1;
-                if let Some(forward) = self.forward.take() {
+                if let Some((forward, by)) = self.forward.take() {
                     self.aborted.push(forward);
                     let result = WriteResult::Unknown("cancelled".into());
-                    self.later(0, Item::Answered { id: forward, epoch, result, forward: false });
+                    self.later(0, Item::Cancelled { id: forward, epoch, result: Box::new(by.outcome(result)) });
                 }
                 self.write(id, epoch, &setting, None, By::Back);
             }
@@ -35,9 +40,14 @@ impl Life<'_> {
                 let after = self.chance.between(1_000, SECOND);
                 self.later(after, Item::HookEnds { id, end: HookEnd::Stopped });
             }
-            // A percentage API and HAProxy, which it has, are not rehearsed.
-            Effect::Rehearse { .. } | Effect::Stop => {}
+            Effect::Stop => {}
         }
+    }
+
+    fn go_forward(&mut self, forward: Forward) {
+        self.forward = Some((forward.id, forward.by));
+        let after = self.chance.below(2_000);
+        self.later(after, Item::Look(Box::new(forward)));
     }
 
     /// How long the disk takes for what is given to it now, and what it makes of it.
@@ -91,7 +101,7 @@ impl Life<'_> {
         if self.has_tombstone && self.hands.look_before {
             self.find_tombstone();
             let why = WriteResult::NotSent("rolled back directly".into());
-            self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
+            self.outcome(forward.id, forward.epoch, forward.by.outcome(why));
             return;
         }
         if self.has_tombstone {
@@ -112,33 +122,41 @@ impl Life<'_> {
         if self.clock - forward.turn > SENT_WITHIN {
             if self.hands.look_at_clock {
                 let why = WriteResult::NotSent("the keeper stood still".into());
-                return self.outcome(forward.id, forward.epoch, OutcomeKind::Written(why));
+                return self.outcome(forward.id, forward.epoch, forward.by.outcome(why));
             }
             self.witness
                 .breaks(Rule::Readings, "a forward write goes out on what was read before the keeper stood still");
         }
-        self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), By::Forward);
+        self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), forward.by);
     }
 
     fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
         let (after, result) = self.put(setting, tag, by);
-        self.later(after, Item::Answered { id, epoch, result, forward: by == By::Forward });
+        self.later(after, Item::Answered { id, epoch, result, by });
     }
 
     /// Sends a setting to the balancer, and gives when it is answered and how: it lands when it does.
     pub(super) fn put(&mut self, setting: &Setting, tag: Option<&str>, by: By) -> (u64, WriteResult) {
+        // Also of those who go past the keeper.
+        if setting.0.len() < self.stage.layout.slots.len() {
+            self.witness.breaks(Rule::Shape, format!("a slot is left out: {setting}"));
+            return (0, WriteResult::Refused("a slot is left out".into()));
+        }
         let course = self.balancer.write(self.stage, setting, tag, &mut self.weather, &mut self.chance);
         self.writes += 1;
+        // It changes nothing, so that no read could show it later: one that is acknowledged has taken effect.
+        let latest = if by == By::Rehearsal && course.result.is_accepted() { course.answered_after } else { u64::MAX };
         for Landing { after, parts } in course.lands {
-            self.pending += usize::from(by == By::Forward);
+            let after = after.min(latest);
+            *self.pending_of(by) += usize::from(by.is_forward());
             self.later(after, Item::Lands { write: self.writes, parts, by });
         }
         (course.answered_after, course.result)
     }
 
     /// After a forward write: was there a tombstone meanwhile?
-    pub(super) fn write_answered(&mut self, id: EffectId, epoch: Epoch, result: WriteResult, forward: bool) {
-        if forward {
+    pub(super) fn write_answered(&mut self, id: EffectId, epoch: Epoch, result: WriteResult, by: By) {
+        if by.is_forward() {
             if self.aborted.contains(&id) {
                 return;
             }
@@ -147,8 +165,8 @@ impl Life<'_> {
                 self.find_tombstone();
             }
         }
-        self.outcome(id, epoch, OutcomeKind::Written(result));
-        if forward && self.has_tombstone && !self.follows() {
+        self.outcome(id, epoch, by.outcome(result));
+        if by.is_forward() && self.has_tombstone && !self.follows() {
             self.witness.breaks(Rule::Tombstone, "a forward write went out over a tombstone and the keeper goes on");
         }
     }

@@ -37,8 +37,8 @@ pub struct Back {
     due: bool,
     /// What somebody else set, on the nodes that answered.
     pub foreign: Option<Vec<Option<u32>>>,
-    /// Called read back, and nothing else was there since.
-    is_seen: bool,
+    /// When it was called read back, and nothing else was there since.
+    seen_at: Option<Mono>,
     pub confirmed: bool,
     /// Confirmed once, perhaps in another process.
     pub was_confirmed: bool,
@@ -61,7 +61,7 @@ impl Back {
             differs: None,
             due: false,
             foreign: None,
-            is_seen: false,
+            seen_at: None,
             confirmed: false,
             was_confirmed: false,
         }
@@ -69,7 +69,11 @@ impl Back {
 
     /// Whether it was called read back, and nothing else was there since.
     pub fn is_seen(&self) -> bool {
-        self.is_seen
+        self.seen_at.is_some()
+    }
+
+    pub fn seen_at(&self) -> Option<Mono> {
+        self.seen_at
     }
 
     /// What was confirmed before a crash is confirmed again by reading.
@@ -81,7 +85,7 @@ impl Back {
 
     /// Something else is there, or nobody can tell and a person asks for it: either way it is sent again, or read.
     pub fn undone(&mut self, now: Mono) {
-        (self.agrees, self.due, self.is_seen) = (None, false, false);
+        (self.agrees, self.due, self.seen_at) = (None, false, None);
         (self.confirmed, self.was_confirmed) = (false, false);
         if self.writing.is_none() && self.differs.is_none() {
             self.failed_at.get_or_insert(now);
@@ -169,7 +173,7 @@ impl Witness<'_> {
             }
             return;
         }
-        (back.agrees, back.due, back.is_seen, back.confirmed) = (None, false, false, false);
+        (back.agrees, back.due, back.seen_at, back.confirmed) = (None, false, None, false);
         if !back.can_judge(started) {
             return;
         }
@@ -232,8 +236,9 @@ impl Witness<'_> {
 
     /// 4: called read back once, when a whole read agrees, and again only after something else was there.
     pub(super) fn may_be_read_back(&mut self) {
+        let now = self.now;
         let Some(back) = &mut self.back else { return self.breaks(Rule::ReadBack, "nothing to read back") };
-        let is_again = std::mem::replace(&mut back.is_seen, true);
+        let is_again = back.seen_at.replace(now).is_some();
         if is_again || back.agrees.is_none() {
             let what = format!("called read back (before: {is_again}), and it agrees since {:?}", back.agrees);
             self.breaks(Rule::ReadBack, what);
@@ -245,11 +250,11 @@ impl Witness<'_> {
         let window = self.stage.plan.traffic.lateness;
         let Some(back) = &self.back else { return self.breaks(Rule::Confirms, "nothing to confirm") };
         let Some(read) = &self.read else { return self.breaks(Rule::Confirms, "confirmed without a read") };
-        let spans = back.is_seen && back.agrees.is_some_and(|since| read.started.since(since) >= window);
+        let spans = back.is_seen() && back.agrees.is_some_and(|since| read.started.since(since) >= window);
         if !spans || read.row != back.target {
             let what = format!("confirmed, and it agrees since {:?}; read {:?}", back.agrees, read.started);
             self.breaks(Rule::Confirms, what);
-        } else if truth.pending > 0 {
+        } else if truth.pending + truth.rehearsing > 0 {
             self.breaks(Rule::Confirms, "confirmed while an older write can still land");
         } else if !truth.is_back && read.is_true && truth.meddled < read.started {
             self.breaks(Rule::Confirms, "confirmed while the candidate has weight");
@@ -276,6 +281,14 @@ impl Witness<'_> {
     pub(super) fn may_be_foreign(&mut self, setting: &Setting) {
         if self.is_own(&self.weights(setting)) {
             self.breaks(Rule::Foreign, format!("{setting} is called foreign, and is this run's to go over"));
+        }
+    }
+
+    /// 1: that nothing is left on the candidate it has told itself since the rollback was read back.
+    pub(super) fn may_be_empty(&mut self) {
+        let seen_at = self.back.as_ref().and_then(Back::seen_at);
+        if !seen_at.is_some_and(|at| self.feeds[Role::Candidate].told_since(at)) {
+            self.breaks(Rule::Confirms, "rolled back, and the candidate has told nothing since");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Back, Loose, Read, Row, Rule, Truth, Witness, row};
 use std::time::Duration;
-use warroom::domain::{BalancerState, EffectId, Mono, Readiness, Rights, Role, Setting, Split};
+use warroom::domain::{Absence, BalancerState, EffectId, Mono, Readiness, Rights, Role, Setting, Split};
 use warroom::engine::{Command, Entry, Event, Fact, Health, OutcomeKind, WriteResult};
 
 impl Witness<'_> {
@@ -19,11 +19,15 @@ impl Witness<'_> {
             Event::Ended(outcome) => match &outcome.result {
                 OutcomeKind::Journaled(result) => self.settled(outcome.id, result.is_ok()),
                 OutcomeKind::Written(result) => self.written(outcome.id, result),
-                OutcomeKind::Rehearsed(_) => {}
+                OutcomeKind::Rehearsed(result) => self.rehearsed(outcome.id, result),
                 OutcomeKind::HookEnded { .. } => self.ended_hook = Some(outcome.id),
                 OutcomeKind::Read { started, state } => self.was_read(*started, state),
             },
             Event::Scraped { role, instance, scrape: Ok(scrape) } => self.scraped(*role, *instance, scrape),
+            Event::Scraped { role, instance, scrape: Err(Absence::Refused(_)) } => {
+                let now = self.now;
+                self.feeds[*role].refused(*instance, now);
+            }
             Event::HealthSeen { role: Role::Stable, health } => {
                 self.failures = match health {
                     Health::Healthy => 0,
@@ -35,9 +39,9 @@ impl Witness<'_> {
             }
             Event::HealthSeen { role: Role::Candidate, health } => self.candidate_answered(health),
             Event::CheckAnswered { check, answer } => self.checks[*check] = Some((self.now, answer.verdict)),
+            Event::Surveyed(survey) => self.surveyed(survey),
             Event::TombstoneFound { .. } => self.found_tombstone = true,
             Event::Scraped { .. }
-            | Event::Surveyed(_)
             | Event::HookPrinted { .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
@@ -109,7 +113,7 @@ impl Witness<'_> {
         let now = self.now;
         self.loose.retain(|loose| {
             let Some(answered) = loose.answered else { return true };
-            let agrees = started >= answered && loose.row == row;
+            let agrees = started >= answered && loose.row == row && !loose.is_rehearsal;
             !(agrees || started.since(answered) >= window)
         });
         self.told_of_drift.take_if(|_| self.expected.as_ref() == Some(&row));
@@ -143,7 +147,11 @@ impl Witness<'_> {
         self.stage.layout.slots.iter().map(|(slot, _)| state.slot(slot).map(|slot| slot.weight)).collect()
     }
 
+    /// `None` where it is the survey that tells.
     fn servers_up(&self, state: &BalancerState) -> Option<(usize, usize)> {
+        if self.stage.is_surveyed {
+            return None;
+        }
         let slots: Vec<_> = self.stage.layout.slots.iter().filter(|(_, role)| *role == Role::Stable).collect();
         let up = slots.iter().filter(|(slot, _)| state.slot(slot).is_some_and(|s| s.readiness == Readiness::Up));
         Some((up.count(), slots.len()))
@@ -216,6 +224,7 @@ impl Witness<'_> {
             Fact::RolledBack if !self.back.as_ref().is_some_and(|back| back.confirmed) => {
                 self.breaks(Rule::Confirms, "rolled back and not confirmed");
             }
+            Fact::RolledBack => self.may_be_empty(),
             Fact::Line
             | Fact::Started { .. }
             | Fact::TargetsBefore { .. }
@@ -228,7 +237,6 @@ impl Witness<'_> {
             | Fact::Resumed
             | Fact::Adopted { .. }
             | Fact::SentAgain { .. }
-            | Fact::RolledBack
             | Fact::Approved { .. }
             | Fact::Driver
             | Fact::Suspended { .. }
@@ -348,8 +356,8 @@ impl Witness<'_> {
                 self.furthest = self.furthest.max(self.stage.plan.steps[*step].split.permille());
             }
             Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
+            Fact::TargetsBefore { stable } => self.had_targets(*stable),
             Fact::Line
-            | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted
@@ -362,7 +370,7 @@ impl Witness<'_> {
         (self.intent, self.reassert) = (None, None);
         self.began = true;
         self.ever_forward = true;
-        self.loose.push(Loose { id, row, answered: None });
+        self.loose.push(Loose { id, row, answered: None, is_rehearsal: false });
     }
 }
 

@@ -53,6 +53,7 @@ impl Witness<'_> {
         }
         self.nothing_is_open(truth);
         self.balancer_allows();
+        self.writes_are_taken();
         self.approval_allows(next);
         if !self.over {
             self.readings_allow();
@@ -69,7 +70,7 @@ impl Witness<'_> {
             let what = format!("the place of {:?} is unknown", loose.id);
             self.breaks(Rule::ReadBack, what);
         }
-        if truth.pending > 0 && !self.was_lied_to {
+        if truth.pending + truth.rehearsing > 0 && !self.was_lied_to {
             self.breaks(Rule::ReadBack, "an earlier forward write can still land");
         }
     }
@@ -172,7 +173,7 @@ impl Witness<'_> {
         self.loose.retain(|loose| Some(&loose.row) != self.expected.as_ref());
     }
 
-    fn balancer_allows(&mut self) {
+    pub(super) fn balancer_allows(&mut self) {
         let every = self.stage.plan.poll.balancer + self.took / 2;
         let good = self.is_whole
             && self
@@ -221,6 +222,7 @@ impl Witness<'_> {
             let what = format!("stable last said {:?}", self.health);
             self.breaks(Rule::Readings, what);
         }
+        self.survey_allows();
         self.limit_allows();
     }
 

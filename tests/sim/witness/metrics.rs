@@ -23,6 +23,8 @@ const GAP: Duration = Duration::from_secs(9);
 #[derive(Debug, Default)]
 pub struct Feed {
     each: Vec<VecDeque<(Mono, Scrape)>>,
+    /// When each last refused the connection.
+    refused: Vec<Option<Mono>>,
 }
 
 /// What the candidate says of itself.
@@ -81,12 +83,22 @@ impl Sum {
 
 impl Feed {
     pub fn new(instances: usize) -> Self {
-        Self { each: vec![VecDeque::new(); instances] }
+        Self { each: vec![VecDeque::new(); instances], refused: vec![None; instances] }
     }
 
     /// When the instance that was read longest ago was read.
     pub fn read_at(&self) -> Option<Mono> {
         self.each.iter().map(|scrapes| scrapes.back().map(|(at, ..)| *at)).min().flatten()
+    }
+
+    /// Whether each instance was read, or refused the connection, at that time or later.
+    pub fn told_since(&self, since: Mono) -> bool {
+        let read = self.each.iter().map(|scrapes| scrapes.back().map(|(at, ..)| *at));
+        read.zip(&self.refused).all(|(read, refused)| read.max(*refused) >= Some(since))
+    }
+
+    pub fn refused(&mut self, instance: usize, now: Mono) {
+        self.refused[instance] = Some(now);
     }
 
     fn push(&mut self, instance: usize, now: Mono, scrape: &Scrape) {

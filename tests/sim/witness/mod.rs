@@ -8,6 +8,7 @@ mod books;
 mod forward;
 mod hooks;
 mod metrics;
+mod surveys;
 
 use super::balancer::Row;
 use super::stage::Stage;
@@ -16,6 +17,7 @@ use hooks::Hook;
 use metrics::{Candidate, Feed};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use surveys::Surveyed;
 use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
 use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
@@ -75,6 +77,8 @@ pub struct Broken {
 pub struct Truth {
     /// Forward writes of this run that may still land.
     pub pending: usize,
+    /// Rehearsals that may.
+    pub rehearsing: usize,
     /// No candidate slot has weight.
     pub is_back: bool,
     /// No stable slot has weight.
@@ -98,6 +102,8 @@ struct Loose {
     id: EffectId,
     row: Row,
     answered: Option<Mono>,
+    /// It writes what is there: no read can show that it has landed.
+    is_rehearsal: bool,
 }
 
 pub struct Witness<'s> {
@@ -117,6 +123,7 @@ pub struct Witness<'s> {
     /// A read said what was not so: what it made people do may hide where a write of this run is.
     was_lied_to: bool,
     checks: Vec<Option<(Mono, Verdict)>>,
+    around: Surveyed,
     hooks: Vec<Hook>,
     /// The run that ended in this turn, until its line is seen.
     ended_hook: Option<EffectId>,
@@ -200,6 +207,7 @@ impl<'s> Witness<'s> {
             next_read_is_true: true,
             was_lied_to: false,
             checks: vec![None; stage.plan.checks.len()],
+            around: Surveyed::default(),
             hooks: vec![Hook::default(); stage.plan.hooks.len()],
             ended_hook: None,
             feeds: PerRole::from_fn(|role| Feed::new(stage.plan.environments[role].metrics.len())),
@@ -309,6 +317,7 @@ impl<'s> Witness<'s> {
         (self.asked, self.untyped, self.found_tombstone, self.overrides) = (false, false, false, false);
         let was_known = self.is_known();
         self.heard(event);
+        self.rehearsals_settle();
         self.bakes(was_known);
         for effect in effects {
             match effect {
@@ -330,7 +339,12 @@ impl<'s> Witness<'s> {
                     self.hook_begins(*id, *hook, *split);
                 }
                 Effect::StopHook { id } => self.hook_stops(*id),
-                Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.fresh(*id),
+                Effect::Rehearse { id, setting, .. } => {
+                    self.fresh(*id);
+                    self.whole(setting);
+                    self.rehearses(*id, setting);
+                }
+                Effect::ReadSplit { id, .. } => self.fresh(*id),
                 Effect::Stop => {}
             }
         }
@@ -442,7 +456,9 @@ impl<'s> Witness<'s> {
         let ready = self.stage.plan.rollback.stable_ready;
         // However long ago: nobody sends traffic by itself to what was down when it was last seen. An answer that did
         // not come is not one that failed: the row of failing ones begins anew.
-        self.failures >= 3 || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
+        self.failures >= 3
+            || self.stable_up.is_some_and(|(up, all)| (up as f64) < all as f64 * ready)
+            || self.around.has_few(ready)
     }
 
     fn is_past_no_return(&self) -> bool {
