@@ -87,6 +87,11 @@ pub enum Event {
         /// Who, when and why, as the tombstone says.
         words: Clean,
     },
+    /// The keeper was told to end in the middle of a rollback: it stays for that.
+    ToldToEnd {
+        /// How long at most.
+        within: Duration,
+    },
     /// The time asked for by `next_wake` has come.
     Woke,
     /// The machine slept or the process was stopped for this long.

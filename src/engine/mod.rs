@@ -329,6 +329,13 @@ impl Engine {
                 self.say(Severity::Warn, None, text, Fact::Line, out);
             }
             Event::TombstoneFound { words } => self.tombstone_found(words, out),
+            Event::ToldToEnd { within } => {
+                let text = format!(
+                    "the keeper was told to end (SIGTERM): it does when the rollback is confirmed, or in {} s",
+                    within.as_secs()
+                );
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
             Event::Woke => {}
             Event::ClockJumped { by } => self.clock_jumped(*by, out),
         }

@@ -267,6 +267,7 @@ impl Witness {
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::TombstoneFound { .. }
+            | Event::ToldToEnd { .. }
             | Event::Woke
             | Event::ClockJumped { .. } => {}
         }

@@ -41,6 +41,7 @@ impl Witness<'_> {
             | Event::HookPrinted { .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
+            | Event::ToldToEnd { .. }
             | Event::Woke
             | Event::ClockJumped { .. } => {}
         }
