@@ -203,11 +203,11 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                         changed.store(differs, Ordering::Relaxed);
                     }
                     match stone {
-                        Some(Some(words)) => {
+                        Ok(Some(words)) => {
                             let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                         }
-                        Some(None) => {}
-                        None => tracing::warn!(folder = %folder.display(), "the run's folder does not answer"),
+                        Ok(None) => {}
+                        Err(why) => tracing::warn!("{why}: whether somebody rolled back directly is unknown"),
                     }
                 }
             })
