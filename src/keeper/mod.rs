@@ -30,6 +30,7 @@ use bytes::Bytes;
 use effects::Hands;
 use hook_hand::HookHand;
 use lanes::{Lanes, Operator, Senders as Shared};
+use patience::{LOOK_WAIT, SOCKET, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -197,7 +198,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         unanswered: Vec::new(),
     };
     let left = keeper.turn().await;
-    let _ = std::fs::remove_file(&socket);
+    bounded(&SOCKET, LOOK_WAIT, move || std::fs::remove_file(&socket)).await;
     match &left {
         Ok(()) => tracing::info!("keeper ended"),
         Err(error) => tracing::error!(%error, "keeper ended"),

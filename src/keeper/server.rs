@@ -2,7 +2,7 @@
 
 use super::host_lock::user_name_soon;
 use super::lanes::Operator;
-use super::patience::{NAME_WAIT, NAMES, bounded};
+use super::patience::{LOOK_WAIT, NAME_WAIT, NAMES, SOCKET, bounded};
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
@@ -40,25 +40,34 @@ pub async fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<Un
     if let Some(group) = group
         && !open_to(path, state, group).await?
     {
-        tracing::warn!(group, "the machine's directory does not answer: until it does the socket is its owner's alone");
+        tracing::warn!(
+            group,
+            "the machine's directory or a disk does not answer: until then the socket is its owner's alone"
+        );
         tokio::spawn(open_later(path.to_owned(), state.to_owned(), group.to_owned()));
     }
     Ok(listener)
 }
 
-/// Lets a group in; `false` where the machine's directory (NSS: LDAP, SSSD) does not say in time which that is.
+/// Lets a group in; `false` where the machine's directory (NSS: LDAP, SSSD) does not say in time which that is, or a disk
+/// on the way does not answer.
 async fn open_to(path: &Path, state: &Path, group: &str) -> Result<bool, KeeperError> {
-    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
     let name = group.to_owned();
     let Some(Ok(found)) = bounded(&NAMES, NAME_WAIT, move || Group::from_name(&name)).await else { return Ok(false) };
     let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(group.to_owned()))?.gid.as_raw();
-    chown(path, None, Some(gid)).map_err(wrap)?;
-    open_way(path, state, group, gid)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(wrap)?;
-    Ok(true)
+    let (path, state, group) = (path.to_owned(), state.to_owned(), group.to_owned());
+    let opened = bounded(&SOCKET, LOOK_WAIT, move || open_files(&path, &state, &group, gid)).await;
+    opened.map_or(Ok(false), |opened| opened.map(|()| true))
 }
 
-/// A directory that hangs keeps no keeper from its start: the group is let in once it answers.
+fn open_files(path: &Path, state: &Path, group: &str, gid: u32) -> Result<(), KeeperError> {
+    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
+    chown(path, None, Some(gid)).map_err(wrap)?;
+    open_way(path, state, group, gid)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(wrap)
+}
+
+/// Neither a directory nor a disk that hangs keeps a keeper from its start: the group is let in once they answer.
 async fn open_later(path: PathBuf, state: PathBuf, group: String) {
     loop {
         tokio::time::sleep(GROUP_PAUSE).await;
@@ -269,18 +278,28 @@ mod tests {
         assert!(received.await.expect("it ends").is_err());
     }
 
-    #[tokio::test]
-    async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+    /// While what a group's way in waits for does not answer, and afterwards.
+    async fn keeps_out_a_group_and_not_the_keeper(hangs: &'static Semaphore, places: u32) {
         let group = Group::from_gid(Gid::effective()).expect("a directory").expect("a group");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sock");
         let mode = || std::fs::metadata(&path).expect("a socket").permissions().mode() & 0o777;
-        let hangs = NAMES.acquire_many(4).await.expect("every place");
+        let hanging = hangs.acquire_many(places).await.expect("every place");
         let _listener = listen(&path, folder.path(), Some(&group.name)).await.expect("it listens");
         assert_eq!(mode(), 0o600);
-        drop(hangs);
+        drop(hanging);
         while mode() != 0o660 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+        keeps_out_a_group_and_not_the_keeper(&NAMES, 4).await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+        keeps_out_a_group_and_not_the_keeper(&SOCKET, 1).await;
     }
 }
