@@ -192,7 +192,7 @@ impl Hands {
     pub async fn finish(self) {
         self.hooks.finish().await;
         if let Err(unwritten) = self.journal.finish(JOURNAL_WAIT).await {
-            tracing::error!(unwritten, "the disk does not answer: the keeper ends without these entries");
+            tracing::error!(unwritten, "the keeper ends without these entries: the disk hangs, or their thread is gone");
         }
     }
 }
