@@ -137,10 +137,7 @@ impl Hands {
                     let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                     return outcome(why);
                 }
-                Err(why) => {
-                    let why = format!("{why}: whether somebody rolled back directly is unknown");
-                    return outcome(WriteResult::NotSent(Clean::new(why)));
-                }
+                Err(why) => return outcome(WriteResult::NotSent(why)),
             }
             failpoint::pass("forward due");
             let late = clock::mono().since(turn);
@@ -192,18 +189,23 @@ impl Hands {
     pub async fn finish(self) {
         self.hooks.finish().await;
         if let Err(unwritten) = self.journal.finish(JOURNAL_WAIT).await {
-            tracing::error!(unwritten, "the keeper ends without these entries: the disk hangs, or their thread is gone");
+            tracing::error!(
+                unwritten,
+                "the keeper ends without these entries: the disk hangs, or their thread is gone"
+            );
         }
     }
 }
 
-/// Whether somebody rolled back without this keeper; an error is why the disk does not say.
+/// Whether somebody rolled back without this keeper; an error is why nobody knows.
 pub async fn find_tombstone(folder: &Path) -> Result<Option<Clean>, Clean> {
-    let looked = folder.to_owned();
-    match bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&looked)).await {
-        Some(found) => found.map_err(|error| Clean::new(format!("{}, the run's folder: {error}", folder.display()))),
-        None => Err(Clean::new(format!("{}, the run's folder, does not answer (disk?)", folder.display()))),
-    }
+    let folder = folder.to_owned();
+    let why = match bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&folder)).await {
+        Some(Ok(found)) => return Ok(found),
+        Some(Err(error)) => format!("cannot be looked into ({error})"),
+        None => "does not answer (disk?)".to_owned(),
+    };
+    Err(Clean::new(format!("the run's folder {why}: whether somebody rolled back directly is unknown")))
 }
 
 #[cfg(test)]

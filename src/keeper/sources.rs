@@ -217,7 +217,7 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                             let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                         }
                         Ok(None) => {}
-                        Err(why) => tracing::warn!("{why}: whether somebody rolled back directly is unknown"),
+                        Err(why) => tracing::warn!("{why}"),
                     }
                 }
             })
