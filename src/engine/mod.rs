@@ -9,12 +9,14 @@
 //! * [`Engine::next_wake`] names the one time at which the engine wants [`Event::Woke`], and why.
 //! * The same events give the same effects, always.
 //!
-//! One file for each concern: `command` (what people ask), `forward` (a step), `completion` (the end of the last), `back` (a
-//! rollback), `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
-//! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk
-//! has not taken yet), `reassert` (a last setting set again), `converged` (whether all agree), `propagation` (when requests
-//! follow), `invariant` (what must hold after every event), `series` (the past of the charts),
-//! `recover` (after a crash), `snapshot` (what is shown).
+//! One file for each concern: `phase` (what may be asked where), `command` (what people ask), `forward` (a step), `share` (its
+//! weights), `completion` (the end of the last), `back` (a rollback), `balancer` (reads and drift), `ledger` (what is this run's
+//! own there), `watching` (readings, health, checks), `window` (rates and percentiles of them), `rates` (what each environment
+//! is asked for), `guardrail` (a limit with a duration), `limits` (what they ask for), `gates` (why not yet), `access` (whether
+//! a write would be taken), `hooks` (the operator's own programs), `facts` (what the disk has not taken yet), `reassert` (a
+//! last setting set again), `converged` (whether all agree), `propagation` (when requests follow), `invariant` (what must hold
+//! after every event), `series` (the past of the charts), `recover` (after a crash), `band` (the one sentence), `snapshot`
+//! (what is shown).
 
 mod access;
 mod back;
