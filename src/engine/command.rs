@@ -98,7 +98,7 @@ impl Engine {
             Command::RunHook { hook } => self.run_hook(by, hook, out),
             Command::StopHook { hook } => self.stop_hook(by, hook, out),
             Command::Note { text } => {
-                self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Line, out);
+                self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Note, out);
                 Ok("noted".into())
             }
             Command::End => self.end(by, out),

@@ -406,6 +406,7 @@ impl Witness {
                 }
             }
             Fact::Line
+            | Fact::Note
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }

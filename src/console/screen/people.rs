@@ -96,7 +96,7 @@ fn person_line(
 
 /// What somebody asked for, and what came of it; a refusal is only a line.
 fn is_of_a_command(entry: &Entry) -> bool {
-    entry.fact != Fact::Line || entry.by.is_some() && entry.severity > Severity::Info
+    !matches!(entry.fact, Fact::Line | Fact::Note) || entry.by.is_some() && entry.severity > Severity::Info
 }
 
 fn command_line(canvas: &Canvas<'_>, entry: &Entry) -> Vec<Piece> {

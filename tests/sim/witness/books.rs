@@ -218,6 +218,7 @@ impl Witness<'_> {
                 self.breaks(Rule::Confirms, "rolled back and not confirmed");
             }
             Fact::Line
+            | Fact::Note
             | Fact::Started { .. }
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
@@ -350,6 +351,7 @@ impl Witness<'_> {
             }
             Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::Line
+            | Fact::Note
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }
