@@ -534,7 +534,7 @@ impl Engine {
 
     fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
         let Some(gone) = self.consoles.remove(&console) else { return };
-        let drove = self.driver.as_ref() == Some(&gone.by) && !self.driver_is_here();
+        let drove = self.drives(&gone.by) && !self.driver_is_here();
         let waits = self.plan.advance == Advance::Automatic && self.rollback.is_none() && self.next_step().is_some();
         let text = if drove && waits {
             format!("{} left; automatic advance waits for the driver", gone.by)
@@ -545,9 +545,11 @@ impl Engine {
     }
 
     fn driver_is_here(&self) -> bool {
-        self.consoles
-            .values()
-            .any(|console| console.rights == Rights::Full && self.driver.as_ref() == Some(&console.by))
+        self.consoles.values().any(|console| console.rights == Rights::Full && self.drives(&console.by))
+    }
+
+    fn drives(&self, by: &Person) -> bool {
+        self.driver.as_ref().is_some_and(|driver| driver.is(by))
     }
 
     fn clock_jumped(&mut self, by: Duration, out: &mut Vec<Effect>) {

@@ -146,14 +146,17 @@ struct Visitor {
 
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
-        let user = user_name_soon(stream.peer_cred()?.uid()).await;
+        let uid = stream.peer_cred()?.uid();
+        let own = Person::verified(user_name_soon(uid).await).with_uid(uid);
         let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.
         let (person, rights, follow) = match first {
             Some(ToKeeper::Hello { protocol, name, readonly, follow }) => {
-                let person =
-                    name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
+                let person = match name {
+                    Some(name) => Person { name, ..own },
+                    None => own,
+                };
                 self.may_roll_back = if readonly { Rights::ReadOnly } else { Rights::Full };
                 // Another version may look and may roll back: anything else it could misread.
                 let rights = if protocol == PROTOCOL { self.may_roll_back } else { Rights::ReadOnly };
@@ -161,9 +164,8 @@ impl Visitor {
                 (person, Some(rights), follow)
             }
             Some(other) => {
-                let person = Person::verified(user);
-                self.answer(&mut connection, other, &person, None).await?;
-                (person, None, false)
+                self.answer(&mut connection, other, &own, None).await?;
+                (own, None, false)
             }
             None => return Ok(()),
         };
@@ -276,6 +278,23 @@ mod tests {
         let received = tokio::spawn(visitor.receive(theirs));
         assert_eq!(asking.next::<FromKeeper>().await.expect("closed"), None);
         assert!(received.await.expect("it ends").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_hangs_takes_the_name_and_not_who_it_is() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (_lanes, senders) = lanes();
+        let (_publish, status) = watch::channel(Bytes::new());
+        let mut asking = Connection::new(ours, FRAME_BYTES_MAX);
+        let hello = ToKeeper::Hello { protocol: PROTOCOL, name: None, readonly: false, follow: false };
+        asking.send(&hello).await.expect("it listens");
+        let _hangs = NAMES.acquire_many(4).await.expect("every place");
+        let visitor = Visitor { senders, status, console: 1, may_roll_back: Rights::Full };
+        tokio::spawn(visitor.receive(theirs));
+        let welcome = asking.next::<FromKeeper>().await.expect("an answer");
+        let Some(FromKeeper::Welcome { person, .. }) = welcome else { panic!("{welcome:?}") };
+        let uid = nix::unistd::Uid::effective().as_raw();
+        assert_eq!(person, Person::verified(format!("uid {uid}")).with_uid(uid));
     }
 
     /// While what a group's way in waits for does not answer, and afterwards.

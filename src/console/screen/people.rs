@@ -43,7 +43,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
 fn people_lines(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {
     let people = &snapshot.people;
     let driver = people.driver.as_ref();
-    let is_driver = |person: &Person, rights: Rights| rights == Rights::Full && Some(person) == driver;
+    let is_driver = |person: &Person, rights: Rights| rights == Rights::Full && people.is_driver(person);
     let mut here: Vec<(&Person, Rights, Option<Wall>)> = people
         .consoles
         .iter()
