@@ -1,6 +1,6 @@
 //! warroom: the terminal console from which an on-call engineer watches and drives a live blue/green cutover.
 //!
-//! The map of the house, in reading order. A lower layer never imports a higher one.
+//! The map of the house is `docs/architecture.md`: what each module is for, and what it may import.
 
 #[cfg(test)]
 extern crate self as warroom;

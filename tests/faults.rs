@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Asked, Running, Site, args, forbidden, is_running, number, plain, signal, wait_until};
+use support::{Asked, Running, Site, args, below, forbidden, is_running, number, plain, signal, wait_until};
 use warroom::domain::RunId;
 use warroom::engine::{Entry, Fact};
 use warroom::journal::{Places, Reader, SCHEMA_VERSION, Writer};
@@ -264,6 +264,28 @@ fn a_keeper_that_is_told_to_end_on_a_hung_disk_ends() {
     let run = faulty.site.run_id();
     home.run(["rollback", &run, "--yes"]).exits(0).says("directly").says("confirmed");
     assert_eq!(faulty.site.balancer.green(), 0.0);
+}
+
+/// As a network's file system may answer for a while: neither that somebody rolled back directly nor that nobody did.
+#[test]
+fn a_run_folder_that_cannot_be_looked_into_moves_no_traffic() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    let posts = site.balancer.posts().len();
+    let run = RunId::parse(&site.run_id()).expect("a run id");
+    let (folder, away) = (Places::at(site.home.state()).run(&run), site.home.path().join("away"));
+    std::fs::rename(&folder, &away).expect("renamed");
+    std::fs::write(&folder, "").expect("a file instead");
+    let logs = || below(&away.join("log")).into_iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    wait_until("the keeper has looked", || logs().any(|log| log.contains("rolled back directly is unknown")));
+    std::fs::remove_file(&folder).expect("removed");
+    std::fs::rename(&away, &folder).expect("renamed");
+    assert_eq!(site.home.status()["phase"], "baking");
+    assert_eq!((site.balancer.green(), site.balancer.posts().len()), (10.0, posts));
+    // Whoever rolled back meanwhile is followed.
+    std::fs::write(folder.join("rolled-back-directly.json"), "half of it").expect("written");
+    site.home.phase("rolled_back");
+    assert_eq!(site.balancer.green(), 0.0);
 }
 
 // Journals that cannot be read, and the ways on.

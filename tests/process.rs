@@ -64,6 +64,25 @@ fn a_keeper_ended_by_sigterm_leaves_a_run_that_goes_on() {
 }
 
 #[test]
+fn a_keeper_ended_by_sigterm_while_it_rolls_back_comes_to_the_end_of_that_first() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::TERM);
+    wait_until("it says so", || site.home.history().contains("told to end (SIGTERM)"));
+    signal(pid, Signal::TERM);
+    site.balancer.refuse_writes(None);
+    rolling.finish().exits(0).says("confirmed");
+    wait_until("the keeper ends", || !is_running(pid));
+    assert_eq!(site.balancer.green(), 0.0);
+    let history = site.home.history();
+    assert!(history.contains("rollback confirmed"), "the keeper has read it back itself: {history}");
+}
+
+#[test]
 fn a_rollback_that_was_killed_goes_on_by_itself() {
     let (site, plan, _console) = Site::running(plain);
     site.advance_to(10.0);

@@ -91,6 +91,24 @@ fn a_keeper_that_is_ended_in_order_stays_down() {
 }
 
 #[test]
+fn a_keeper_that_is_ended_in_order_and_leaves_a_rollback_is_started_again() {
+    let (site, _plan, terminal) = on_a_terminal();
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    let pid = site.home.keeper_pid();
+    signal(pid, Signal::TERM);
+    wait_until("another keeper answers", || site.home.try_status().is_some_and(|s| s["keeper"]["pid"] != pid));
+    terminal.shows("started again 1 of 3");
+    assert!(site.home.history().contains("exit status: 5"), "it is in the journal");
+    site.balancer.refuse_writes(None);
+    site.home.phase("rolled_back");
+    assert!(site.balancer.green().abs() < f64::EPSILON);
+    terminal.shows("ROLLED BACK");
+    drop(rolling);
+}
+
+#[test]
 fn the_console_of_attach_starts_nothing() {
     let (site, _plan, terminal) = on_a_terminal();
     let state = site.home.state().display().to_string();

@@ -1,10 +1,10 @@
 //! The way on when a run's journal cannot be read: a new run, held, that takes the balancer's present setting as its own.
 
 use super::launch::{self, Started};
-use super::roll_back::login;
+use super::roll_back::me;
 use super::{Exit, Failure, places};
 use crate::clock;
-use crate::domain::{Clean, Person, RunId};
+use crate::domain::{Clean, RunId};
 use crate::engine::{Entry, Fact, Mode, Severity, share};
 use crate::journal::{Places, Reader, RunInfo};
 use crate::plan::Plan;
@@ -65,7 +65,7 @@ async fn first_entries(plan: &Plan, last: &RunId, why: &Clean) -> Result<[Entry;
         wall: clock::wall(),
         mono: clock::mono(),
         severity: Severity::Warn,
-        by: Some(Person::verified(login())),
+        by: Some(me(None)),
         text: Clean::new(text),
         fact,
     };

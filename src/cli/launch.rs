@@ -256,6 +256,7 @@ fn exit_of(error: &KeeperError) -> Exit {
         | KeeperError::NoSuchGroup(_)
         | KeeperError::Edited { .. }
         | KeeperError::GroupShutOut { .. } => Exit::Unreachable,
+        KeeperError::RollbackLeft { .. } => Exit::Unconfirmed,
     }
 }
 

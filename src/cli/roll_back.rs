@@ -370,16 +370,16 @@ fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
 }
 
 /// Our login, or its number.
-pub(super) fn login() -> Clean {
+fn login() -> Clean {
     let number = || Clean::new(format!("uid {}", nix::unistd::Uid::effective()));
     within(LOGIN_LIMIT, current_user).unwrap_or_else(number)
 }
 
-fn me(name: Option<Clean>) -> Person {
-    let user = login();
+pub(super) fn me(name: Option<Clean>) -> Person {
+    let own = Person::verified(login()).with_uid(nix::unistd::Uid::effective().as_raw());
     match name {
-        Some(name) => Person::claimed(name, user),
-        None => Person::verified(user),
+        Some(name) => Person { name, ..own },
+        None => own,
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn start(
 
 fn watch(places: &Places, run: &RunId, mut keeper: Child, how: KeeperStart<'_>, tell: &mpsc::Sender<String>) {
     let mut again = Again::default();
-    // A keeper that ends in order was asked to.
+    // A keeper that ends in order was asked to, and owes nobody a rollback.
     while let Some(died) = keeper.wait().ok().filter(|status| !status.success()) {
         let died = died.to_string();
         let mut failed = Vec::new();

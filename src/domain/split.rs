@@ -116,7 +116,7 @@ impl Split {
         f64::from(self.0) / 1000.0
     }
 
-    /// The same split seen from one environment, for printing.
+    /// The same split seen from one environment: its own share in the candidate's place.
     pub const fn seen_from(self, role: Role) -> Self {
         Self(self.permille_of(role))
     }

@@ -1,4 +1,5 @@
-//! Two clocks, never mixed: `Mono` measures ages and deadlines, `Wall` is only ever printed.
+//! Two clocks, never mixed: `Mono` measures ages and deadlines of what this machine saw; `Wall` is for people, and for what
+//! has such a time from elsewhere: a credential, a sample, an entry of a keeper before this one.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -41,7 +42,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A point on the wall clock, in milliseconds since 1970-01-01T00:00:00Z. For people only.
+/// A point on the wall clock, in milliseconds since 1970-01-01T00:00:00Z. Somebody may set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Wall(i64);
 

@@ -23,7 +23,7 @@ pub(super) const NO_REASON: &str = "no reason given yet";
 impl Engine {
     /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
     pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
-        if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && *by == request.by) {
+        if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && by.is(&request.by)) {
             return answer.clone();
         }
         let answer = match self.generation_moved(&request.command) && !planted(Bug::OldPictureObeyed) {
@@ -98,7 +98,7 @@ impl Engine {
             Command::RunHook { hook } => self.run_hook(by, hook, out),
             Command::StopHook { hook } => self.stop_hook(by, hook, out),
             Command::Note { text } => {
-                self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Line, out);
+                self.say(Severity::Info, Some(by), format!("{by}: {text}"), Fact::Note, out);
                 Ok("noted".into())
             }
             Command::End => self.end(by, out),
@@ -108,7 +108,7 @@ impl Engine {
     /// An empty seat goes to the first who needs it; a taken one refuses everybody else.
     fn sit(&mut self, by: &Person, ask: Ask, out: &mut Vec<Effect>) -> Result<(), Vec<Clean>> {
         match &self.driver {
-            Some(driver) if driver == by || planted(Bug::SeatIgnored) => Ok(()),
+            Some(driver) if driver.is(by) || planted(Bug::SeatIgnored) => Ok(()),
             Some(driver) => refuse(format!("{driver} drives: only the driver may {}; T takes control", ask.verb())),
             None => {
                 self.driver = Some(by.clone());
@@ -243,7 +243,7 @@ impl Engine {
             return refuse("this keeper only watches: there is nothing to drive");
         }
         let text = match &self.driver {
-            Some(driver) if driver == by => return Ok("you drive already".into()),
+            Some(driver) if driver.is(by) => return Ok("you drive already".into()),
             Some(driver) => format!("{by} takes control from {driver}"),
             None => format!("{by} drives"),
         };
@@ -270,10 +270,10 @@ impl Engine {
     /// Why somebody's approval does not count for the present driver, if it does not.
     pub(super) fn approver_refused(&self, by: &Person) -> Option<String> {
         let driver = self.driver.as_ref()?;
-        if driver.name == by.name && !planted(Bug::DriverApproves) {
+        if (driver.name == by.name || driver.is(by)) && !planted(Bug::DriverApproves) {
             return Some("the driver cannot approve their own step".into());
         }
-        let same_user = self.plan.access.approver_is_another_user && driver.user == by.user;
+        let same_user = self.plan.access.approver_is_another_user && driver.is_same_user(by);
         same_user.then(|| format!("the plan asks for another user than the driver's ({})", driver.user))
     }
 

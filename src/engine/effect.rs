@@ -124,6 +124,8 @@ impl Entry {
 pub enum Fact {
     /// Nothing to remember but the line itself.
     Line,
+    /// The same of what a person wrote down, the reason for a rollback among it: they were told that it is noted.
+    Note,
     /// The run began.
     Started {
         /// SHA-256 of the frozen plan.

@@ -87,11 +87,16 @@ pub enum Event {
         /// Who, when and why, as the tombstone says.
         words: Clean,
     },
+    /// The keeper was told to end in the middle of a rollback: it stays for that.
+    ToldToEnd {
+        /// How long at most.
+        within: Duration,
+    },
     /// The time asked for by `next_wake` has come.
     Woke,
-    /// The machine slept or the process was stopped for this long.
+    /// The machine slept, the process was stopped, or somebody set the wall clock.
     ClockJumped {
-        /// Time between two turns of the loop beyond what it had asked for.
+        /// Time between two turns of the loop beyond what it had asked for, or how far the clock was set.
         by: Duration,
     },
 }

@@ -1,4 +1,4 @@
-//! What a restart needs, until the disk has it.
+//! What a restart needs and what people wrote down, until the disk has it.
 
 use super::planted::{Bug, planted};
 use super::{Entry, Fact};
@@ -14,6 +14,9 @@ const WAITING_MAX: usize = 1440;
 /// Entries under way up to which a line without a fact is followed as well: a dozen turns of five lines each. With more
 /// of them another one comes soon.
 const LINES_MAX: usize = 60;
+/// Notes that wait likewise, a full war room's three each. They must not take the places of what a restart needs, and one
+/// entry a second is written again, with forward locked until the last.
+const NOTES_MAX: usize = 60;
 
 /// Entries on their way to the disk or refused by it. Of lines without a fact one refused is kept at most, while there is
 /// no other: with it the disk is asked whether it takes anything again.
@@ -28,9 +31,9 @@ pub(super) struct Facts {
 impl Facts {
     /// An entry was given to the journal.
     pub fn asked(&mut self, id: EffectId, entry: &Entry, again: bool) {
-        let is_line = entry.fact == Fact::Line;
-        let most = if is_line { LINES_MAX } else { WAITING_MAX };
-        if self.under_way.len() < most && !(is_line && planted(Bug::LineGivenUp)) {
+        let is_given_up = entry.fact == Fact::Line && planted(Bug::LineGivenUp);
+        let under_way = self.under_way.values().map(|(entry, _)| entry);
+        if has_room(&entry.fact, LINES_MAX, under_way) && !is_given_up {
             self.under_way.insert(id, (entry.clone(), again));
         }
     }
@@ -39,7 +42,7 @@ impl Facts {
     pub fn settle(&mut self, id: EffectId, written: bool) {
         if let Some((entry, _)) = self.under_way.remove(&id)
             && !written
-            && self.refused.len() < if entry.fact == Fact::Line { 1 } else { WAITING_MAX }
+            && has_room(&entry.fact, 1, self.refused.iter())
         {
             self.refused.push_back(entry);
         }
@@ -53,7 +56,7 @@ impl Facts {
     /// Whether everything that a restart needs is on disk.
     pub fn is_quiet(&self) -> bool {
         let mut missing = self.under_way.values().map(|(entry, _)| entry).chain(&self.refused);
-        missing.all(|entry| entry.fact == Fact::Line)
+        missing.all(|entry| matches!(entry.fact, Fact::Line | Fact::Note))
     }
 
     /// The oldest refused entry, once it is time to try again and none is being tried.
@@ -64,6 +67,15 @@ impl Facts {
         }
         self.tried_at = Some(now);
         self.refused.pop_front()
+    }
+}
+
+/// Whether one more has a place beside those that wait.
+fn has_room<'e>(fact: &Fact, lines_max: usize, waiting: impl ExactSizeIterator<Item = &'e Entry>) -> bool {
+    if *fact == Fact::Note {
+        waiting.filter(|entry| entry.fact == Fact::Note).count() < NOTES_MAX
+    } else {
+        waiting.len() < if *fact == Fact::Line { lines_max } else { WAITING_MAX }
     }
 }
 
@@ -87,5 +99,6 @@ mod tests {
     fn what_is_followed_is_bounded_and_lines_leave_room_for_facts() {
         assert_eq!(follows(&Fact::Line, 3_000), LINES_MAX);
         assert_eq!(follows(&Fact::Resumed, 3_000), WAITING_MAX);
+        assert_eq!(follows(&Fact::Note, 3_000), NOTES_MAX);
     }
 }

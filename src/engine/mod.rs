@@ -9,12 +9,14 @@
 //! * [`Engine::next_wake`] names the one time at which the engine wants [`Event::Woke`], and why.
 //! * The same events give the same effects, always.
 //!
-//! One file for each concern: `command` (what people ask), `forward` (a step), `completion` (the end of the last), `back` (a
-//! rollback), `balancer` (reads and drift), `watching` (readings, health, checks), `limits` (what they ask for), `gates` (why not yet),
-//! `access` (whether a write would be taken), `hooks` (the operator's own programs), `facts` (what a restart needs and the disk
-//! has not taken yet), `reassert` (a last setting set again), `converged` (whether all agree), `propagation` (when requests
-//! follow), `invariant` (what must hold after every event), `series` (the past of the charts),
-//! `recover` (after a crash), `snapshot` (what is shown).
+//! One file for each concern: `phase` (what may be asked where), `command` (what people ask), `forward` (a step), `share` (its
+//! weights), `completion` (the end of the last), `back` (a rollback), `balancer` (reads and drift), `ledger` (what is this run's
+//! own there), `watching` (readings, health, checks), `window` (rates and percentiles of them), `rates` (what each environment
+//! is asked for), `guardrail` (a limit with a duration), `limits` (what they ask for), `gates` (why not yet), `access` (whether
+//! a write would be taken), `hooks` (the operator's own programs), `facts` (what the disk has not taken yet), `reassert` (a
+//! last setting set again), `converged` (whether all agree), `propagation` (when requests follow), `invariant` (what must hold
+//! after every event), `series` (the past of the charts), `recover` (after a crash), `band` (the one sentence), `snapshot`
+//! (what is shown).
 
 mod access;
 mod back;
@@ -329,6 +331,13 @@ impl Engine {
                 self.say(Severity::Warn, None, text, Fact::Line, out);
             }
             Event::TombstoneFound { words } => self.tombstone_found(words, out),
+            Event::ToldToEnd { within } => {
+                let text = format!(
+                    "the keeper was told to end (SIGTERM): it does when the rollback is confirmed, or in {} s",
+                    within.as_secs()
+                );
+                self.say(Severity::Warn, None, text, Fact::Line, out);
+            }
             Event::Woke => {}
             Event::ClockJumped { by } => self.clock_jumped(*by, out),
         }
@@ -525,7 +534,7 @@ impl Engine {
 
     fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
         let Some(gone) = self.consoles.remove(&console) else { return };
-        let drove = self.driver.as_ref() == Some(&gone.by) && !self.driver_is_here();
+        let drove = self.drives(&gone.by) && !self.driver_is_here();
         let waits = self.plan.advance == Advance::Automatic && self.rollback.is_none() && self.next_step().is_some();
         let text = if drove && waits {
             format!("{} left; automatic advance waits for the driver", gone.by)
@@ -536,9 +545,11 @@ impl Engine {
     }
 
     fn driver_is_here(&self) -> bool {
-        self.consoles
-            .values()
-            .any(|console| console.rights == Rights::Full && self.driver.as_ref() == Some(&console.by))
+        self.consoles.values().any(|console| console.rights == Rights::Full && self.drives(&console.by))
+    }
+
+    fn drives(&self, by: &Person) -> bool {
+        self.driver.as_ref().is_some_and(|driver| driver.is(by))
     }
 
     fn clock_jumped(&mut self, by: Duration, out: &mut Vec<Effect>) {

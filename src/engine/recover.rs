@@ -56,7 +56,7 @@ impl Engine {
 
     fn fold(&mut self, entry: &Entry) {
         match &entry.fact {
-            Fact::Line | Fact::Started { .. } | Fact::Held { .. } | Fact::Resumed => {}
+            Fact::Line | Fact::Note | Fact::Started { .. } | Fact::Held { .. } | Fact::Resumed => {}
             Fact::Baseline { setting, split } => {
                 self.ledger.record(setting);
                 self.expected = Some(setting.clone());

@@ -494,6 +494,13 @@ pub struct PeopleView {
     pub since: Vec<Wall>,
 }
 
+impl PeopleView {
+    /// Whether somebody is the one who drives.
+    pub fn is_driver(&self, person: &Person) -> bool {
+        self.driver.as_ref().is_some_and(|driver| driver.is(person))
+    }
+}
+
 /// Whether stable could take the traffic back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadinessView {

@@ -520,7 +520,7 @@ fn below_verdict(value: &Result<f64, Absence>, below: f64) -> Verdict {
     }
 }
 
-/// `ok`, `WARN`, `FAIL`, `?`.
+/// `ok`, `WARN`, `FAIL`, `unknown`.
 pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "ok",

@@ -176,7 +176,7 @@ impl Places {
         Ok(runs)
     }
 
-    /// A new run's id: the plan's name, the time, four random letters.
+    /// A new run's id: the plan's name, the time, and seven hex digits: its milliseconds and four that are random.
     pub fn new_run(name: &str, now: Wall, random: u16) -> RunId {
         let mut word: String = name.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
         if word.is_empty() {

@@ -36,16 +36,21 @@ impl Tombstone {
         std::fs::File::open(run_folder)?.sync_all()
     }
 
-    /// Looks for one. A file that is there and cannot be read counts as one: somebody left it.
-    pub fn find(run_folder: &Path) -> Option<Clean> {
+    /// Looks for one: who left it, when and why. A file that is there and cannot be read counts as one: somebody left it.
+    /// An error is neither that there is one nor that there is none.
+    pub fn find(run_folder: &Path) -> io::Result<Option<Clean>> {
         let path = run_folder.join(FILE);
         match std::fs::read(&path) {
-            Ok(body) => Some(match serde_json::from_slice::<Self>(&body) {
+            Ok(body) => Ok(Some(match serde_json::from_slice::<Self>(&body) {
                 Ok(stone) => Clean::new(format!("{} at {}: {}", stone.by, stone.at.clock(), stone.reason)),
                 Err(_) => "a tombstone that cannot be read".into(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(Clean::new(format!("{} cannot be read: {error}", path.display()))),
+            })),
+            // Of a folder that is not there either nobody knows what is in it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => run_folder.symlink_metadata().map(|_| None),
+            Err(error) if path.symlink_metadata().is_ok() => {
+                Ok(Some(Clean::new(format!("{} is there and cannot be read: {error}", path.display()))))
+            }
+            Err(error) => Err(error),
         }
     }
 }
@@ -66,7 +71,23 @@ mod tests {
         std::fs::write(&another, "half of it").expect("another's, under way");
         let stone = Tombstone { by: Person::verified("alice"), at: Wall::from_millis(0), reason: "by hand".into() };
         stone.leave(folder.path()).expect("left");
-        assert!(Tombstone::find(folder.path()).is_some_and(|words| words.as_str().contains("by hand")));
+        let found = Tombstone::find(folder.path()).expect("a disk");
+        assert!(found.is_some_and(|words| words.as_str().contains("by hand")));
         assert_eq!(std::fs::read_to_string(another).expect("still there"), "half of it");
+    }
+
+    #[test]
+    fn a_disk_that_does_not_say_whether_there_is_one_is_no_tombstone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(Tombstone::find(folder.path()).expect("a disk"), None);
+        let gone = Tombstone::find(&folder.path().join("gone"));
+        assert_eq!(gone.expect_err("no folder").kind(), io::ErrorKind::NotFound);
+        let is_file = folder.path().join("file");
+        std::fs::write(&is_file, "").expect("written");
+        assert_eq!(Tombstone::find(&is_file).expect_err("no folder").kind(), io::ErrorKind::NotADirectory);
+        // Something has its name, and cannot be read.
+        std::fs::create_dir(folder.path().join(FILE)).expect("a folder");
+        let found = Tombstone::find(folder.path()).expect("it is there");
+        assert!(found.is_some_and(|words| words.as_str().contains("cannot be read")));
     }
 }

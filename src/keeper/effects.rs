@@ -130,16 +130,14 @@ impl Hands {
         let lost = move |why| outcome(WriteResult::Unknown(why));
         self.run(id, epoch, lost, async move {
             failpoint::pass("forward asked");
-            let before = find_tombstone(&folder).await;
-            let Some(found) = before else {
-                // Without the look nobody knows whether somebody has rolled back.
-                let why = "the run's folder does not answer (disk?): whether somebody rolled back directly is unknown";
-                return outcome(WriteResult::NotSent(why.into()));
-            };
-            if let Some(words) = found {
-                let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
-                let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
-                return outcome(why);
+            match find_tombstone(&folder).await {
+                Ok(None) => {}
+                Ok(Some(words)) => {
+                    let why = WriteResult::NotSent(Clean::new(format!("rolled back directly: {words}")));
+                    let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
+                    return outcome(why);
+                }
+                Err(why) => return outcome(WriteResult::NotSent(why)),
             }
             failpoint::pass("forward due");
             let late = clock::mono().since(turn);
@@ -151,8 +149,8 @@ impl Hands {
             failpoint::pass("forward going");
             let result = traffic.write(setting, tag).await;
             failpoint::pass("forward written");
-            // A look that takes too long is made good by the regular one.
-            if let Some(Some(words)) = find_tombstone(&folder).await {
+            // A look that comes to nothing is made good by the regular one.
+            if let Ok(Some(words)) = find_tombstone(&folder).await {
                 let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
             }
             outcome(result)
@@ -191,15 +189,23 @@ impl Hands {
     pub async fn finish(self) {
         self.hooks.finish().await;
         if let Err(unwritten) = self.journal.finish(JOURNAL_WAIT).await {
-            tracing::error!(unwritten, "the disk does not answer: the keeper ends without these entries");
+            tracing::error!(
+                unwritten,
+                "the keeper ends without these entries: the disk hangs, or their thread is gone"
+            );
         }
     }
 }
 
-/// Whether somebody rolled back without this keeper; `None` when the disk does not say in time.
-pub async fn find_tombstone(folder: &Path) -> Option<Option<Clean>> {
+/// Whether somebody rolled back without this keeper; an error is why nobody knows.
+pub async fn find_tombstone(folder: &Path) -> Result<Option<Clean>, Clean> {
     let folder = folder.to_owned();
-    bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&folder)).await
+    let why = match bounded(&FOLDER, LOOK_WAIT, move || Tombstone::find(&folder)).await {
+        Some(Ok(found)) => return Ok(found),
+        Some(Err(error)) => format!("cannot be looked into ({error})"),
+        None => "does not answer (disk?)".to_owned(),
+    };
+    Err(Clean::new(format!("the run's folder {why}: whether somebody rolled back directly is unknown")))
 }
 
 #[cfg(test)]
@@ -230,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Hands with that balancer, and what they report to.
+    /// Hands with that balancer, what they report to, and the run's folder.
     fn hands() -> (Hands, lanes::Lanes, Arc<Silent>, tempfile::TempDir) {
         let plan = plan::load(Path::new("demo.toml"), include_str!("../../config/demo.toml")).expect("the demo's plan");
         let (plan, folder) = (Arc::new(plan), tempfile::tempdir().expect("a folder"));
@@ -288,6 +294,28 @@ mod tests {
             assert!(matches!(&result, WriteResult::NotSent(why) if why.as_str().contains("stood still")), "{result:?}");
         }
         assert!(traffic.asked.notified().now_or_never().is_none(), "nothing was sent");
+        hands.finish().await;
+    }
+
+    /// Neither a step nor a way back: nobody knows whether somebody has rolled back.
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_looked_into_keeps_a_step_back_and_is_no_rollback() {
+        let (mut hands, mut lanes, traffic, folder) = hands();
+        std::fs::rename(folder.path(), folder.path().with_extension("away")).expect("renamed");
+        std::fs::write(folder.path(), "").expect("a file instead");
+        for effect in forward() {
+            hands.carry_out(effect, clock::mono());
+            let outcome = lanes.outcomes.recv().await.expect("each has an outcome");
+            let (OutcomeKind::Written(result) | OutcomeKind::Rehearsed(result)) = outcome.result else {
+                panic!("{:?}", outcome.result)
+            };
+            let WriteResult::NotSent(why) = result else { panic!("{result:?}") };
+            assert!(why.as_str().contains("whether somebody rolled back directly is unknown"), "{why}");
+        }
+        assert!(lanes.operator.try_recv().is_err(), "nobody is told of a tombstone");
+        assert!(traffic.asked.notified().now_or_never().is_none(), "nothing was sent");
+        std::fs::remove_file(folder.path()).expect("removed");
+        std::fs::rename(folder.path().with_extension("away"), folder.path()).expect("back");
         hands.finish().await;
     }
 }

@@ -1,7 +1,8 @@
 //! One keeper for each balancer on a host, and for each node of one, whoever runs it.
 //!
-//! The lock is a socket in Linux' abstract namespace (`unix(7)`): its name belongs to the whole host,
-//! needs no folder that two users would have to share, and is free again the moment its holder dies.
+//! The lock is a socket in Linux' abstract namespace (`unix(7)`): its name belongs to the network namespace, which is the
+//! whole host but for what runs in a network of its own (a container); it needs no folder that two users would have to
+//! share, and is free again the moment its holder dies.
 
 use super::patience::{NAME_WAIT, NAMES, bounded};
 use crate::domain::{Clean, RunId};

@@ -44,11 +44,16 @@ impl JournalHand {
         })
     }
 
-    /// Waits so long until everything given away is written; an error is how many entries are not.
+    /// Waits so long until everything given away is dealt with; an error is how many entries are not. A thread that
+    /// panicked has ended, too, without what it had.
     pub async fn finish(self, limit: Duration) -> Result<(), usize> {
         drop(self.entries);
-        let written = tokio::task::spawn_blocking(move || self.thread.join());
-        tokio::time::timeout(limit, written).await.map(|_| ()).map_err(|_| self.unwritten.load(Ordering::Relaxed))
+        let ended = tokio::task::spawn_blocking(move || self.thread.join());
+        let _ = tokio::time::timeout(limit, ended).await;
+        match self.unwritten.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            unwritten => Err(unwritten),
+        }
     }
 }
 
@@ -83,19 +88,33 @@ mod tests {
     use crate::engine::Fact;
     use crate::journal::line;
 
-    #[tokio::test]
-    async fn a_disk_that_hangs_is_left_with_what_it_has_not_taken() {
+    /// A hand with three entries in it, whose thread does this once it may.
+    fn with_three(then: impl FnOnce() + Send + 'static) -> (JournalHand, SyncSender<()>) {
         let (entries, waiting) = sync_channel(WAITING_MAX);
         let (go_on, hangs) = sync_channel::<()>(0);
         let thread = std::thread::spawn(move || {
             let _ = hangs.recv();
+            then();
             drop(waiting);
         });
         let hand = JournalHand { entries, unwritten: Arc::default(), thread };
         for number in 1..=3 {
             hand.write(EffectId(number), Box::new(line(number, Fact::Line))).expect("there is room");
         }
+        (hand, go_on)
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_left_with_what_it_has_not_taken() {
+        let (hand, go_on) = with_three(|| {});
         assert_eq!(hand.finish(Duration::from_millis(20)).await, Err(3));
         drop(go_on);
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_panicked_has_not_written_what_it_had() {
+        let (hand, go_on) = with_three(|| panic!("asked for"));
+        drop(go_on);
+        assert_eq!(hand.finish(Duration::from_secs(30)).await, Err(3));
     }
 }

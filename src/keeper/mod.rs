@@ -30,6 +30,7 @@ use bytes::Bytes;
 use effects::Hands;
 use hook_hand::HookHand;
 use lanes::{Lanes, Operator, Senders as Shared};
+use patience::{LOOK_WAIT, SOCKET, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,8 +43,11 @@ const LINGER: Duration = Duration::from_secs(3600);
 const PUBLISH_LEAST: Duration = Duration::from_millis(100);
 /// Longest time between two snapshots: the data's own interval.
 const PUBLISH_MOST: Duration = Duration::from_secs(1);
+/// How long a keeper that is told to end goes on with a rollback that is not confirmed: what ends processes in order gives
+/// them ten seconds and more before it kills them, and the journal's last entries are to be written within those.
+const BACK_WAIT: Duration = Duration::from_secs(8);
 
-/// Why a keeper could not begin.
+/// Why a keeper could not begin, or ended with something left to do.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
     /// A folder or path.
@@ -93,6 +97,15 @@ pub enum KeeperError {
         /// The folder on the way.
         folder: String,
     },
+    /// It was told to end in the middle of a rollback.
+    #[error(
+        "SIGTERM while rolling back, and not confirmed {} s later: `warroom run` with its plan goes on with it, \
+         `warroom rollback {run} --direct` works without a keeper", BACK_WAIT.as_secs()
+    )]
+    RollbackLeft {
+        /// The run.
+        run: RunId,
+    },
 }
 
 /// What a keeper is started with.
@@ -108,7 +121,7 @@ pub struct KeeperOptions {
     pub after: Option<Clean>,
 }
 
-/// Holds a run until it ends. `ready` is called once the socket listens.
+/// Holds a run until it ends or somebody ends the keeper. `ready` is called once the socket listens.
 pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce()) -> Result<(), KeeperError> {
     failpoint::pass("keeper began");
     let run = &options.run;
@@ -184,10 +197,13 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         alone_at_most: options.alone_at_most,
         unanswered: Vec::new(),
     };
-    keeper.turn().await;
-    let _ = std::fs::remove_file(&socket);
-    tracing::info!("keeper ended");
-    Ok(())
+    let left = keeper.turn().await;
+    bounded(&SOCKET, LOOK_WAIT, move || std::fs::remove_file(&socket)).await;
+    match &left {
+        Ok(()) => tracing::info!("keeper ended"),
+        Err(error) => tracing::error!(%error, "keeper ended"),
+    }
+    left
 }
 
 /// Writes down what befell the keeper before.
@@ -222,7 +238,8 @@ struct Loop {
 }
 
 impl Loop {
-    async fn turn(mut self) {
+    /// Until the run ends, or nobody needs the keeper any more, or it is told to end.
+    async fn turn(mut self) -> Result<(), KeeperError> {
         let mut seq = 0;
         let mut turned = clock::mono();
         let mut published = turned;
@@ -231,18 +248,27 @@ impl Loop {
         let mut final_since = None;
         let mut apart = clocks_apart(turned);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
+        // Told to end, and at that time at the latest: a rollback comes to its end first.
+        let mut leaves_at: Option<Mono> = None;
+        let mut left = Ok(());
         while !self.engine.is_ended() {
             let has_news = seen != Some(self.mark()) && self.unanswered.is_empty();
-            let pause = self.pause(published + if has_news { PUBLISH_LEAST } else { PUBLISH_MOST });
+            let publish_at = published + if has_news { PUBLISH_LEAST } else { PUBLISH_MOST };
+            let pause = self.pause(leaves_at.map_or(publish_at, |at| at.min(publish_at)));
             let operator = tokio::select! {
                 biased;
                 Some(operator) = self.lanes.operator.recv() => operator,
                 Some(outcome) = self.lanes.outcomes.recv() => Operator::from(Event::Ended(outcome)),
                 event = self.lanes.readings.take() => Operator::from(event),
                 () = tokio::time::sleep(pause) => Operator::from(Event::Woke),
-                () = stop(&mut terminate) => {
-                    tracing::info!("SIGTERM: the run stays in the journal; `warroom run` goes on with it");
-                    break;
+                // Once is enough: asked again it would leave the rollback no sooner. SIGKILL does.
+                () = stop(&mut terminate), if leaves_at.is_none() => {
+                    if !self.owes_rollback() {
+                        tracing::info!("SIGTERM: the run stays in the journal; `warroom run` goes on with it");
+                        break;
+                    }
+                    leaves_at = Some(clock::mono() + BACK_WAIT);
+                    Operator::from(Event::ToldToEnd { within: BACK_WAIT })
                 }
             };
             let mono = clock::mono();
@@ -283,11 +309,27 @@ impl Loop {
                 tracing::info!("nobody looks any more");
                 break;
             }
+            if let Some(at) = leaves_at {
+                if !self.owes_rollback() {
+                    break;
+                }
+                if mono >= at {
+                    left = Err(KeeperError::RollbackLeft { run: self.run.clone() });
+                    break;
+                }
+            }
         }
         self.publish.send_replace(self.status_frame());
         // Nobody takes anything from them any more, and nobody may wait for that.
         drop(self.lanes);
         self.hands.finish().await;
+        left
+    }
+
+    /// Whether somebody was told that all traffic goes back, and nobody knows yet that it has. Of the demo's keeper, which
+    /// does not outlive its world, nobody expects that.
+    fn owes_rollback(&self) -> bool {
+        self.engine.phase() == Phase::RollingBack && self.alone_at_most.is_none()
     }
 
     /// What changes with whatever people wait to see.

@@ -12,6 +12,8 @@ pub const LOOK_WAIT: Duration = Duration::from_secs(1);
 pub const NAME_WAIT: Duration = Duration::from_millis(300);
 /// Looks at the run's folder at once: the one before a forward write, the one after it, the regular one, one spare.
 pub static FOLDER: Semaphore = Semaphore::const_new(4);
+/// Changes at once to the socket's file and the folders above it; they may lie on another disk than the run.
+pub static SOCKET: Semaphore = Semaphore::const_new(1);
 /// Looks at the plan's own file at once; it may lie on another disk than the run.
 pub static PLAN_FILE: Semaphore = Semaphore::const_new(1);
 /// Looks for a user's name at once: a burst of consoles in a directory that answers.

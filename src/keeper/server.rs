@@ -2,7 +2,7 @@
 
 use super::host_lock::user_name_soon;
 use super::lanes::Operator;
-use super::patience::{NAME_WAIT, NAMES, bounded};
+use super::patience::{LOOK_WAIT, NAME_WAIT, NAMES, SOCKET, bounded};
 use super::{KeeperError, Shared};
 use crate::domain::{Clean, CommandId, Person, Rights};
 use crate::engine::{Answer, Command, Event, Request};
@@ -40,25 +40,34 @@ pub async fn listen(path: &Path, state: &Path, group: Option<&str>) -> Result<Un
     if let Some(group) = group
         && !open_to(path, state, group).await?
     {
-        tracing::warn!(group, "the machine's directory does not answer: until it does the socket is its owner's alone");
+        tracing::warn!(
+            group,
+            "the machine's directory or a disk does not answer: until then the socket is its owner's alone"
+        );
         tokio::spawn(open_later(path.to_owned(), state.to_owned(), group.to_owned()));
     }
     Ok(listener)
 }
 
-/// Lets a group in; `false` where the machine's directory (NSS: LDAP, SSSD) does not say in time which that is.
+/// Lets a group in; `false` where the machine's directory (NSS: LDAP, SSSD) does not say in time which that is, or a disk
+/// on the way does not answer.
 async fn open_to(path: &Path, state: &Path, group: &str) -> Result<bool, KeeperError> {
-    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
     let name = group.to_owned();
     let Some(Ok(found)) = bounded(&NAMES, NAME_WAIT, move || Group::from_name(&name)).await else { return Ok(false) };
     let gid = found.ok_or_else(|| KeeperError::NoSuchGroup(group.to_owned()))?.gid.as_raw();
-    chown(path, None, Some(gid)).map_err(wrap)?;
-    open_way(path, state, group, gid)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(wrap)?;
-    Ok(true)
+    let (path, state, group) = (path.to_owned(), state.to_owned(), group.to_owned());
+    let opened = bounded(&SOCKET, LOOK_WAIT, move || open_files(&path, &state, &group, gid)).await;
+    opened.map_or(Ok(false), |opened| opened.map(|()| true))
 }
 
-/// A directory that hangs keeps no keeper from its start: the group is let in once it answers.
+fn open_files(path: &Path, state: &Path, group: &str, gid: u32) -> Result<(), KeeperError> {
+    let wrap = |why| KeeperError::Socket { path: path.display().to_string(), why };
+    chown(path, None, Some(gid)).map_err(wrap)?;
+    open_way(path, state, group, gid)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(wrap)
+}
+
+/// Neither a directory nor a disk that hangs keeps a keeper from its start: the group is let in once they answer.
 async fn open_later(path: PathBuf, state: PathBuf, group: String) {
     loop {
         tokio::time::sleep(GROUP_PAUSE).await;
@@ -137,14 +146,17 @@ struct Visitor {
 
 impl Visitor {
     async fn receive(mut self, stream: UnixStream) -> io::Result<()> {
-        let user = user_name_soon(stream.peer_cred()?.uid()).await;
+        let uid = stream.peer_cred()?.uid();
+        let own = Person::verified(user_name_soon(uid).await).with_uid(uid);
         let mut connection = Connection::new(stream, REQUEST_BYTES_MAX);
         let first = timeout(HELLO_WAIT, connection.next::<ToKeeper>()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // The frames that never change work without a hello, from any version.
         let (person, rights, follow) = match first {
             Some(ToKeeper::Hello { protocol, name, readonly, follow }) => {
-                let person =
-                    name.map_or_else(|| Person::verified(user.clone()), |name| Person::claimed(name, user.clone()));
+                let person = match name {
+                    Some(name) => Person { name, ..own },
+                    None => own,
+                };
                 self.may_roll_back = if readonly { Rights::ReadOnly } else { Rights::Full };
                 // Another version may look and may roll back: anything else it could misread.
                 let rights = if protocol == PROTOCOL { self.may_roll_back } else { Rights::ReadOnly };
@@ -152,9 +164,8 @@ impl Visitor {
                 (person, Some(rights), follow)
             }
             Some(other) => {
-                let person = Person::verified(user);
-                self.answer(&mut connection, other, &person, None).await?;
-                (person, None, false)
+                self.answer(&mut connection, other, &own, None).await?;
+                (own, None, false)
             }
             None => return Ok(()),
         };
@@ -270,17 +281,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+    async fn a_directory_that_hangs_takes_the_name_and_not_who_it_is() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (_lanes, senders) = lanes();
+        let (_publish, status) = watch::channel(Bytes::new());
+        let mut asking = Connection::new(ours, FRAME_BYTES_MAX);
+        let hello = ToKeeper::Hello { protocol: PROTOCOL, name: None, readonly: false, follow: false };
+        asking.send(&hello).await.expect("it listens");
+        let _hangs = NAMES.acquire_many(4).await.expect("every place");
+        let visitor = Visitor { senders, status, console: 1, may_roll_back: Rights::Full };
+        tokio::spawn(visitor.receive(theirs));
+        let welcome = asking.next::<FromKeeper>().await.expect("an answer");
+        let Some(FromKeeper::Welcome { person, .. }) = welcome else { panic!("{welcome:?}") };
+        let uid = nix::unistd::Uid::effective().as_raw();
+        assert_eq!(person, Person::verified(format!("uid {uid}")).with_uid(uid));
+    }
+
+    /// While what a group's way in waits for does not answer, and afterwards.
+    async fn keeps_out_a_group_and_not_the_keeper(hangs: &'static Semaphore, places: u32) {
         let group = Group::from_gid(Gid::effective()).expect("a directory").expect("a group");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sock");
         let mode = || std::fs::metadata(&path).expect("a socket").permissions().mode() & 0o777;
-        let hangs = NAMES.acquire_many(4).await.expect("every place");
+        let hanging = hangs.acquire_many(places).await.expect("every place");
         let _listener = listen(&path, folder.path(), Some(&group.name)).await.expect("it listens");
         assert_eq!(mode(), 0o600);
-        drop(hangs);
+        drop(hanging);
         while mode() != 0o660 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+        keeps_out_a_group_and_not_the_keeper(&NAMES, 4).await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_keeps_out_a_group_and_not_the_keeper() {
+        keeps_out_a_group_and_not_the_keeper(&SOCKET, 1).await;
     }
 }

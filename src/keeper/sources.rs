@@ -142,20 +142,30 @@ fn start_sampler(probe: Probe<SamplerProbe>, rate: f64, senders: &Shared) {
                     // With all places taken the balancer hangs; those under way will count as failed.
                     let Ok(place) = under_way.try_acquire_owned() else { return };
                     tokio::spawn(async move {
-                        let mut samples = Samples::default();
-                        match probe.ask().await {
-                            SampleSeen::By(Role::Stable) => samples.stable = 1,
-                            SampleSeen::By(Role::Candidate) => samples.candidate = 1,
-                            SampleSeen::ByUnknown => samples.unknown = 1,
-                            SampleSeen::Failed => samples.failed = 1,
-                        }
-                        readings.put(Source::Sampler, Event::Sampled(samples));
+                        let sample = counted(async move { probe.ask().await }).await;
+                        readings.put(Source::Sampler, Event::Sampled(sample));
                         drop(place);
                     });
                 }
             })
         },
     );
+}
+
+/// One request of the sampler. One that was lost has failed: without it the rest would look better than it is.
+async fn counted(asking: impl Future<Output = SampleSeen> + Send + 'static) -> Samples {
+    let seen = tokio::spawn(asking).await.unwrap_or_else(|error| {
+        tracing::error!(why = %lost_words(error), "a request of the split sampler was lost");
+        SampleSeen::Failed
+    });
+    let mut samples = Samples::default();
+    match seen {
+        SampleSeen::By(Role::Stable) => samples.stable = 1,
+        SampleSeen::By(Role::Candidate) => samples.candidate = 1,
+        SampleSeen::ByUnknown => samples.unknown = 1,
+        SampleSeen::Failed => samples.failed = 1,
+    }
+    samples
 }
 
 /// Looks again and again at what stands around the balancer's weights.
@@ -203,11 +213,11 @@ fn start_folder(plan: &Arc<Plan>, plan_path: &Path, folder: PathBuf, senders: &S
                         changed.store(differs, Ordering::Relaxed);
                     }
                     match stone {
-                        Some(Some(words)) => {
+                        Ok(Some(words)) => {
                             let _ = operator.send(Operator::from(Event::TombstoneFound { words })).await;
                         }
-                        Some(None) => {}
-                        None => tracing::warn!(folder = %folder.display(), "the run's folder does not answer"),
+                        Ok(None) => {}
+                        Err(why) => tracing::warn!("{why}"),
                     }
                 }
             })
@@ -262,4 +272,19 @@ fn supervise<P, F>(
             tokio::time::sleep(RESTART_PAUSE).await;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sample_that_is_lost_has_failed() {
+        let failed = Samples { failed: 1, ..Samples::default() };
+        assert_eq!(counted(async { panic!("asked for") }).await, failed);
+        assert_eq!(
+            counted(async { SampleSeen::By(Role::Candidate) }).await,
+            Samples { candidate: 1, ..Samples::default() }
+        );
+    }
 }

@@ -267,6 +267,7 @@ impl Witness {
             | Event::Sampled(_)
             | Event::SourceLost { .. }
             | Event::TombstoneFound { .. }
+            | Event::ToldToEnd { .. }
             | Event::Woke
             | Event::ClockJumped { .. } => {}
         }
@@ -300,7 +301,7 @@ impl Witness {
             | Command::StopHook { .. }
             | Command::Note { .. } => false,
         };
-        if drivers && self.driver.as_ref().is_some_and(|driver| driver != by) {
+        if drivers && self.driver.as_ref().is_some_and(|driver| !driver.is(by)) {
             self.breaks(Rule::Command, format!("{by} is not the driver and did {command:?}"));
         }
     }
@@ -405,6 +406,7 @@ impl Witness {
                 }
             }
             Fact::Line
+            | Fact::Note
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
             | Fact::Started { .. }
@@ -447,7 +449,10 @@ impl Witness {
             self.breaks(Rule::Forward, format!("7: the keeper goes on by itself from {}", self.current));
         }
         let driver = self.driver.clone();
-        let is_here = self.consoles.values().any(|(by, rights)| *rights == Rights::Full && Some(by) == driver.as_ref());
+        let is_here = self
+            .consoles
+            .values()
+            .any(|(by, rights)| *rights == Rights::Full && driver.as_ref().is_some_and(|driver| driver.is(by)));
         if !is_here {
             self.breaks(Rule::Forward, "7: the keeper goes on without the driver".into());
         }

@@ -11,7 +11,7 @@ use warroom::engine::{Engine, Entry, Fact, HookEnd, Phase, Severity, Tail};
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/facts.jsonl");
 /// Kinds of facts and, of a hook's end, of ends.
-const KINDS: usize = 39;
+const KINDS: usize = 40;
 
 /// Which it is: whoever adds one comes by here, and counts it.
 fn kind(fact: &Fact) -> usize {
@@ -57,6 +57,7 @@ fn kind(fact: &Fact) -> usize {
         Fact::Violated { .. } => 36,
         Fact::WatchOver => 37,
         Fact::Ended => 38,
+        Fact::Note => 39,
     }
 }
 
@@ -91,6 +92,7 @@ fn each() -> Vec<Fact> {
         Fact::Intent { step: 0, split: split(100), setting: tenth.clone(), idle_rate: None },
         Fact::Reached { step: 0 },
         Fact::Line,
+        Fact::Note,
         Fact::PastNoReturn { step: 0 },
         Fact::Held { why: why.clone(), automatic: true },
         Fact::Resumed,

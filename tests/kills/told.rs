@@ -47,6 +47,7 @@ fn fold(mut told: Told, entry: &Entry) -> Told {
         Fact::RolledBack => (told.over, told.going, told.stands) = (true, None, 0.0),
         Fact::WatchOver | Fact::Ended => told.over = true,
         Fact::Line
+        | Fact::Note
         | Fact::Reasserting { .. }
         | Fact::Reasserted
         | Fact::NotReasserted

@@ -89,7 +89,7 @@ impl Desk {
     /// Whoever loses the seat sees and hears it.
     fn follow_seat(&mut self, snapshot: &Snapshot, now: Mono, acts: &mut Vec<Act>) {
         let driver = snapshot.people.driver.as_ref();
-        let is_mine = self.me.is_some() && driver == self.me.as_ref();
+        let is_mine = self.me.as_ref().is_some_and(|me| snapshot.people.is_driver(me));
         if let Some(driver) = driver.filter(|_| self.drove && !is_mine) {
             self.lost_seat = true;
             self.flash(format!("{} took control: you watch now; T takes it back", driver.name), now);

@@ -87,7 +87,7 @@ pub(super) fn reassert_lock(snapshot: &Snapshot, me: Option<&Person>, old: Vec<C
 
 /// Who drives, where it is not who sits here.
 pub(super) fn other_driver<'s>(snapshot: &'s Snapshot, me: Option<&Person>) -> Option<&'s Person> {
-    snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| me != *driver))
+    snapshot.people.driver.as_ref().filter(|driver| me.is_some_and(|me| !driver.is(me)))
 }
 
 fn closed(snapshot: &Snapshot) -> impl Iterator<Item = &Gate> {

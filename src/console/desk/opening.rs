@@ -184,7 +184,7 @@ impl Desk {
             return;
         }
         match status.and_then(|status| status.snapshot.people.driver.as_ref()) {
-            Some(driver) if self.me.as_ref() == Some(driver) => self.flash("you drive already", now),
+            Some(driver) if self.me.as_ref().is_some_and(|me| driver.is(me)) => self.flash("you drive already", now),
             Some(driver) => self.dialog = Some(Dialog::take(&driver.name, now)),
             None => self.flash("nobody drives: A takes the seat", now),
         }

@@ -96,7 +96,9 @@ impl Desk {
             Parsed::Reassert => return self.would_reassert(snapshot, now),
             Parsed::Advance(step) => return self.would_advance(step.as_deref(), snapshot, now),
             Parsed::Take => match snapshot.and_then(|snapshot| snapshot.people.driver.as_ref()) {
-                Some(driver) if self.me.as_ref() == Some(driver) => return Err("you drive already".to_owned()),
+                Some(driver) if self.me.as_ref().is_some_and(|me| driver.is(me)) => {
+                    return Err("you drive already".to_owned());
+                }
                 Some(driver) => format!("asks whether to take control from {}", driver.name),
                 None => return Err("nobody drives: A takes the seat".to_owned()),
             },

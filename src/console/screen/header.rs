@@ -79,7 +79,7 @@ pub(super) fn who(canvas: &Canvas<'_>, view: &View<'_>, status: &Status) -> Vec<
         None => vec![piece("no driver", look.ink(Ink::Plain))],
     };
     parts.push(Part::new(0, driver));
-    let watchers = people.consoles.iter().filter(|(person, _)| Some(person) != people.driver.as_ref()).count();
+    let watchers = people.consoles.iter().filter(|(person, _)| !people.is_driver(person)).count();
     if watchers > 0 {
         let plain = look.ink(Ink::Plain);
         let part = Part::new(1, vec![piece(format!("watchers {watchers}"), plain)]);

@@ -43,7 +43,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
 fn people_lines(canvas: &Canvas<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {
     let people = &snapshot.people;
     let driver = people.driver.as_ref();
-    let is_driver = |person: &Person, rights: Rights| rights == Rights::Full && Some(person) == driver;
+    let is_driver = |person: &Person, rights: Rights| rights == Rights::Full && people.is_driver(person);
     let mut here: Vec<(&Person, Rights, Option<Wall>)> = people
         .consoles
         .iter()
@@ -96,7 +96,7 @@ fn person_line(
 
 /// What somebody asked for, and what came of it; a refusal is only a line.
 fn is_of_a_command(entry: &Entry) -> bool {
-    entry.fact != Fact::Line || entry.by.is_some() && entry.severity > Severity::Info
+    !matches!(entry.fact, Fact::Line | Fact::Note) || entry.by.is_some() && entry.severity > Severity::Info
 }
 
 fn command_line(canvas: &Canvas<'_>, entry: &Entry) -> Vec<Piece> {

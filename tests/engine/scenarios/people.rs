@@ -7,7 +7,7 @@ use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
 use std::time::Duration;
 use warroom::domain::{Person, Rights};
-use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Fact, Phase};
+use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Event, Fact, Phase};
 
 /// The second step needs an approval.
 fn with_approval() -> Sections {
@@ -185,6 +185,38 @@ fn where_the_plan_asks_for_another_user_another_name_is_not_enough() {
     assert!(refusal(&answer).contains("another user than the driver's (alice)"));
     let answer = rig.request(902, &Person::claimed("bob", "root"), Rights::Full, Command::Approve);
     assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+}
+
+/// The machine's directory may be slow for a moment: whoever comes then has a number and no login.
+#[test]
+fn four_eyes_and_the_seat_go_by_the_user_and_not_by_how_it_was_called_at_that_moment() {
+    for more in ["", "[access]\napprover_is_another_user = true\n"] {
+        let mut rig = Rig::new(&Sections { more, ..with_approval() });
+        let alice = Person::verified("alice").with_uid(1000);
+        let nameless = |uid: u32| Person::verified(format!("uid {uid}").as_str()).with_uid(uid);
+        let comes = |console, by: &Person| Event::ConsoleCame { console, by: by.clone(), rights: Rights::Full };
+        rig.feed(comes(1, &alice));
+        rig.wait(3_000);
+        let advance = |rig: &mut Rig, id, by: &Person| {
+            let generation = rig.generation();
+            rig.request(id, by, Rights::Full, Command::Advance { generation, over: None })
+        };
+        let answer = advance(&mut rig, 900, &alice);
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        rig.wait(8_000);
+        let answer = rig.request(901, &nameless(1000), Rights::Full, Command::Approve);
+        assert!(refusal(&answer).contains("the driver cannot approve their own step"), "{answer:?}");
+        // She comes again in that moment, and drives still.
+        rig.feed(Event::ConsoleWent { console: 1 });
+        rig.feed(comes(2, &nameless(1000)));
+        assert!(rig.engine.snapshot().people.driver_here, "{}", story(&rig));
+        let answer = rig.request(902, &nameless(1001), Rights::Full, Command::Approve);
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        let answer = advance(&mut rig, 903, &nameless(1001));
+        assert!(refusal(&answer).contains("alice drives"), "{answer:?}");
+        let answer = advance(&mut rig, 904, &nameless(1000));
+        assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+    }
 }
 
 #[test]

@@ -228,18 +228,35 @@ fn a_restart_neither_lengthens_nor_ends_a_suspension_and_begins_the_watch_anew()
     assert!(rig.said("the watch after 100 % is over"), "{}", story(&rig));
 }
 
+/// What a person wrote down is written again like what a restart needs: they heard that it is noted.
+#[test]
+fn a_note_that_the_disk_refused_is_written_again() {
+    let mut rig = Rig::ready(&MANUAL);
+    rig.disk = Disk::Refuses;
+    for text in ["the first", "the second"] {
+        let answer = rig.ask_for("alice", Command::Note { text: text.into() });
+        assert_eq!(answer, Answer::Applied("noted".into()));
+    }
+    rig.ask_for("alice", Command::Suspend { lasting: std::time::Duration::from_mins(1), reason: "kept".into() });
+    rig.wait(500);
+    rig.disk = Disk::Fine;
+    rig.wait(8_000);
+    let written = |words: &str| rig.entries.iter().filter(|entry| entry.text.as_str().contains(words)).count();
+    assert_eq!(["the first", "the second", "kept"].map(written), [1; 3], "{}", story(&rig));
+}
+
 /// What a restart needs is written again; what was only said is not, and locks nothing once the disk is back.
 #[test]
 fn what_was_only_said_is_not_written_again() {
     let mut rig = Rig::ready(&MANUAL);
     rig.disk = Disk::Refuses;
-    rig.ask_for("alice", Command::Note { text: "lost".into() });
+    rig.come("carol");
     rig.ask_for("alice", Command::Suspend { lasting: std::time::Duration::from_mins(1), reason: "kept".into() });
     rig.wait(500);
     rig.disk = Disk::Fine;
     rig.wait(5_000);
     let written = |words: &str| rig.entries.iter().filter(|entry| entry.text.as_str().contains(words)).count();
-    assert_eq!((written("lost"), written("kept")), (0, 1), "{}", story(&rig));
+    assert_eq!((written("carol attached"), written("kept")), (0, 1), "{}", story(&rig));
 }
 
 #[test]

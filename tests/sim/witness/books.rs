@@ -45,6 +45,7 @@ impl Witness<'_> {
             | Event::HookPrinted { .. }
             | Event::Sampled(_)
             | Event::SourceLost { .. }
+            | Event::ToldToEnd { .. }
             | Event::Woke
             | Event::ClockJumped { .. } => {}
         }
@@ -226,6 +227,7 @@ impl Witness<'_> {
             }
             Fact::RolledBack => self.may_be_empty(),
             Fact::Line
+            | Fact::Note
             | Fact::Started { .. }
             | Fact::TargetsBefore { .. }
             | Fact::Configuration { .. }
@@ -358,6 +360,7 @@ impl Witness<'_> {
             Fact::NotReasserted => (self.reassert, self.reasserts) = (None, false),
             Fact::TargetsBefore { stable } => self.had_targets(*stable),
             Fact::Line
+            | Fact::Note
             | Fact::Configuration { .. }
             | Fact::Started { .. }
             | Fact::Reasserted

@@ -40,7 +40,7 @@ impl Witness<'_> {
         if self.back.is_some() {
             self.breaks(Rule::AfterBack, "a rehearsal after an accepted rollback");
         }
-        if !self.refused.is_empty() || self.records.values().any(|(_, fact)| *fact != Fact::Line) {
+        if !self.refused.is_empty() || self.records.values().any(|(_, fact)| !matches!(fact, Fact::Line | Fact::Note)) {
             self.breaks(Rule::Durable, "a rehearsal, and not all there was before it is on the disk");
         }
         if let Some(loose) = self.loose.first() {
