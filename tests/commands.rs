@@ -349,6 +349,35 @@ fn check_lists_all_that_the_machine_lacks() {
         .says("WR_NO_GREEN");
 }
 
+/// What every step asks is asked, whatever the plan's checks are: a GO says that the first step is open.
+#[test]
+fn what_is_down_or_cannot_be_read_is_no_go_without_a_check_of_it() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.more =
+        "[[checks]]\nname = \"green\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/ready\"\n".into();
+    let path = site.write(&plan);
+    let no_go = |line: &str, why: &str| {
+        let ran =
+            site.home.run(args(&["check", "PLAN"], &path)).exits(1).says(&format!("NO-GO checkout @ test: {why}"));
+        assert!(ran.out.lines().any(|printed| printed.starts_with(line)), "{line:?} is not in {}", ran.out);
+        assert!(ran.out.starts_with("ok      green"), "{}", ran.out);
+    };
+    site.home.run(args(&["check", "PLAN"], &path)).exits(0).says("GO checkout @ test");
+    site.balancer.refuse_reads(Some(503));
+    no_go("unknown balancer ", "the balancer cannot be read");
+    site.balancer.refuse_reads(None);
+    site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    no_go("FAIL    health of stable          health answers 503", "an environment is not healthy");
+    site.blue.healthy.store(true, std::sync::atomic::Ordering::SeqCst);
+    let metrics = format!("{}/metrics", site.green.address());
+    site.home.write("plan.toml", &plan.text().replace(&metrics, &metrics.replace("metrics", "closed")));
+    no_go("unknown feed candidate ", "the metrics of an environment cannot be read");
+    let answer = site.home.run(args(&["check", "PLAN", "--json"], &path)).exits(1).out;
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!((&answer["go"], &answer["feeds"][0]["name"]), (&false.into(), &"feed candidate".into()), "{answer}");
+}
+
 #[test]
 fn check_asks_everybody_at_the_same_time() {
     let site = Site::new();
@@ -367,8 +396,8 @@ fn check_asks_everybody_at_the_same_time() {
     let connections: Vec<_> =
         (0..7).map(|_| taken.recv_timeout(support::SOON).expect("all are asked before one has timed out")).collect();
     let ran = checking.finish().exits(1).says("NO-GO");
-    // The five, and the health that they are beside.
-    assert_eq!(ran.out.matches("unknown").count(), 6, "{}", ran.out);
+    // The five, and the health and the metrics that they are beside.
+    assert_eq!(ran.out.matches("unknown").count(), 7, "{}", ran.out);
     drop(connections);
 }
 
