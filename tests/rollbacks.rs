@@ -261,6 +261,28 @@ fn a_run_that_is_ended_on_its_rollback_leaves_it_unconfirmed() {
 }
 
 #[test]
+fn completing_and_sending_again_are_done_when_they_are_read_back() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.set(5.0);
+    site.home.status_when("drift", |status| !status["drift"].is_null());
+    site.home.run(["complete", "--as", "bob"]).exits(0).says("rolling back to").says("ROLL");
+    let rollback = &site.home.status()["rollback"];
+    assert_eq!((&rollback["confirmed"], &rollback["by"]), (&true.into(), &"bob".into()));
+    site.balancer.set(30.0);
+    site.home.status_when("somebody else's setting", |status| !status["rollback"]["foreign"].is_null());
+    site.home.run(["sendagain", "--as", "bob"]).exits(0).says("sends the rollback over");
+    assert_eq!((&site.home.status()["rollback"]["confirmed"], site.balancer.green()), (&true.into(), 0.0));
+    site.balancer.set(40.0);
+    site.home.status_when("somebody else's setting", |status| !status["rollback"]["foreign"].is_null());
+    site.balancer.refuse_writes(Some(503));
+    let sending = site.home.start(["sendagain", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.home.kill_keeper();
+    sending.finish().exits(5).says("sent, not confirmed");
+}
+
+#[test]
 fn an_entry_that_cannot_be_read_does_not_hide_the_others() {
     let (site, _plan, _console) = Site::running(plain);
     site.advance_to(10.0);

@@ -1,8 +1,8 @@
 //! The keys' twins on the command line.
 
 use super::out::{complain, prompt, say};
-use super::places::{Found, configured_words, connect};
-use super::{CommandResult, Exit, Failure};
+use super::places::{Found, configured_words, connect, home_of, places};
+use super::{CommandResult, Exit, Failure, roll_back};
 use crate::domain::{Clean, CommandId, parse_duration};
 use crate::engine::{Answer, Command, Override, Phase, Snapshot};
 use crate::wire::{Client, ClientError, Status};
@@ -75,6 +75,17 @@ pub(super) fn print_answer(answer: Answer) -> CommandResult {
 pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Clean>) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     print_answer(client.command(command).await.map_err(|error| unconfirmed(&error, &found))?)
+}
+
+/// What sends a rollback: nothing is done until it is read back.
+pub(super) async fn back(run: Option<&str>, command: Command, name: Option<Clean>) -> CommandResult {
+    let (found, mut client) = connect(run, name).await?;
+    let answer = client.command(command).await.map_err(|error| unconfirmed(&error, &found))?;
+    let Answer::Applied(words) = answer else { return print_answer(answer) };
+    say(words);
+    let home = home_of(places()?, &found);
+    // Whoever typed this asked for no rollback past a keeper: that is a word of its own.
+    roll_back::follow(client, &home, &found).await.map_err(|error| unconfirmed(&error, &found))?
 }
 
 pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> CommandResult {

@@ -550,8 +550,8 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Approve { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Approve, name))?,
         Command::Adopt { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Adopt, name))?,
         Command::Reassert { run } => block_on(act::reassert(run.as_deref(), name))?,
-        Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
-        Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
+        Command::Complete { run } => block_on(act::back(run.as_deref(), crate::engine::Command::Complete, name))?,
+        Command::SendAgain { run } => block_on(act::back(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
         Command::Hook { hook, stop, yes, run } => {
             block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?

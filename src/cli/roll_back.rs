@@ -221,7 +221,7 @@ async fn note_reason(client: &mut Client, reason: Clean) -> Result<(), ClientErr
 
 /// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with; but
 /// not where the rollback stood at somebody else's setting, over which nobody has sent it.
-async fn follow(mut client: Client, places: &Places, found: &Found) -> Result<CommandResult, ClientError> {
+pub(super) async fn follow(mut client: Client, places: &Places, found: &Found) -> Result<CommandResult, ClientError> {
     let (run, plan) = (&found.run, places.plan(&found.run));
     let plan = within(DISK_LIMIT, move || plan::load_frozen(&plan).ok()).flatten();
     let lateness = plan.map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
