@@ -57,7 +57,7 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
     let places = places::places()?;
     let started = match holder_of(&plan) {
         Ok(Some(holder)) => attach_to(holder).into(),
-        Ok(None) if from_balancer => anew::begin(&places, plan, path).await?,
+        Ok(None) if from_balancer => anew::begin(&places, plan, path, name.clone()).await?,
         // Somebody who began in the same moment was quicker: theirs is the run.
         Ok(None) => {
             let quicker = || holder_of(&plan).ok().flatten();

@@ -425,12 +425,13 @@ fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
 }
 
 /// Our login, or its number.
-pub(super) fn login() -> Clean {
+fn login() -> Clean {
     let number = || Clean::new(format!("uid {}", nix::unistd::Uid::effective()));
     within(LOGIN_LIMIT, current_user).unwrap_or_else(number)
 }
 
-fn me(name: Option<Clean>) -> Person {
+/// Whoever types here, by `--as` or by login.
+pub(super) fn me(name: Option<Clean>) -> Person {
     let user = login();
     match name {
         Some(name) => Person::claimed(name, user),
