@@ -89,6 +89,17 @@ fn a_run_that_cannot_write_its_frozen_plan_begins_nothing() {
     assert_eq!(site.balancer.posts().len(), 0);
 }
 
+/// Neither the plan nor how it was typed is wrong.
+#[test]
+fn a_disk_that_is_full_begins_nothing_and_is_no_error_of_the_plan() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let faults = site.home.write("faults", "disk full");
+    let mut command = site.home.command(args(&["run", "PLAN"], &plan));
+    Running::start(command.env("WARROOM_FAULTS", faults)).finish().exits(3).says("full");
+    assert_eq!(site.home.runs(), Vec::<String>::new());
+}
+
 #[test]
 fn with_nothing_to_roll_back_it_says_so() {
     let (site, _plan, _console) = Site::running(plain);

@@ -43,9 +43,9 @@ pub enum Exit {
     Refused = 1,
     /// Wrong usage or a wrong plan.
     Usage = 2,
-    /// Nobody answers.
+    /// Nobody answers, or the disk takes nothing.
     Unreachable = 3,
-    /// The run ended rolled back.
+    /// The run ended rolled back, or a rollback came before what was asked for.
     RolledBack = 4,
     /// Sent, and not confirmed.
     Unconfirmed = 5,
@@ -94,8 +94,8 @@ const EXITS: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Refused, "refused, or NO-GO"),
     (Exit::Usage, "usage, plan or configuration"),
-    (Exit::Unreachable, "unreachable"),
-    (Exit::RolledBack, "the run ended rolled back"),
+    (Exit::Unreachable, "unreachable, or a disk that takes nothing"),
+    (Exit::RolledBack, "the run ended rolled back, or a rollback came before what was asked for"),
     (Exit::Unconfirmed, "sent, but not confirmed"),
 ];
 

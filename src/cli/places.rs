@@ -8,6 +8,7 @@ use crate::journal::{PlaceError, Places};
 use crate::keeper::HostLock;
 use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A run that was found.
@@ -239,11 +240,22 @@ fn all(places: &Places) -> Result<Vec<Found>, Failure> {
     places.runs().map_err(no_place)?.into_iter().map(|run| known::found(places, run).map_err(no_place)).collect()
 }
 
-/// A folder that lets this user in nowhere is out of reach; any other trouble with it is one of how it was set up.
-fn no_place(error: PlaceError) -> Failure {
-    let shut_out =
-        matches!(&error, PlaceError::Folder { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied);
-    Failure::new(if shut_out { Exit::Unreachable } else { Exit::Usage }, error)
+/// A folder that lets this user in nowhere, and a disk that takes nothing, are out of reach; any other trouble with them
+/// is one of how they were set up.
+pub(super) fn no_place(error: PlaceError) -> Failure {
+    let out_of_reach =
+        [ErrorKind::PermissionDenied, ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    let exit = match &error {
+        PlaceError::Folder { why, .. } | PlaceError::File { why, .. } if out_of_reach.contains(&why.kind()) => {
+            Exit::Unreachable
+        }
+        PlaceError::Folder { .. }
+        | PlaceError::File { .. }
+        | PlaceError::Homeless
+        | PlaceError::TooLong { .. }
+        | PlaceError::NotARun(_) => Exit::Usage,
+    };
+    Failure::new(exit, error)
 }
 
 fn is_listening(socket: &Path) -> bool {
