@@ -2,7 +2,7 @@
 //! the keeper goes on, and what to type next. Whoever closed the wrong window reads only this.
 
 use super::act::typed;
-use super::places::configured_words;
+use super::places::{configured_words, configured_words_hidden, is_known_whole};
 use super::{Exit, plain};
 use crate::console::desk::direct::Standing;
 use crate::console::{ConsoleExit, Left};
@@ -37,11 +37,11 @@ pub fn farewell(run: &RunId, elsewhere: &Clean, exit: &ConsoleExit, journal: &Pa
     if is_demo {
         let over = "the demo has ended: nothing runs or watches any more".to_owned();
         let was = format!("{} was {}", snapshot.title, snapshot.band.word);
-        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(exit, is_demo));
+        let lines = [over, was, split(snapshot, exit.private)].into_iter().chain(how_left(exit, is_demo));
         return lines.flat_map(|line| wrapped(&line)).collect();
     }
     let mut lines: Vec<String> = direct.map(str::to_owned).into_iter().collect();
-    lines.extend([keeper(status, exit), state(snapshot, exit.private), split(snapshot)]);
+    lines.extend([keeper(status, exit), state(snapshot, exit.private), split(snapshot, exit.private)]);
     lines.extend(how_left(exit, is_demo));
     if !exit.private {
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
@@ -81,12 +81,11 @@ fn state(snapshot: &Snapshot, is_private: bool) -> String {
     format!("{}: {} {text}", snapshot.title, band.word)
 }
 
-fn split(snapshot: &Snapshot) -> String {
-    let read = snapshot.balancer_at.map(|at| Wall::minus(snapshot.wall, snapshot.mono.since(at)));
-    match read {
-        Some(read) => {
-            format!("candidate {} at the balancer, as read at {}", configured_words(snapshot), read.clock())
-        }
+fn split(snapshot: &Snapshot, is_private: bool) -> String {
+    let there = if is_private { configured_words_hidden(snapshot) } else { configured_words(snapshot) };
+    match snapshot.balancer_at.map(|at| Wall::minus(snapshot.wall, snapshot.mono.since(at)).clock()) {
+        Some(read) if is_known_whole(snapshot) => format!("candidate {there} at the balancer, as read at {read}"),
+        Some(read) => format!("candidate {there} at the balancer, last read whole at {read}"),
         None => "candidate unknown: the balancer was never read here".to_owned(),
     }
 }
