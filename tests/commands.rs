@@ -420,11 +420,18 @@ fn every_command_of_the_console_has_a_twin() {
     site.home.run(["unsuspend", "--as", "alice"]).exits(0).says("on again");
     site.home.run(["note", "the cache is cold", "--as", "bob"]).exits(0);
     site.home.run(["note", " "]).exits(2);
+    let own = "A resumes at 50 with backup, :adopt if not; R rolls back";
+    site.home.run(["note", own, "--as", "bob"]).exits(0);
     site.home.run(["sendagain", "--as", "alice"]).exits(1).says("no rollback");
     assert!(site.home.history().contains("the cache is cold"));
+    assert!(site.home.history().contains(&format!(": {own}\n")), "people's own words: {}", site.home.history());
+    let markdown = site.home.run(["log", "--markdown"]).exits(0).out;
+    assert!(markdown.contains(&format!(": {own} |")), "{markdown}");
     site.home.run(["hold", "--as", ""]).exits(2).says("--as");
     site.home.run(["advance", "--as", "bob"]).exits(1).says("`warroom take`");
-    site.home.run(["rollback", "--yes", "--reason", "smoke"]).exits(0);
+    let ran = site.home.run(["rollback", "--yes", "--reason", own]).exits(0);
+    assert!(ran.out.contains(&format!(": {own}  ")), "{}", ran.all());
+    assert!(site.home.history().contains(&format!(": {own}\n")) && site.home.run(["status"]).out.contains(own));
     site.home.run(["rollback", "--yes", "--reason", "and errors"]).exits(0).says("already");
     assert!(site.home.history().contains("and errors"), "a reason that comes later is written down");
 }

@@ -11,7 +11,7 @@ use super::{CommandResult, Exit, Failure, RollbackArgs};
 use crate::clock;
 use crate::direct::{self, Direct, Ended, Seen};
 use crate::domain::{Clean, Mono, Person, Role, RunId};
-use crate::engine::{Answer, Command, Entry, Phase};
+use crate::engine::{Answer, Command, Entry, Fact, Phase};
 use crate::journal::{Places, Reader};
 use crate::keeper::{HostLock, LockError, current_user};
 use crate::plan::{self, Plan};
@@ -249,7 +249,7 @@ pub(super) async fn follow(mut client: Client, places: &Places, found: &Found) -
                 return Ok(Ok(Exit::Done));
             }
             foreign = rollback.and_then(|rollback| rollback.foreign.clone());
-            let words = format!("{}: {}", snapshot.band.word, super::act::typed(&snapshot.band.text));
+            let words = format!("{}: {}", snapshot.band.word, super::act::typed_band(snapshot));
             if words != said {
                 say(&words);
                 said = words;
@@ -395,8 +395,12 @@ async fn without_run(
 }
 
 async fn roll_back(direct: Direct) -> CommandResult {
+    let accepted = direct.entries.iter().rev().find_map(|entry| {
+        if let Fact::RollbackAccepted { reason, .. } = &entry.fact { Some(reason) } else { None }
+    });
+    let own = accepted.or(direct.reason.as_ref()).cloned().unwrap_or_default();
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| say(typed_alone(&words))) => ended,
+        ended = direct::roll_back(direct, |words| say(typed_alone(&words, &own))) => ended,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
@@ -414,10 +418,11 @@ async fn roll_back(direct: Direct) -> CommandResult {
     }
 }
 
-/// The engine's words where no keeper takes further commands.
-fn typed_alone(words: &str) -> String {
+/// The engine's words where no keeper takes further commands, around the reason that somebody gave.
+fn typed_alone(words: &str, own: &Clean) -> String {
     let again = "stopped (Ctrl-C) and begun again with --direct --send-over it is sent over it";
-    super::act::typed(&Clean::new(words.replace(":sendagain or :adopt", again)))
+    let alone = |words: &str| super::act::twins(&words.replace(":sendagain or :adopt", again));
+    super::act::around(&Clean::new(words), own.as_str(), alone)
 }
 
 fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {

@@ -29,7 +29,7 @@ pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> C
         pretty(&status_json(&status))?
     } else if oneline {
         let snapshot = &status.snapshot;
-        format!("{} {} {}\n", snapshot.title, snapshot.band.word, typed(&snapshot.band.text))
+        format!("{} {} {}\n", snapshot.title, snapshot.band.word, typed_band(snapshot))
     } else {
         whole(&status)
     };
@@ -187,7 +187,7 @@ fn whole(status: &Status) -> String {
         s.title,
         status.run,
         s.band.word,
-        typed(&s.band.text),
+        typed_band(s),
         s.environments.candidate.label,
         s.split.wanted,
         configured_words(s),
