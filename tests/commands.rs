@@ -243,6 +243,17 @@ fn what_an_ended_run_left_on_the_candidate_can_still_be_rolled_back() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// Whoever reads lines sees why it holds, and that this changed, although it still holds.
+#[test]
+fn lines_tell_another_reason_in_the_same_state() {
+    let (site, _plan, mut console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    console.says("= HOLDING at 10% by bob");
+    site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    console.says("= HOLDING TARGET NOT READY: BLUE v1");
+}
+
 #[test]
 fn restart_begins_a_new_run_after_a_finished_one_only() {
     let (site, _plan, console) = Site::running(plain);
@@ -345,21 +356,6 @@ fn no_question_is_not_go() {
     assert_eq!(answer["go"], false);
 }
 
-#[test]
-fn check_lists_all_that_the_machine_lacks() {
-    let site = Site::new();
-    let mut plan = site.plan();
-    plan.traffic = plan.traffic.replace("timeout", "headers = { Authorization = { env = \"WR_NO_LB\" } }\ntimeout");
-    let green = "colour = \"green\"";
-    let text = plan.text().replace(green, &format!("{green}\nheaders = {{ X-Key = {{ env = \"WR_NO_GREEN\" }} }}"));
-    let ran = site.home.run(args(&["check", "PLAN"], &site.home.write("plan.toml", &text))).exits(2);
-    ran.says("[traffic] http://")
-        .says("header Authorization")
-        .says("WR_NO_LB")
-        .says("[environments.candidate]")
-        .says("WR_NO_GREEN");
-}
-
 /// What every step asks is asked, whatever the plan's checks are: a GO says that the first step is open.
 #[test]
 fn what_is_down_or_cannot_be_read_is_no_go_without_a_check_of_it() {
@@ -387,6 +383,21 @@ fn what_is_down_or_cannot_be_read_is_no_go_without_a_check_of_it() {
     let answer = site.home.run(args(&["check", "PLAN", "--json"], &path)).exits(1).out;
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     assert_eq!((&answer["go"], &answer["feeds"][0]["name"]), (&false.into(), &"feed candidate".into()), "{answer}");
+}
+
+#[test]
+fn check_lists_all_that_the_machine_lacks() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.traffic = plan.traffic.replace("timeout", "headers = { Authorization = { env = \"WR_NO_LB\" } }\ntimeout");
+    let green = "colour = \"green\"";
+    let text = plan.text().replace(green, &format!("{green}\nheaders = {{ X-Key = {{ env = \"WR_NO_GREEN\" }} }}"));
+    let ran = site.home.run(args(&["check", "PLAN"], &site.home.write("plan.toml", &text))).exits(2);
+    ran.says("[traffic] http://")
+        .says("header Authorization")
+        .says("WR_NO_LB")
+        .says("[environments.candidate]")
+        .says("WR_NO_GREEN");
 }
 
 #[test]

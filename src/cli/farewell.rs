@@ -8,12 +8,8 @@ use crate::console::desk::direct::Standing;
 use crate::console::{ConsoleExit, Left};
 use crate::domain::{Clean, RunId, Wall};
 use crate::engine::{Phase, Snapshot};
-use crate::wire::Status;
+use crate::wire::{KEEPER_LATE, Status};
 use std::path::Path;
-use std::time::Duration;
-
-/// Silence of a keeper after which nobody should believe that it is well: what the screen calls late.
-const SILENT: Duration = Duration::from_secs(3);
 
 /// Columns of the narrowest terminal this is written for; a line breaks there, between words.
 const WIDTH: usize = 80;
@@ -126,7 +122,9 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
     let pid = status.keeper.pid;
     match exit.heard_ago {
         _ if status.snapshot.phase == Phase::Ended => "the run has ended, and its keeper with it".to_owned(),
-        Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on without this screen (process {pid})"),
+        Some(ago) if exit.linked && ago < KEEPER_LATE => {
+            format!("the keeper goes on without this screen (process {pid})")
+        }
         Some(ago) => {
             let link = if exit.linked { "" } else { " and is not connected" };
             format!("THE KEEPER IS SILENT for {} s{link} (process {pid}): what it said is that old", ago.as_secs())
@@ -137,7 +135,7 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
 
 /// What to type, most probable first.
 fn next(named: &str, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
-    let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= SILENT);
+    let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= KEEPER_LATE);
     let of = |word: &str| format!("warroom {word} {named}");
     match snapshot.phase {
         Phase::Ended => vec![of("log")],
