@@ -89,6 +89,17 @@ fn a_run_that_cannot_write_its_frozen_plan_begins_nothing() {
     assert_eq!(site.balancer.posts().len(), 0);
 }
 
+/// Neither the plan nor how it was typed is wrong.
+#[test]
+fn a_disk_that_is_full_begins_nothing_and_is_no_error_of_the_plan() {
+    let site = Site::new();
+    let plan = site.write(&site.plan());
+    let faults = site.home.write("faults", "disk full");
+    let mut command = site.home.command(args(&["run", "PLAN"], &plan));
+    Running::start(command.env("WARROOM_FAULTS", faults)).finish().exits(3).says("full");
+    assert_eq!(site.home.runs(), Vec::<String>::new());
+}
+
 #[test]
 fn with_nothing_to_roll_back_it_says_so() {
     let (site, _plan, _console) = Site::running(plain);
@@ -232,6 +243,17 @@ fn what_an_ended_run_left_on_the_candidate_can_still_be_rolled_back() {
     assert_eq!(site.balancer.green(), 0.0);
 }
 
+/// Whoever reads lines sees why it holds, and that this changed, although it still holds.
+#[test]
+fn lines_tell_another_reason_in_the_same_state() {
+    let (site, _plan, mut console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.home.run(["hold", "--as", "bob"]).exits(0);
+    console.says("= HOLDING at 10% by bob");
+    site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    console.says("= HOLDING TARGET NOT READY: BLUE v1");
+}
+
 #[test]
 fn restart_begins_a_new_run_after_a_finished_one_only() {
     let (site, _plan, console) = Site::running(plain);
@@ -334,6 +356,35 @@ fn no_question_is_not_go() {
     assert_eq!(answer["go"], false);
 }
 
+/// What every step asks is asked, whatever the plan's checks are: a GO says that the first step is open.
+#[test]
+fn what_is_down_or_cannot_be_read_is_no_go_without_a_check_of_it() {
+    let site = Site::new();
+    let mut plan = site.plan();
+    plan.more =
+        "[[checks]]\nname = \"green\"\nkind = \"http\"\nenvironment = \"candidate\"\npath = \"/ready\"\n".into();
+    let path = site.write(&plan);
+    let no_go = |line: &str, why: &str| {
+        let ran =
+            site.home.run(args(&["check", "PLAN"], &path)).exits(1).says(&format!("NO-GO checkout @ test: {why}"));
+        assert!(ran.out.lines().any(|printed| printed.starts_with(line)), "{line:?} is not in {}", ran.out);
+        assert!(ran.out.starts_with("ok      green"), "{}", ran.out);
+    };
+    site.home.run(args(&["check", "PLAN"], &path)).exits(0).says("GO checkout @ test");
+    site.balancer.refuse_reads(Some(503));
+    no_go("unknown balancer ", "the balancer cannot be read");
+    site.balancer.refuse_reads(None);
+    site.blue.healthy.store(false, std::sync::atomic::Ordering::SeqCst);
+    no_go("FAIL    health of stable          health answers 503", "an environment is not healthy");
+    site.blue.healthy.store(true, std::sync::atomic::Ordering::SeqCst);
+    let metrics = format!("{}/metrics", site.green.address());
+    site.home.write("plan.toml", &plan.text().replace(&metrics, &metrics.replace("metrics", "closed")));
+    no_go("unknown feed candidate ", "the metrics of an environment cannot be read");
+    let answer = site.home.run(args(&["check", "PLAN", "--json"], &path)).exits(1).out;
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!((&answer["go"], &answer["feeds"][0]["name"]), (&false.into(), &"feed candidate".into()), "{answer}");
+}
+
 #[test]
 fn check_lists_all_that_the_machine_lacks() {
     let site = Site::new();
@@ -367,8 +418,8 @@ fn check_asks_everybody_at_the_same_time() {
     let connections: Vec<_> =
         (0..7).map(|_| taken.recv_timeout(support::SOON).expect("all are asked before one has timed out")).collect();
     let ran = checking.finish().exits(1).says("NO-GO");
-    // The five, and the health that they are beside.
-    assert_eq!(ran.out.matches("unknown").count(), 6, "{}", ran.out);
+    // The five, and the health and the metrics that they are beside.
+    assert_eq!(ran.out.matches("unknown").count(), 7, "{}", ran.out);
     drop(connections);
 }
 
@@ -380,11 +431,18 @@ fn every_command_of_the_console_has_a_twin() {
     site.home.run(["unsuspend", "--as", "alice"]).exits(0).says("on again");
     site.home.run(["note", "the cache is cold", "--as", "bob"]).exits(0);
     site.home.run(["note", " "]).exits(2);
+    let own = "A resumes at 50 with backup, :adopt if not; R rolls back";
+    site.home.run(["note", own, "--as", "bob"]).exits(0);
     site.home.run(["sendagain", "--as", "alice"]).exits(1).says("no rollback");
     assert!(site.home.history().contains("the cache is cold"));
+    assert!(site.home.history().contains(&format!(": {own}\n")), "people's own words: {}", site.home.history());
+    let markdown = site.home.run(["log", "--markdown"]).exits(0).out;
+    assert!(markdown.contains(&format!(": {own} |")), "{markdown}");
     site.home.run(["hold", "--as", ""]).exits(2).says("--as");
     site.home.run(["advance", "--as", "bob"]).exits(1).says("`warroom take`");
-    site.home.run(["rollback", "--yes", "--reason", "smoke"]).exits(0);
+    let ran = site.home.run(["rollback", "--yes", "--reason", own]).exits(0);
+    assert!(ran.out.contains(&format!(": {own}  ")), "{}", ran.all());
+    assert!(site.home.history().contains(&format!(": {own}\n")) && site.home.run(["status"]).out.contains(own));
     site.home.run(["rollback", "--yes", "--reason", "and errors"]).exits(0).says("already");
     assert!(site.home.history().contains("and errors"), "a reason that comes later is written down");
 }

@@ -11,7 +11,7 @@ use warroom::cli::{Exit, exit_of, farewell};
 use warroom::console::desk::direct::Standing;
 use warroom::console::{ConsoleExit, Left};
 use warroom::domain::{Clean, RunId};
-use warroom::engine::Phase;
+use warroom::engine::{ConfiguredView, Phase};
 use warroom::wire::Status;
 
 fn of(name: &str) -> Status {
@@ -140,6 +140,19 @@ fn a_balancer_that_was_never_read_has_no_split() {
     let mut status = of("baking");
     status.snapshot.balancer_at = None;
     says(&words(&left(status, Left::Asked), false), &["candidate unknown: the balancer was never read here"]);
+}
+
+/// The share of those that answered is not the whole, and not as old as the newest whole read.
+#[test]
+fn a_node_that_is_silent_is_not_passed_over() {
+    let mut status = of("baking");
+    let nodes = vec![("lb1".into(), Some(0.0)), ("lb2".into(), None)];
+    status.snapshot.split.configured = Some(ConfiguredView { share: 0.0, nodes, even: false });
+    let exit = left(status, Left::Asked);
+    says(&words(&exit, false), &["candidate 0.0% (lb2 unknown) at the balancer, last read whole at 12:0"]);
+    let text = words(&ConsoleExit { private: true, ..exit }, false);
+    says(&text, &["candidate 0.0% (1 of its nodes unknown) at the balancer"]);
+    assert!(!text.contains("lb2"), "{text}");
 }
 
 #[test]

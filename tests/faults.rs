@@ -329,6 +329,10 @@ fn refused_with_a_way_on(spoil: impl FnOnce(&Path), why: &str) {
     assert!(status["drift"].is_null(), "{status:#?}");
     assert_eq!(site.balancer.posts().len(), posts, "beginning writes nothing");
     assert!(site.home.history().contains(&run), "it says which run it goes on from");
+    let told = site.home.run(["log", "--json"]).exits(0).out;
+    let adopted = told.lines().find(|line| line.contains("\"adopted\"")).expect("it was adopted");
+    let adopted: Value = serde_json::from_str(adopted).expect("each line is JSON");
+    assert_eq!(adopted["by"]["name"], "alice", "by whoever began it: {adopted}");
     site.home.run(["advance", "--as", "alice"]).exits(1);
     site.home.ready();
     site.home.run(["resume", "--as", "alice"]).exits(0);
@@ -345,6 +349,23 @@ fn refused_with_a_way_on(spoil: impl FnOnce(&Path), why: &str) {
 #[test]
 fn a_journal_of_garbage_is_refused_and_the_balancer_tells() {
     refused_with_a_way_on(garbage, "not a database");
+}
+
+/// What `warroom adopt` refuses is not taken over by a run that begins either.
+#[test]
+fn a_balancer_that_holds_what_nobody_may_adopt_begins_no_run() {
+    let (site, plan, run) = spoilt(garbage);
+    // Rounded it is all on the candidate, and some of it is not.
+    site.balancer.set(99.96);
+    let begin = || Running::start(&mut site.home.command(args(&["run", "PLAN", "--from-balancer"], &plan))).finish();
+    begin().exits(1).says("leaves some traffic on stable").says(&format!("warroom rollback {run} --direct"));
+    site.balancer.refuse_reads(Some(503));
+    begin().exits(3).says("the balancer cannot be read");
+    let text = std::fs::read_to_string(&plan).expect("the plan");
+    let headers = "headers = { Authorization = { env = \"WR_NOT_SET\" } }\ntimeout";
+    std::fs::write(&plan, text.replacen("timeout", headers, 1)).expect("written");
+    begin().exits(2).says("WR_NOT_SET");
+    assert_eq!(site.home.runs(), [run]);
 }
 
 #[test]

@@ -225,6 +225,7 @@ fn a_dead_node_is_shown_and_not_advanced_over_and_comes_back_with_the_rollback()
     assert!(detail.to_lowercase().contains("refused"), "{detail}");
     let nodes = status["split"]["nodes"].as_array().expect("nodes");
     assert!(nodes[0]["percent"].is_number() && nodes[1]["percent"].is_null(), "{nodes:?}");
+    site.home.run(["status"]).exits(0).says("% (lb2 unknown) (last read whole ");
     site.home.run(["advance", "--as", "alice"]).exits(1).says("balancer");
     assert_eq!(site.weights(0), before, "nothing was written to the node that lives");
 

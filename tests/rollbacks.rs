@@ -11,7 +11,9 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{BINARY, Process, Running, SOON, Site, Terminal, args, is_running, plain, signal, wait_for, wait_until};
+use support::{
+    BINARY, Process, Running, SOON, Site, Terminal, args, is_running, is_stopped, plain, signal, wait_for, wait_until,
+};
 use warroom::domain::Wall;
 use warroom::journal::{Places, Reader, RunInfo, Writer};
 
@@ -190,6 +192,94 @@ fn a_direct_rollback_that_stops_at_another_hand_says_what_can_be_typed_there() {
     assert_eq!(site.balancer.green(), 30.0, "it is not fought");
     site.home.run(words).exits(0);
     assert_eq!(site.balancer.green(), 0.0);
+}
+
+/// A rollback that its keeper cannot send, and that somebody is waiting for.
+#[track_caller]
+fn waited_for() -> (Site, Running, Running) {
+    let (site, _plan, console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.refuse_writes(Some(503));
+    let rolling = site.home.start(["rollback", "--yes", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    (site, console, rolling)
+}
+
+/// Whoever asked before the other hand came was not asked again: the keeper's end is no yes.
+#[test]
+fn what_a_followed_rollback_stopped_at_is_not_sent_over_because_its_keeper_goes() {
+    for end in [Signal::KILL, Signal::STOP] {
+        let (site, _console, mut rolling) = waited_for();
+        site.balancer.set(30.0);
+        rolling.says("FOREIGN candidate 30%");
+        let keeper = site.home.keeper_pid();
+        site.balancer.refuse_writes(None);
+        signal(keeper, end);
+        let ran = rolling.finish().exits(5).says("blue=70000 green=30000").says("--direct --send-over");
+        assert!(!ran.all().contains("rolling back directly"), "{}", ran.all());
+        assert_eq!(site.balancer.green(), 30.0, "nobody sent over it");
+    }
+}
+
+/// The same where it was met between two looks: the journal knows of it, and whoever asked does not.
+#[test]
+fn what_the_keeper_met_after_it_was_asked_is_not_sent_over_directly() {
+    let (site, _console, mut rolling) = waited_for();
+    rolling.signal(Signal::STOP);
+    wait_until("nobody looks", || is_stopped(rolling.pid()));
+    site.balancer.set(30.0);
+    site.home.status_when("somebody else's setting", |status| !status["rollback"]["foreign"].is_null());
+    site.home.kill_keeper();
+    site.balancer.refuse_writes(None);
+    rolling.signal(Signal::CONT);
+    rolling.says("FOREIGN: somebody else set blue=70000 green=30000");
+    rolling.says("with --direct --send-over");
+    rolling.signal(Signal::INT);
+    rolling.finish().exits(5).says("rolling back directly");
+    assert_eq!(site.balancer.green(), 30.0, "nobody sent over it");
+    site.home.run(["rollback", &site.run_id(), "--yes", "--direct"]).exits(0);
+    assert_eq!(site.balancer.green(), 0.0, "whoever asks now comes after it");
+}
+
+#[test]
+fn a_run_that_is_ended_on_its_rollback_leaves_it_unconfirmed() {
+    for unreadable in [false, true] {
+        let (site, _console, mut rolling) = waited_for();
+        if unreadable {
+            site.balancer.refuse_reads(Some(503));
+            wait_until("it may be ended", || site.home.run(["end", "--yes", "--as", "alice"]).code == 0);
+        } else {
+            site.balancer.set(30.0);
+            rolling.says("FOREIGN candidate 30%");
+            site.home.run(["end", "--yes", "--as", "alice"]).exits(0);
+        }
+        let posts = site.balancer.posts().len();
+        let ran = rolling.finish().exits(5).says("not confirmed");
+        assert!(!ran.all().contains("rolling back directly"), "{}", ran.all());
+        assert_eq!(site.balancer.posts().len(), posts, "nothing is sent for a run that has ended");
+    }
+}
+
+#[test]
+fn completing_and_sending_again_are_done_when_they_are_read_back() {
+    let (site, _plan, _console) = Site::running(plain);
+    site.advance_to(10.0);
+    site.balancer.set(5.0);
+    site.home.status_when("drift", |status| !status["drift"].is_null());
+    site.home.run(["complete", "--as", "bob"]).exits(0).says("rolling back to").says("ROLL");
+    let rollback = &site.home.status()["rollback"];
+    assert_eq!((&rollback["confirmed"], &rollback["by"]), (&true.into(), &"bob".into()));
+    site.balancer.set(30.0);
+    site.home.status_when("somebody else's setting", |status| !status["rollback"]["foreign"].is_null());
+    site.home.run(["sendagain", "--as", "bob"]).exits(0).says("sends the rollback over");
+    assert_eq!((&site.home.status()["rollback"]["confirmed"], site.balancer.green()), (&true.into(), 0.0));
+    site.balancer.set(40.0);
+    site.home.status_when("somebody else's setting", |status| !status["rollback"]["foreign"].is_null());
+    site.balancer.refuse_writes(Some(503));
+    let sending = site.home.start(["sendagain", "--as", "bob"]);
+    site.home.status_when("an attempt failed", |status| !status["rollback"]["last_error"].is_null());
+    site.home.kill_keeper();
+    sending.finish().exits(5).says("sent, not confirmed");
 }
 
 #[test]

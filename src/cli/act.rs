@@ -1,10 +1,10 @@
 //! The keys' twins on the command line.
 
 use super::out::{complain, prompt, say};
-use super::places::{Found, configured_words, connect};
-use super::{CommandResult, Exit, Failure};
+use super::places::{Found, configured_words, connect, home_of, places};
+use super::{CommandResult, Exit, Failure, roll_back};
 use crate::domain::{Clean, CommandId, parse_duration};
-use crate::engine::{Answer, Command, Override, Phase, Snapshot};
+use crate::engine::{Answer, Command, Entry, Fact, Override, Phase, Snapshot};
 use crate::wire::{Client, ClientError, Status};
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
@@ -45,7 +45,40 @@ const TWINS: &[(&str, &str)] = &[
 
 /// The engine's words as somebody without a console can act on them: commands instead of keys that are not there.
 pub fn typed(words: &Clean) -> String {
-    TWINS.iter().fold(words.to_string(), |words, (key, command)| words.replace(key, command))
+    twins(words.as_str())
+}
+
+pub(super) fn twins(words: &str) -> String {
+    TWINS.iter().fold(words.to_owned(), |words, (key, command)| words.replace(key, command))
+}
+
+/// Rewrites words that quote a person: what somebody wrote stays as it was written.
+pub(super) fn around(words: &Clean, own: &str, rewrite: impl Fn(&str) -> String) -> String {
+    if own.is_empty() {
+        return rewrite(words.as_str());
+    }
+    words.as_str().split(own).map(rewrite).collect::<Vec<_>>().join(own)
+}
+
+/// The band's sentence.
+pub(super) fn typed_band(snapshot: &Snapshot) -> String {
+    let own = snapshot.rollback.as_ref().map_or("", |rollback| rollback.reason.as_str());
+    around(&snapshot.band.text, own, twins)
+}
+
+/// A line of a run's history.
+pub(super) fn typed_line(entry: &Entry) -> String {
+    around(&entry.text, own_words(entry).unwrap_or_default(), twins)
+}
+
+/// What a person wrote of a line: a reason, or a note.
+fn own_words(entry: &Entry) -> Option<&str> {
+    if let Fact::RollbackAccepted { reason, .. } | Fact::Suspended { reason: Some(reason), .. } = &entry.fact {
+        return Some(reason.as_str());
+    }
+    let said = entry.text.as_str().strip_prefix(&entry.by.as_ref()?.to_string())?;
+    let why = || said.strip_prefix(" OVERRIDES: ")?.rsplit_once(" (over: ").map(|(why, _)| why);
+    said.strip_prefix(": ").or_else(why)
 }
 
 /// An error after something was sent: nobody knows whether it was taken.
@@ -75,6 +108,17 @@ pub(super) fn print_answer(answer: Answer) -> CommandResult {
 pub(super) async fn simple(run: Option<&str>, command: Command, name: Option<Clean>) -> CommandResult {
     let (found, mut client) = connect(run, name).await?;
     print_answer(client.command(command).await.map_err(|error| unconfirmed(&error, &found))?)
+}
+
+/// What sends a rollback: nothing is done until it is read back.
+pub(super) async fn back(run: Option<&str>, command: Command, name: Option<Clean>) -> CommandResult {
+    let (found, mut client) = connect(run, name).await?;
+    let answer = client.command(command).await.map_err(|error| unconfirmed(&error, &found))?;
+    let Answer::Applied(words) = answer else { return print_answer(answer) };
+    say(words);
+    let home = home_of(places()?, &found);
+    // Whoever typed this asked for no rollback past a keeper: that is a word of its own.
+    roll_back::follow(client, &home, &found).await.map_err(|error| unconfirmed(&error, &found))?
 }
 
 pub(super) async fn suspend(run: Option<&str>, lasting: &str, reason: &str, name: Option<Clean>) -> CommandResult {
@@ -136,7 +180,7 @@ pub(super) async fn reassert(run: Option<&str>, name: Option<Clean>) -> CommandR
         let snapshot = client.status().await.map_err(|error| unconfirmed(&error, &found))?.snapshot;
         let is_under_way = snapshot.drift.as_ref().is_some_and(|drift| drift.is_being_undone);
         if !is_under_way || snapshot.phase.is_back() {
-            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
+            say(format!("{}: {}", snapshot.band.word, typed_band(&snapshot)));
             return Ok(match (&snapshot.rollback, &snapshot.drift) {
                 (Some(_), _) => Exit::RolledBack,
                 (None, None) => Exit::Done,
@@ -172,11 +216,11 @@ async fn await_step(client: &mut Client, found: &Found, before: Box<Status>) -> 
         let snapshot = client.status().await.map_err(|error| unconfirmed(&error, found))?.snapshot;
         let going = snapshot.steps.iter().any(|step| step.state == crate::engine::StepState::Going);
         if snapshot.phase.is_back() {
-            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
+            say(format!("{}: {}", snapshot.band.word, typed_band(&snapshot)));
             return Ok(Exit::RolledBack);
         }
         if !going {
-            say(format!("{}: {}", snapshot.band.word, typed(&snapshot.band.text)));
+            say(format!("{}: {}", snapshot.band.word, typed_band(&snapshot)));
             if snapshot.split.wanted > from || snapshot.phase == Phase::Complete {
                 return Ok(Exit::Done);
             }

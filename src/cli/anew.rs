@@ -35,7 +35,7 @@ pub(super) fn refusal(run: &RunId, plan: &Path, why: &Clean) -> Failure {
 }
 
 /// `warroom run PLAN --from-balancer`.
-pub(super) async fn begin(places: &Places, plan: Plan, path: &Path) -> Result<Started, Failure> {
+pub(super) async fn begin(places: &Places, plan: Plan, path: &Path, name: Option<Clean>) -> Result<Started, Failure> {
     let refused = |words: String| Failure::new(Exit::Refused, words);
     let Some(last) = places::newest_of(places, &plan)? else {
         return Err(refused(format!(
@@ -47,25 +47,31 @@ pub(super) async fn begin(places: &Places, plan: Plan, path: &Path) -> Result<St
         // It knows more than the balancer does: whether a rollback was under way, who holds, what was approved.
         return Err(refused(format!("the journal of run {} can be read: `warroom run {}`", last.run, path.display())));
     };
-    let entries = first_entries(&plan, &last.run, &why).await?;
+    let entries = first_entries(&plan, &last.run, &why, &me(name)).await?;
     launch::begin(places, &plan, path, Mode::Drive, None, &entries)
 }
 
-/// What the balancer holds becomes the run's own, as if somebody had adopted it; a run with a journal begins held.
-async fn first_entries(plan: &Plan, last: &RunId, why: &Clean) -> Result<[Entry; 2], Failure> {
-    let unreachable = |words: &dyn std::fmt::Display| {
-        Failure::new(Exit::Unreachable, format!("the balancer cannot be read: {words}"))
-    };
-    let traffic = traffic::connect(plan).map_err(|error| unreachable(&error))?;
+/// What the balancer holds becomes the run's own, as if this person had adopted it; a run with a journal begins held.
+async fn first_entries(plan: &Plan, last: &RunId, why: &Clean, by: &Person) -> Result<[Entry; 2], Failure> {
+    // What the plan names and this machine lacks is a matter of the plan, as for every run.
+    let traffic = traffic::connect(plan).map_err(|error| Failure::new(Exit::Usage, error))?;
     let state = traffic.read().await;
-    let setting = state.setting().map_err(|why| unreachable(why))?;
-    let split = share::by_weight(&plan.traffic.layout(), &setting).unwrap_or_default();
+    let setting = state
+        .setting()
+        .map_err(|why| Failure::new(Exit::Unreachable, format!("the balancer cannot be read: {why}")))?;
+    let split = share::adoptable(&plan.traffic.layout(), &setting).map_err(|why| {
+        let words = format!(
+            "no run goes on from what the balancer holds ({setting}): {why}  \
+             warroom rollback {last} --direct  (all traffic back to stable, without the journal)"
+        );
+        Failure::new(Exit::Refused, words)
+    })?;
     let entry = |number, text: String, fact| Entry {
         number,
         wall: clock::wall(),
         mono: clock::mono(),
         severity: Severity::Warn,
-        by: Some(me(None)),
+        by: Some(by.clone()),
         text: Clean::new(text),
         fact,
     };

@@ -3,7 +3,7 @@
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
 use crate::domain::{
-    Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict, Wall, duration_words,
+    Absence, Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict, Wall, duration_words,
 };
 use crate::engine::{
     CREDENTIALS_MARGIN, CheckView, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Snapshot, Stamped,
@@ -35,23 +35,20 @@ const ASK_LIMIT: Duration = Duration::from_secs(24);
 pub(super) async fn run(path: &Path, json: bool) -> CommandResult {
     let plan = Arc::new(places::load(path)?);
     let probes = Probes::new(&plan)?;
-    let (snapshot, health) = ask_all(&plan, &probes).await;
-    let findings = look_around(&plan, &probes).await;
+    let (snapshot, sources) = ask_all(&plan, &probes).await;
+    let besides = sources.besides(look_around(&plan, &probes).await);
     let required = || snapshot.checks.iter().filter(|check| check.required);
-    let closed = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Unknown | Verdict::Fail)).count();
     let why = match required().filter(|check| check.verdict != Verdict::Pass).count() {
         // No answer is never a good answer, and neither is no question.
         _ if required().next().is_none() => Some("nothing was asked: the plan has no required check".to_owned()),
-        0 if !health.is_empty() => Some("how healthy an environment is nobody knows".to_owned()),
-        0 if closed > 0 => Some("what stands around the balancer's weights is not ok".to_owned()),
-        0 => None,
+        0 => besides.why().map(str::to_owned),
         1 => Some("1 required check is not ok".to_owned()),
         several => Some(format!("{several} required checks are not ok")),
     };
     let text = if json {
-        as_json(path, &snapshot, (&health, &findings), why.as_deref())?
+        as_json(path, &snapshot, &besides, why.as_deref())?
     } else {
-        table(&snapshot, (&health, &findings), why.as_deref())
+        table(&snapshot, &besides, why.as_deref())
     };
     out::print(&text)?;
     Ok(if why.is_none() { Exit::Done } else { Exit::Refused })
@@ -100,24 +97,58 @@ fn credentials(credentials: Credentials, plan: &Plan, now: Wall) -> Finding {
     finding("credentials", verdict, detail)
 }
 
-/// What is no check of the plan: health paths that gave no reading, and what stands around the balancer's weights.
-type Besides<'a> = (&'a [Finding], &'a [Finding]);
+/// What is no check of the plan.
+struct Besides {
+    /// Health paths that are not good, or gave no reading.
+    health: Vec<Finding>,
+    /// Metrics that cannot be read.
+    feeds: Vec<Finding>,
+    /// Why the balancer cannot be read.
+    unread: Option<Finding>,
+    /// What stands around the balancer's weights, good or not.
+    around: Vec<Finding>,
+}
 
-fn as_json(
-    path: &Path,
-    snapshot: &Snapshot,
-    (health, findings): Besides<'_>,
-    why: Option<&str>,
-) -> Result<String, Failure> {
+impl Besides {
+    /// Why there is no GO, whatever the checks say.
+    fn why(&self) -> Option<&'static str> {
+        let is_closed = |finding: &Finding| matches!(finding.verdict, Verdict::Unknown | Verdict::Fail);
+        if self.health.iter().any(|finding| finding.verdict == Verdict::Unknown) {
+            Some("how healthy an environment is nobody knows")
+        } else if !self.health.is_empty() {
+            Some("an environment is not healthy")
+        } else if !self.feeds.is_empty() {
+            Some("the metrics of an environment cannot be read")
+        } else if self.unread.is_some() {
+            Some("the balancer cannot be read")
+        } else if self.around.iter().any(is_closed) {
+            Some("what stands around the balancer's weights is not ok")
+        } else {
+            None
+        }
+    }
+
+    /// What is of the balancer.
+    fn balancer(&self) -> impl Iterator<Item = &Finding> {
+        self.unread.iter().chain(&self.around)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Finding> {
+        self.health.iter().chain(&self.feeds).chain(self.balancer())
+    }
+}
+
+fn as_json(path: &Path, snapshot: &Snapshot, besides: &Besides, why: Option<&str>) -> Result<String, Failure> {
     let check = |check: &CheckView| json!({"name": check.name, "required": check.required, "verdict": check.verdict, "detail": check.detail, "received": check.raw});
     let checks: Vec<_> = snapshot.checks.iter().map(check).collect();
     let hooks: Vec<_> = waited_for(snapshot).map(|(hook, _)| hook).collect();
-    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "health": health, "balancer": findings, "hooks_not_run": hooks});
+    let balancer: Vec<_> = besides.balancer().collect();
+    let answer = json!({"schema": 1, "plan": path.display().to_string(), "go": why.is_none(), "why": why, "checks": checks, "health": besides.health, "feeds": besides.feeds, "balancer": balancer, "hooks_not_run": hooks});
     let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::new(Exit::Refused, error))?;
     Ok(text + "\n")
 }
 
-fn table(snapshot: &Snapshot, (health, findings): Besides<'_>, why: Option<&str>) -> String {
+fn table(snapshot: &Snapshot, besides: &Besides, why: Option<&str>) -> String {
     let mut text = String::new();
     // Into a string: it takes everything.
     for check in &snapshot.checks {
@@ -125,7 +156,7 @@ fn table(snapshot: &Snapshot, (health, findings): Besides<'_>, why: Option<&str>
         let must = if check.required { "" } else { "  (not required)" };
         let _ = writeln!(text, "{word:<8}{:<26}{}{must}", check.name, check.detail);
     }
-    for finding in health.iter().chain(findings) {
+    for finding in besides.all() {
         let _ = writeln!(text, "{:<8}{:<26}{}", verdict_word(finding.verdict), finding.name, finding.detail);
     }
     for (hook, split) in waited_for(snapshot) {
@@ -206,8 +237,8 @@ impl Missing {
 type Asked<'a> = Pin<Box<dyn Future<Output = Event> + 'a>>;
 
 /// Feeds a watching engine by hand, so that the answers are judged by the same rules as in a run.
-/// Gives the health paths, too, that gave no reading.
-async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> (Snapshot, Vec<Finding>) {
+/// Gives, too, what the newest answers of those were whom no check asks.
+async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> (Snapshot, Sources) {
     let began = Instant::now();
     let mut asking = Asking::new(plan.clone());
     let needs_rates = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Reading { .. }));
@@ -249,21 +280,73 @@ async fn ask_all(plan: &Arc<Plan>, probes: &Probes) -> (Snapshot, Vec<Finding>) 
         }
         tokio::time::sleep(plan.poll.readings.min(SCRAPE_PAUSE_MAX)).await;
     }
-    (asking.engine.snapshot(), asking.health)
+    (asking.engine.snapshot(), asking.sources)
+}
+
+/// The newest answers of those whom no check need ask, and whom every step asks. Whoever was not heard is unknown.
+struct Sources {
+    health: PerRole<Health>,
+    feeds: Vec<(Role, usize, Result<(), Absence>)>,
+    balancer: Result<(), Clean>,
+}
+
+impl Sources {
+    fn new(plan: &Plan) -> Self {
+        let instances = |role: Role| (0..plan.environments[role].metrics.len()).map(move |instance| (role, instance));
+        let feeds = Role::BOTH.into_iter().flat_map(instances);
+        Self {
+            health: PerRole::from_fn(|_| Health::Unknown("not asked yet".into())),
+            feeds: feeds.map(|(role, instance)| (role, instance, Err(Absence::NotYet))).collect(),
+            balancer: Err("not read yet".into()),
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        if let Event::HealthSeen { role, health } = event {
+            self.health[*role] = health.clone();
+        } else if let Event::Scraped { role, instance, scrape } = event {
+            let of_it = self.feeds.iter_mut().filter(|(of, index, _)| (of, index) == (role, instance));
+            of_it.for_each(|(_, _, newest)| *newest = scrape.as_ref().map(|_| ()).map_err(Clone::clone));
+        } else if let Event::Ended(Outcome { result: OutcomeKind::Read { state, .. }, .. }) = event {
+            self.balancer = state.setting().map(|_| ()).map_err(Clone::clone);
+        }
+    }
+
+    /// What of them is not good, beside what stands around the balancer's weights. Named as a run's gates are.
+    fn besides(self, around: Vec<Finding>) -> Besides {
+        let health = Role::BOTH.into_iter().filter_map(|role| {
+            let (verdict, why) = match &self.health[role] {
+                Health::Healthy => return None,
+                Health::Failing(why) => (Verdict::Fail, why),
+                Health::Unknown(why) => (Verdict::Unknown, why),
+            };
+            Some(finding(&format!("health of {}", role.key()), verdict, why.clone()))
+        });
+        let feeds = Role::BOTH.into_iter().filter_map(|role| {
+            let why =
+                self.feeds.iter().filter(|(of, ..)| *of == role).find_map(|(.., newest)| newest.as_ref().err())?;
+            Some(finding(&format!("feed {}", role.key()), Verdict::Unknown, Clean::new(why.to_string())))
+        });
+        Besides {
+            health: health.collect(),
+            feeds: feeds.collect(),
+            unread: self.balancer.err().map(|why| finding("balancer", Verdict::Unknown, why)),
+            around,
+        }
+    }
 }
 
 struct Asking {
     engine: Engine,
     seq: u64,
     reads: Vec<(EffectId, Epoch)>,
-    /// Health paths that gave no reading.
-    health: Vec<Finding>,
+    sources: Sources,
 }
 
 impl Asking {
     fn new(plan: Arc<Plan>) -> Self {
-        let (mono, wall) = (clock::mono(), clock::wall());
-        Self { engine: Engine::new(plan, Mode::Watch, mono, wall, 0), seq: 0, reads: Vec::new(), health: Vec::new() }
+        let (mono, wall, sources) = (clock::mono(), clock::wall(), Sources::new(&plan));
+        Self { engine: Engine::new(plan, Mode::Watch, mono, wall, 0), seq: 0, reads: Vec::new(), sources }
     }
 
     fn verdict(&self, check: usize) -> Option<Verdict> {
@@ -271,10 +354,7 @@ impl Asking {
     }
 
     fn tell(&mut self, event: Event) {
-        if let Event::HealthSeen { role, health: Health::Unknown(why) } = &event {
-            let name = Clean::new(format!("health of {}", role.key()));
-            self.health.push(Finding { name, verdict: Verdict::Unknown, detail: why.clone() });
-        }
+        self.sources.hear(&event);
         self.seq += 1;
         let handled = self.engine.handle(&Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event });
         for effect in handled.effects {

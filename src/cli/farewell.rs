@@ -2,18 +2,14 @@
 //! the keeper goes on, and what to type next. Whoever closed the wrong window reads only this.
 
 use super::act::typed;
-use super::places::configured_words;
+use super::places::{configured_words, configured_words_hidden, is_known_whole};
 use super::{Exit, plain};
 use crate::console::desk::direct::Standing;
 use crate::console::{ConsoleExit, Left};
 use crate::domain::{Clean, RunId, Wall};
 use crate::engine::{Phase, Snapshot};
-use crate::wire::Status;
+use crate::wire::{KEEPER_LATE, Status};
 use std::path::Path;
-use std::time::Duration;
-
-/// Silence of a keeper after which nobody should believe that it is well: what the screen calls late.
-const SILENT: Duration = Duration::from_secs(3);
 
 /// Columns of the narrowest terminal this is written for; a line breaks there, between words.
 const WIDTH: usize = 80;
@@ -37,11 +33,11 @@ pub fn farewell(run: &RunId, elsewhere: &Clean, exit: &ConsoleExit, journal: &Pa
     if is_demo {
         let over = "the demo has ended: nothing runs or watches any more".to_owned();
         let was = format!("{} was {}", snapshot.title, snapshot.band.word);
-        let lines = [over, was, split(snapshot)].into_iter().chain(how_left(exit, is_demo));
+        let lines = [over, was, split(snapshot, exit.private)].into_iter().chain(how_left(exit, is_demo));
         return lines.flat_map(|line| wrapped(&line)).collect();
     }
     let mut lines: Vec<String> = direct.map(str::to_owned).into_iter().collect();
-    lines.extend([keeper(status, exit), state(snapshot, exit.private), split(snapshot)]);
+    lines.extend([keeper(status, exit), state(snapshot, exit.private), split(snapshot, exit.private)]);
     lines.extend(how_left(exit, is_demo));
     if !exit.private {
         lines.push(format!("journal {}", Clean::new(journal.display().to_string())));
@@ -81,12 +77,11 @@ fn state(snapshot: &Snapshot, is_private: bool) -> String {
     format!("{}: {} {text}", snapshot.title, band.word)
 }
 
-fn split(snapshot: &Snapshot) -> String {
-    let read = snapshot.balancer_at.map(|at| Wall::minus(snapshot.wall, snapshot.mono.since(at)));
-    match read {
-        Some(read) => {
-            format!("candidate {} at the balancer, as read at {}", configured_words(snapshot), read.clock())
-        }
+fn split(snapshot: &Snapshot, is_private: bool) -> String {
+    let there = if is_private { configured_words_hidden(snapshot) } else { configured_words(snapshot) };
+    match snapshot.balancer_at.map(|at| Wall::minus(snapshot.wall, snapshot.mono.since(at)).clock()) {
+        Some(read) if is_known_whole(snapshot) => format!("candidate {there} at the balancer, as read at {read}"),
+        Some(read) => format!("candidate {there} at the balancer, last read whole at {read}"),
         None => "candidate unknown: the balancer was never read here".to_owned(),
     }
 }
@@ -127,7 +122,9 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
     let pid = status.keeper.pid;
     match exit.heard_ago {
         _ if status.snapshot.phase == Phase::Ended => "the run has ended, and its keeper with it".to_owned(),
-        Some(ago) if exit.linked && ago < SILENT => format!("the keeper goes on without this screen (process {pid})"),
+        Some(ago) if exit.linked && ago < KEEPER_LATE => {
+            format!("the keeper goes on without this screen (process {pid})")
+        }
         Some(ago) => {
             let link = if exit.linked { "" } else { " and is not connected" };
             format!("THE KEEPER IS SILENT for {} s{link} (process {pid}): what it said is that old", ago.as_secs())
@@ -138,7 +135,7 @@ fn keeper(status: &Status, exit: &ConsoleExit) -> String {
 
 /// What to type, most probable first.
 fn next(named: &str, snapshot: &Snapshot, exit: &ConsoleExit) -> Vec<String> {
-    let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= SILENT);
+    let silent = !exit.linked || exit.heard_ago.is_none_or(|ago| ago >= KEEPER_LATE);
     let of = |word: &str| format!("warroom {word} {named}");
     match snapshot.phase {
         Phase::Ended => vec![of("log")],

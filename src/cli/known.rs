@@ -61,13 +61,28 @@ impl Standing {
         for entry in since {
             if entry.fact == Fact::RolledBack {
                 is_back = true;
-            } else if matches!(entry.fact, Fact::RollbackUndone | Fact::Foreign { .. } | Fact::SentAgain { .. }) {
+            } else if undoes(&entry.fact) {
                 is_back = false;
             } else if entry.fact == Fact::WatchOver {
                 is_watched = true;
             }
         }
         is_back || is_watched
+    }
+
+    /// Whether the rollback that a journal tells of was confirmed and is not undone since; `None` where none was accepted.
+    pub fn is_confirmed(entries: &[Entry]) -> Option<bool> {
+        let mut is_confirmed = None;
+        for entry in entries {
+            if matches!(entry.fact, Fact::RollbackAccepted { .. }) {
+                is_confirmed = Some(false);
+            } else if matches!(entry.fact, Fact::RollbackConfirmed | Fact::RolledBack) {
+                is_confirmed = is_confirmed.map(|_| true);
+            } else if undoes(&entry.fact) || matches!(entry.fact, Fact::Adopted { .. }) {
+                is_confirmed = is_confirmed.map(|_| false);
+            }
+        }
+        is_confirmed
     }
 
     /// Whether an operator's program was running when the journal ends: how that went has still to be written down.
@@ -97,6 +112,11 @@ impl Standing {
             Self::Unreadable => "its journal cannot be read",
         }
     }
+}
+
+/// Whether a rollback that had come back is on its way again, or met another hand.
+fn undoes(fact: &Fact) -> bool {
+    matches!(fact, Fact::RollbackUndone | Fact::Foreign { .. } | Fact::SentAgain { .. })
 }
 
 /// A run as it is on disk.
@@ -250,6 +270,10 @@ mod tests {
     use crate::journal::{Page, Writer, line, lose_page};
 
     fn standing(facts: &[Fact]) -> Standing {
+        Standing::of(&entries(facts))
+    }
+
+    fn entries(facts: &[Fact]) -> Vec<Entry> {
         let entry = |(number, fact): (usize, &Fact)| Entry {
             number: number as u64,
             wall: Wall::from_millis(0),
@@ -259,7 +283,7 @@ mod tests {
             text: Clean::default(),
             fact: fact.clone(),
         };
-        Standing::of(&facts.iter().enumerate().map(entry).collect::<Vec<_>>())
+        facts.iter().enumerate().map(entry).collect()
     }
 
     /// What a page that is gone hides may be a move.
@@ -299,6 +323,8 @@ mod tests {
         for undone in undone {
             assert_eq!(standing(&[back(), Fact::RolledBack]), Standing::Over);
             assert_eq!(standing(&[back(), Fact::RolledBack, undone.clone()]), Standing::Unfinished, "{undone:?}");
+            assert_eq!(Standing::is_confirmed(&entries(&[back(), Fact::RollbackConfirmed])), Some(true));
+            assert_eq!(Standing::is_confirmed(&entries(&[back(), Fact::RolledBack, undone.clone()])), Some(false));
             assert_eq!(standing(&[back(), Fact::RolledBack, undone, Fact::RolledBack]), Standing::Over);
         }
     }

@@ -11,7 +11,7 @@ use crate::console::{self, ConsoleOptions};
 use crate::domain::{Clean, RunId};
 use crate::engine::{Command, Entry, Mode, Phase};
 use crate::failpoint;
-use crate::journal::{Places, RunInfo, Writer};
+use crate::journal::{JournalError, Places, RunInfo, Writer};
 use crate::keeper::{self, Holder, HostLock, KeeperError, KeeperOptions, LockError};
 use crate::own;
 use crate::plan::{self, Plan};
@@ -57,7 +57,7 @@ pub(super) async fn run(path: &Path, from_balancer: bool, view: &ViewArgs, name:
     let places = places::places()?;
     let started = match holder_of(&plan) {
         Ok(Some(holder)) => attach_to(holder).into(),
-        Ok(None) if from_balancer => anew::begin(&places, plan, path).await?,
+        Ok(None) if from_balancer => anew::begin(&places, plan, path, name.clone()).await?,
         // Somebody who began in the same moment was quicker: theirs is the run.
         Ok(None) => {
             let quicker = || holder_of(&plan).ok().flatten();
@@ -148,14 +148,14 @@ fn freeze(
     run: &RunId,
     entries: &[Entry],
 ) -> Result<Found, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
-    let socket = places.socket_for(run, plan.access.group.is_some()).map_err(|error| wrong(&error))?;
-    places.create(run).map_err(|error| wrong(&error))?;
+    let unwritten = |error: JournalError| Failure::new(Exit::Unreachable, error);
+    let socket = places.socket_for(run, plan.access.group.is_some()).map_err(places::no_place)?;
+    places.create(run).map_err(places::no_place)?;
     failpoint::pass("folder made");
     let (origin, folder) = (plan::origin(&places.plan(run)), plan::folder_of(path));
-    places.freeze(run, &plan.source.text, &origin, &folder).map_err(|error| wrong(&error))?;
+    places.freeze(run, &plan.source.text, &origin, &folder).map_err(places::no_place)?;
     failpoint::pass("plan frozen");
-    let mut writer = Writer::open(&places.journal(run)).map_err(|error| wrong(&error))?;
+    let mut writer = Writer::open(&places.journal(run)).map_err(unwritten)?;
     failpoint::pass("journal made");
     let plan_path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let info = RunInfo {
@@ -166,9 +166,9 @@ fn freeze(
         started: clock::wall(),
         watch_only: mode == Mode::Watch,
     };
-    writer.put_info(&info).map_err(|error| wrong(&error))?;
+    writer.put_info(&info).map_err(unwritten)?;
     failpoint::pass("run described");
-    writer.append(entries.iter()).map_err(|error| wrong(&error))?;
+    writer.append(entries.iter()).map_err(unwritten)?;
     Ok(Found { run: run.clone(), socket })
 }
 
@@ -248,14 +248,15 @@ pub(super) fn keeper_process(run: &str, watch: bool, alone: Option<Duration>, af
 /// What the plan asks for and this machine does not have is a matter of the plan, as it is for `check`.
 fn exit_of(error: &KeeperError) -> Exit {
     match error {
-        KeeperError::Plan(_) | KeeperError::Client(_) => Exit::Usage,
+        KeeperError::Plan(_)
+        | KeeperError::Client(_)
+        | KeeperError::NoSuchGroup(_)
+        | KeeperError::GroupShutOut { .. } => Exit::Usage,
         KeeperError::Place(_)
         | KeeperError::Journal(_)
         | KeeperError::Locked(_)
         | KeeperError::Socket { .. }
-        | KeeperError::NoSuchGroup(_)
-        | KeeperError::Edited { .. }
-        | KeeperError::GroupShutOut { .. } => Exit::Unreachable,
+        | KeeperError::Edited { .. } => Exit::Unreachable,
         KeeperError::RollbackLeft { .. } => Exit::Unconfirmed,
     }
 }

@@ -43,9 +43,9 @@ pub enum Exit {
     Refused = 1,
     /// Wrong usage or a wrong plan.
     Usage = 2,
-    /// Nobody answers.
+    /// Nobody answers, or the disk takes nothing.
     Unreachable = 3,
-    /// The run ended rolled back.
+    /// The run ended rolled back, or a rollback came before what was asked for.
     RolledBack = 4,
     /// Sent, and not confirmed.
     Unconfirmed = 5,
@@ -94,8 +94,8 @@ const EXITS: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Refused, "refused, or NO-GO"),
     (Exit::Usage, "usage, plan or configuration"),
-    (Exit::Unreachable, "unreachable"),
-    (Exit::RolledBack, "the run ended rolled back"),
+    (Exit::Unreachable, "unreachable, or a disk that takes nothing"),
+    (Exit::RolledBack, "the run ended rolled back, or a rollback came before what was asked for"),
     (Exit::Unconfirmed, "sent, but not confirmed"),
 ];
 
@@ -550,8 +550,8 @@ fn dispatch(cli: Cli) -> CommandResult {
         Command::Approve { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Approve, name))?,
         Command::Adopt { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Adopt, name))?,
         Command::Reassert { run } => block_on(act::reassert(run.as_deref(), name))?,
-        Command::Complete { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Complete, name))?,
-        Command::SendAgain { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::SendAgain, name))?,
+        Command::Complete { run } => block_on(act::back(run.as_deref(), crate::engine::Command::Complete, name))?,
+        Command::SendAgain { run } => block_on(act::back(run.as_deref(), crate::engine::Command::SendAgain, name))?,
         Command::Unsuspend { run } => block_on(act::simple(run.as_deref(), crate::engine::Command::Unsuspend, name))?,
         Command::Hook { hook, stop, yes, run } => {
             block_on(hook::hook(run.as_deref(), hook.as_deref(), stop, yes, name))?

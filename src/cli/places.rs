@@ -3,11 +3,12 @@
 use super::known::{self, DISK_LIMIT, Known, Standing, within};
 use super::{Exit, Failure, out};
 use crate::domain::{Clean, Role, RunId};
-use crate::engine::Snapshot;
+use crate::engine::{ConfiguredView, Snapshot};
 use crate::journal::{PlaceError, Places};
 use crate::keeper::HostLock;
 use crate::plan::{self, Plan, PlanErrors};
 use crate::wire::{Client, Introduction};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A run that was found.
@@ -239,11 +240,22 @@ fn all(places: &Places) -> Result<Vec<Found>, Failure> {
     places.runs().map_err(no_place)?.into_iter().map(|run| known::found(places, run).map_err(no_place)).collect()
 }
 
-/// A folder that lets this user in nowhere is out of reach; any other trouble with it is one of how it was set up.
-fn no_place(error: PlaceError) -> Failure {
-    let shut_out =
-        matches!(&error, PlaceError::Folder { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied);
-    Failure::new(if shut_out { Exit::Unreachable } else { Exit::Usage }, error)
+/// A folder that lets this user in nowhere, and a disk that takes nothing, are out of reach; any other trouble with them
+/// is one of how they were set up.
+pub(super) fn no_place(error: PlaceError) -> Failure {
+    let out_of_reach =
+        [ErrorKind::PermissionDenied, ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    let exit = match &error {
+        PlaceError::Folder { why, .. } | PlaceError::File { why, .. } if out_of_reach.contains(&why.kind()) => {
+            Exit::Unreachable
+        }
+        PlaceError::Folder { .. }
+        | PlaceError::File { .. }
+        | PlaceError::Homeless
+        | PlaceError::TooLong { .. }
+        | PlaceError::NotARun(_) => Exit::Usage,
+    };
+    Failure::new(exit, error)
 }
 
 fn is_listening(socket: &Path) -> bool {
@@ -268,10 +280,32 @@ pub(super) fn destination(plan: &Plan) -> String {
     format!("{} {} {}", traffic.identity(), plan.environments[Role::Stable].label, traffic.all_stable())
 }
 
-/// What the balancer holds, in words.
+/// What the balancer holds, in words: a share of the nodes that told theirs is not the whole.
 pub(super) fn configured_words(snapshot: &Snapshot) -> String {
-    let configured = snapshot.split.configured.as_ref();
-    configured.map_or_else(|| "unknown".to_owned(), |configured| format!("{:.1}%", configured.share * 100.0))
+    configured_but(snapshot, |unknown| unknown.join(", "))
+}
+
+/// The same where others look on: a node may be called as its host is.
+pub(super) fn configured_words_hidden(snapshot: &Snapshot) -> String {
+    configured_but(snapshot, |unknown| format!("{} of its nodes", unknown.len()))
+}
+
+fn configured_but(snapshot: &Snapshot, named: impl FnOnce(&[&str]) -> String) -> String {
+    let Some(configured) = &snapshot.split.configured else { return "unknown".to_owned() };
+    let share = format!("{:.1}%", configured.share * 100.0);
+    match unknown_nodes(configured).as_slice() {
+        [] => share,
+        unknown => format!("{share} ({} unknown)", named(unknown)),
+    }
+}
+
+fn unknown_nodes(configured: &ConfiguredView) -> Vec<&str> {
+    configured.nodes.iter().filter(|(_, share)| share.is_none()).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Whether what the balancer holds is known of every node: then it is as old as the newest whole read.
+pub(super) fn is_known_whole(snapshot: &Snapshot) -> bool {
+    snapshot.split.configured.as_ref().is_some_and(|configured| unknown_nodes(configured).is_empty())
 }
 
 /// Connects to a run's keeper.

@@ -1,31 +1,30 @@
 //! The console as lines, for pipes and logs.
 
-use super::act::typed;
+use super::act::{typed_band, typed_line};
 use super::places::{Found, configured_words};
 use super::report::mark;
 use super::{CommandResult, Exit, Failure, out};
 use crate::clock;
 use crate::domain::{Clean, RunId};
-use crate::engine::Phase;
-use crate::wire::{Client, FromKeeper, Introduction, Status};
+use crate::engine::{Band, Phase};
+use crate::wire::{Client, FromKeeper, Introduction, KEEPER_STALE, Status};
 use std::fmt::Write;
-use std::time::Duration;
 use tokio::time::timeout;
 
-/// Silence after which nothing that a keeper said is believed any more: it speaks once a second. The same as on a screen.
-const SILENT: Duration = Duration::from_secs(5);
+/// Units of what counts on.
+const UNITS: [&str; 5] = ["s", "min", "h", "d", "rps"];
 
-/// Prints each new line of the run and each change of the band, until the run ends or the pipe closes. `way` is what a
-/// rollback without the keeper is to be given here.
+/// Prints each new line of the run and each change of the band but of its numbers, until the run ends or the pipe closes.
+/// `way` is what a rollback without the keeper is to be given here.
 pub(super) async fn follow(found: &Found, way: &Clean, introduction: &Introduction) -> CommandResult {
     let mut client =
         Client::connect(&found.socket, introduction).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     let mut printed = 0;
-    let mut word = String::new();
+    let mut told = String::new();
     let mut last: Option<Box<Status>> = None;
     let mut is_silent = false;
     loop {
-        let Ok(heard) = timeout(SILENT, client.connection.next()).await else {
+        let Ok(heard) = timeout(KEEPER_STALE, client.connection.next()).await else {
             if !is_silent && !out::print(&silent(last.as_deref()))? {
                 return Ok(Exit::Done);
             }
@@ -43,13 +42,15 @@ pub(super) async fn follow(found: &Found, way: &Clean, introduction: &Introducti
         }
         for entry in status.snapshot.log.iter().filter(|entry| entry.number > printed) {
             // Into a string: it takes everything.
-            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), typed(&entry.text));
+            let _ = writeln!(lines, "{} {} {}", entry.wall.clock(), mark(entry.severity), typed_line(entry));
         }
         printed = status.snapshot.log.last().map_or(printed, |entry| entry.number.max(printed));
         let band = &status.snapshot.band;
-        if word != band.word.as_str() {
-            word = band.word.to_string();
-            let _ = writeln!(lines, "{} = {} {}", status.snapshot.wall.clock(), band.word, typed(&band.text));
+        let gist = gist(band);
+        if told != gist {
+            told = gist;
+            let words = typed_band(&status.snapshot);
+            let _ = writeln!(lines, "{} = {} {words}", status.snapshot.wall.clock(), band.word);
         }
         if !lines.is_empty() && !out::print(&lines)? {
             return Ok(Exit::Done);
@@ -60,7 +61,15 @@ pub(super) async fn follow(found: &Found, way: &Clean, introduction: &Introducti
 
 fn silent(last: Option<&Status>) -> String {
     let old = last.map_or_else(String::new, |last| format!("; what stands above is of {}", last.snapshot.wall.clock()));
-    format!("{} ? KEEPER SILENT for {} s{old}\n", clock::wall().clock(), SILENT.as_secs())
+    format!("{} ? KEEPER SILENT for {} s{old}\n", clock::wall().clock(), KEEPER_STALE.as_secs())
+}
+
+/// What of a band is worth a line when it changes: its state and what must be read of it, without what counts on.
+fn gist(band: &Band) -> String {
+    let counts = |word: &&str| word.contains(|c: char| c.is_ascii_digit()) || UNITS.contains(word);
+    let parts = band.parts.iter().filter(|part| part.rank == 0).map(|part| part.words.as_str());
+    let words = parts.flat_map(str::split_whitespace).filter(|word| !counts(word));
+    std::iter::once(band.word.as_str()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// A keeper that ends without its run is no end that anybody waited for: what comes next in a script must not.
@@ -88,5 +97,30 @@ pub(super) fn exit_of(last: Option<&Status>) -> Exit {
             Some(_) => Exit::RolledBack,
             None => Exit::Done,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{BandPart, Severity};
+
+    fn gist_of(parts: &[(&str, u8)]) -> String {
+        let part = |(words, rank): &(&str, u8)| BandPart { words: Clean::new(words), short: None, rank: *rank };
+        let parts = parts.iter().map(part).collect();
+        gist(&Band { severity: Severity::Info, word: "RUNNING".into(), text: Clean::default(), parts })
+    }
+
+    /// A line each second would bury those that matter.
+    #[test]
+    fn what_only_counts_on_is_no_change_of_the_band() {
+        let bakes = |left: &str, bake: &str| {
+            let next = format!("next: 50%, A opens in {left}");
+            gist_of(&[("at 25%", 0), (&next, 0), (bake, 1)])
+        };
+        assert_eq!(bakes("1 min 5 s", "bake 00:55 of 02:00"), bakes("1 min", "bake 01:00 of 02:00"));
+        assert_eq!(bakes("1 min", ""), bakes("59s", ""));
+        assert_ne!(bakes("59s", ""), gist_of(&[("at 25%", 0), ("A locked: drift", 0)]), "why, too");
+        assert_eq!(gist_of(&[("158 rps still on GREEN", 0)]), gist_of(&[("9 rps still on GREEN", 0)]));
     }
 }

@@ -1,6 +1,6 @@
 //! `warroom log`: the history of a run, from its journal alone.
 
-use super::act::typed;
+use super::act::typed_line;
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::domain::RunId;
 use crate::engine::{Entry, Fact, Severity};
@@ -54,7 +54,7 @@ fn newest(places: &Places) -> Result<RunId, Failure> {
 }
 
 fn plain_row(entry: &Entry) -> String {
-    let line = format!("{} {} {}", entry.wall, mark(entry.severity), typed(&entry.text));
+    let line = format!("{} {} {}", entry.wall, mark(entry.severity), typed_line(entry));
     tail(entry).into_iter().fold(line, |all, line| all + "\n    | " + &line)
 }
 
@@ -63,7 +63,7 @@ fn markdown_row(entry: &Entry) -> String {
     let bold = if entry.severity == Severity::Critical { "**" } else { "" };
     // Its output stands in the same cell, line by line.
     let lines = tail(entry).into_iter().map(|line| format!("<br>`{}`", line.replace('`', "'")));
-    let text = (typed(&entry.text) + &lines.collect::<String>()).replace('|', "\\|");
+    let text = (typed_line(entry) + &lines.collect::<String>()).replace('|', "\\|");
     format!("| {} | {} | {bold}{text}{bold} |", entry.wall, who.replace('|', "\\|"))
 }
 

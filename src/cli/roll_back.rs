@@ -8,9 +8,10 @@ use super::out::{complain, say};
 use super::places::{self, Dead, Found, NotOne};
 use super::roll_backs::{Company, Taken};
 use super::{CommandResult, Exit, Failure, RollbackArgs};
+use crate::clock;
 use crate::direct::{self, Direct, Ended, Seen};
-use crate::domain::{Clean, Person, Role, RunId};
-use crate::engine::{Answer, Command, Entry, Phase};
+use crate::domain::{Clean, Mono, Person, Role, RunId};
+use crate::engine::{Answer, Command, Entry, Fact, Phase};
 use crate::journal::{Places, Reader};
 use crate::keeper::{HostLock, LockError, current_user};
 use crate::plan::{self, Plan};
@@ -151,15 +152,39 @@ async fn of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Optio
     if !args.yes && !ask(&format!("Roll back run {}: all traffic to stable?", found.run))? {
         return Ok(Exit::Refused);
     }
-    if args.direct {
-        return direct_of_run(places, found, args, name).await;
-    }
-    let followed = match through_keeper(places, found, args, name.clone()).await {
-        Ok(followed) => return followed,
-        Err(error) => error,
+    let asked = clock::mono();
+    let lost = match args.direct {
+        true => None,
+        false => match through_keeper(places, found, args, name.clone()).await {
+            Ok(followed) => return followed,
+            Err(error) => Some(error),
+        },
     };
-    complain(format!("{followed}: rolling back directly from here"));
-    direct_of_run(places, found, args, name).await
+    let entries = entries_of(places.journal(&found.run));
+    if Standing::of(&entries) == Standing::Ended
+        && let Some(is_confirmed) = Standing::is_confirmed(&entries)
+    {
+        return ended_on(&found.run, is_confirmed);
+    }
+    if let Some(lost) = lost {
+        complain(format!("{lost}: rolling back directly from here"));
+    }
+    direct_of_run(places, found, args, entries, asked, name).await
+}
+
+/// A run that somebody ended while its rollback was followed: nobody sends it or reads it back any more.
+fn ended_on(run: &RunId, is_confirmed: bool) -> CommandResult {
+    if is_confirmed {
+        say(format!("run {run} has ended, its rollback confirmed"));
+        return Ok(Exit::Done);
+    }
+    Err(Failure::new(
+        Exit::Unconfirmed,
+        format!(
+            "run {run} was ended on its rollback, which is not confirmed; `warroom rollback {run}` says what the \
+             balancer holds and asks where everything goes"
+        ),
+    ))
 }
 
 /// By the keeper, as long as it lives and answers.
@@ -178,7 +203,7 @@ async fn through_keeper(
             if let Some(reason) = reason(args) {
                 note_reason(&mut client, reason).await?;
             }
-            follow(client, places.plan(&found.run)).await
+            follow(client, places, found).await
         }
         answer @ (Answer::Refused(_) | Answer::Late(_)) => Ok(super::act::print_answer(answer)),
     }
@@ -194,43 +219,71 @@ async fn note_reason(client: &mut Client, reason: Clean) -> Result<(), ClientErr
     Ok(())
 }
 
-/// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with.
-async fn follow(mut client: Client, plan: PathBuf) -> Result<CommandResult, ClientError> {
+/// Watches the keeper's rollback until it is confirmed. An error is the keeper's end, and the caller's to go on with; but
+/// not where the rollback stood at somebody else's setting, over which nobody has sent it.
+pub(super) async fn follow(mut client: Client, places: &Places, found: &Found) -> Result<CommandResult, ClientError> {
+    let (run, plan) = (&found.run, places.plan(&found.run));
     let plan = within(DISK_LIMIT, move || plan::load_frozen(&plan).ok()).flatten();
     let lateness = plan.map_or(Duration::from_secs(60), |plan| plan.traffic.lateness);
+    let mut foreign: Option<Clean> = None;
     let following = async {
         let mut said = String::new();
         loop {
-            let status = client.status().await?;
+            let status = match (client.status().await, &foreign) {
+                (Ok(status), _) => status,
+                (Err(error), Some(setting)) => {
+                    let words = format!(
+                        "{error}; its rollback stood at what somebody else set ({setting}): not confirmed, and nothing \
+                         was sent over that; `warroom rollback {run} --direct --send-over` does"
+                    );
+                    return Ok(Err(Failure::new(Exit::Unconfirmed, words)));
+                }
+                (Err(error), None) => return Err(error),
+            };
             let snapshot = &status.snapshot;
-            if !snapshot.phase.is_back() {
-                return Ok(Exit::Done);
+            let rollback = snapshot.rollback.as_ref();
+            if let (Phase::Ended, Some(rollback)) = (snapshot.phase, rollback) {
+                return Ok(ended_on(run, rollback.confirmed.is_some()));
             }
-            let words = format!("{}: {}", snapshot.band.word, super::act::typed(&snapshot.band.text));
+            if !snapshot.phase.is_back() {
+                return Ok(Ok(Exit::Done));
+            }
+            foreign = rollback.and_then(|rollback| rollback.foreign.clone());
+            let words = format!("{}: {}", snapshot.band.word, super::act::typed_band(snapshot));
             if words != said {
                 say(&words);
                 said = words;
             }
             if matches!(snapshot.phase, Phase::NewTrafficBack | Phase::RolledBack) {
-                return Ok(Exit::Done);
+                return Ok(Ok(Exit::Done));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    match tokio::time::timeout(lateness + FOLLOW_BEYOND_LATENESS, following).await {
-        Ok(exit) => exit.map(Ok),
-        Err(_) => Ok(Err(Failure::new(
-            Exit::Unconfirmed,
-            "UNKNOWN - not confirmed yet; the keeper goes on trying; look with `warroom status`",
-        ))),
+    if let Ok(followed) = tokio::time::timeout(lateness + FOLLOW_BEYOND_LATENESS, following).await {
+        return followed;
     }
+    let words = match foreign {
+        None => format!("UNKNOWN - not confirmed yet; the keeper goes on trying; look with `warroom status {run}`"),
+        Some(setting) => format!(
+            "not confirmed: somebody else set {setting}, and nothing is sent over it; `warroom sendagain {run}` sends \
+             the rollback over it, `warroom adopt {run}` leaves it"
+        ),
+    };
+    Ok(Err(Failure::new(Exit::Unconfirmed, words)))
 }
 
-async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name: Option<Clean>) -> CommandResult {
+async fn direct_of_run(
+    places: &Places,
+    found: &Found,
+    args: &RollbackArgs,
+    entries: Vec<Entry>,
+    asked: Mono,
+    name: Option<Clean>,
+) -> CommandResult {
     // The frozen copy is the run's; where it is damaged, the file that was named is better than nothing.
     let frozen = first_sound(&[places.plan(&found.run)]);
     let plan = frozen.or_else(|failure| plan_of_file(args).unwrap_or(Err(failure)))?;
-    let entries = entries_of(places.journal(&found.run));
     let folder = Some(places.run(&found.run));
     let typed = typed_for(args, &plan);
     roll_back(Direct {
@@ -242,6 +295,7 @@ async fn direct_of_run(places: &Places, found: &Found, args: &RollbackArgs, name
         by: me(name),
         reason: reason(args),
         typed,
+        asked,
         sends_over: args.send_over,
     })
     .await
@@ -334,14 +388,19 @@ async fn without_run(
         by: me(name),
         reason: reason(args),
         typed,
+        asked: clock::mono(),
         sends_over: args.send_over,
     })
     .await
 }
 
 async fn roll_back(direct: Direct) -> CommandResult {
+    let accepted = direct.entries.iter().rev().find_map(|entry| {
+        if let Fact::RollbackAccepted { reason, .. } = &entry.fact { Some(reason) } else { None }
+    });
+    let own = accepted.or(direct.reason.as_ref()).cloned().unwrap_or_default();
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| say(typed_alone(&words))) => ended,
+        ended = direct::roll_back(direct, |words| say(typed_alone(&words, &own))) => ended,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
@@ -359,10 +418,11 @@ async fn roll_back(direct: Direct) -> CommandResult {
     }
 }
 
-/// The engine's words where no keeper takes further commands.
-fn typed_alone(words: &str) -> String {
+/// The engine's words where no keeper takes further commands, around the reason that somebody gave.
+fn typed_alone(words: &str, own: &Clean) -> String {
     let again = "stopped (Ctrl-C) and begun again with --direct --send-over it is sent over it";
-    super::act::typed(&Clean::new(words.replace(":sendagain or :adopt", again)))
+    let alone = |words: &str| super::act::twins(&words.replace(":sendagain or :adopt", again));
+    super::act::around(&Clean::new(words), own.as_str(), alone)
 }
 
 fn driver(plan: &Plan) -> Result<Arc<dyn traffic::Traffic>, Failure> {
@@ -375,6 +435,7 @@ fn login() -> Clean {
     within(LOGIN_LIMIT, current_user).unwrap_or_else(number)
 }
 
+/// Whoever types here, by `--as` or by login.
 pub(super) fn me(name: Option<Clean>) -> Person {
     let own = Person::verified(login()).with_uid(nix::unistd::Uid::effective().as_raw());
     match name {

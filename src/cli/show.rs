@@ -1,8 +1,8 @@
 //! `warroom status`.
 
-use super::act::typed;
+use super::act::{typed, typed_band};
 use super::known::{Known, Standing};
-use super::places::{self, Found, configured_words};
+use super::places::{self, Found, configured_words, is_known_whole};
 use super::{CommandResult, Exit, Failure, out};
 use crate::domain::{Clean, Verdict};
 use crate::engine::{Gate, HookView, Snapshot};
@@ -29,7 +29,7 @@ pub(super) async fn status(run: Option<&str>, as_json: bool, oneline: bool) -> C
         pretty(&status_json(&status))?
     } else if oneline {
         let snapshot = &status.snapshot;
-        format!("{} {} {}\n", snapshot.title, snapshot.band.word, typed(&snapshot.band.text))
+        format!("{} {} {}\n", snapshot.title, snapshot.band.word, typed_band(snapshot))
     } else {
         whole(&status)
     };
@@ -179,14 +179,15 @@ fn whole(status: &Status) -> String {
         .as_ref()
         .map_or_else(|| "none".to_owned(), |m| format!("{:.1}% ({} requests)", m.value * 100.0, m.requests));
     // A split without its age would be believed whatever the balancer holds by now.
-    let age = |at| format!(" (read {:.1} s ago)", s.mono.since(at).as_secs_f64());
+    let how = if is_known_whole(s) { "read" } else { "last read whole" };
+    let age = |at| format!(" ({how} {:.1} s ago)", s.mono.since(at).as_secs_f64());
     let read = s.balancer_at.map_or_else(String::new, age);
     let mut text = format!(
         "{}   run {}\n{} {}\ncandidate {}: wanted {}, configured {}{read}, measured {measured}\nrollback target: {}\n",
         s.title,
         status.run,
         s.band.word,
-        typed(&s.band.text),
+        typed_band(s),
         s.environments.candidate.label,
         s.split.wanted,
         configured_words(s),

@@ -54,6 +54,8 @@ pub struct Direct {
     pub reason: Option<Clean>,
     /// The service's name, where it must be typed.
     pub typed: Option<String>,
+    /// When that person asked: what somebody else set after it, nobody here has seen.
+    pub asked: Mono,
     /// Whether a person saw what somebody else set during a rollback that was begun before, and wants it sent over it.
     pub sends_over: bool,
 }
@@ -123,10 +125,15 @@ impl Work {
             Some(Answer::Applied(words)) if !self.engine.phase().is_back() => return Ended::Nothing(words),
             Some(Answer::Applied(words)) => tell(words.to_string()),
         }
-        // The keeper had stopped at somebody else's setting and waited for a person: here is one.
+        // The keeper had stopped at somebody else's setting and waited for a person: here is one, if it came after that.
         if self.engine.snapshot().rollback.is_some_and(|rollback| rollback.foreign.is_some()) {
-            self.ask(Command::SendAgain, tell);
-            self.direct.sends_over = false;
+            match self.met_since_asked().filter(|_| !self.direct.sends_over) {
+                Some(met) => tell(met.to_string()),
+                None => {
+                    self.ask(Command::SendAgain, tell);
+                    self.direct.sends_over = false;
+                }
+            }
         }
         // Accepted: from here on a keeper that wakes up must follow. What was refused leaves nothing.
         let mut stone = self.leave_tombstone();
@@ -168,6 +175,13 @@ impl Work {
                 tell(format!("UNKNOWN - not confirmed after {} s: {}", now.since(began).as_secs(), band.text));
             }
         }
+    }
+
+    /// What the keeper said of somebody else's setting that it met only after this person had asked. A journal from before
+    /// the machine began anew has times that are still to come: that was before.
+    fn met_since_asked(&self) -> Option<&Clean> {
+        let met = self.direct.entries.iter().rfind(|entry| matches!(entry.fact, Fact::Foreign { .. }))?;
+        (self.direct.asked..=clock::mono()).contains(&met.mono).then_some(&met.text)
     }
 
     /// Sends once over the first setting of somebody else that is met: the keeper may have died before it wrote down that

@@ -294,11 +294,8 @@ impl Engine {
             (None, Some(baseline)) => (baseline.setting.clone(), baseline.split),
             (None, None) => return refuse(NOTHING_TO_ADOPT),
         };
-        if !super::share::serves_everywhere(&self.layout, &setting) {
-            return refuse("it leaves a node with nobody to serve: R rolls back");
-        }
-        if split == Split::ALL_CANDIDATE && !super::share::is_all_candidate(&self.layout, &setting) {
-            return refuse("it leaves some traffic on stable, so that it is not 100 %: R rolls back");
+        if let Err(why) = super::share::adoptable(&self.layout, &setting) {
+            return refuse(format!("{why}: R rolls back"));
         }
         let text = format!("{by} adopts candidate {split} ({setting})");
         self.say(Severity::Warn, Some(by), &text, Fact::Adopted { setting: setting.clone(), split }, out);

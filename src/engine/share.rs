@@ -204,6 +204,16 @@ pub fn by_weight(layout: &Layout, setting: &Setting) -> Option<Split> {
     (0..layout.nodes.len()).filter_map(|node| split_of_node(layout, setting, node)).max()
 }
 
+/// The split at which a run may go on from weights that it did not set, or why it may not.
+pub fn adoptable(layout: &Layout, setting: &Setting) -> Result<Split, &'static str> {
+    let split = by_weight(layout, setting).filter(|_| serves_everywhere(layout, setting));
+    let split = split.ok_or("it leaves a node with nobody to serve")?;
+    if split == Split::ALL_CANDIDATE && !is_all_candidate(layout, setting) {
+        return Err("it leaves some traffic on stable, so that it is not 100 %");
+    }
+    Ok(split)
+}
+
 /// Whether two settings say the same of one node.
 pub fn is_same_on(node: usize, one: &Setting, other: &Setting) -> bool {
     let of_node = |(slot, _): &(&Slot, &u32)| slot.node == node;

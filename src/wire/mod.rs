@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
@@ -25,6 +26,11 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Largest frame that a keeper takes, in bytes: the longest command is a note of 900 characters, each at most six bytes
 /// of JSON. The room for a whole frame is made when its length has come, and a keeper has many visitors.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
+
+/// A keeper speaks once a second. Silent for so long, it is late;
+pub const KEEPER_LATE: Duration = Duration::from_secs(3);
+/// and for so long, nothing that it said is believed any more.
+pub const KEEPER_STALE: Duration = Duration::from_secs(5);
 
 /// What a console says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
