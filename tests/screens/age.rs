@@ -146,3 +146,28 @@ fn a_keeper_whose_connection_is_gone_is_cut_off_at_once() {
         assert!(!text.contains("KEEPER GONE") && !text.contains("KEEPER SILENT"), "{text}");
     }
 }
+
+/// It may be over by now, or have grown: it is neither an alarm nor does it get older by itself.
+#[test]
+fn a_drift_of_before_the_silence_is_marked_and_does_not_grow_older() {
+    let critical = Color::Indexed(203);
+    let snapshot = shot("drift").status.expect("a status").snapshot;
+    let (drift, read) = (snapshot.drift.expect("a drift"), snapshot.balancer_at.expect("read"));
+    let lasted = format!("{:.1}s", read.since(drift.since).as_secs_f64());
+    for (width, height) in WHOLE {
+        for keys in ["", "11"] {
+            let silent = shot("drift").keys(keys).later(240_000);
+            let buffer = silent.buffer(width, height, UNICODE);
+            let text = text_of(&buffer);
+            let above = text.lines().skip(2).take_while(|line| !line.contains("5 LOG"));
+            let lines: Vec<&str> = above.filter(|line| line.contains("DRIFT")).collect();
+            assert!(keys.is_empty() || !lines.is_empty(), "{width}x{height}\n{text}");
+            for line in lines {
+                assert!(line.contains(&format!("{lasted}?")), "{width}x{height}: {line}");
+                assert!(!line.contains("no auto-rollback"), "{width}x{height}: {line}");
+            }
+            let marked = cells(&buffer, &format!("{lasted}?"));
+            assert!(marked.iter().all(|cell| cell.fg != critical), "{width}x{height}\n{text}");
+        }
+    }
+}

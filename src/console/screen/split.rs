@@ -51,12 +51,15 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         };
         say("converged", converged.words.as_str(), look.ink(ink));
     }
-    if let Some(drift) = &snapshot.drift {
-        let words = format!("{} for {}", drift.words, age_words(view.age(drift.since)));
-        say("DRIFT", &words, look.ink(Ink::Critical));
+    if let Some((drift, lasting)) = traffic::drift(view, snapshot) {
+        let ink = if traffic::is_old(view, snapshot) { Ink::Stale } else { Ink::Critical };
+        say("DRIFT", &format!("{} for {lasting}", drift.words), look.ink(ink));
     }
-    if let Some(rate) = snapshot.split.still_on_candidate.filter(|rate| *rate > 0.0 && snapshot.phase.is_back()) {
-        say("still there", &format!("{rate:.1} requests a second on candidate beyond its floor"), look.ink(Ink::Warn));
+    let still = snapshot.split.still_on_candidate.filter(|rate| *rate > 0.0 && snapshot.phase.is_back());
+    if let Some(rate) = still.filter(|_| view.direct(snapshot).is_none()) {
+        let (mark, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Warn) };
+        let words = format!("{rate:.1}{mark} requests a second on candidate beyond its floor");
+        say("still there", &words, look.ink(ink));
     }
     let (words, style) = failed(canvas, snapshot);
     say("blast radius", &words, style);

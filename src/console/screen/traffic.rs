@@ -8,7 +8,7 @@ use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::{Mono, Role, Wall};
-use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState};
+use crate::engine::{DriftView, MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
@@ -185,17 +185,7 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         parts.push(Part::new(0, vec![piece(words, look.ink(ink))]));
     }
     parts.extend(configured_parts(canvas, view, snapshot));
-    if let Some(drift) = &snapshot.drift {
-        let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
-        let lasting = age_words(view.age(drift.since));
-        let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
-        parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
-        // A wide band says it.
-        if !drift.own && area.width < super::WIDE_MIN.0 {
-            parts.push(Part::new(2, vec![piece("no auto-rollback", look.ink(Ink::Critical))]));
-        }
-        parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
-    }
+    parts.extend(drift_parts(canvas, area.width, view, snapshot));
     match &snapshot.split.measured {
         None => parts.push(Part::new(2, vec![piece("probes: none", look.ink(Ink::Dim))])),
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
@@ -204,6 +194,34 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
     parts.extend(failed_parts(canvas, snapshot));
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);
+}
+
+/// A drift with how long it lasts. What was one before nobody could read the balancer has a mark and no critical ink.
+fn drift_parts(canvas: &Canvas<'_>, width: u16, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let Some((drift, lasting)) = drift(view, snapshot) else { return Vec::new() };
+    let ink = canvas.look.ink(if is_old(view, snapshot) { Ink::Stale } else { Ink::Critical });
+    let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
+    let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), ink)]);
+    let mut parts = vec![part.or(vec![piece(format!("DRIFT {lasting}"), ink)])];
+    // A wide band says it; of a keeper that is not heard nobody expects one.
+    if !drift.own && width < super::WIDE_MIN.0 && !view.is_cut_off() {
+        parts.push(Part::new(2, vec![piece("no auto-rollback", canvas.look.ink(Ink::Critical))]));
+    }
+    parts.push(Part::new(5, vec![piece(drift.words.to_string(), ink)]));
+    parts
+}
+
+/// The drift and how long it lasts; when that is old, how long it is known to have lasted, and `?`. None beside a direct
+/// rollback: what it left the keeper has not read.
+pub(super) fn drift<'s>(view: &View<'_>, snapshot: &'s Snapshot) -> Option<(&'s DriftView, String)> {
+    let drift = snapshot.drift.as_ref().filter(|_| view.direct(snapshot).is_none())?;
+    let lasting = if is_old(view, snapshot) {
+        let known = snapshot.balancer_at.unwrap_or(snapshot.mono).since(drift.since);
+        format!("{}?", age_words(known))
+    } else {
+        age_words(view.age(drift.since))
+    };
+    Some((drift, lasting))
 }
 
 /// `5xx on GREEN this run 35`: beside the probes it must not read as theirs.
