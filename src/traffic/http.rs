@@ -62,10 +62,15 @@ impl Written {
         self.result == WriteResult::Accepted
     }
 
-    /// The same request was sent twice and neither was accepted: what is not certain of one is not of both.
+    /// The same absolute setting was sent twice: accepted once it is accepted. Otherwise what is not certain of one is not
+    /// of both.
     fn with(self, second: Self) -> Self {
         let is_unknown = |written: &Self| matches!(written.result, WriteResult::Unknown(_));
-        if is_unknown(&second) || !is_unknown(&self) { second } else { self }
+        if self.is_accepted() || is_unknown(&self) && !is_unknown(&second) && !second.is_accepted() {
+            self
+        } else {
+            second
+        }
     }
 }
 
@@ -308,6 +313,22 @@ mod tests {
         ] {
             assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn of_two_writes_of_one_setting_one_that_was_accepted_is_enough() {
+        let unknown = || WriteResult::Unknown("no answer".into());
+        let refused = || WriteResult::Refused("answers 403".into());
+        let both = |first, second| {
+            let written = |result| Written { result, status: None };
+            written(first).with(written(second)).result
+        };
+        for other in [unknown, refused, || WriteResult::Accepted] {
+            assert_eq!(both(other(), WriteResult::Accepted), WriteResult::Accepted);
+            assert_eq!(both(WriteResult::Accepted, other()), WriteResult::Accepted);
+        }
+        assert_eq!(both(unknown(), refused()), unknown());
+        assert_eq!(both(refused(), unknown()), unknown());
     }
 
     #[tokio::test]
