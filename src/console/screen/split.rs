@@ -87,7 +87,8 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
 
 fn configured(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (String, Style) {
     let look = canvas.look;
-    let age = snapshot.balancer_at.map_or_else(String::new, |at| format!(", read {} ago", age_words(view.age(at))));
+    let at = traffic::read_at(snapshot);
+    let age = at.map_or_else(String::new, |at| format!(", read {} ago", age_words(view.age(at))));
     let (mut words, ink) = match traffic::configured(view, snapshot) {
         None => return ("? never read".to_owned(), look.ink(Ink::Stale)),
         Some((share, true)) => (format!("{:.1}% on candidate{age}", share * 100.0), Ink::Plain),
@@ -100,8 +101,9 @@ fn configured(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (Str
             words.push_str(&format!("  {name} {}", share(node)));
         }
         if !configured.even {
-            words.push_str("  HALF APPLIED");
-            return (words, look.ink(Ink::Critical));
+            let (mark, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Critical) };
+            words.push_str(&format!("  HALF APPLIED{mark}"));
+            return (words, look.ink(ink));
         }
     }
     (words, look.ink(ink))
