@@ -184,8 +184,7 @@ fn a_node_that_is_silent_is_seen_at_every_size() {
     for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20), (40, 8)]) {
         for later in [0, 60_000] {
             let at = format!("{later} ms at {width}x{height}");
-            let mut shot = Shot::from_status("part", status.clone()).later(later);
-            shot.status.as_mut().expect("a status").snapshot.mono = shot.now;
+            let shot = Shot::from_status("part", status.clone()).later(later);
             let text = shot.heard_only().text(width, height, UNICODE);
             assert!(text.contains("HALF APPLIED") && text.contains("0.0%?"), "{at}\n{text}");
             assert!(!text.contains("███"), "{at}\n{text}");
@@ -200,13 +199,21 @@ fn a_node_that_is_silent_is_seen_at_every_size() {
 /// The gauge is drawn in the inks of now only as long as the numbers beside it are.
 #[test]
 fn a_gauge_of_before_is_dim() {
-    let mut shot = Shot::from_status("old", baked()).later(60_000);
-    shot.status.as_mut().expect("a status").snapshot.mono = shot.now;
-    let old = shot.heard_only();
+    let old = Shot::from_status("old", baked()).later(60_000).heard_only();
     for (width, height) in WHOLE.into_iter().chain([(79, 24)]) {
         let gauge = |shot: &Shot| cells(&shot.buffer(width, height, UNICODE), "███")[0].fg;
         let dim = UNICODE.ink(Ink::Dim).fg.unwrap_or(Color::Reset);
         assert_eq!(gauge(&old), dim, "{width}x{height}");
         assert_ne!(gauge(&Shot::from_status("now", baked())), dim, "{width}x{height}");
+    }
+}
+
+/// A console that was stopped finds what the keeper said meanwhile: that it comes now does not make it of now.
+#[test]
+fn what_was_said_long_ago_and_comes_now_is_as_old_as_it_is() {
+    for (width, height) in WHOLE {
+        let shot = Shot::from_status("stopped", baked()).later(74_000).input(Input::Heard);
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("KEEPER SILENT 74s") && !text.contains("keeper 0.0s"), "{width}x{height}\n{text}");
     }
 }

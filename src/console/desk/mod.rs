@@ -193,7 +193,7 @@ pub struct Desk {
     pub direct: Option<Direct>,
     /// What `warroom rollback` is to be given in another shell; `None` is the run's id.
     pub elsewhere: Option<Clean>,
-    /// When the keeper last said how things stand.
+    /// When the keeper last said how things stand: by its own time, as both have one clock.
     pub heard_at: Option<Mono>,
     /// Whether the keeper is connected.
     pub linked: bool,
@@ -329,7 +329,8 @@ impl Desk {
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
             Input::Linked(linked) => self.link(linked, now, status, rights),
             Input::Direct(line) => self.heard_directly(&line, now),
-            Input::Heard => self.heard_at = Some(now),
+            // What waited here while this console was stopped was said long ago.
+            Input::Heard => self.heard_at = Some(status.map_or(now, |status| now.min(status.snapshot.mono))),
             Input::Notice(line) => {
                 self.notice = Some((Clean::new(&line), now));
                 self.flash(line, now);
