@@ -16,8 +16,10 @@ use tokio::time::timeout;
 
 /// Weights are thousandths of a percent.
 pub(super) const WEIGHTS_PER_PERCENT: f64 = 1000.0;
-/// How far the two percentages may be from 100 together: the rounding of one decimal on each side.
-pub(super) const SUM_TOLERANCE: f64 = 0.11;
+/// How far the two percentages may be from 100 together, as weights: the rounding of one decimal on each side.
+pub(super) const WEIGHTS_TOLERANCE: u32 = 110;
+/// The same in percent.
+pub(super) const SUM_TOLERANCE: f64 = WEIGHTS_TOLERANCE as f64 / WEIGHTS_PER_PERCENT;
 /// Connections kept warm: one that a read may be hanging on, and the other for the way back.
 const WARM: usize = 2;
 /// Longest wait for the answer to a way back before it is sent a second time over a new connection: a connection that

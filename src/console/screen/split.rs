@@ -17,13 +17,8 @@ const NAME_WIDTH: usize = 13;
 pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let inside = canvas.panel_frame(area, view, Panel::Traffic, &[piece("in full", look.ink(Ink::Dim))], &[]);
-    let width = inside.width.saturating_sub(2);
-    let lines = lines(canvas, view, snapshot, width);
-    let rows = usize::from(inside.height);
-    let start = view.desk.panel_from.min(lines.len().saturating_sub(rows));
-    for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
-        canvas.pieces(inside.x + 1, inside.y + row as u16, width, line);
-    }
+    let lines = lines(canvas, view, snapshot, inside.width.saturating_sub(2));
+    canvas.scrolled(inside, view.desk.panel_from, &lines);
 }
 
 fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {
