@@ -500,6 +500,32 @@ fn a_keeper_killed_in_mid_run_stands_where_it_stood_and_goes_on() {
     assert_eq!(site.weights(0), own_weights(), "stable's own weights survive the crash of the keeper");
 }
 
+/// Whoever begins it once more may spell its node otherwise, and an earlier version filed it as it was spelt.
+#[test]
+fn a_run_is_found_again_however_its_node_is_spelt() {
+    if !need("haproxy") {
+        return;
+    }
+    let site = Site::new(&["admin"]);
+    let text = site.plan(&["25 %", "100 %"], "1s").text();
+    let plan = site.home.write("plan.toml", &text);
+    let first = site.home.run_plan(&plan, "alice");
+    site.home.advance("alice").exits(0);
+    site.home.kill_keeper();
+    first.finish();
+    let (spelt, other) = (site.nodes[0].api(), site.nodes[0].api().replace("127.0.0.1", "localhost"));
+    let [run] = site.home.runs().try_into().expect("one run");
+    let journal = site.home.state().join("runs").join(&run).join("journal.db");
+    let connection = rusqlite::Connection::open(journal).expect("its journal");
+    let filed = connection.execute("UPDATE info SET value = replace(value, ?1, ?2)", [&other, &spelt]);
+    assert_eq!(filed.expect("filed"), 1);
+    drop(connection);
+    let again = site.home.write("again.toml", &text.replace(&spelt, &other));
+    let _second = site.home.run_plan(&again, "alice");
+    assert_eq!(site.home.phase("held")["step"], 1);
+    assert_eq!(site.home.runs(), [run]);
+}
+
 /// Stands before a node's runtime API and writes down every `set server … weight`.
 struct Recorder {
     address: String,

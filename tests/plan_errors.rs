@@ -547,6 +547,14 @@ fn what_does_not_fit_is_pointed_at() {
         row!(HTTP, "bake = \"2m\"" => "bake = \"2m\"\nhold = ▶true", "steps[4].hold: nothing comes after 100 %", "hold on a step before it"),
         row!(HTTP, "name = \"balancer\"" => "name = ▶\"candidate P95\"", "candidate P95 is there twice", "each name once"),
         row!(HAPROXY, "\"lb2\"" => "▶\"lb1\"", "lb1 is there twice", "each node once"),
+        (
+            HAPROXY,
+            &[
+                Put("10.0.0.9:9999", "localhost:9999"),
+                Put("\"lb2\"\naddress = \"unix:/run/haproxy.sock\"", "▶\"lb2\"\naddress = \"127.0.0.1:9999\""),
+            ],
+            &[("127.0.0.1:9999 is there twice", "each node once", "")],
+        ),
         row!(HTTP, "\"v2.1.0\"" => "▶\"v2.0.5\"", "both environments have the same label", "told apart"),
     ]);
 }

@@ -78,6 +78,9 @@ fn what_is_for_afterwards_is_within_the_watch_and_no_step_waits_for_it() {
         "\"24h\"",
         &["the run is watched for 1 h only", "perhaps: a longer watch"],
     );
+    // Of a watch that is wrong nobody knows how long it is.
+    let text = with("only_after_complete = \"24h\"").replace("watch = \"60m\"", "watch = \"2 weeks\"");
+    one(&text, "\"2 weeks\"", &["watch: "]);
     let both = with("required_before = \"first\"\nonly_after_complete = \"0s\"");
     one(&both, "\"0s\"", &["a step waits for this hook, which may run only after the last step"]);
 }

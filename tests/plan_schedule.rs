@@ -11,7 +11,7 @@ use plan_common::{Edit, HAPROXY, HTTP, edited, sound};
 use std::process::Command;
 use std::time::Duration;
 use warroom::domain::{Quantity, Unit, duration_words};
-use warroom::plan::{needed_requests, rescue_card, schedule};
+use warroom::plan::{needed_requests, one_identity, rescue_card, schedule};
 
 use Edit::{Before, Put};
 
@@ -460,6 +460,16 @@ fn one_balancer_has_one_identity() {
     assert_eq!(identity("http://lb.example:8080"), identity("http://lb.example:8080/"));
     assert_ne!(identity("http://lb.example:8080"), identity("http://lb.example:8081"));
     assert_eq!(identity("http://lb.example"), identity("http://LB.example:80"));
+    assert_eq!(identity("http://localhost:8080"), identity("http://127.0.0.1:8080"));
+    let node = |address: &str| sound(&HAPROXY.replace("10.0.0.9:9999", address)).traffic.identity();
+    for name in ["127.0.0.1:9999", "[::1]:9999", "LOCALHOST:9999"] {
+        assert_eq!(node("localhost:9999"), node(name), "{name}");
+        // As an earlier version filed it, in the order of its own spelling.
+        let (backend, filed) = (node(name).split(' ').nth(1).unwrap().to_owned(), ["/run/haproxy.sock", name]);
+        assert_eq!(one_identity(&format!("haproxy {backend} {}", filed.join(" "))), node(name), "{name}");
+    }
+    assert_ne!(node("localhost:9999"), node("localhost:9998"));
+    assert_eq!(one_identity("http http://127.0.0.1:8080/api/traffic"), identity("http://localhost:8080"));
 }
 
 /// One API may hold the traffic of several services, and its query says which. A field more in each write is no other

@@ -141,6 +141,7 @@ impl Known {
         let read = reader.ok().and_then(|reader| reader.readable().ok());
         let has_all = is_missing || info.is_some() && matches!(read, Some((_, 0)));
         let ((entries, _), info) = (read.unwrap_or_default(), info.flatten());
+        let info = info.map(|info| RunInfo { identity: plan::one_identity(&info.identity), ..info });
         let standing = Standing::of(&entries);
         // Where nothing is there nothing ever was, or all of it was lost.
         let is_lost = entries.is_empty() && info.is_none() && places.keeper_began(&found.run);

@@ -37,3 +37,19 @@ pub(super) fn local(url: &str) -> String {
     });
     split.map_or_else(|| url.to_owned(), |(scheme, rest)| format!("{scheme}://localhost{rest}"))
 }
+
+/// A balancer's name, as a run is filed under, in its one spelling: earlier versions filed it as the plan spelt it.
+pub fn one_identity(identity: &str) -> String {
+    match identity.split_once(' ') {
+        Some(("http", url)) => format!("http {}", local(url)),
+        Some(("haproxy", rest)) => {
+            let (backend, nodes) = rest.split_once(' ').unwrap_or((rest, ""));
+            let of = |node: &str| if node.starts_with('/') { node.to_owned() } else { tcp(node) };
+            let mut nodes: Vec<String> = nodes.split(' ').map(of).collect();
+            nodes.sort();
+            nodes.dedup();
+            format!("haproxy {backend} {}", nodes.join(" "))
+        }
+        Some(_) | None => identity.to_owned(),
+    }
+}

@@ -24,6 +24,9 @@ pub const PLAN_BYTES_MAX: u64 = 128 * 1024;
 /// Longest path that Linux takes, in bytes (`PATH_MAX`).
 const FOLDER_BYTES_MAX: u64 = 4096;
 
+/// How long a run is watched after its last step where the plan does not say.
+const WATCH: Duration = Duration::from_secs(3600);
+
 /// Reads an operator's plan from its file, and looks whether files that it names can be what it says.
 pub fn load_file(path: &Path) -> Result<Plan, PlanErrors> {
     let text = text_of(path, Kind::Any)?;
@@ -128,8 +131,10 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         })
         .unwrap_or(Advance::Manual);
     let steps = placed(root.tables("steps"), "split", |section| step(section, &known));
-    let watch =
-        root.optional("watch", DURATION, duration(Duration::ZERO..=LASTING_MAX)).unwrap_or(Duration::from_secs(3600));
+    // None where it is wrong: its own error is enough.
+    let watch = root
+        .optional("watch", DURATION, duration(Duration::ZERO..=LASTING_MAX))
+        .or_else(|| root.lacks("watch").then_some(WATCH));
     let checks = placed(root.tables("checks"), "name", |section| check(section, &known));
     let guardrails = placed(root.tables("guardrails"), "window", |section| guardrail(section, &known));
     let splits: Option<Vec<Split>> = steps.iter().map(|step| step.value.as_ref().map(|step| step.split)).collect();
@@ -164,7 +169,7 @@ fn whole_plan(root: Section<'_>, path: &Path, text: &str) -> Option<Plan> {
         poll: poll?,
         advance,
         steps: unplaced(steps)?,
-        watch,
+        watch: watch?,
         checks: unplaced(checks)?,
         guardrails: unplaced(guardrails)?,
         hooks: unplaced(hooks)?,

@@ -18,6 +18,7 @@ mod traffic;
 mod validate;
 mod values;
 
+pub use address::one_identity;
 pub use alb::{ALB_WEIGHT_MAX, AlbDriver, AlbForward, Arn, ArnKind, HealthCheck, TargetGroup};
 pub use command::{CommandDriver, Reading};
 pub use load::{PLAN_BYTES_MAX, folder_of, load, load_file, load_frozen, origin};

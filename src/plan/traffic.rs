@@ -1,6 +1,6 @@
 //! The balancer as a plan names it: which driver, what it holds, and what makes two plans speak to the same one.
 
-use super::address::{canonical, local, tcp};
+use super::address::{canonical, local, one_identity, tcp};
 use super::{AlbDriver, CommandDriver, Http};
 use crate::domain::{Clean, Layout, PerRole, Role, Setting, Slot, Weights};
 use std::path::PathBuf;
@@ -85,6 +85,16 @@ pub enum HaproxyAddress {
     Unix(PathBuf),
 }
 
+impl HaproxyAddress {
+    /// However it is spelt, by one name.
+    pub(super) fn one_spelling(&self) -> String {
+        match self {
+            Self::Tcp(address) => tcp(address),
+            Self::Unix(path) => path.display().to_string(),
+        }
+    }
+}
+
 impl std::fmt::Display for HaproxyAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -136,11 +146,10 @@ impl Traffic {
     /// What makes two plans speak to the same balancer, as a run is filed under.
     pub fn identity(&self) -> String {
         match &self.driver {
-            Driver::Http(http) => format!("http {}", http.written_to()),
+            Driver::Http(http) => one_identity(&format!("http {}", http.written_to())),
             Driver::Haproxy(haproxy) => {
-                let mut nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.to_string()).collect();
-                nodes.sort();
-                format!("haproxy {} {}", haproxy.backend, nodes.join(" "))
+                let nodes: Vec<String> = haproxy.nodes.iter().map(|node| node.address.one_spelling()).collect();
+                one_identity(&format!("haproxy {} {}", haproxy.backend, nodes.join(" ")))
             }
             Driver::Alb(alb) => {
                 let mut parts = alb.identities();
@@ -159,10 +168,7 @@ impl Traffic {
             Driver::Haproxy(haproxy) => haproxy
                 .nodes
                 .iter()
-                .map(|node| match &node.address {
-                    HaproxyAddress::Tcp(address) => format!("haproxy {} {}", haproxy.backend, tcp(address)),
-                    HaproxyAddress::Unix(path) => format!("haproxy {} {}", haproxy.backend, path.display()),
-                })
+                .map(|node| format!("haproxy {} {}", haproxy.backend, node.address.one_spelling()))
                 .collect(),
             Driver::Alb(alb) => alb.identities(),
             Driver::Command(command) => vec![command.identity()],

@@ -16,8 +16,10 @@ use tokio::time::timeout;
 
 /// Weights are thousandths of a percent.
 pub(super) const WEIGHTS_PER_PERCENT: f64 = 1000.0;
-/// How far the two percentages may be from 100 together: the rounding of one decimal on each side.
-pub(super) const SUM_TOLERANCE: f64 = 0.11;
+/// How far the two percentages may be from 100 together, as weights: the rounding of one decimal on each side.
+pub(super) const WEIGHTS_TOLERANCE: u32 = 110;
+/// The same in percent.
+pub(super) const SUM_TOLERANCE: f64 = WEIGHTS_TOLERANCE as f64 / WEIGHTS_PER_PERCENT;
 /// Connections kept warm: one that a read may be hanging on, and the other for the way back.
 const WARM: usize = 2;
 /// Longest wait for the answer to a way back before it is sent a second time over a new connection: a connection that
@@ -62,10 +64,15 @@ impl Written {
         self.result == WriteResult::Accepted
     }
 
-    /// The same request was sent twice and neither was accepted: what is not certain of one is not of both.
+    /// The same absolute setting was sent twice: accepted once it is accepted. Otherwise what is not certain of one is not
+    /// of both.
     fn with(self, second: Self) -> Self {
         let is_unknown = |written: &Self| matches!(written.result, WriteResult::Unknown(_));
-        if is_unknown(&second) || !is_unknown(&self) { second } else { self }
+        if self.is_accepted() || is_unknown(&self) && !is_unknown(&second) && !second.is_accepted() {
+            self
+        } else {
+            second
+        }
     }
 }
 
@@ -308,6 +315,22 @@ mod tests {
         ] {
             assert!(read(bad).expect_err(bad).as_str().contains(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn of_two_writes_of_one_setting_one_that_was_accepted_is_enough() {
+        let unknown = || WriteResult::Unknown("no answer".into());
+        let refused = || WriteResult::Refused("answers 403".into());
+        let both = |first, second| {
+            let written = |result| Written { result, status: None };
+            written(first).with(written(second)).result
+        };
+        for other in [unknown, refused, || WriteResult::Accepted] {
+            assert_eq!(both(other(), WriteResult::Accepted), WriteResult::Accepted);
+            assert_eq!(both(WriteResult::Accepted, other()), WriteResult::Accepted);
+        }
+        assert_eq!(both(unknown(), refused()), unknown());
+        assert_eq!(both(refused(), unknown()), unknown());
     }
 
     #[tokio::test]

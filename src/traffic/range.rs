@@ -3,14 +3,12 @@
 //! The engine makes none such, and a driver that guessed (a missing weight as 0, a large one as the largest) would turn
 //! a mistake of ours into traffic. So it is checked once, before every driver.
 
+use super::http::WEIGHTS_TOLERANCE;
 use super::{Pending, Traffic};
 use crate::domain::{BalancerState, Clean, Layout, Setting, Survey, Wall, Weights};
 use crate::engine::WriteResult;
 use crate::plan::PERCENT_WHOLE;
 use std::sync::Arc;
-
-/// How far percentages may be from the whole together, in thousandths of a percent: as far as they are read.
-const PERCENT_TOLERANCE: u32 = 110;
 
 /// A driver that is only given what its plan can hold.
 pub(super) struct Ranged {
@@ -70,7 +68,7 @@ fn misfit(layout: &Layout, setting: &Setting) -> Option<String> {
         let name = &layout.nodes[node];
         match layout.weights {
             _ if sum == 0 => Some(format!("{name}: with all weights at 0 nobody would serve")),
-            Weights::Percent if sum.abs_diff(u64::from(PERCENT_WHOLE)) > u64::from(PERCENT_TOLERANCE) => {
+            Weights::Percent if sum.abs_diff(u64::from(PERCENT_WHOLE)) > u64::from(WEIGHTS_TOLERANCE) => {
                 Some(format!("{name}: {setting} do not make {PERCENT_WHOLE}"))
             }
             Weights::Percent | Weights::Relative { .. } => None,

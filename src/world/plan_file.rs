@@ -75,7 +75,7 @@ mod tests {
             candidate: "127.0.0.1:18080".parse().expect("address"),
         };
         let plan = crate::plan::load(Path::new("demo.toml"), &text("127.0.0.1:18081", apps, 1.0)).expect("loads");
-        assert_eq!(plan.traffic.identity(), "http http://127.0.0.1:18081/api/traffic");
+        assert_eq!(plan.traffic.identity(), "http http://localhost:18081/api/traffic");
         assert_eq!(plan.environments.stable.url, "http://127.0.0.1:18082");
         assert_eq!(plan.environments.candidate.url, "http://127.0.0.1:18080");
     }

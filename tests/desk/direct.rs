@@ -131,7 +131,8 @@ fn one_that_is_read_back_is_unknown_only_after_the_window() {
     says(&mut sitting, &["candidate 0% read back +0.4 s; confirming over 60 s"]);
     sitting.after(5_000);
     assert_eq!(standing(&sitting), Some(Standing::Running));
-    says(&mut sitting, &["the balancer holds candidate 10% again; sending the rollback again"]);
+    let undone = "an earlier setting of this run is back on the balancer (blue 90 green 10); sending the rollback again";
+    says(&mut sitting, &[undone]);
     assert_eq!(standing(&sitting), Some(Standing::Unknown));
 }
 
@@ -332,4 +333,21 @@ fn asked_for_again_it_still_goes_directly_a_second_after_the_first() {
     assert_eq!(sitting.sent(), 3);
     sitting.after(150);
     assert_eq!(sitting.directs(), 1);
+}
+
+/// An error quotes what the balancer answered, whatever that is.
+#[test]
+fn an_error_that_quotes_its_words_is_none_of_them() {
+    let answer = "candidate 0% read back +0.4 s; confirming over 5 s";
+    for quoted in [answer, CONFIRMED[1], "sending the rollback again", "the typed name is not \"checkout\""] {
+        let mut sitting = going();
+        let error = format!("rollback attempt 1: POST /api/traffic answers 500: {quoted}");
+        says(&mut sitting, &["rolling back to BLUE v2.0.5", answer, &error]);
+        let observed = sitting.desk.direct.as_ref().and_then(|direct| direct.observed);
+        assert_eq!(observed, Some(sitting.now), "{quoted}");
+        let mut sitting = going();
+        says(&mut sitting, &["rolling back to BLUE v2.0.5", &error]);
+        let direct = sitting.desk.direct.as_ref().expect("one");
+        assert_eq!((direct.observed, direct.confirmed, direct.wants_name), (None, None, false), "{quoted}");
+    }
 }

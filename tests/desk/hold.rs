@@ -2,6 +2,7 @@
 
 use crate::sitting::{Sitting, baking, held, locked};
 use crossterm::event::{KeyCode, KeyEventKind, KeyModifiers};
+use std::time::Duration;
 use warroom::console::desk::dialog::Kind;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Rights};
@@ -239,4 +240,39 @@ fn h_beside_a_question_holds_under_its_own_rules() {
     sitting.press('H');
     sitting.after(1000);
     assert_eq!(sitting.sent(), 0, "{:?}", sitting.acts);
+}
+
+/// Whoever pressed it believes that traffic is held.
+#[test]
+fn an_h_that_is_given_up_says_so_whatever_came_between() {
+    type Comes = fn(&mut Sitting);
+    let between: [(&str, Comes); 4] = [
+        ("display stalled 1 s, 2 keys dropped", |sitting| {
+            sitting.desk.stalled(Duration::from_millis(1200), 2, sitting.now);
+        }),
+        ("pasted text is ignored", |sitting| sitting.input(Input::Paste("ey you".to_owned()))),
+        ("suspended: look again", |sitting| sitting.input(Input::Continued)),
+        ("the terminal became too small", |sitting| sitting.input(Input::Resized(20, 5))),
+    ];
+    for (why, comes) in between {
+        let mut sitting = Sitting::baking();
+        sitting.press('H');
+        sitting.after(50);
+        comes(&mut sitting);
+        assert_eq!(sitting.flash(), format!("NOT HELD: press H again; {why}"));
+        sitting.after(1000);
+        assert_eq!(sitting.holds(), 0, "{why}");
+    }
+}
+
+/// Where every frame takes over a second the next one always comes within its 150 ms: it could never be held.
+#[test]
+fn an_h_that_nothing_came_with_outlives_a_slow_frame() {
+    let mut sitting = Sitting::baking();
+    sitting.press('H');
+    sitting.now = sitting.now + Duration::from_millis(1200);
+    sitting.desk.stalled(Duration::from_millis(1200), 0, sitting.now);
+    assert_eq!(sitting.flash(), "display stalled 1 s, 0 keys dropped");
+    sitting.after(1);
+    assert_eq!(sitting.holds(), 1);
 }

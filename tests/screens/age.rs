@@ -5,6 +5,9 @@ use crate::shots::{Shot, UNICODE, baked, blind, shot, text_of};
 use crate::{WHOLE, cells, row};
 use ratatui::style::Color;
 use warroom::console::desk::Input;
+use warroom::console::screen::Ink;
+use warroom::domain::Clean;
+use warroom::engine::ConfiguredView;
 
 #[test]
 fn hazard_15_a_frozen_feed_looks_frozen() {
@@ -144,5 +147,73 @@ fn a_keeper_whose_connection_is_gone_is_cut_off_at_once() {
         // Connected and silent for as long it is only late.
         let text = Shot::from_status("late", baked()).later(4000).text(width, height, UNICODE);
         assert!(!text.contains("KEEPER GONE") && !text.contains("KEEPER SILENT"), "{text}");
+    }
+}
+
+/// It may be over by now, or have grown: it is neither an alarm nor does it get older by itself.
+#[test]
+fn a_drift_of_before_the_silence_is_marked_and_does_not_grow_older() {
+    let critical = Color::Indexed(203);
+    let snapshot = shot("drift").status.expect("a status").snapshot;
+    let (drift, read) = (snapshot.drift.expect("a drift"), snapshot.balancer_at.expect("read"));
+    let lasted = format!("{:.1}s", read.since(drift.since).as_secs_f64());
+    for (width, height) in WHOLE {
+        for keys in ["", "11"] {
+            let silent = shot("drift").keys(keys).later(240_000);
+            let buffer = silent.buffer(width, height, UNICODE);
+            let text = text_of(&buffer);
+            let above = text.lines().skip(2).take_while(|line| !line.contains("5 LOG"));
+            let lines: Vec<&str> = above.filter(|line| line.contains("DRIFT")).collect();
+            assert!(keys.is_empty() || !lines.is_empty(), "{width}x{height}\n{text}");
+            for line in lines {
+                assert!(line.contains(&format!("{lasted}?")), "{width}x{height}: {line}");
+                assert!(!line.contains("no auto-rollback"), "{width}x{height}: {line}");
+            }
+            let marked = cells(&buffer, &format!("{lasted}?"));
+            assert!(marked.iter().all(|cell| cell.fg != critical), "{width}x{height}\n{text}");
+        }
+    }
+}
+
+/// What one node says while another is silent is not the split: a gauge full of stable read as if it were back.
+#[test]
+fn a_node_that_is_silent_is_seen_at_every_size() {
+    let mut status = baked();
+    let nodes = vec![(Clean::new("lb1"), Some(0.0)), (Clean::new("lb2"), None)];
+    status.snapshot.split.configured = Some(ConfiguredView { share: 0.0, nodes, even: false });
+    for (width, height) in WHOLE.into_iter().chain([(79, 24), (60, 20), (40, 8)]) {
+        for later in [0, 60_000] {
+            let at = format!("{later} ms at {width}x{height}");
+            let shot = Shot::from_status("part", status.clone()).later(later);
+            let text = shot.heard_only().text(width, height, UNICODE);
+            assert!(text.contains("HALF APPLIED") && text.contains("0.0%?"), "{at}\n{text}");
+            assert!(!text.contains("███"), "{at}\n{text}");
+            assert!(height == 8 || text.contains(&"?".repeat(50)), "{at}\n{text}");
+            assert!(width < 110 || text.contains("HALF APPLIED lb1 0.0% lb2 ?"), "{at}\n{text}");
+        }
+        let cut_off = Shot::from_status("part", status.clone()).later(60_000).text(width, height, UNICODE);
+        assert!(cut_off.contains("HALF APPLIED?"), "{width}x{height}\n{cut_off}");
+    }
+}
+
+/// The gauge is drawn in the inks of now only as long as the numbers beside it are.
+#[test]
+fn a_gauge_of_before_is_dim() {
+    let old = Shot::from_status("old", baked()).later(60_000).heard_only();
+    for (width, height) in WHOLE.into_iter().chain([(79, 24)]) {
+        let gauge = |shot: &Shot| cells(&shot.buffer(width, height, UNICODE), "███")[0].fg;
+        let dim = UNICODE.ink(Ink::Dim).fg.unwrap_or(Color::Reset);
+        assert_eq!(gauge(&old), dim, "{width}x{height}");
+        assert_ne!(gauge(&Shot::from_status("now", baked())), dim, "{width}x{height}");
+    }
+}
+
+/// A console that was stopped finds what the keeper said meanwhile: that it comes now does not make it of now.
+#[test]
+fn what_was_said_long_ago_and_comes_now_is_as_old_as_it_is() {
+    for (width, height) in WHOLE {
+        let shot = Shot::from_status("stopped", baked()).later(74_000).input(Input::Heard);
+        let text = shot.text(width, height, UNICODE);
+        assert!(text.contains("KEEPER SILENT 74s") && !text.contains("keeper 0.0s"), "{width}x{height}\n{text}");
     }
 }

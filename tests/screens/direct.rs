@@ -4,6 +4,7 @@ use crate::WHOLE;
 use crate::shots::{UNICODE, shot};
 use crossterm::event::KeyCode;
 use warroom::console::desk::Input;
+use warroom::engine::Phase;
 
 /// The keeper woke up, held and knowing of nothing: the screen is about what is so now.
 #[test]
@@ -96,6 +97,26 @@ fn one_that_wants_the_name_asks_for_it_with_its_own_words() {
                 ["past the point of no return", "to roll back all the same: che_"].into_iter().skip(is_short.into())
             {
                 assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
+            }
+        }
+    }
+}
+
+/// What was there before it nobody has read since: neither that it drifts nor that somebody is still there.
+#[test]
+fn beside_a_direct_rollback_no_drift_of_before_is_told() {
+    for (width, height) in WHOLE {
+        for keys in ["", "11"] {
+            let shot = shot("drift").keys(keys).later(20_000).keys("R").later(400).keys("y").later(1000);
+            let read_back = "candidate 0% read back +0.4 s; confirming over 5 s";
+            let mut shot = shot.input(Input::Direct(read_back.to_owned())).input(Input::Key(KeyCode::Esc.into()));
+            let snapshot = &mut shot.status.as_mut().expect("a status").snapshot;
+            (snapshot.phase, snapshot.split.still_on_candidate) = (Phase::RollingBack, Some(12.0));
+            let text = shot.text(width, height, UNICODE);
+            assert!(text.contains("configured 0.0%, read directly"), "{keys} at {width}x{height}\n{text}");
+            let above: Vec<&str> = text.lines().skip(2).take_while(|line| !line.contains(" 5 LOG")).collect();
+            for gone in ["DRIFT", "still there"] {
+                assert!(!above.iter().any(|line| line.contains(gone)), "{gone} at {width}x{height}\n{text}");
             }
         }
     }

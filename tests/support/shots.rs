@@ -98,7 +98,10 @@ impl Shot {
     }
 
     /// The keeper has just spoken, and had nothing new.
-    pub fn heard_only(self) -> Self {
+    pub fn heard_only(mut self) -> Self {
+        if let Some(status) = &mut self.status {
+            status.snapshot.mono = self.now;
+        }
         self.input(Input::Heard)
     }
 

@@ -67,8 +67,8 @@ impl Desk {
             return;
         }
         let is_text = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter);
-        if (is_text || key.code == KeyCode::Esc) && self.hold_pressed.take().is_some() {
-            self.flash("NOT HELD: press H again; another key came with it", now);
+        if is_text || key.code == KeyCode::Esc {
+            self.give_up_hold("another key came with it", now);
         }
         if is_text {
             self.other_key_at = Some(now);

@@ -11,8 +11,12 @@ pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
 const LOST: &str = "ended: exit status: 2";
 /// How its words about somebody else's setting go on for whoever sits at its own terminal. Here it is `R` `y`.
 const AT_ITS_TERMINAL: &str = "; stopped (Ctrl-C) and begun again";
-/// How a refusal asks for the service's name: without one, and after a wrong one.
+/// How a refusal that asks for the service's name ends without one, and how it begins after a wrong one.
 const NAME_WANTED: [&str; 2] = ["to roll back all the same", "the typed name is not"];
+/// How it says that it is read back. An error may quote what a balancer answered, so only a beginning says what is so.
+const READ_BACK: &str = "candidate 0% read back +";
+/// How it says that it goes on where an earlier setting of its run has come back.
+const SENT_AGAIN: &str = "an earlier setting of this run is back on the balancer";
 /// Lines kept: a panel shows the newest few.
 const LINES_MAX: usize = 50;
 
@@ -87,15 +91,15 @@ impl Direct {
             _ if words.starts_with("rollback confirmed") => {
                 self.confirmed.get_or_insert(now);
             }
-            _ if words.contains("read back +") => {
+            _ if words.starts_with(READ_BACK) => {
                 self.observed.get_or_insert(now);
                 self.lateness = window(words).unwrap_or(self.lateness);
                 self.foreign = None;
             }
             // What was read back before is so no longer.
             _ if words.starts_with("FOREIGN:") => (self.foreign, self.observed) = (Some(now), None),
-            _ if words.ends_with("sending the rollback again") => (self.foreign, self.observed) = (None, None),
-            _ if NAME_WANTED.iter().any(|wanted| words.contains(wanted)) => self.wants_name = true,
+            _ if words.starts_with(SENT_AGAIN) => (self.foreign, self.observed) = (None, None),
+            _ if words.ends_with(NAME_WANTED[0]) || words.starts_with(NAME_WANTED[1]) => self.wants_name = true,
             _ => {}
         }
         // How the process ended adds nothing to the line before it, which says why; killed it had no last word.

@@ -193,7 +193,7 @@ pub struct Desk {
     pub direct: Option<Direct>,
     /// What `warroom rollback` is to be given in another shell; `None` is the run's id.
     pub elsewhere: Option<Clean>,
-    /// When the keeper last said how things stand.
+    /// When the keeper last said how things stand: by its own time, as both have one clock.
     pub heard_at: Option<Mono>,
     /// Whether the keeper is connected.
     pub linked: bool,
@@ -329,7 +329,8 @@ impl Desk {
             Input::Answered(id, answer) => self.answered(id, &answer, now, &mut acts),
             Input::Linked(linked) => self.link(linked, now, status, rights),
             Input::Direct(line) => self.heard_directly(&line, now),
-            Input::Heard => self.heard_at = Some(now),
+            // What waited here while this console was stopped was said long ago.
+            Input::Heard => self.heard_at = Some(status.map_or(now, |status| now.min(status.snapshot.mono))),
             Input::Notice(line) => {
                 self.notice = Some((Clean::new(&line), now));
                 self.flash(line, now);
@@ -362,9 +363,14 @@ impl Desk {
 
     /// A draw stalled for this long with keys waiting: they were pressed at another picture.
     pub fn stalled(&mut self, lasting: Duration, dropped: usize, now: Mono) {
-        self.hold_pressed = None;
-        self.disarm("display stalled: look again", now);
-        self.flash(format!("display stalled {} s, {dropped} keys dropped", lasting.as_secs()), now);
+        // Nothing came with an `H` that was taken before it: that one stands alone, however slow the terminal.
+        let alone = self.hold_pressed.take_if(|_| dropped == 0);
+        let words = format!("display stalled {} s, {dropped} keys dropped", lasting.as_secs());
+        self.dialog = None;
+        if !self.give_up_hold(&words, now) {
+            self.flash(words, now);
+        }
+        self.hold_pressed = alone;
     }
 
     /// When time alone would change something.
@@ -437,7 +443,6 @@ impl Desk {
     fn paste(&mut self, text: &str, now: Mono) {
         self.unbound_at = Some(now);
         self.other_key_at = Some(now);
-        self.hold_pressed = None;
         let flat: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(line) = &mut self.command_line {
             line.insert(&flat);
@@ -465,10 +470,20 @@ impl Desk {
 
     /// Closes what would act, and says why.
     fn disarm(&mut self, why: &str, now: Mono) {
-        self.hold_pressed = None;
-        if self.dialog.take().is_some_and(|dialog| dialog.acts()) {
+        let is_disarmed = self.dialog.take().is_some_and(|dialog| dialog.acts());
+        if !self.give_up_hold(why, now) && is_disarmed {
             self.flash(format!("disarmed: {why}"), now);
         }
+    }
+
+    /// Gives up an `H` that has not gone out yet, and says so; whether there was one. Whoever pressed it believes that
+    /// traffic is held.
+    fn give_up_hold(&mut self, why: &str, now: Mono) -> bool {
+        let was_pressed = self.hold_pressed.take().is_some();
+        if was_pressed {
+            self.flash(format!("NOT HELD: press H again; {why}"), now);
+        }
+        was_pressed
     }
 
     /// What a key pressed here came to, for the log's title.

@@ -190,6 +190,7 @@ impl Desk {
         }
     }
 
+    /// A key in an open panel: what it does on the main screen where the panel is only read, or what the panel makes of it.
     pub(super) fn dialog_key(
         &mut self,
         key: &KeyEvent,
@@ -200,40 +201,18 @@ impl Desk {
     ) {
         let Some(dialog) = &mut self.dialog else { return };
         dialog.touch(now);
-        let (acts_now, goes_back) = (dialog.acts(), matches!(dialog.kind, Kind::RollBack { .. }));
-        let needed = if goes_back { self.rights_back(rights) } else { rights };
-        if acts_now && self.refused_here(now, status, needed) {
+        if dialog.acts() && self.refused_here(now, status, self.rights_of_panel(rights)) {
             self.dialog = None;
             return;
         }
         if self.is_writing() {
             return self.note_key(key, now);
         }
-        let Some(dialog) = &mut self.dialog else { return };
-        let is_read = !dialog.acts() && !dialog.is_field() && !dialog.binds(key);
-        let is_progress = matches!(dialog.kind, Kind::Progress);
-        let bound = self.keymap.action_of(key).filter(|_| is_read);
-        if let Some(action) = bound.filter(|action| action.is_for_any_panel()) {
-            return self.act(action, key, now, status, rights, acts);
-        }
-        // Whatever keys these two have here: what opens the help zooms it, as a panel's digit does, and then closes it.
-        if let Some(action @ (Action::Help | Action::Quit)) = bound {
-            if action == Action::Help && dialog.zoom() {
-                return;
-            }
-            let is_help = self.dialog.take().is_some_and(|dialog| matches!(dialog.kind, Kind::Help { .. }));
-            if is_progress || !is_help && action == Action::Help {
-                self.act(action, key, now, status, rights, acts);
-            }
+        if self.read_key(key, now, status, rights, acts) {
             return;
         }
-        // The band names commands where a lock or a rollback is read.
-        if let Some(action @ Action::CommandLine) = bound {
-            self.dialog = None;
-            return self.act(action, key, now, status, rights, acts);
-        }
+        let Some(dialog) = &mut self.dialog else { return };
         let takes_text = dialog.is_field() || dialog.binds(key);
-        let forward = dialog.goes_forward();
         let reply = dialog.key(key, now);
         if !takes_text {
             self.note_unbound(key, now);
@@ -241,13 +220,10 @@ impl Desk {
         match reply {
             Reply::Stay => {}
             Reply::Flash(words) => self.flash(words, now),
-            Reply::Beside => {
-                if let Some(action) = self.keymap.action_of(key) {
-                    self.act(action, key, now, status, rights, acts);
+            Reply::Beside | Reply::MainScreen => {
+                if matches!(reply, Reply::MainScreen) {
+                    self.dialog = None;
                 }
-            }
-            Reply::MainScreen => {
-                self.dialog = None;
                 if let Some(action) = self.keymap.action_of(key) {
                     self.act(action, key, now, status, rights, acts);
                 }
@@ -260,25 +236,81 @@ impl Desk {
             }
             Reply::Override => self.open_override(status, now),
             Reply::Reason => self.open_reason(now, status, rights),
-            Reply::Send(..) if self.refused_here(now, status, needed) => {}
-            // What was typed is not thrown away with an attempt that cannot be made.
-            Reply::Send(Command::Note { .. }, what) if !self.linked => {
-                self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
-            }
-            Reply::Send(command, what) => {
-                if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
-                    self.flash(format!("{what} NOT SENT: {why}"), now);
-                    return;
-                }
-                let seen = self.dialog.take().and_then(|dialog| dialog.seen().cloned());
-                // An override is bound to no picture: its answer must not open what an earlier command was sent from.
-                if forward {
-                    self.sent_on = seen;
-                }
-                self.send(command, what, now, acts);
-            }
+            Reply::Send(command, what) => self.send_from_panel(command, what, now, status, rights, acts),
             Reply::Restart => acts.push(Act::Restart),
         }
+    }
+
+    /// What this console may do in the open panel.
+    fn rights_of_panel(&self, rights: Rights) -> Rights {
+        let goes_back = self.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::RollBack { .. }));
+        if goes_back { self.rights_back(rights) } else { rights }
+    }
+
+    /// A key of the main screen in a panel that is only read; whether it was one that means something there.
+    fn read_key(
+        &mut self,
+        key: &KeyEvent,
+        now: Mono,
+        status: Option<&Status>,
+        rights: Rights,
+        acts: &mut Vec<Act>,
+    ) -> bool {
+        let Some(dialog) = &mut self.dialog else { return false };
+        let is_read = !dialog.acts() && !dialog.is_field() && !dialog.binds(key);
+        let Some(action) = self.keymap.action_of(key).filter(|_| is_read) else { return false };
+        let goes_on = if action.is_for_any_panel() {
+            true
+        } else if action == Action::CommandLine {
+            // The band names commands where a lock or a rollback is read.
+            self.dialog = None;
+            true
+        } else if action == Action::Help && dialog.zoom() {
+            // What opens the help zooms it, as a panel's digit does, and then closes it.
+            false
+        } else if matches!(action, Action::Help | Action::Quit) {
+            let (is_help, is_progress) =
+                (matches!(dialog.kind, Kind::Help { .. }), matches!(dialog.kind, Kind::Progress));
+            self.dialog = None;
+            is_progress || !is_help && action == Action::Help
+        } else {
+            return false;
+        };
+        if goes_on {
+            self.act(action, key, now, status, rights, acts);
+        }
+        true
+    }
+
+    /// Sends what a panel came to, unless that cannot be done from here, or is decided on an old picture.
+    fn send_from_panel(
+        &mut self,
+        command: Command,
+        what: &'static str,
+        now: Mono,
+        status: Option<&Status>,
+        rights: Rights,
+        acts: &mut Vec<Act>,
+    ) {
+        if self.refused_here(now, status, self.rights_of_panel(rights)) {
+            return;
+        }
+        // What was typed is not thrown away with an attempt that cannot be made.
+        if matches!(command, Command::Note { .. }) && !self.linked {
+            self.flash(format!("{what}: NOT SENT, the keeper is not connected; nothing is queued"), now);
+            return;
+        }
+        let forward = self.dialog.as_ref().is_some_and(Dialog::goes_forward);
+        if let Some(why) = status.filter(|_| forward).and_then(|status| self.too_old(&status.snapshot, now)) {
+            self.flash(format!("{what} NOT SENT: {why}"), now);
+            return;
+        }
+        let seen = self.dialog.take().and_then(|dialog| dialog.seen().cloned());
+        // An override is bound to no picture: its answer must not open what an earlier command was sent from.
+        if forward {
+            self.sent_on = seen;
+        }
+        self.send(command, what, now, acts);
     }
 
     pub(super) fn open_help(&mut self, status: Option<&Status>, now: Mono) {

@@ -119,8 +119,7 @@ impl Desk {
 
     /// A click brings the focus, and nothing else: what is open or being typed stays as it is.
     pub(super) fn point(&mut self, panel: Panel) {
-        let is_busy = self.dialog.is_some() || self.command_line.is_some() || self.log.is_typing();
-        if !is_busy && panel != self.focus {
+        if !self.is_occupied() && panel != self.focus {
             self.focus_on(panel);
         }
     }

@@ -70,22 +70,14 @@ impl<'b> Canvas<'b> {
 
     /// A panel's heading with its number: `─ 4 CHECKS  10 of 10 ok ───`, double where the focus is.
     pub fn panel_rule(&mut self, area: Rect, view: &View<'_>, panel: Panel, title: &[Piece], tail: &[Piece]) {
-        let mut pieces = vec![heading(self.look, panel)];
-        if !title.is_empty() {
-            pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
-        }
-        pieces.extend_from_slice(title);
-        self.line(area, area.y, &pieces, tail, view.has_focus(panel));
+        let title = heading(self.look, panel, title);
+        self.line(area, area.y, &title, tail, view.has_focus(panel));
     }
 
     /// A panel's frame with its number, double where the focus is; gives the area inside.
     pub fn panel_frame(&mut self, area: Rect, view: &View<'_>, panel: Panel, title: &[Piece], tail: &[Piece]) -> Rect {
-        let mut pieces = vec![heading(self.look, panel)];
-        if !title.is_empty() {
-            pieces.push(("  ".to_owned(), self.look.ink(Ink::Dim)));
-        }
-        pieces.extend_from_slice(title);
-        self.frame(area, &pieces, tail, view.has_focus(panel))
+        let title = heading(self.look, panel, title);
+        self.frame(area, &title, tail, view.has_focus(panel))
     }
 
     fn line(&mut self, area: Rect, y: u16, title: &[Piece], tail: &[Piece], strong: bool) {
@@ -93,20 +85,21 @@ impl<'b> Canvas<'b> {
             if strong { (self.look.glyph("═", "="), Ink::Bold) } else { (self.look.glyph("─", "-"), Ink::Dim) };
         let style = self.look.ink(ink);
         self.text(area.x, y, area.width, &dash.repeat(area.width.into()), style);
-        let mut pieces = vec![(" ".to_owned(), style)];
-        pieces.extend_from_slice(title);
-        pieces.push((" ".to_owned(), style));
-        let used = self.pieces(area.x + 1, y, area.width.saturating_sub(1), &pieces) + 1;
+        let used = self.between_blanks(area.x + 1, y, area.width.saturating_sub(1), title, style) + 1;
         let room = area.width.saturating_sub(used);
         let tail = fit::cut(self.look, tail, room.saturating_sub(2));
         let length = fit::columns(self.look, &tail);
         if length > 0 {
             // The rule goes on behind the tail where there is room for it.
             let x = area.right() - length - if length + 3 < room { 3 } else { 2 };
-            self.text(x, y, 1, " ", style);
-            self.pieces(x + 1, y, length, &tail);
-            self.text(x + 1 + length, y, 1, " ", style);
+            self.between_blanks(x, y, length + 2, &tail, style);
         }
+    }
+
+    /// Words on a line, which goes on behind a blank on either side; gives the columns they took.
+    fn between_blanks(&mut self, x: u16, y: u16, width: u16, words: &[Piece], style: Style) -> u16 {
+        let blank = [(" ".to_owned(), style)];
+        self.pieces(x, y, width, &[&blank[..], words, &blank[..]].concat())
     }
 
     /// A frame with a title; gives the area inside.
@@ -133,19 +126,22 @@ impl<'b> Canvas<'b> {
             self.text(area.x, y, 1, down, style);
             self.text(right, y, 1, down, style);
         }
-        let mut pieces = vec![(" ".to_owned(), style)];
-        pieces.extend_from_slice(title);
-        pieces.push((" ".to_owned(), style));
-        let used = self.pieces(area.x + 1, area.y, area.width - 2, &pieces);
+        let used = self.between_blanks(area.x + 1, area.y, area.width - 2, title, style);
         let tail = fit::cut(self.look, tail, area.width.saturating_sub(used + 5));
         let length = fit::columns(self.look, &tail);
         if length > 0 {
-            let x = right - length - 2;
-            self.text(x, area.y, 1, " ", style);
-            self.pieces(x + 1, area.y, length, &tail);
-            self.text(x + 1 + length, area.y, 1, " ", style);
+            self.between_blanks(right - length - 2, area.y, length + 2, &tail, style);
         }
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+    }
+
+    /// Lines in a frame from one of them on, no further than until the last is at the bottom.
+    pub fn scrolled(&mut self, inside: Rect, from: usize, lines: &[Vec<Piece>]) {
+        let rows = usize::from(inside.height);
+        let start = from.min(lines.len().saturating_sub(rows));
+        for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
+            self.pieces(inside.x + 1, inside.y + row as u16, inside.width.saturating_sub(2), line);
+        }
     }
 
     /// Empties an area.
@@ -158,8 +154,8 @@ impl<'b> Canvas<'b> {
     }
 }
 
-/// `4 CHECKS`.
-fn heading(look: Look, panel: Panel) -> Piece {
+/// `4 CHECKS  10 of 10 ok`.
+fn heading(look: Look, panel: Panel, title: &[Piece]) -> Vec<Piece> {
     let word = match panel {
         Panel::Traffic => "TRAFFIC",
         Panel::Phases => "PHASES",
@@ -168,7 +164,12 @@ fn heading(look: Look, panel: Panel) -> Piece {
         Panel::Log => "LOG",
         Panel::People => "PEOPLE",
     };
-    (format!("{} {word}", panel.number()), look.ink(Ink::Bold))
+    let mut pieces = vec![(format!("{} {word}", panel.number()), look.ink(Ink::Bold))];
+    if !title.is_empty() {
+        pieces.push(("  ".to_owned(), look.ink(Ink::Dim)));
+    }
+    pieces.extend_from_slice(title);
+    pieces
 }
 
 fn ascii_of(c: char) -> char {

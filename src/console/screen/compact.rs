@@ -154,6 +154,7 @@ fn split(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         Some((share, false)) => (format!("{:.1}%?", share * 100.0), Ink::Stale),
     };
     let mut parts = vec![Part::new(0, vec![piece(format!("candidate {share}"), look.ink(ink))])];
+    parts.extend(traffic::half_applied(canvas, view, snapshot));
     if view.rights == Rights::ReadOnly {
         parts.push(Part::new(0, vec![piece("READ-ONLY", look.ink(Ink::Warn))]));
     }

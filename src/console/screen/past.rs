@@ -27,8 +27,7 @@ struct Samples<'s> {
 
 /// A chart's columns, the newest last. What the keeper could not tell since its last words is a gap.
 pub(super) fn columns(view: &View<'_>, snapshot: &Snapshot, signal: &SignalView, width: u16) -> Vec<Column> {
-    // What was taken long ago may have arrived only now: a console that was stopped catches up.
-    let taken = view.age(snapshot.mono).max(view.heard_age().unwrap_or_default());
+    let taken = view.age(snapshot.mono);
     let newest = snapshot.series_at.unwrap_or(snapshot.mono).micros() / 1_000_000;
     // The keeper speaks once a second: the second under way is not silence yet.
     let edge = newest + taken.as_secs().saturating_sub(1);

@@ -20,23 +20,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapsho
         consoles => format!("{consoles} consoles"),
     };
     let inside = canvas.panel_frame(area, view, Panel::People, &[piece(words, look.ink(Ink::Plain))], &[]);
-    let width = inside.width.saturating_sub(2);
-    let people = people_lines(canvas, snapshot, width);
-    let rows = usize::from(inside.height);
+    let people = people_lines(canvas, snapshot, inside.width.saturating_sub(2));
     let from = if view.desk.focus == Panel::People { view.desk.panel_from } else { 0 };
     // People first; then the commands, the newest last, as in the log.
     let mut commands: Vec<Vec<Piece>> =
         snapshot.log.iter().filter(|entry| is_of_a_command(entry)).map(|entry| command_line(canvas, entry)).collect();
-    let room = rows.saturating_sub(people.len() + 1);
+    let room = usize::from(inside.height).saturating_sub(people.len() + 1);
     if from == 0 {
         commands.drain(..commands.len().saturating_sub(room));
     }
     let heading = vec![piece("commands and what came of them", look.ink(Ink::Dim))];
     let lines: Vec<Vec<Piece>> = people.into_iter().chain([heading]).chain(commands).collect();
-    let start = from.min(lines.len().saturating_sub(rows));
-    for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
-        canvas.pieces(inside.x + 1, inside.y + row as u16, width, line);
-    }
+    canvas.scrolled(inside, from, &lines);
 }
 
 /// The driver first, then the others as they came.

@@ -267,13 +267,8 @@ pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, 
     let bake = [piece(bake_words(view, snapshot), look.ink(Ink::Plain))];
     let inside =
         canvas.panel_frame(area, view, Panel::Phases, &[piece("plan against actual", look.ink(Ink::Dim))], &bake);
-    let (x, width) = (inside.x + 1, inside.width.saturating_sub(2));
-    let lines = zoomed_lines(canvas, view, snapshot, width);
-    let rows = usize::from(inside.height);
-    let start = view.desk.panel_from.min(lines.len().saturating_sub(rows));
-    for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
-        canvas.pieces(x, inside.y + row as u16, width, line);
-    }
+    let lines = zoomed_lines(canvas, view, snapshot, inside.width.saturating_sub(2));
+    canvas.scrolled(inside, view.desk.panel_from, &lines);
 }
 
 fn zoomed_lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {

@@ -17,13 +17,8 @@ const NAME_WIDTH: usize = 13;
 pub(super) fn draw_zoomed(canvas: &mut Canvas<'_>, area: Rect, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
     let inside = canvas.panel_frame(area, view, Panel::Traffic, &[piece("in full", look.ink(Ink::Dim))], &[]);
-    let width = inside.width.saturating_sub(2);
-    let lines = lines(canvas, view, snapshot, width);
-    let rows = usize::from(inside.height);
-    let start = view.desk.panel_from.min(lines.len().saturating_sub(rows));
-    for (row, line) in lines.iter().skip(start).take(rows).enumerate() {
-        canvas.pieces(inside.x + 1, inside.y + row as u16, width, line);
-    }
+    let lines = lines(canvas, view, snapshot, inside.width.saturating_sub(2));
+    canvas.scrolled(inside, view.desk.panel_from, &lines);
 }
 
 fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) -> Vec<Vec<Piece>> {
@@ -51,12 +46,15 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         };
         say("converged", converged.words.as_str(), look.ink(ink));
     }
-    if let Some(drift) = &snapshot.drift {
-        let words = format!("{} for {}", drift.words, age_words(view.age(drift.since)));
-        say("DRIFT", &words, look.ink(Ink::Critical));
+    if let Some((drift, lasting)) = traffic::drift(view, snapshot) {
+        let ink = if traffic::is_old(view, snapshot) { Ink::Stale } else { Ink::Critical };
+        say("DRIFT", &format!("{} for {lasting}", drift.words), look.ink(ink));
     }
-    if let Some(rate) = snapshot.split.still_on_candidate.filter(|rate| *rate > 0.0 && snapshot.phase.is_back()) {
-        say("still there", &format!("{rate:.1} requests a second on candidate beyond its floor"), look.ink(Ink::Warn));
+    let still = snapshot.split.still_on_candidate.filter(|rate| *rate > 0.0 && snapshot.phase.is_back());
+    if let Some(rate) = still.filter(|_| view.direct(snapshot).is_none()) {
+        let (mark, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Warn) };
+        let words = format!("{rate:.1}{mark} requests a second on candidate beyond its floor");
+        say("still there", &words, look.ink(ink));
     }
     let (words, style) = failed(canvas, snapshot);
     say("blast radius", &words, style);
@@ -84,7 +82,8 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
 
 fn configured(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (String, Style) {
     let look = canvas.look;
-    let age = snapshot.balancer_at.map_or_else(String::new, |at| format!(", read {} ago", age_words(view.age(at))));
+    let at = traffic::read_at(snapshot);
+    let age = at.map_or_else(String::new, |at| format!(", read {} ago", age_words(view.age(at))));
     let (mut words, ink) = match traffic::configured(view, snapshot) {
         None => return ("? never read".to_owned(), look.ink(Ink::Stale)),
         Some((share, true)) => (format!("{:.1}% on candidate{age}", share * 100.0), Ink::Plain),
@@ -97,8 +96,9 @@ fn configured(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> (Str
             words.push_str(&format!("  {name} {}", share(node)));
         }
         if !configured.even {
-            words.push_str("  HALF APPLIED");
-            return (words, look.ink(Ink::Critical));
+            let (mark, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Critical) };
+            words.push_str(&format!("  HALF APPLIED{mark}"));
+            return (words, look.ink(ink));
         }
     }
     (words, look.ink(ink))

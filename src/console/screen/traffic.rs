@@ -7,8 +7,10 @@ use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::Panel;
 use crate::console::fresh;
-use crate::domain::{Mono, Role, Wall};
-use crate::engine::{MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState};
+use crate::domain::{Clean, Mono, Role, Wall};
+use crate::engine::{
+    ConfiguredView, DriftView, MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState,
+};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
@@ -98,13 +100,14 @@ fn environment_words(
     }
 }
 
-/// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known.
+/// The candidate's configured share, and whether it is of now; when the balancer cannot be read the last one known. What
+/// one node says while another is silent is only its own: nobody knows the largest.
 pub(super) fn configured(view: &View<'_>, snapshot: &Snapshot) -> Option<(f64, bool)> {
     if let Some(at) = read_directly(view, snapshot) {
         return Some((0.0, view.age(at) <= fresh::balancer(snapshot).limits.stale));
     }
     match &snapshot.split.configured {
-        Some(configured) => Some((configured.share, !is_old(view, snapshot))),
+        Some(configured) => Some((configured.share, is_whole(configured) && !is_old(view, snapshot))),
         None => snapshot.split.last_known.map(|share| (share, false)),
     }
 }
@@ -113,6 +116,16 @@ pub(super) fn configured(view: &View<'_>, snapshot: &Snapshot) -> Option<(f64, b
 fn read_directly(view: &View<'_>, snapshot: &Snapshot) -> Option<Mono> {
     let direct = view.direct(snapshot)?;
     direct.confirmed.or(direct.observed).filter(|at| snapshot.balancer_at.is_none_or(|keeper| keeper < *at))
+}
+
+/// Whether every node said what it holds.
+fn is_whole(configured: &ConfiguredView) -> bool {
+    configured.nodes.iter().all(|(_, share)| share.is_some())
+}
+
+/// When what is shown of the balancer was read. The time of the last whole answer is not that of a part.
+pub(super) fn read_at(snapshot: &Snapshot) -> Option<Mono> {
+    snapshot.balancer_at.filter(|_| snapshot.split.configured.as_ref().is_none_or(is_whole))
 }
 
 /// The configured share of one environment: what the balancer says, and `?` when that is old.
@@ -132,12 +145,12 @@ pub(super) fn is_old(view: &View<'_>, snapshot: &Snapshot) -> bool {
     view.is_cut_off() || fresh::balancer(snapshot).is_stale(view.now)
 }
 
-/// Stable solid from the left, candidate hatched to the right edge: what is configured, not what is wanted.
+/// Stable solid from the left, candidate hatched to the right edge: what is configured, not what is wanted. While a node is
+/// silent nobody knows.
 pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>, snapshot: &Snapshot) {
     let look = canvas.look;
-    let directly = read_directly(view, snapshot);
-    let share = directly.map(|_| 0.0).or(snapshot.split.configured.as_ref().map(|configured| configured.share));
-    let Some(share) = share else {
+    let is_read = read_directly(view, snapshot).is_some() || snapshot.split.configured.as_ref().is_some_and(is_whole);
+    let Some((share, is_of_now)) = configured(view, snapshot).filter(|_| is_read) else {
         canvas.text(area.x, y, area.width, &"?".repeat(area.width.into()), look.ink(Ink::Stale));
         return;
     };
@@ -154,11 +167,7 @@ pub(super) fn gauge(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'_>
     let [stable_view, candidate_view] = Role::BOTH.map(|role| &snapshot.environments[role]);
     let stable_glyph = look.glyph("█", "B");
     let candidate_glyph = look.glyph("▒", "g");
-    let dim = match directly {
-        Some(_) => configured(view, snapshot).is_none_or(|(_, is_of_now)| !is_of_now),
-        None => view.is_cut_off(),
-    };
-    let style = |chip: &str, role| if dim { look.ink(Ink::Dim) } else { look.fill(chip, role) };
+    let style = |chip: &str, role| if is_of_now { look.fill(chip, role) } else { look.ink(Ink::Dim) };
     canvas.text(area.x, y, stable, &stable_glyph.repeat(stable.into()), style(stable_view.chip.as_str(), Role::Stable));
     canvas.text(
         area.x + stable,
@@ -185,17 +194,7 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
         parts.push(Part::new(0, vec![piece(words, look.ink(ink))]));
     }
     parts.extend(configured_parts(canvas, view, snapshot));
-    if let Some(drift) = &snapshot.drift {
-        let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
-        let lasting = age_words(view.age(drift.since));
-        let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), look.ink(Ink::Critical))]);
-        parts.push(part.or(vec![piece(format!("DRIFT {lasting}"), look.ink(Ink::Critical))]));
-        // A wide band says it.
-        if !drift.own && area.width < super::WIDE_MIN.0 {
-            parts.push(Part::new(2, vec![piece("no auto-rollback", look.ink(Ink::Critical))]));
-        }
-        parts.push(Part::new(5, vec![piece(drift.words.to_string(), look.ink(Ink::Critical))]));
-    }
+    parts.extend(drift_parts(canvas, area.width, view, snapshot));
     match &snapshot.split.measured {
         None => parts.push(Part::new(2, vec![piece("probes: none", look.ink(Ink::Dim))])),
         Some(measured) => parts.extend(measured_parts(canvas, view, measured)),
@@ -204,6 +203,34 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
     parts.extend(failed_parts(canvas, snapshot));
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);
+}
+
+/// A drift with how long it lasts. What was one before nobody could read the balancer has a mark and no critical ink.
+fn drift_parts(canvas: &Canvas<'_>, width: u16, view: &View<'_>, snapshot: &Snapshot) -> Vec<Part> {
+    let Some((drift, lasting)) = drift(view, snapshot) else { return Vec::new() };
+    let ink = canvas.look.ink(if is_old(view, snapshot) { Ink::Stale } else { Ink::Critical });
+    let side = if drift.towards_stable { "towards stable" } else { "towards candidate" };
+    let part = Part::new(1, vec![piece(format!("DRIFT {side} for {lasting}"), ink)]);
+    let mut parts = vec![part.or(vec![piece(format!("DRIFT {lasting}"), ink)])];
+    // A wide band says it; of a keeper that is not heard nobody expects one.
+    if !drift.own && width < super::WIDE_MIN.0 && !view.is_cut_off() {
+        parts.push(Part::new(2, vec![piece("no auto-rollback", canvas.look.ink(Ink::Critical))]));
+    }
+    parts.push(Part::new(5, vec![piece(drift.words.to_string(), ink)]));
+    parts
+}
+
+/// The drift and how long it lasts; when that is old, how long it is known to have lasted, and `?`. None beside a direct
+/// rollback: what it left the keeper has not read.
+pub(super) fn drift<'s>(view: &View<'_>, snapshot: &'s Snapshot) -> Option<(&'s DriftView, String)> {
+    let drift = snapshot.drift.as_ref().filter(|_| view.direct(snapshot).is_none())?;
+    let lasting = if is_old(view, snapshot) {
+        let known = snapshot.balancer_at.unwrap_or(snapshot.mono).since(drift.since);
+        format!("{}?", age_words(known))
+    } else {
+        age_words(view.age(drift.since))
+    };
+    Some((drift, lasting))
 }
 
 /// `5xx on GREEN this run 35`: beside the probes it must not read as theirs.
@@ -243,23 +270,30 @@ fn configured_parts(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -
         }
         Some((share, false)) => {
             let words = format!("configured {:.1}%?", share * 100.0);
-            let age = snapshot.balancer_at.map_or_else(String::new, |at| format!(" {} old", whole_words(view.age(at))));
+            let age = read_at(snapshot).map_or_else(String::new, |at| format!(" {} old", whole_words(view.age(at))));
             let part = Part::new(0, vec![piece(format!("{words}{age}"), look.ink(Ink::Stale))]);
             parts.push(part.or(vec![piece(words, look.ink(Ink::Stale))]));
         }
     }
-    if let Some(configured) = snapshot.split.configured.as_ref().filter(|configured| !configured.even) {
-        let nodes: Vec<String> = configured
-            .nodes
-            .iter()
-            .map(|(name, share)| {
-                share.map_or_else(|| format!("{name} ?"), |share| format!("{name} {:.1}%", share * 100.0))
-            })
-            .collect();
-        let part = Part::new(0, vec![piece(format!("HALF APPLIED {}", nodes.join(" ")), look.ink(Ink::Critical))]);
-        parts.push(part.or(vec![piece("HALF APPLIED", look.ink(Ink::Critical))]));
-    }
+    parts.extend(half_applied(canvas, view, snapshot));
     parts
+}
+
+/// `HALF APPLIED lb1 50.0% lb2 ?`: that the nodes do not hold the same, or that nobody knows of one.
+pub(super) fn half_applied(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Part> {
+    let configured = snapshot.split.configured.as_ref().filter(|configured| !configured.even)?;
+    if read_directly(view, snapshot).is_some() {
+        return None;
+    }
+    let (mark, ink) = if view.is_cut_off() { ("?", Ink::Stale) } else { ("", Ink::Critical) };
+    let style = canvas.look.ink(ink);
+    let of = |(name, share): &(Clean, Option<f64>)| match share {
+        Some(share) => format!("{name} {:.1}%{mark}", share * 100.0),
+        None => format!("{name} ?"),
+    };
+    let nodes = configured.nodes.iter().map(of).collect::<Vec<_>>().join(" ");
+    let part = Part::new(0, vec![piece(format!("HALF APPLIED{mark} {nodes}"), style)]);
+    Some(part.or(vec![piece(format!("HALF APPLIED{mark}"), style)]))
 }
 
 /// Whether wanted, configured and measured agree, and what does not; a drift, a half-applied write and an answer of long

@@ -23,8 +23,9 @@ const USE: Use = Use {
     },
 };
 
-/// `splits` are the steps', as far as all of them could be read; `watch` is how long a run lasts after its last step.
-pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>, watch: Duration) -> Option<Hook> {
+/// `splits` are the steps', as far as all of them could be read; `watch` is how long a run lasts after its last step, where
+/// that could be.
+pub(in crate::plan) fn hook(section: Section<'_>, splits: Option<&[Split]>, watch: Option<Duration>) -> Option<Hook> {
     let name = section.required("name", "a word of at most 24 letters, digits, - and _: what :run takes", hook_name);
     let says = section.required("says", "what it is for, in a few words", short_text);
     let script = script(&section, &USE);
@@ -65,13 +66,13 @@ fn hook_name(value: &DeValue<'_>) -> Read<Clean> {
     if word.chars().count() > NAME_CHARS_MAX { Err("is too long".into()) } else { Ok(Clean::new(word)) }
 }
 
-fn only_after_complete(section: &Section<'_>, watch: Duration) -> Option<Duration> {
+fn only_after_complete(section: &Section<'_>, watch: Option<Duration>) -> Option<Duration> {
     const ALLOWED: &str = "a duration from \"0s\" up to watch: how long the cutover must have been complete";
     let after = section.optional("only_after_complete", ALLOWED, duration(Duration::ZERO..=LASTING_MAX))?;
     if section.has("required_before") {
         let problem = "a step waits for this hook, which may run only after the last step";
         section.problem("only_after_complete", problem, "one of the two", None);
-    } else if after > watch {
+    } else if let Some(watch) = watch.filter(|watch| after > *watch) {
         let problem = format!("the run is watched for {} only, and is over by then", duration_words(watch));
         section.problem("only_after_complete", &problem, ALLOWED, Some("a longer watch".to_owned()));
     }

@@ -150,7 +150,7 @@ fn nodes_once(section: &Section<'_>, nodes: &[Placed<HaproxyNode>]) {
         for other in nodes[..index].iter().filter_map(|other| other.value.as_ref()) {
             let twice = if other.name == this.name {
                 this.name.to_string()
-            } else if other.address == this.address {
+            } else if other.address.one_spelling() == this.address.one_spelling() {
                 this.address.to_string()
             } else {
                 continue;
