@@ -551,6 +551,10 @@ impl Engine {
         if !share::is_all_stable(&self.layout, &setting) {
             return Err("it leaves traffic on the candidate, or a node with nobody to serve: :sendagain".into());
         }
+        // It may have to be sent again, and could not be.
+        if !share::is_whole(&self.layout, &setting) {
+            return Err("its percentages do not make 100: :sendagain".into());
+        }
         let Some(rollback) = &mut self.rollback else { return Err("no rollback is under way".into()) };
         rollback.adopt(setting.clone());
         rollback.foreign = None;

@@ -365,3 +365,22 @@ fn a_node_that_answers_tells_that_there_is_something_to_roll_back() {
     rig.wait(1_000);
     assert!(rig.sent(Direction::Back) > 0, "{}", story(&rig));
 }
+
+/// What cannot be written cannot be sent again either.
+#[test]
+fn percentages_that_make_no_whole_are_sent_over_and_not_adopted() {
+    let mut rig = Rig::at_first_step(&MANUAL);
+    rig.roll_back("alice", None);
+    rig.wait(1_000);
+    let mut odd = split(&rig.balancer.layout, 0);
+    odd.0.values_mut().filter(|weight| **weight > 0).for_each(|weight| *weight -= 50);
+    rig.balancer.land(&odd);
+    rig.wait(1_000);
+    assert!(rig.said("FOREIGN: somebody else set"), "{}", story(&rig));
+    let answer = rig.ask_for("alice", Command::Adopt);
+    assert!(refusal(&answer).contains("do not make 100: :sendagain"), "{answer:?}");
+    rig.ask_for("alice", Command::SendAgain);
+    rig.wait(8_000);
+    assert_eq!(rig.engine.phase(), Phase::RolledBack, "{}", story(&rig));
+    assert_eq!(rig.engine.snapshot().violation, None);
+}
