@@ -4,7 +4,7 @@ use super::launch::{self, Started};
 use super::roll_back::me;
 use super::{Exit, Failure, places};
 use crate::clock;
-use crate::domain::{Clean, RunId};
+use crate::domain::{Clean, Person, RunId};
 use crate::engine::{Entry, Fact, Mode, Severity, share};
 use crate::journal::{Places, Reader, RunInfo};
 use crate::plan::Plan;
