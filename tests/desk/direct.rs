@@ -131,7 +131,8 @@ fn one_that_is_read_back_is_unknown_only_after_the_window() {
     says(&mut sitting, &["candidate 0% read back +0.4 s; confirming over 60 s"]);
     sitting.after(5_000);
     assert_eq!(standing(&sitting), Some(Standing::Running));
-    let undone = "an earlier setting of this run is back on the balancer (blue 90 green 10); sending the rollback again";
+    let undone =
+        "an earlier setting of this run is back on the balancer (blue 90 green 10); sending the rollback again";
     says(&mut sitting, &[undone]);
     assert_eq!(standing(&sitting), Some(Standing::Unknown));
 }
