@@ -395,9 +395,10 @@ async fn without_run(
 }
 
 async fn roll_back(direct: Direct) -> CommandResult {
-    let accepted = direct.entries.iter().rev().find_map(|entry| {
-        if let Fact::RollbackAccepted { reason, .. } = &entry.fact { Some(reason) } else { None }
-    });
+    let accepted =
+        direct.entries.iter().rev().find_map(|entry| {
+            if let Fact::RollbackAccepted { reason, .. } = &entry.fact { Some(reason) } else { None }
+        });
     let own = accepted.or(direct.reason.as_ref()).cloned().unwrap_or_default();
     let ending = tokio::select! {
         ended = direct::roll_back(direct, |words| say(typed_alone(&words, &own))) => ended,
