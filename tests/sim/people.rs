@@ -165,6 +165,10 @@ impl Life<'_> {
         }
         if self.engine.phase() == Phase::Complete && self.chance.one_in(3) {
             self.command(who, Command::RunHook { hook: SCALE.into() });
+            // And thinks better of it, before its record is on the disk.
+            if self.chance.one_in(4) {
+                self.ask(who, Ask::Rollback);
+            }
             return;
         }
         let ask = match self.engine.phase() {
