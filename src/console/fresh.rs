@@ -3,10 +3,11 @@
 use crate::domain::{Clean, Mono};
 use crate::engine::window::Freshness;
 use crate::engine::{CheckView, Snapshot};
+use crate::wire::{KEEPER_LATE, KEEPER_STALE};
 use std::time::Duration;
 
 /// The keeper speaks once a second: silent for 3 s it is late, for 5 s nothing it said is believed.
-pub(super) const KEEPER: Freshness = Freshness { late: Duration::from_secs(3), stale: Duration::from_secs(5) };
+pub(super) const KEEPER: Freshness = Freshness { late: KEEPER_LATE, stale: KEEPER_STALE };
 
 /// What the keeper reads is told with its next words only: on its way here it may age by this much more.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
