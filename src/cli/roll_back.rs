@@ -401,10 +401,12 @@ async fn roll_back(direct: Direct) -> CommandResult {
         });
     let own = accepted.or(direct.reason.as_ref()).cloned().unwrap_or_default();
     let ending = tokio::select! {
-        ended = direct::roll_back(direct, |words| say(typed_alone(&words, &own))) => ended,
+        // First: whoever reads the first line may press it at once.
+        biased;
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new(Exit::Unconfirmed, "stopped by Ctrl-C: sent, and not confirmed"));
         }
+        ended = direct::roll_back(direct, |words| say(typed_alone(&words, &own))) => ended,
     };
     match ending {
         Ended::Confirmed => {

@@ -206,12 +206,14 @@ async fn until_ended(mut outcomes: mpsc::Receiver<Outcome>, company: &Company) -
     let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
+            // First, so that it is listened for before anything is said.
+            biased;
+            // Where it cannot be heard it ends the process, as ever.
+            Ok(()) = &mut stop => break,
             outcome = outcomes.recv() => match outcome {
                 Some(outcome) => ended.push(outcome),
                 None => break,
             },
-            // Where it cannot be heard it ends the process, as ever.
-            Ok(()) = &mut stop => break,
         }
     }
     ended.extend(std::mem::take(&mut *company.waiting()).into_iter().map(Outcome::not_begun));
