@@ -111,7 +111,7 @@ impl Balancer {
                 Course { lands, answered_after: stage.timeout, result: silence() }
             }
             Some(_) => Course {
-                lands: halves(&parts, chance, late, soon),
+                lands: halves(stage, &parts, chance, late, soon),
                 answered_after: soon,
                 result: WriteResult::Unknown("a part was applied".into()),
             },
@@ -191,11 +191,15 @@ fn node(stage: &Stage, row: &Row, node: usize, weather: &mut Weather) -> NodeSta
     NodeState { slots: Ok(slots.collect()) }
 }
 
-/// Some slots at once, some late, some never.
-fn halves(parts: &[(usize, u32)], chance: &mut Chance, late: u64, soon: u64) -> Vec<Landing> {
+/// Some slots at once, some late, some never; a rule of a load balancer is changed as a whole.
+fn halves(stage: &Stage, parts: &[(usize, u32)], chance: &mut Chance, late: u64, soon: u64) -> Vec<Landing> {
     let mut lands = vec![Landing { after: soon, parts: Vec::new() }, Landing { after: late, parts: Vec::new() }];
+    let mut before = None;
     for part in parts {
-        if let Some(landing) = lands.get_mut(chance.below(3) as usize) {
+        let node = stage.layout.slots[part.0].0.node;
+        let with = before.filter(|(other, _)| stage.is_surveyed && *other == node);
+        let (_, which) = *before.insert(with.unwrap_or_else(|| (node, chance.below(3) as usize)));
+        if let Some(landing) = lands.get_mut(which) {
             landing.parts.push(*part);
         }
     }

@@ -70,7 +70,7 @@ const FOUND: &[(Wrong, u64, Rule)] = &[
     (Wrong::Engine(Bug::StepLeftOut), 4, Rule::Shape),
     (Wrong::Engine(Bug::BakeForgotten), 4, Rule::Readings),
     (Wrong::Engine(Bug::HoldLetsGo), 3453, Rule::People),
-    (Wrong::Engine(Bug::HoldPointPassed), 15, Rule::People),
+    (Wrong::Engine(Bug::HoldPointPassed), 17, Rule::People),
     (Wrong::Engine(Bug::GoesOnAlone), 230, Rule::People),
     (Wrong::Engine(Bug::ApprovalLeaks), 76, Rule::People),
     (Wrong::Engine(Bug::DriverApproves), 77, Rule::People),

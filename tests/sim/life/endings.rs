@@ -61,7 +61,7 @@ impl Life<'_> {
     /// Everybody works towards the end: it is reached, or a rollback is.
     pub(super) fn ends_forward(&mut self) -> Result<Ending, String> {
         self.people.work();
-        for _ in 0..100 {
+        for _ in 0..360 {
             self.pass(5 * SECOND);
             let phase = self.engine.phase();
             if self.is_over() || phase == Phase::Complete && !self.witness.sees_drift() {
@@ -75,7 +75,7 @@ impl Life<'_> {
         if self.witness.sees_drift() && self.engine.snapshot().band.word.as_str() == "FROZEN" {
             return Ok(Ending::Frozen);
         }
-        Err(format!("eight minutes without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
+        Err(format!("half an hour without faults and {:?}: {}", self.engine.phase(), self.engine.snapshot().band.text))
     }
 
     /// Somebody rolls back; often the balancer can be reached one second in ten only, and often that is not all.

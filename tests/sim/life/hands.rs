@@ -57,7 +57,9 @@ impl Life<'_> {
             true if self.chance.coin() => Taken::YetRefused,
             true => Taken::Refused,
         };
-        let takes = if self.weather.strikes(Fault::DiskStalls) {
+        // A disk that goes on takes what has waited for it: not each entry of a long row stalls it anew.
+        let is_long = self.disk_free_at > self.clock + 15 * SECOND;
+        let takes = if !is_long && self.weather.strikes(Fault::DiskStalls) {
             self.chance.between(SECOND, 8 * SECOND)
         } else if self.weather.strikes(Fault::DiskSlow) {
             self.chance.between(5_000, 400_000)

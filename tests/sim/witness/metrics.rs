@@ -32,6 +32,8 @@ pub struct Feed {
 pub(super) struct Candidate {
     /// When it was last asked, and whether nobody knows how it was then.
     answered: Option<(Mono, bool)>,
+    /// When it last said how it is.
+    known_at: Option<Mono>,
     /// Since when it has not said that it is healthy, having said that it is not.
     failing: Option<Mono>,
     /// Since when each answer has said so, none too late.
@@ -192,7 +194,14 @@ impl Witness<'_> {
         let before = self.candidate.answered;
         let is_in_a_row = before.is_some_and(|(at, ..)| self.now.since(at) <= self.stage.plan.poll.health * 2);
         let failing = *health != Health::Healthy;
-        self.candidate.failing = self.candidate.failing.filter(|_| failing);
+        let stale = (self.stage.plan.poll.health * 5).max(Duration::from_secs(5));
+        let was_silent = self.candidate.known_at.is_some_and(|at| self.now.since(at) > stale);
+        // What lies behind a silence counts no more once it fails again.
+        let counts = failing && !(was_silent && matches!(health, Health::Failing(_)));
+        self.candidate.failing = self.candidate.failing.filter(|_| counts);
+        if !matches!(health, Health::Unknown(_)) {
+            self.candidate.known_at = Some(self.now);
+        }
         self.candidate.in_a_row = self.candidate.in_a_row.filter(|_| is_in_a_row);
         match health {
             Health::Failing(_) => {
