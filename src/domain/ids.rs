@@ -54,7 +54,8 @@ pub struct CommandId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EffectId(pub u64);
 
-/// Grows by one whenever all writes in flight are superseded: an outcome of an older epoch changes nothing.
+/// Grows by one whenever all writes in flight are superseded: one that would leave with an older epoch violates an
+/// invariant. Which outcome is whose is told by its effect's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Epoch(pub u32);
 

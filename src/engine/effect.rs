@@ -20,7 +20,7 @@ pub enum Effect {
     WriteSplit {
         /// Its id.
         id: EffectId,
-        /// A later epoch cancels it.
+        /// The epoch at the time of asking.
         epoch: Epoch,
         /// Which way it goes.
         direction: Direction,
