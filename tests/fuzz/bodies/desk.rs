@@ -216,9 +216,12 @@ impl Sitting {
             if code == KeyCode::Char('H') {
                 let alone = quiet_for(HOLD_BEFORE);
                 self.hold_at = self.hold_at.or(alone.then_some(self.now));
-            } else {
+            } else if matches!(code, KeyCode::Char(_) | KeyCode::Enter) {
                 self.hold_at = None;
                 self.other_key_at = Some(self.now);
+            } else if code == KeyCode::Esc {
+                // Text has no arrows and the like without it.
+                self.hold_at = None;
             }
         }
         self.input(Input::Key(key));
