@@ -189,10 +189,9 @@ fn a_stable_that_stopped_answering_is_unknown_and_not_down() {
     assert!(matches!(rig.roll_back("alice", None), Answer::Applied(_)));
 }
 
-/// One bad answer and then silence does not count up to the limit.
-#[test]
-fn silence_after_one_failing_answer_does_not_roll_back() {
-    let limits = r#"
+/// Bad answers for over four seconds roll back, none at all holds.
+const UNHEALTHY: Sections = Sections {
+    limits: r#"
         [rollback]
         automatic = true
         [[guardrails]]
@@ -200,10 +199,16 @@ fn silence_after_one_failing_answer_does_not_roll_back() {
         roll_back = "4s"
         for = "0s"
         absent = "hold"
-    "#;
+    "#,
+    ..MANUAL
+};
+
+/// One bad answer and then silence does not count up to the limit.
+#[test]
+fn silence_after_one_failing_answer_does_not_roll_back() {
     // The probe says that it got no answer, or hangs itself and says nothing.
     for silence in [Some(Health::Unknown("timeout".into())), None] {
-        let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+        let mut rig = Rig::at_first_step(&UNHEALTHY);
         rig.worlds[Role::Candidate].health = Some(Health::Failing("503".into()));
         rig.wait(1_000);
         rig.worlds[Role::Candidate].health = silence;
@@ -211,7 +216,7 @@ fn silence_after_one_failing_answer_does_not_roll_back() {
         assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
         assert_eq!(rig.sent(Direction::Back), 0);
     }
-    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    let mut rig = Rig::at_first_step(&UNHEALTHY);
     rig.worlds[Role::Candidate].health = Some(Health::Failing("503".into()));
     rig.wait(3_900);
     assert_eq!(rig.sent(Direction::Back), 0, "not yet over 4 s\n{}", story(&rig));
@@ -222,17 +227,8 @@ fn silence_after_one_failing_answer_does_not_roll_back() {
 /// Two bad answers with silence between them are two bad answers: nobody knows what was in between.
 #[test]
 fn the_time_of_a_silence_between_two_bad_answers_does_not_count() {
-    let limits = r#"
-        [rollback]
-        automatic = true
-        [[guardrails]]
-        reading = "unhealthy_for"
-        roll_back = "4s"
-        for = "0s"
-        absent = "hold"
-    "#;
     for silence in [Some(Health::Unknown("timeout".into())), None] {
-        let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+        let mut rig = Rig::at_first_step(&UNHEALTHY);
         for health in [Some(Health::Failing("503".into())), silence, Some(Health::Failing("503".into()))] {
             assert_eq!(rig.sent(Direction::Back), 0, "{}", story(&rig));
             rig.worlds[Role::Candidate].health = health.clone();
