@@ -3,6 +3,7 @@
 mod direct;
 mod endings;
 mod hands;
+mod item;
 mod machine;
 
 use super::balancer::{Balancer, Landing, by_hand};
@@ -14,14 +15,16 @@ use super::people::People;
 use super::stage::{Stage, Stages};
 use super::weather::{Away, Weather};
 use super::witness::{Broken, Rule, Truth, Witness};
-use direct::{Direct, Errand};
+use direct::Direct;
+pub(super) use item::Item;
+use item::{By, Due, Forward, Taken};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
-use warroom::domain::{Clean, EffectId, Epoch, Mono, PerRole, Role, Setting, Wall};
+use warroom::domain::{EffectId, Epoch, Mono, PerRole, Role, Wall};
 use warroom::engine::{
-    Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, HookEnd, Mode, Outcome, OutcomeKind, Phase,
-    RollbackState, Stamped, Tail, WriteResult,
+    Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, RollbackState,
+    Stamped, Tail,
 };
 
 /// How the keeper's hands look for a tombstone around a forward write, and at the clock before it, as `keeper/effects.rs`
@@ -36,134 +39,6 @@ pub struct Hands {
 impl Default for Hands {
     fn default() -> Self {
         Self { look_before: true, look_after: true, look_at_clock: true }
-    }
-}
-
-/// Something that is to come.
-#[derive(Debug)]
-pub(super) enum Item {
-    // Of the world: these happen whether the keeper lives or not.
-    Lands { write: u64, parts: Vec<(usize, u32)>, by: By },
-    Weather,
-    Restart,
-    TombstoneLeft { index: usize },
-    Direct { index: usize, errand: Errand },
-    // Of the keeper's process.
-    Synced { id: EffectId, entry: Box<Entry>, taken: Taken },
-    Journaled { id: EffectId, result: Result<(), Clean> },
-    Look(Box<Forward>),
-    Send(Box<Forward>),
-    Answered { id: EffectId, epoch: Epoch, result: WriteResult, by: By },
-    Cancelled { id: EffectId, epoch: Epoch, result: Box<OutcomeKind> },
-    HookPrints { id: EffectId },
-    HookEnds { id: EffectId, end: HookEnd },
-    ReadBegins { id: EffectId, epoch: Epoch },
-    ReadEnds { id: EffectId, epoch: Epoch, result: Box<OutcomeKind>, is_true: bool },
-    Folder,
-    Scrape(Role, usize),
-    Health(Role),
-    Check(usize),
-    Survey,
-    Person(usize),
-}
-
-impl Item {
-    fn is_of_the_world(&self) -> bool {
-        match self {
-            Self::Lands { .. } | Self::Weather | Self::Restart | Self::TombstoneLeft { .. } | Self::Direct { .. } => {
-                true
-            }
-            Self::Synced { .. }
-            | Self::Journaled { .. }
-            | Self::Look(_)
-            | Self::Send(_)
-            | Self::Answered { .. }
-            | Self::Cancelled { .. }
-            | Self::HookPrints { .. }
-            | Self::HookEnds { .. }
-            | Self::ReadBegins { .. }
-            | Self::ReadEnds { .. }
-            | Self::Folder
-            | Self::Scrape(..)
-            | Self::Health(_)
-            | Self::Check(_)
-            | Self::Survey
-            | Self::Person(_) => false,
-        }
-    }
-}
-
-/// What a disk makes of what it is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    Whole,
-    /// It is there, and who gave it is told that it is not: a sync that failed may have come too late.
-    YetRefused,
-    Refused,
-}
-
-impl Taken {
-    fn is_there(self) -> bool {
-        self != Self::Refused
-    }
-}
-
-/// Whose write it is that lands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    Forward,
-    /// What is there, once more.
-    Rehearsal,
-    Back,
-    Direct,
-    Other,
-}
-
-impl By {
-    /// What a rollback supersedes.
-    fn is_forward(self) -> bool {
-        matches!(self, Self::Forward | Self::Rehearsal)
-    }
-
-    fn outcome(self, result: WriteResult) -> OutcomeKind {
-        if self == Self::Rehearsal { OutcomeKind::Rehearsed(result) } else { OutcomeKind::Written(result) }
-    }
-}
-
-/// A forward write, or a rehearsal, in the keeper's hands.
-#[derive(Debug)]
-pub(super) struct Forward {
-    id: EffectId,
-    epoch: Epoch,
-    setting: Setting,
-    tag: Option<String>,
-    /// When it was decided.
-    turn: u64,
-    by: By,
-}
-
-#[derive(Debug)]
-struct Due {
-    at: u64,
-    order: u64,
-    process: u32,
-    item: Item,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
     }
 }
 

@@ -204,6 +204,7 @@ fn nothing_is_rehearsed_while_a_dead_keepers_write_may_still_land() {
     rig.wait(8_000);
     assert_eq!((rig.balancer.share(), rig.rehearsed.len()), (500, 2), "{}", story(&rig));
     assert_eq!(rig.rehearsed[1], rig.balancer.setting);
+    assert_eq!(rig.engine.snapshot().violation, None, "the last net was not needed");
 }
 
 /// A rollback that does not land leaves the candidate's share there; nobody writes it once more.
@@ -217,6 +218,7 @@ fn nothing_is_rehearsed_in_a_rollback() {
     rig.wait(30_000);
     assert_eq!((rig.engine.phase(), rig.balancer.share()), (Phase::RollingBack, 100), "{}", story(&rig));
     assert_eq!(rig.rehearsed.len(), 1, "{}", story(&rig));
+    assert_eq!(rig.engine.snapshot().violation, None, "the last net was not needed");
 }
 
 /// It writes the candidate's share once more, and whoever rolls back supersedes it: nothing is confirmed before it can

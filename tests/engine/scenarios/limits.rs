@@ -582,28 +582,6 @@ fn a_limit_that_can_no_longer_be_told_is_not_clear() {
     assert!(!rig.said("can no longer be told"), "{}", story(&rig));
 }
 
-/// A window in which no two scrapes that came lie will have no reading, however often one comes.
-#[test]
-fn a_reading_that_never_comes_is_gone() {
-    let limits = r#"
-        [[guardrails]]
-        reading = "error_ratio"
-        minimum_requests = 1
-        window = "2s"
-        hold = "2 %"
-        for = "3s"
-        absent = "hold"
-    "#;
-    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
-    for _ in 0..8 {
-        for scraping in [Scraping::Fails(Absence::Unreachable("timeout".into())), Scraping::Fine] {
-            rig.worlds[Role::Candidate].scraping = scraping;
-            rig.wait(if rig.worlds[Role::Candidate].scraping == Scraping::Fine { 1_000 } else { 2_000 });
-        }
-    }
-    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
-}
-
 /// What a person holds is theirs: a limit that may not roll back holds nothing a second time.
 #[test]
 fn a_limit_that_may_not_roll_back_takes_no_hold_from_a_person() {

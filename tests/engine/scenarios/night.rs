@@ -2,9 +2,9 @@
 
 use crate::engine::balancer::{Fate, split};
 use crate::engine::plans::{MANUAL, NODES, Sections};
-use crate::engine::rig::Rig;
+use crate::engine::rig::{Rig, Scraping};
 use crate::engine::script::story;
-use warroom::domain::{Role, Setting};
+use warroom::domain::{Absence, Role, Setting};
 use warroom::engine::{Answer, Command, Direction, Health, Phase, RollbackState};
 
 fn state(rig: &Rig) -> RollbackState {
@@ -339,4 +339,26 @@ fn what_had_no_weight_before_the_run_has_none_after_it() {
     rig.roll_back("alice", None);
     rig.wait(8_000);
     assert_eq!(rig.balancer.setting, before, "{}", story(&rig));
+}
+
+/// A window in which no two scrapes that came lie will have no reading, however often one comes.
+#[test]
+fn a_reading_that_never_comes_is_gone() {
+    let limits = r#"
+        [[guardrails]]
+        reading = "error_ratio"
+        minimum_requests = 1
+        window = "2s"
+        hold = "2 %"
+        for = "3s"
+        absent = "hold"
+    "#;
+    let mut rig = Rig::at_first_step(&Sections { limits, ..MANUAL });
+    for _ in 0..8 {
+        for scraping in [Scraping::Fails(Absence::Unreachable("timeout".into())), Scraping::Fine] {
+            rig.worlds[Role::Candidate].scraping = scraping;
+            rig.wait(if rig.worlds[Role::Candidate].scraping == Scraping::Fine { 1_000 } else { 2_000 });
+        }
+    }
+    assert_eq!(rig.engine.phase(), Phase::Held, "{}", story(&rig));
 }
