@@ -15,6 +15,8 @@ mod support;
 mod direct;
 #[path = "kills/drivers.rs"]
 mod drivers;
+#[path = "kills/hooks.rs"]
+mod hooks;
 #[path = "kills/places.rs"]
 mod places;
 #[path = "kills/stopped.rs"]

@@ -12,10 +12,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::path::Path;
 use std::time::Duration;
-use warroom::domain::{Clean, Role, Signal, Split};
+use warroom::domain::{Clean, PERCENT_WHOLE, Role, Signal, Split};
 use warroom::plan::{
-    ALB_WEIGHT_MAX, Advance, CheckKind, Driver, HAPROXY_WEIGHT_MAX, PERCENT_WHOLE, Plan, PlanErrors, Subject, load,
-    needed_requests, rescue_card, schedule,
+    ALB_WEIGHT_MAX, Advance, CheckKind, Driver, HAPROXY_WEIGHT_MAX, Plan, PlanErrors, Subject, load, needed_requests,
+    rescue_card, schedule,
 };
 
 /// Texts that are likely to be values, so that mutations reach past the parser.

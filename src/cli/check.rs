@@ -3,7 +3,7 @@
 use super::{CommandResult, Exit, Failure, out, places};
 use crate::clock;
 use crate::domain::{
-    Absence, Clean, Credentials, EffectId, Epoch, Finding, PerRole, Role, Split, Targets, Verdict, Wall, duration_words,
+    Absence, Clean, Credentials, EffectId, Finding, PerRole, Role, Split, Targets, Verdict, Wall, duration_words,
 };
 use crate::engine::{
     CREDENTIALS_MARGIN, CheckView, Effect, Engine, Event, Health, Mode, Outcome, OutcomeKind, Snapshot, Stamped,
@@ -85,7 +85,7 @@ fn credentials(credentials: Credentials, plan: &Plan, now: Wall) -> Finding {
     let (verdict, detail) = match credentials {
         Credentials::Lasting => (Verdict::Pass, "they have no end".into()),
         Credentials::Until { end, failure } => {
-            let left = Duration::from_millis(u64::try_from(end.millis() - now.millis()).unwrap_or(0));
+            let left = end.since(now);
             let verdict = if left >= needed { Verdict::Pass } else { Verdict::Fail };
             let why = failure.map_or_else(String::new, |why| format!("; not renewed: {why}"));
             let [left, needed] = [left, needed].map(|time| duration_words(Duration::from_secs(time.as_secs())));
@@ -339,7 +339,7 @@ impl Sources {
 struct Asking {
     engine: Engine,
     seq: u64,
-    reads: Vec<(EffectId, Epoch)>,
+    reads: Vec<EffectId>,
     sources: Sources,
 }
 
@@ -358,17 +358,17 @@ impl Asking {
         self.seq += 1;
         let handled = self.engine.handle(&Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event });
         for effect in handled.effects {
-            if let Effect::ReadSplit { id, epoch } = effect {
-                self.reads.push((id, epoch));
+            if let Effect::ReadSplit { id } = effect {
+                self.reads.push(id);
             }
         }
     }
 
     async fn read_balancer(&mut self, traffic: &dyn Traffic) {
-        for (id, epoch) in std::mem::take(&mut self.reads) {
+        for id in std::mem::take(&mut self.reads) {
             let started = clock::mono();
             let result = OutcomeKind::Read { started, state: traffic.read().await };
-            self.tell(Event::Ended(Outcome { id, epoch, result }));
+            self.tell(Event::Ended(Outcome { id, result }));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! that wakes up follows instead of going on; a disk that hangs delays the write by 20 ms and no more.
 
 use crate::clock;
-use crate::domain::{BalancerState, Clean, CommandId, Epoch, Mono, Person, Rights, Setting, Split};
+use crate::domain::{BalancerState, Clean, CommandId, Mono, Person, Rights, Setting, Split};
 use crate::engine::{
     Answer, Command, Direction, Effect, Engine, Entry, Event, Fact, Mode, Outcome, OutcomeKind, Phase, Request,
     Severity, Stamped, share,
@@ -229,9 +229,9 @@ impl Work {
         }
         let stamped = self.stamp(Event::Woke);
         for effect in self.engine.handle(&stamped).effects {
-            if let Effect::ReadSplit { id, epoch } = effect {
+            if let Effect::ReadSplit { id } = effect {
                 let result = OutcomeKind::Read { started: seen.started, state: seen.state.clone() };
-                self.handle(Event::Ended(Outcome { id, epoch, result }), tell);
+                self.handle(Event::Ended(Outcome { id, result }), tell);
             } else {
                 self.carry_out(effect, tell);
             }
@@ -311,17 +311,23 @@ impl Work {
                     tell(entry.text.to_string());
                 }
                 // The journal belongs to the keeper; here the tombstone is the record.
-                let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::Journaled(Ok(())) };
+                let outcome = Outcome { id, result: OutcomeKind::Journaled(Ok(())) };
                 self.doing.push(Box::pin(std::future::ready(outcome)));
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+            Effect::WriteSplit { id, direction: Direction::Back, setting, .. } => {
                 self.doing.push(Box::pin(async move {
-                    Outcome { id, epoch, result: OutcomeKind::Written(traffic.write(setting, None).await) }
+                    failpoint::pass("direct write due");
+                    let result = OutcomeKind::Written(traffic.write(setting, None).await);
+                    failpoint::pass("direct write answered");
+                    Outcome { id, result }
                 }));
             }
-            Effect::ReadSplit { id, epoch } => self.doing.push(Box::pin(async move {
+            Effect::ReadSplit { id } => self.doing.push(Box::pin(async move {
                 let started = clock::mono();
-                Outcome { id, epoch, result: OutcomeKind::Read { started, state: traffic.read().await } }
+                failpoint::pass("direct read due");
+                let state = traffic.read().await;
+                failpoint::pass("direct read answered");
+                Outcome { id, result: OutcomeKind::Read { started, state } }
             })),
             // Nothing goes forward here, nothing is rehearsed, and nothing is run.
             Effect::WriteSplit { direction: Direction::Forward, .. }

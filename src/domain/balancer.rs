@@ -22,13 +22,26 @@ pub struct Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weights {
-    /// One slot a side; weights are thousandths of a percent and sum to 100 000.
+    /// One slot a side; weights are thousandths of a percent and sum to [`PERCENT_WHOLE`].
     Percent,
     /// Many slots a side; a slot's share is its weight ÷ the sum over slots that are up.
     Relative {
         /// The largest weight the balancer takes.
         max: u32,
     },
+}
+
+/// All of a node's traffic where weights are thousandths of a percent.
+pub const PERCENT_WHOLE: u32 = 100_000;
+
+impl Weights {
+    /// The largest weight of one slot.
+    pub fn largest(self) -> u32 {
+        match self {
+            Self::Percent => PERCENT_WHOLE,
+            Self::Relative { max } => max,
+        }
+    }
 }
 
 /// The slots a plan names, fixed for the whole run.

@@ -11,7 +11,7 @@ mod split;
 mod survey;
 mod time;
 
-pub use balancer::{BalancerState, Layout, NodeState, Readiness, Setting, Slot, SlotState, Weights};
+pub use balancer::{BalancerState, Layout, NodeState, PERCENT_WHOLE, Readiness, Setting, Slot, SlotState, Weights};
 pub use clean::{CLEAN_CHARS_MAX, Clean};
 pub use ids::{CommandId, EffectId, Epoch, RunId};
 pub use person::{Person, Rights};

@@ -70,6 +70,11 @@ impl Wall {
         format!("{:02}:{:02}Z", minute_of_day / 60, minute_of_day % 60)
     }
 
+    /// Time since an earlier point; zero when `earlier` is in fact later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// This point moved forward.
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
@@ -104,7 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn mono_never_goes_below_zero() {
+    fn nothing_is_earlier_than_before() {
+        let (early, late) = (Wall::from_millis(-5), Wall::from_millis(9));
+        assert_eq!((late.since(early), early.since(late)), (Duration::from_millis(14), Duration::ZERO));
         let early = Mono::from_micros(5);
         assert_eq!(early.since(Mono::from_micros(9)), Duration::ZERO);
         assert_eq!(early.minus(Duration::from_secs(1)), Mono::from_micros(0));

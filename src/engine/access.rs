@@ -144,7 +144,7 @@ impl Engine {
         let Some(tag) = self.balancer.tag().filter(|_| holds) else { return };
         let id = self.new_effect();
         self.access.rehearsal = Rehearsal::UnderWay { id, sent: self.now };
-        out.push(Effect::Rehearse { id, epoch: self.epoch, setting, tag });
+        out.push(Effect::Rehearse { id, setting, tag });
     }
 
     pub(super) fn rehearsed(&mut self, id: EffectId, result: &WriteResult, out: &mut Vec<Effect>) {
@@ -299,8 +299,7 @@ impl Engine {
             Some(Credentials::Missing(why)) => why.to_string(),
             Some(Credentials::Lasting) => "they have no end".to_owned(),
             Some(Credentials::Until { end, failure }) => {
-                let left = u64::try_from((end.millis() - self.wall.millis()) / 1000).unwrap_or(0);
-                let left = duration_words(Duration::from_secs(left));
+                let left = duration_words(Duration::from_secs(end.since(self.wall).as_secs()));
                 let why = failure.as_ref().map_or_else(String::new, |why| format!("; not renewed: {why}"));
                 format!("good until {}, {left}; the next bake and a rollback need {needed}{why}", end.clock())
             }

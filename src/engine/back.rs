@@ -211,7 +211,8 @@ impl Engine {
         let who = if automatic { "AUTOMATIC ROLLBACK".to_owned() } else { format!("{by} rolls back") };
         let text = format!("{who} to {}: {reason}", self.environment(Role::Stable));
         let journal = self.say(Severity::Critical, Some(by), text, fact, out);
-        let waits = Some((journal, self.now + DISK_WAIT));
+        let wait = if planted(Bug::WaitsLongForDisk) { DISK_WAIT * 5 } else { DISK_WAIT };
+        let waits = Some((journal, self.now + wait));
         let began = (self.now, self.wall);
         let rollback = Rollback::new(by.clone(), reason, automatic, began, from, setting, waits);
         self.rollback = Some(Rollback { forward_lands_until, ..rollback });

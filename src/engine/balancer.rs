@@ -159,7 +159,7 @@ impl Engine {
         let id = self.new_effect();
         self.balancer.reading = Some(id);
         self.balancer.rate_before = self.candidate_rate().zip(self.rate_begins(Role::Candidate));
-        out.push(Effect::ReadSplit { id, epoch: self.epoch });
+        out.push(Effect::ReadSplit { id });
     }
 
     pub(super) fn balancer_read(&mut self, id: EffectId, started: Mono, state: &BalancerState, out: &mut Vec<Effect>) {

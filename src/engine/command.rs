@@ -23,7 +23,8 @@ pub(super) const NO_REASON: &str = "no reason given yet";
 impl Engine {
     /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
     pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
-        if let Some((_, answer)) = self.answers.iter().find(|((id, by), _)| *id == request.id && by.is(&request.by)) {
+        let before = self.answers.iter().find(|((id, by), _)| *id == request.id && by.is(&request.by));
+        if let Some((_, answer)) = before.filter(|_| !planted(Bug::DoneAgain)) {
             return answer.clone();
         }
         let answer = match self.generation_moved(&request.command) && !planted(Bug::OldPictureObeyed) {
@@ -165,7 +166,7 @@ impl Engine {
         self.say(Severity::Critical, Some(by), text, fact, out);
     }
 
-    fn typed_name(&self, typed: &str) -> Result<(), Vec<Clean>> {
+    pub(super) fn typed_name(&self, typed: &str) -> Result<(), Vec<Clean>> {
         if typed.trim() == self.plan.name.as_str() || planted(Bug::NameNotTyped) {
             Ok(())
         } else {
@@ -382,7 +383,12 @@ impl Engine {
         if let Some(hook) = self.running_hook() {
             return refuse(format!("{hook} is running: wait for it, or :stop {hook}"));
         }
-        let split = self.balancer.split().map_or_else(|| "unknown".to_owned(), |s| s.to_string());
+        let split = match (self.balancer.split(), &self.balancer.failure) {
+            (Some(split), None) => split.to_string(),
+            (Some(split), Some(why)) => format!("{split} as far as it can be read: {why}"),
+            (None, Some(why)) => format!("unknown: {why}"),
+            (None, None) => "unknown".to_owned(),
+        };
         let text = format!("{by} ends the run; the split stays as it is: candidate {split}");
         self.say(Severity::Warn, Some(by), &text, Fact::Ended, out);
         self.ended = true;

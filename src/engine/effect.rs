@@ -33,8 +33,6 @@ pub enum Effect {
     Rehearse {
         /// Its id.
         id: EffectId,
-        /// The epoch at the time of asking.
-        epoch: Epoch,
         /// Every slot's weight, as it is.
         setting: Setting,
         /// Write only if the balancer still carries this tag: nobody's change may be undone by it.
@@ -44,8 +42,6 @@ pub enum Effect {
     ReadSplit {
         /// Its id.
         id: EffectId,
-        /// The epoch at the time of asking.
-        epoch: Epoch,
     },
     /// Run one of the operator's own programs. It ends by itself, by its timeout or by [`Effect::StopHook`].
     RunHook {

@@ -2,7 +2,7 @@
 
 use super::hooks::{HookEnd, Tail};
 use crate::domain::{
-    Absence, BalancerState, Clean, CommandId, EffectId, Epoch, Mono, Person, Rights, Role, Survey, Verdict, Wall,
+    Absence, BalancerState, Clean, CommandId, EffectId, Mono, Person, Rights, Role, Survey, Verdict, Wall,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -222,8 +222,6 @@ pub enum Answer {
 pub struct Outcome {
     /// Which effect.
     pub id: EffectId,
-    /// The epoch it was asked in.
-    pub epoch: Epoch,
     /// What came of it.
     pub result: OutcomeKind,
 }

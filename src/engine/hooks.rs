@@ -441,12 +441,9 @@ impl Engine {
         entry: &Entry,
     ) {
         let Ok(hook) = self.hook_named(name) else { return };
-        // The wall clock may have been set back, the other one begins anew with the machine: neither makes it too old.
-        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis());
-        let by_mono = if planted(Bug::WallMakesPassYoung) { Duration::ZERO } else { self.now.since(entry.mono) };
-        let is_to_come = by_wall.is_err() && !planted(Bug::WallMakesPassYoung);
+        let is_to_come = entry.wall > self.wall && !planted(Bug::WallMakesPassYoung);
         let void = is_to_come.then_some("at a time that is still to come");
-        let age = Duration::from_millis(by_wall.unwrap_or(0)).max(by_mono);
+        let age = if planted(Bug::WallMakesPassYoung) { self.wall.since(entry.wall) } else { self.age_of(entry) };
         self.hooks[hook] = HookStand {
             run: None,
             last: Some(Last {

@@ -4,13 +4,13 @@
 //! under another keeper, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
 use super::forward::{Goal, How};
-use super::{Direction, Effect, Engine, Fact, Mode, Severity, share};
-use crate::domain::{Clean, Role, Setting, Weights};
-use crate::plan::PERCENT_WHOLE;
+use super::{Answer, Command, Direction, Effect, Engine, Event, Fact, Mode, Severity, share};
+use crate::domain::{Clean, EffectId, Rights, Role, Setting};
 
 impl Engine {
-    pub(super) fn check_invariants(&mut self, out: &mut Vec<Effect>) {
-        let found = if self.violation.is_none() { self.violated(out) } else { None };
+    pub(super) fn check_invariants(&mut self, event: &Event, answer: Option<&Answer>, out: &mut Vec<Effect>) {
+        let found = || self.answer_violates(event, answer).or_else(|| self.violated(out));
+        let found = if self.violation.is_none() { found() } else { None };
         if self.violation.is_none() && found.is_none() {
             return;
         }
@@ -30,6 +30,20 @@ impl Engine {
         self.say(Severity::Critical, None, text, Fact::Violated { why }, out);
     }
 
+    fn answer_violates(&self, event: &Event, answer: Option<&Answer>) -> Option<String> {
+        let Event::Commanded(request) = event else { return None };
+        let Some(answer) = answer else { return Some("9: a command without an answer".into()) };
+        let Answer::Refused(reasons) = answer else { return None };
+        if reasons.is_empty() {
+            return Some("9: refused without a reason".into());
+        }
+        // Without the name it may be asked for.
+        let is_named = matches!(&request.command, Command::Rollback { typed: Some(typed), .. }
+            if self.typed_name(typed).is_ok());
+        let may = request.rights == Rights::Full && self.mode == Mode::Drive && !self.ended;
+        (is_named && may).then(|| "6: a rollback was refused".into())
+    }
+
     fn violated(&self, out: &[Effect]) -> Option<String> {
         for effect in out {
             if matches!(effect, Effect::RunHook { .. }) && self.mode == Mode::Watch {
@@ -38,7 +52,7 @@ impl Engine {
             if let Some(why) = self.rehearsal_violates(effect) {
                 return Some(why);
             }
-            let Effect::WriteSplit { direction, setting, epoch, .. } = effect else { continue };
+            let Effect::WriteSplit { id, direction, setting, epoch, .. } = effect else { continue };
             if self.mode == Mode::Watch {
                 return Some("a watching keeper wrote".into());
             }
@@ -50,7 +64,7 @@ impl Engine {
             }
             match direction {
                 Direction::Forward => {
-                    if let Some(why) = self.forward_violates() {
+                    if let Some(why) = self.forward_violates(*id) {
                         return Some(why);
                     }
                 }
@@ -73,10 +87,7 @@ impl Engine {
 
     /// 2: every slot is named, weights are in range, no node is left with nobody to serve.
     fn setting_violates(&self, setting: &Setting) -> Option<String> {
-        let max = match self.layout.weights {
-            Weights::Percent => PERCENT_WHOLE,
-            Weights::Relative { max } => max,
-        };
+        let max = self.layout.weights.largest();
         if self.layout.slots.iter().any(|(slot, _)| setting.0.get(slot).is_none_or(|weight| *weight > max)) {
             return Some("2: a slot without a weight in range".into());
         }
@@ -92,7 +103,7 @@ impl Engine {
         (!may).then(|| "4: a rehearsal that would change something".to_owned())
     }
 
-    fn forward_violates(&self) -> Option<String> {
+    fn forward_violates(&self, id: EffectId) -> Option<String> {
         if self.rollback.is_some() {
             return Some("5: a forward write after a rollback was accepted".into());
         }
@@ -100,6 +111,9 @@ impl Engine {
             return Some("3: a forward write without a durable intent".into());
         }
         let Some(shift) = &self.shift else { return Some("4: a forward write that belongs to no step".into()) };
+        if !shift.is_sent_as(id) {
+            return Some("4: a forward write while an earlier one's place is unknown".into());
+        }
         let step = match &shift.goal {
             Goal::Step(step) => *step,
             Goal::Again { over, .. } => return self.reassert_violates(shift, over),
@@ -120,7 +134,8 @@ impl Engine {
 mod tests {
     use super::super::{Drift, Held, Shift, share};
     use super::*;
-    use crate::domain::{Clean, EffectId, Epoch, Mono, Person, Slot, Split, Wall};
+    use crate::domain::{Clean, CommandId, Epoch, Mono, Person, Slot, Split, Wall};
+    use crate::engine::Request;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -137,8 +152,15 @@ mod tests {
         let plan = crate::plan::load(std::path::Path::new("test.toml"), plan).expect("a sound plan");
         let now = Mono::from_micros(1);
         let mut engine = Engine::new(Arc::new(plan), Mode::Drive, now, Wall::from_millis(0), 1);
-        engine.shift = Some(Shift::recovered(Goal::Step(0), all_stable(&engine), now, Duration::ZERO));
+        engine.shift = Some(sent(Goal::Step(0), all_stable(&engine), now));
         engine
+    }
+
+    /// Under way, as [`check`] has it written.
+    fn sent(goal: Goal, setting: Setting, now: Mono) -> Shift {
+        let mut shift = Shift::recovered(goal, setting, now, Duration::ZERO);
+        shift.send(EffectId(1), now);
+        shift
     }
 
     fn rolling_back(plan: &str) -> Engine {
@@ -178,7 +200,7 @@ mod tests {
         engine.drift = Some(drift(engine, &over));
         engine.expected = Some(setting.clone());
         let goal = Goal::Again { over, from: Split::ALL_STABLE };
-        engine.shift = Some(Shift::recovered(goal, setting, engine.now, Duration::ZERO));
+        engine.shift = Some(sent(goal, setting, engine.now));
     }
 
     /// The other way round: everything on stable by another hand.
@@ -199,7 +221,7 @@ mod tests {
     /// What is found wrong with a write, and how many writes go out all the same.
     fn check(engine: &mut Engine, direction: Direction, epoch: Epoch, setting: Setting) -> (String, usize) {
         let mut out = vec![Effect::WriteSplit { id: EffectId(1), epoch, direction, setting, tag: None }];
-        engine.check_invariants(&mut out);
+        engine.check_invariants(&Event::Woke, None, &mut out);
         let writes = out.iter().filter(|effect| matches!(effect, Effect::WriteSplit { .. })).count();
         (engine.violation.as_ref().map_or_else(String::new, Clean::to_string), writes)
     }
@@ -231,6 +253,9 @@ mod tests {
             }),
             ("3: a forward write without", PERCENT, |engine, _| engine.journal_trouble = Some("disk full".into())),
             ("4: a forward write that belongs to no step", PERCENT, |engine, _| engine.shift = None),
+            ("4: a forward write while", PERCENT, |engine, _| {
+                engine.shift.as_mut().expect("a step under way").send(EffectId(2), Mono::from_micros(1));
+            }),
             ("2: a forward write of more than one step", PERCENT, |engine, _| {
                 engine.shift.as_mut().expect("a step under way").goal = Goal::Step(1);
             }),
@@ -292,5 +317,46 @@ mod tests {
         engine.mode = Mode::Watch;
         let (setting, epoch) = (all_stable(&engine), engine.epoch);
         assert_eq!(check(&mut engine, Direction::Back, epoch, setting).1, 0, "a keeper that watches has no write path");
+    }
+
+    #[test]
+    fn an_answer_that_breaks_a_rule_is_found() {
+        let back = |typed: Option<&str>| Command::Rollback { reason: None, typed: typed.map(str::to_owned) };
+        let refused = |why: &[&str]| Some(Answer::Refused(why.iter().map(|why| Clean::new(*why)).collect()));
+        let (full, name) = (Rights::Full, "checkout");
+        let table: &[(&str, Rights, Command, Option<Answer>)] = &[
+            ("", full, Command::Hold, Some(Answer::Applied("held".into()))),
+            ("", full, Command::Hold, refused(&["not now"])),
+            ("9: a command without an answer", full, Command::Hold, None),
+            ("9: refused without a reason", full, Command::Hold, refused(&[])),
+            ("6: a rollback was refused", full, back(Some(name)), refused(&["no"])),
+            ("", full, back(Some(name)), Some(Answer::Applied("going".into()))),
+            // The name is asked for, or is another one; whoever may only look does nothing.
+            ("", full, back(None), refused(&["no"])),
+            ("", full, back(Some("another")), refused(&["no"])),
+            ("", Rights::ReadOnly, back(Some(name)), refused(&["no"])),
+        ];
+        let found = |engine: &mut Engine, rights, command: &Command, answer: &Option<Answer>| {
+            let (id, by, command) = (CommandId(1), Person::verified("alice"), command.clone());
+            let event = Event::Commanded(Request { id, by, rights, command });
+            engine.check_invariants(&event, answer.as_ref(), &mut Vec::new());
+            engine.violation.as_ref().map_or_else(String::new, Clean::to_string)
+        };
+        for (words, rights, command, answer) in table {
+            let mut engine = stepping(PERCENT);
+            assert_eq!(engine.plan.name.as_str(), name);
+            assert_eq!(found(&mut engine, *rights, command, answer), *words, "{command:?} {answer:?}");
+            // A run that has ended and a keeper that only watches have nothing to roll back.
+            let is_refusal = words.starts_with("6: ");
+            let change: [fn(&mut Engine); 2] = [|engine| engine.ended = true, |engine| engine.mode = Mode::Watch];
+            for change in change.into_iter().filter(|_| is_refusal) {
+                let mut engine = stepping(PERCENT);
+                change(&mut engine);
+                assert_eq!(found(&mut engine, *rights, command, answer), "", "{command:?}");
+            }
+        }
+        let mut engine = stepping(PERCENT);
+        engine.check_invariants(&Event::Woke, None, &mut Vec::new());
+        assert_eq!(engine.violation, None, "nobody asked");
     }
 }

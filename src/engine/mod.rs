@@ -306,7 +306,7 @@ impl Engine {
         let mut out = Vec::new();
         let answer = self.take(&stamped.event, &mut out);
         self.pass_time(&mut out);
-        self.check_invariants(&mut out);
+        self.check_invariants(&stamped.event, answer.as_ref(), &mut out);
         self.bump_generation();
         Handled { effects: out, answer }
     }

@@ -27,12 +27,16 @@ bugs! {
     GivesUp,
     /// A rollback waits for a disk that does not answer.
     WaitsForDisk,
+    /// A rollback waits five times as long for its record.
+    WaitsLongForDisk,
     /// A rollback waits until every stable server is up.
     WaitsForUnready,
     /// A rollback is sent over what somebody else set.
     SentOverForeign,
     /// Weights of 0 are left out of a write.
     ZeroOmitted,
+    /// A command that is sent again under its id is done again.
+    DoneAgain,
     /// Only the driver can roll back.
     OnlyDriverRollsBack,
     /// The keeper goes on when somebody rolled back without it.

@@ -119,8 +119,7 @@ impl Engine {
             Fact::Driver => self.driver.clone_from(&entry.by),
             Fact::Suspended { until, reason } => {
                 let passed = self.age_of(entry);
-                let asked = u64::try_from(until.millis() - entry.wall.millis()).unwrap_or(0);
-                let left = Duration::from_millis(asked).min(SUSPEND_MAX).saturating_sub(passed);
+                let left = until.since(entry.wall).min(SUSPEND_MAX).saturating_sub(passed);
                 if let (false, Some(by)) = (left.is_zero(), &entry.by) {
                     self.suspension = Some(Suspension {
                         by: by.clone(),
@@ -147,8 +146,7 @@ impl Engine {
     /// How long ago an entry was written. A wall clock that was set back makes it no younger, nor does the other one, which
     /// begins anew with the machine.
     pub(super) fn age_of(&self, entry: &Entry) -> Duration {
-        let by_wall = u64::try_from(self.wall.millis() - entry.wall.millis()).unwrap_or(0);
-        Duration::from_millis(by_wall).max(self.now.since(entry.mono))
+        self.wall.since(entry.wall).max(self.now.since(entry.mono))
     }
 
     fn fold_reached(&mut self, step: usize, entry: &Entry) {

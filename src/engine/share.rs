@@ -1,8 +1,7 @@
 //! From a split to weights, and from weights to a split.
 
 use super::planted::{Bug, planted};
-use crate::domain::{BalancerState, Layout, Readiness, Role, Setting, Slot, Split, Weights};
-use crate::plan::PERCENT_WHOLE;
+use crate::domain::{BalancerState, Layout, PERCENT_WHOLE, Readiness, Role, Setting, Slot, Split, Weights};
 
 /// How far the reachable share may be from the step, as a part of the step.
 const QUANTISATION_MAX: f64 = 0.20;
@@ -102,10 +101,7 @@ pub fn setting_for(
 /// Everything on stable, with stable's weights as they were before the run. A server that had none then was
 /// drained on purpose and gets none; only a node where no stable server had any gets the full weight on all.
 pub fn all_stable(layout: &Layout, baseline: &Setting) -> Setting {
-    let full = match layout.weights {
-        Weights::Percent => PERCENT_WHOLE,
-        Weights::Relative { max } => max,
-    };
+    let full = layout.weights.largest();
     let weight = |slot: &Slot, role: Role| match (role, layout.weights) {
         (Role::Candidate, _) => 0,
         (Role::Stable, Weights::Percent) => full,

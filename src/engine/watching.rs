@@ -166,7 +166,7 @@ impl Engine {
     pub(super) fn failing(&self, role: Role) -> Option<(&Clean, Duration)> {
         let state = &self.health[role];
         let (at, health) = state.last.as_ref()?;
-        let is_fresh = self.now.since(*at) <= Freshness::of(self.plan.poll.health).stale;
+        let is_fresh = self.now.since(*at) <= self.freshness_of(&Signal::UnhealthyFor).stale;
         match (health, state.failing_since) {
             (Health::Failing(why), Some(since)) if is_fresh => Some((why, self.now.since(since))),
             (Health::Failing(_) | Health::Healthy | Health::Unknown(_), _) => None,
@@ -181,7 +181,7 @@ impl Engine {
     }
 
     pub(super) fn health_seen(&mut self, role: Role, health: &Health, out: &mut Vec<Effect>) {
-        let stale = Freshness::of(self.plan.poll.health).stale;
+        let stale = self.freshness_of(&Signal::UnhealthyFor).stale;
         let state = &mut self.health[role];
         let was_down = state.is_down();
         // Nobody knows what was in between: the count begins anew.
@@ -356,7 +356,7 @@ impl Engine {
 
     /// Whether the rollback target can take the traffic: `None` when nobody knows.
     pub(super) fn stable_is_ready(&self) -> Option<bool> {
-        let stale = Freshness::of(self.plan.poll.health).stale;
+        let stale = self.freshness_of(&Signal::UnhealthyFor).stale;
         let health = &self.health[Role::Stable];
         let health_is_fresh = health.last.as_ref().is_some_and(|(at, _)| self.now.since(*at) <= stale);
         if health.is_down() && health_is_fresh {

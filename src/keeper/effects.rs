@@ -5,7 +5,7 @@ use super::journal_thread::JournalHand;
 use super::patience::{FOLDER, LOOK_WAIT, bounded};
 use super::{Operator, Shared, lost_words};
 use crate::clock;
-use crate::domain::{BalancerState, Clean, EffectId, Epoch, Mono, Setting};
+use crate::domain::{BalancerState, Clean, EffectId, Mono, Setting};
 use crate::engine::{Direction, Effect, Event, Outcome, OutcomeKind, WriteResult};
 use crate::failpoint;
 use crate::journal::Tombstone;
@@ -73,35 +73,35 @@ impl Hands {
                 let (number, text) = (entry.number, entry.text.clone());
                 if let Err(why) = self.journal.write(id, entry) {
                     let result = OutcomeKind::Journaled(Err(why));
-                    self.report(Outcome { id, epoch: Epoch::default(), result });
+                    self.report(Outcome { id, result });
                 }
                 // After the journal's thread was woken: a rollback waits for that one.
                 tracing::info!(number, "{text}");
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
-                self.forward = Some(self.write_forward(id, (epoch, turn), setting, tag, OutcomeKind::Written));
+            Effect::WriteSplit { id, direction: Direction::Forward, setting, tag, .. } => {
+                self.forward = Some(self.write_forward(id, turn, setting, tag, OutcomeKind::Written));
             }
-            Effect::Rehearse { id, epoch, setting, tag } => {
-                self.forward = Some(self.write_forward(id, (epoch, turn), setting, Some(tag), OutcomeKind::Rehearsed));
+            Effect::Rehearse { id, setting, tag } => {
+                self.forward = Some(self.write_forward(id, turn, setting, Some(tag), OutcomeKind::Rehearsed));
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+            Effect::WriteSplit { id, direction: Direction::Back, setting, .. } => {
                 let traffic = self.traffic.clone();
                 let lost = |why| OutcomeKind::Written(WriteResult::Unknown(why));
-                self.run(id, epoch, lost, async move {
+                self.run(id, lost, async move {
                     failpoint::pass("rollback due");
                     let result = traffic.write(setting, None).await;
                     failpoint::pass("rollback written");
                     OutcomeKind::Written(result)
                 });
             }
-            Effect::ReadSplit { id, epoch } => {
+            Effect::ReadSplit { id } => {
                 let traffic = self.traffic.clone();
                 let nodes = self.nodes;
                 let lost = move |why: Clean| OutcomeKind::Read {
                     started: clock::mono(),
                     state: BalancerState::unreadable(nodes, &why),
                 };
-                self.run(id, epoch, lost, async move {
+                self.run(id, lost, async move {
                     let started = clock::mono();
                     failpoint::pass("read due");
                     let state = traffic.read().await;
@@ -120,7 +120,7 @@ impl Hands {
     fn write_forward(
         &self,
         id: EffectId,
-        (epoch, turn): (Epoch, Mono),
+        turn: Mono,
         setting: Setting,
         tag: Option<String>,
         outcome: fn(WriteResult) -> OutcomeKind,
@@ -128,7 +128,7 @@ impl Hands {
         let (traffic, folder, operator) = (self.traffic.clone(), self.folder.clone(), self.senders.operator.clone());
         // A write whose task ended without a result may have gone out.
         let lost = move |why| outcome(WriteResult::Unknown(why));
-        self.run(id, epoch, lost, async move {
+        self.run(id, lost, async move {
             failpoint::pass("forward asked");
             match find_tombstone(&folder).await {
                 Ok(None) => {}
@@ -160,7 +160,6 @@ impl Hands {
     fn run(
         &self,
         id: EffectId,
-        epoch: Epoch,
         lost: impl FnOnce(Clean) -> OutcomeKind + Send + 'static,
         work: impl Future<Output = OutcomeKind> + Send + 'static,
     ) -> AbortHandle {
@@ -174,7 +173,7 @@ impl Hands {
                 Err(error) => lost(lost_words(error)),
             };
             failpoint::pass("outcome due");
-            let _ = outcomes.send(Outcome { id, epoch, result }).await;
+            let _ = outcomes.send(Outcome { id, result }).await;
             failpoint::pass("outcome sent");
         });
         handle
@@ -211,7 +210,7 @@ pub async fn find_tombstone(folder: &Path) -> Result<Option<Clean>, Clean> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::RunId;
+    use crate::domain::{Epoch, RunId};
     use crate::journal::Writer;
     use crate::keeper::{journal_thread, lanes};
     use crate::plan;
@@ -251,15 +250,15 @@ mod tests {
 
     /// A step and a rehearsal.
     fn forward() -> [Effect; 2] {
-        let (epoch, setting) = (Epoch::default(), Setting::default());
+        let setting = Setting::default();
         let step = Effect::WriteSplit {
             id: EffectId(1),
-            epoch,
+            epoch: Epoch::default(),
             direction: Direction::Forward,
             setting: setting.clone(),
             tag: None,
         };
-        [step, Effect::Rehearse { id: EffectId(2), epoch, setting, tag: "v1".to_owned() }]
+        [step, Effect::Rehearse { id: EffectId(2), setting, tag: "v1".to_owned() }]
     }
 
     #[tokio::test]

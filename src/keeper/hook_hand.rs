@@ -4,8 +4,9 @@
 //! must not take one turn of it: a rollback is waiting there.
 
 use super::lanes::{Senders, Source};
-use crate::domain::{Clean, EffectId, Epoch, RunId, Split};
+use crate::domain::{Clean, EffectId, RunId, Split};
 use crate::engine::{Event, HookEnd, Outcome, OutcomeKind, Tail};
+use crate::failpoint;
 use crate::plan::{Plan, Values};
 use crate::script::{Ending, Recent, Script};
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ impl HookHand {
         let (done, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("hook {hook}"));
         let readings = senders.readings.clone();
+        failpoint::pass("hook due");
         let started = thread.spawn(move || {
             let tell = |tail: &Tail| {
                 readings.put(Source::Hook(hook), Event::HookPrinted { id, tail: tail.clone() });
@@ -63,7 +65,8 @@ impl HookHand {
                 // The thread is gone without a word: with it went the line to the program's guard.
                 (Err(_), None) => (HookEnd::Unknown("its thread panicked".into()), Tail::default()),
             };
-            let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::HookEnded { end, tail } };
+            failpoint::pass("hook ended");
+            let outcome = Outcome { id, result: OutcomeKind::HookEnded { end, tail } };
             let _ = senders.outcomes.send(outcome).await;
             drop(is_over);
         });

@@ -1,7 +1,7 @@
 //! The journal's own thread: a disk that stalls stalls nobody else.
 
 use super::Shared;
-use crate::domain::{Clean, EffectId, Epoch};
+use crate::domain::{Clean, EffectId};
 use crate::engine::{Entry, Outcome, OutcomeKind};
 use crate::failpoint;
 use crate::journal::Writer;
@@ -74,7 +74,7 @@ fn write_all(
         });
         unwritten.fetch_sub(batch.len(), Ordering::Relaxed);
         for (id, _) in batch {
-            let outcome = Outcome { id, epoch: Epoch::default(), result: OutcomeKind::Journaled(result.clone()) };
+            let outcome = Outcome { id, result: OutcomeKind::Journaled(result.clone()) };
             // The loop is gone only when the keeper ends; then nobody waits for outcomes.
             let _ = senders.outcomes.blocking_send(outcome);
             failpoint::pass("entry reported");

@@ -26,9 +26,7 @@ pub use rescue::rescue_card;
 pub use schedule::{guardrail_words, needed_requests, schedule};
 pub use script::{Argument, Run, Script, Values};
 pub use section::{PlanError, PlanErrors};
-pub use traffic::{
-    Driver, HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode, HttpDriver, PERCENT_WHOLE, Traffic,
-};
+pub use traffic::{Driver, HAPROXY_WEIGHT_MAX, HaproxyAddress, HaproxyDriver, HaproxyNode, HttpDriver, Traffic};
 // The console's own configuration is read in the same way, with the same errors.
 pub(crate) use load::read_tables;
 pub(crate) use section::{Read, Section, Wrong, nearest, wrong_type};

@@ -106,8 +106,6 @@ impl std::fmt::Display for HaproxyAddress {
 
 /// HAProxy takes absolute weights from 0 to 256 (management guide, `set server`).
 pub const HAPROXY_WEIGHT_MAX: u32 = 256;
-/// A side of the percentage API when it has everything, in thousandths of a percent.
-pub const PERCENT_WHOLE: u32 = 100_000;
 
 impl Traffic {
     /// The slots this balancer has, as the plan names them.
@@ -185,13 +183,7 @@ impl Traffic {
             layout
                 .slots
                 .iter()
-                .map(|(slot, role)| {
-                    let whole = match layout.weights {
-                        Weights::Percent => PERCENT_WHOLE,
-                        Weights::Relative { max } => max,
-                    };
-                    (slot.clone(), if *role == Role::Stable { whole } else { 0 })
-                })
+                .map(|(slot, role)| (slot.clone(), if *role == Role::Stable { layout.weights.largest() } else { 0 }))
                 .collect(),
         )
     }

@@ -166,7 +166,7 @@ async fn get(client: &Renewing<Client>, url: &str) -> Result<(StatusCode, Printe
     let response = now.get(url).send().await.map_err(|error| remote::failure(&error))?;
     let status = response.status();
     let body = now.body(response, ANSWER_BYTES_MAX).await.map_err(Failure::NoAnswer)?;
-    client.hear(status).await;
+    client.hear(&[status]).await;
     Ok((status, body))
 }
 

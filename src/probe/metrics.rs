@@ -46,7 +46,7 @@ impl MetricsProbe {
         let response = client.get(&self.url).send().await.map_err(|error| remote::failure(&error).absence())?;
         let status = response.status();
         if status != StatusCode::OK {
-            self.client.hear(status).await;
+            self.client.hear(&[status]).await;
             let why = remote::denial(status, &self.http).map_or_else(String::new, |why| format!(": {why}"));
             return Err(Absence::Unreadable(Clean::new(format!("HTTP {}{why}", status.as_u16()))));
         }

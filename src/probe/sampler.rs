@@ -39,7 +39,7 @@ impl SamplerProbe {
         let status = response.status();
         let server = response.headers().get(&self.plan.header).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let _ = client.body(response, ANSWER_BYTES_MAX).await;
-        self.client.hear(status).await;
+        self.client.hear(&[status]).await;
         let named =
             server.and_then(|name| Role::BOTH.into_iter().find(|role| self.plan.servers[*role].contains(&name)));
         match named {

@@ -64,10 +64,10 @@ impl<C: Send + Sync + 'static> Renewing<C> {
         self.0.made.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Hears an answer's status. A refusal of who asks has the plan's secrets read again: one that was renewed lets the
-    /// next request in. What cannot be read leaves all as it is.
-    pub async fn hear(&self, status: StatusCode) {
-        if !is_denied(status) || !self.0.http.has_secrets() {
+    /// Hears the statuses of a request's answers. A refusal of who asks has the plan's secrets read again: one that was
+    /// renewed lets the next request in. What cannot be read leaves all as it is.
+    pub async fn hear(&self, statuses: &[StatusCode]) {
+        if !statuses.iter().copied().any(is_denied) || !self.0.http.has_secrets() {
             return;
         }
         let inner = self.0.clone();

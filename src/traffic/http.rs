@@ -1,11 +1,14 @@
 //! A balancer with a percentage API: `POST {"blue":99.0,"green":1.0}`, read back with `GET`.
 
 use super::{Pending, Traffic};
-use crate::domain::{BalancerState, Clean, NodeState, PerRole, Printed, Readiness, Role, Setting, Slot, SlotState};
+use crate::domain::{
+    BalancerState, Clean, NodeState, PERCENT_WHOLE, PerRole, Printed, Readiness, Role, Setting, Slot, SlotState,
+};
 use crate::engine::WriteResult;
 use crate::failpoint;
-use crate::plan::{HttpDriver, PERCENT_WHOLE};
+use crate::plan::HttpDriver;
 use crate::remote::{self, ANSWER_BYTES_MAX, Client, Failure, Keep, Renewing, SetupError, UNSAYABLE};
+use futures_util::future::select;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use serde_json::{Map, Value};
@@ -53,10 +56,10 @@ impl Clients {
     }
 }
 
-/// What a write came to, and the status that said so.
+/// What a write came to, and every status that was heard of it.
 struct Written {
     result: WriteResult,
-    status: Option<StatusCode>,
+    heard: Vec<StatusCode>,
 }
 
 impl Written {
@@ -64,15 +67,27 @@ impl Written {
         self.result == WriteResult::Accepted
     }
 
-    /// The same absolute setting was sent twice: accepted once it is accepted. Otherwise what is not certain of one is not
-    /// of both.
-    fn with(self, second: Self) -> Self {
-        let is_unknown = |written: &Self| matches!(written.result, WriteResult::Unknown(_));
-        if self.is_accepted() || is_unknown(&self) && !is_unknown(&second) && !second.is_accepted() {
-            self
-        } else {
-            second
-        }
+    /// Whether the balancer wants to be told which version it is that changes.
+    fn insists(&self) -> bool {
+        let insists = |status: &StatusCode| matches!(status.as_u16(), 412 | 428);
+        !self.is_accepted() && self.heard.iter().any(insists)
+    }
+
+    /// The same absolute setting was sent more than once: accepted once it is accepted. Otherwise what is not certain of
+    /// one is not of all.
+    fn with(self, other: Self) -> Self {
+        use WriteResult::{Accepted, NotSent, Refused, Unknown};
+        let result = match (self.result, other.result) {
+            (Accepted, _) | (_, Accepted) => Accepted,
+            (Unknown(_), Unknown(why)) => Unknown(why),
+            (Unknown(why), known) | (known, Unknown(why)) => {
+                let besides = known.words().unwrap_or_default();
+                Unknown(Clean::new(format!("{why}; sent once more: {besides}")))
+            }
+            (Refused(why), NotSent(_)) => Refused(why),
+            (_, last) => last,
+        };
+        Self { result, heard: [self.heard, other.heard].concat() }
     }
 }
 
@@ -96,7 +111,7 @@ impl HttpTraffic {
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_strong(tag));
         let tag = tag.map(str::to_owned);
         let body = client.body(response, ANSWER_BYTES_MAX).await?;
-        self.clients.hear(status).await;
+        self.clients.hear(&[status]).await;
         Ok((status, tag, body))
     }
 
@@ -146,9 +161,7 @@ impl HttpTraffic {
             let clients = self.clients.now();
             self.post(self.idle(&clients), &body, tag).await
         };
-        if let Some(status) = written.status {
-            self.clients.hear(status).await;
-        }
+        self.clients.hear(&written.heard).await;
         written.result
     }
 
@@ -161,13 +174,12 @@ impl HttpTraffic {
     /// of this moment.
     async fn bring_back(&self, body: &str) -> Written {
         let first = self.post_twice(body, None).await;
-        let insists = |status| matches!(status, StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED);
-        if !first.status.is_some_and(insists) {
+        if !first.insists() {
             return first;
         }
         match self.get().await {
             // Whatever else that answer says: a rollback needs no reading.
-            Ok((_, Some(tag), _)) => self.post_twice(body, Some(&tag)).await,
+            Ok((_, Some(tag), _)) => first.with(self.post_twice(body, Some(&tag)).await),
             Ok((_, None, _)) => first.but("it insists on a tag, and its read gives none"),
             Err(why) => first.but(&format!("it insists on a tag, and cannot be read: {why}")),
         }
@@ -181,10 +193,15 @@ impl HttpTraffic {
         if let Ok(written) = timeout(wait, &mut first).await {
             return written;
         }
-        let mut second = pin!(self.post(&clients.fresh, body, tag));
-        tokio::select! {
-            written = &mut first => if written.is_accepted() { written } else { written.with(second.await) },
-            written = &mut second => if written.is_accepted() { written } else { written.with(first.await) },
+        let second = pin!(self.post(&clients.fresh, body, tag));
+        let (written, other) = select(first, second).await.factor_first();
+        match tag {
+            _ if written.is_accepted() => written,
+            // The one that is given a tag does not wait for the other, which has none either.
+            None if written.insists() => {
+                written.with(Written { result: WriteResult::Unknown("no answer yet".into()), heard: Vec::new() })
+            }
+            _ => written.with(other.await),
         }
     }
 
@@ -203,13 +220,13 @@ impl HttpTraffic {
                     Failure::NotSent(why) => WriteResult::NotSent(why),
                     Failure::NoAnswer(why) => WriteResult::Unknown(why),
                 };
-                return Written { result, status: None };
+                return Written { result, heard: Vec::new() };
             }
         };
         failpoint::pass("http answered");
         let status = response.status();
         let answer = client.body(response, ANSWER_BYTES_MAX).await.unwrap_or_default();
-        Written { result: self.judge(status, tag, &answer.shown), status: Some(status) }
+        Written { result: self.judge(status, tag, &answer.shown), heard: vec![status] }
     }
 
     fn judge(&self, status: StatusCode, tag: Option<&str>, answer: &[u8]) -> WriteResult {
@@ -231,10 +248,11 @@ impl HttpTraffic {
 }
 
 impl Written {
-    /// A refusal with what else was tried.
+    /// The same with what else was tried.
     fn but(self, why: &str) -> Self {
-        let result = WriteResult::Refused(Clean::new(format!("{}; {why}", self.result.words().unwrap_or("accepted"))));
-        Self { result, ..self }
+        let said = Clean::new(format!("{}; {why}", self.result.words().unwrap_or("accepted")));
+        let is_unknown = matches!(self.result, WriteResult::Unknown(_));
+        Self { result: if is_unknown { WriteResult::Unknown(said) } else { WriteResult::Refused(said) }, ..self }
     }
 }
 
@@ -320,17 +338,27 @@ mod tests {
     #[test]
     fn of_two_writes_of_one_setting_one_that_was_accepted_is_enough() {
         let unknown = || WriteResult::Unknown("no answer".into());
-        let refused = || WriteResult::Refused("answers 403".into());
+        let refused = || WriteResult::Refused("answers 428".into());
+        let not_sent = || WriteResult::NotSent("refuses connections".into());
         let both = |first, second| {
-            let written = |result| Written { result, status: None };
-            written(first).with(written(second)).result
+            let written = |result: WriteResult| {
+                let heard = if result == refused() { vec![StatusCode::PRECONDITION_REQUIRED] } else { Vec::new() };
+                Written { result, heard }
+            };
+            let both = written(first).with(written(second));
+            (both.insists(), both.result)
         };
-        for other in [unknown, refused, || WriteResult::Accepted] {
-            assert_eq!(both(other(), WriteResult::Accepted), WriteResult::Accepted);
-            assert_eq!(both(WriteResult::Accepted, other()), WriteResult::Accepted);
+        for other in [unknown, refused, not_sent, || WriteResult::Accepted] {
+            assert_eq!(both(other(), WriteResult::Accepted), (false, WriteResult::Accepted));
+            assert_eq!(both(WriteResult::Accepted, other()), (false, WriteResult::Accepted));
         }
-        assert_eq!(both(unknown(), refused()), unknown());
-        assert_eq!(both(refused(), unknown()), unknown());
+        for [first, second] in [[unknown, refused], [refused, unknown]] {
+            let told = WriteResult::Unknown("no answer; sent once more: answers 428".into());
+            assert_eq!(both(first(), second()), (true, told));
+        }
+        assert_eq!(both(refused(), not_sent()), (true, refused()));
+        assert_eq!(both(not_sent(), refused()), (true, refused()));
+        assert_eq!(both(unknown(), unknown()), (false, unknown()));
     }
 
     #[tokio::test]

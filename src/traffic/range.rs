@@ -5,9 +5,8 @@
 
 use super::http::WEIGHTS_TOLERANCE;
 use super::{Pending, Traffic};
-use crate::domain::{BalancerState, Clean, Layout, Setting, Survey, Wall, Weights};
+use crate::domain::{BalancerState, Clean, Layout, PERCENT_WHOLE, Setting, Survey, Wall, Weights};
 use crate::engine::WriteResult;
-use crate::plan::PERCENT_WHOLE;
 use std::sync::Arc;
 
 /// A driver that is only given what its plan can hold.
@@ -48,10 +47,7 @@ impl Traffic for Ranged {
 
 /// Why a setting is none of this layout: each slot once, in range, and on every node somebody to serve.
 fn misfit(layout: &Layout, setting: &Setting) -> Option<String> {
-    let max = match layout.weights {
-        Weights::Percent => PERCENT_WHOLE,
-        Weights::Relative { max } => max,
-    };
+    let max = layout.weights.largest();
     if let Some((slot, _)) = layout.slots.iter().find(|(slot, _)| !setting.0.contains_key(slot)) {
         return Some(format!("no weight for {}", slot.name));
     }

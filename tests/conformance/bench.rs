@@ -3,8 +3,8 @@
 use crate::support::{App, PlanText, steps};
 use std::fmt::Write as _;
 use std::path::Path;
-use warroom::domain::{Layout, Role, Setting, Slot, Weights};
-use warroom::plan::{PERCENT_WHOLE, Plan};
+use warroom::domain::{Layout, PERCENT_WHOLE, Role, Setting, Slot, Weights};
+use warroom::plan::Plan;
 
 /// What the door does from here on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

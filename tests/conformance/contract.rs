@@ -131,10 +131,7 @@ pub fn idempotent<B: Bench>() {
 /// Refused before anything is sent, in either direction.
 pub fn out_of_range<B: Bench>() {
     let Some(rig) = Rig::<B>::start() else { return };
-    let max = match rig.layout.weights {
-        Weights::Percent => warroom::plan::PERCENT_WHOLE,
-        Weights::Relative { max } => max,
-    };
+    let max = rig.layout.weights.largest();
     let asked = rig.bench.door().asked();
     for good in [rig.uneven(), rig.before.clone()] {
         let last = rig.layout.slots.last().expect("a slot").0.clone();

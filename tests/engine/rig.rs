@@ -2,12 +2,13 @@
 
 use super::balancer::{Balancer, Fate};
 use super::plans::Sections;
+use super::script::story;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use warroom::domain::{
-    Absence, Clean, CommandId, Credentials, EffectId, Epoch, Finding, Mono, PerRole, Person, Rights, Role, Setting,
-    Survey, Targets, Verdict, Wall,
+    Absence, Clean, CommandId, Credentials, EffectId, Finding, Mono, PerRole, Person, Rights, Role, Setting, Survey,
+    Targets, Verdict, Wall,
 };
 use warroom::engine::{
     Answer, CheckAnswer, Command, Direction, Effect, Engine, Entry, Event, Fact, Gate, Health, HookEnd, Mode, Outcome,
@@ -70,14 +71,14 @@ pub enum Moment {
 enum Item {
     Journaled(EffectId, Box<Entry>),
     Lands(Setting),
-    Written(EffectId, Epoch, WriteResult),
-    ReadBegins(EffectId, Epoch),
-    ReadEnds(EffectId, Epoch, OutcomeKind),
+    Written(EffectId, WriteResult),
+    ReadBegins(EffectId),
+    ReadEnds(EffectId, OutcomeKind),
     Scrape(Role),
     Health(Role),
     Check(usize),
     Survey,
-    Rehearsed(EffectId, Epoch, WriteResult),
+    Rehearsed(EffectId, WriteResult),
     HookEnds(EffectId, HookEnd),
 }
 
@@ -258,6 +259,21 @@ impl Rig {
         self.clock = if self.crashed { self.clock } else { end };
     }
 
+    /// Lets time pass in steps of so many milliseconds until it is so, for ten minutes at most.
+    pub fn wait_until(&mut self, step: u64, is_so: impl Fn(&Self) -> bool) {
+        let begun = self.clock;
+        while !is_so(self) {
+            assert!(!self.crashed && self.clock - begun < 600_000_000, "it never came:\n{}", story(self));
+            self.wait(step);
+        }
+    }
+
+    /// Until the balancer is asked for what it holds.
+    pub fn wait_for_read(&mut self) {
+        let reads = |effect: &Effect| matches!(effect, Effect::ReadSplit { .. });
+        self.wait_until(10, |rig| rig.turns.last().is_some_and(|turn| turn.effects.iter().any(reads)));
+    }
+
     fn next_wake(&mut self) -> u64 {
         let Some((at, _)) = self.engine.next_wake() else { return u64::MAX };
         if at.micros() <= self.woke_at {
@@ -303,19 +319,19 @@ impl Rig {
                 let takes = if let Disk::Slow(ms) = self.disk { ms * 1000 } else { 1_000 };
                 self.later(takes, Item::Journaled(*id, entry.clone()));
             }
-            Effect::WriteSplit { id, epoch, direction, setting, tag } => {
+            Effect::WriteSplit { id, direction, setting, tag, .. } => {
                 self.writes.push(Write { direction: *direction, setting: setting.clone() });
                 let course = self.balancer.write(setting, tag.as_ref());
                 if let Some((after, setting)) = course.lands {
                     self.later(after, Item::Lands(setting));
                 }
-                self.later(course.answers.0, Item::Written(*id, *epoch, course.answers.1));
+                self.later(course.answers.0, Item::Written(*id, course.answers.1));
             }
-            Effect::Rehearse { id, epoch, setting, .. } => {
+            Effect::Rehearse { id, setting, .. } => {
                 self.rehearsed.push(setting.clone());
-                self.later(self.rehearsal_takes, Item::Rehearsed(*id, *epoch, self.rehearsal.clone()));
+                self.later(self.rehearsal_takes, Item::Rehearsed(*id, self.rehearsal.clone()));
             }
-            Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins(*id, *epoch)),
+            Effect::ReadSplit { id } => self.later(0, Item::ReadBegins(*id)),
             Effect::RunHook { id, hook, .. } => {
                 self.ran.push(*hook);
                 self.running.insert(*id);
@@ -327,8 +343,8 @@ impl Rig {
         }
     }
 
-    fn ended(&mut self, id: EffectId, epoch: Epoch, result: OutcomeKind) {
-        self.feed(Event::Ended(Outcome { id, epoch, result }));
+    fn ended(&mut self, id: EffectId, result: OutcomeKind) {
+        self.feed(Event::Ended(Outcome { id, result }));
     }
 
     fn happens(&mut self, item: Item) {
@@ -341,7 +357,7 @@ impl Rig {
                 let result = if refused { Err("no space left on device".into()) } else { Ok(()) };
                 let kill = self.crash_at.filter(|(count, _)| *count == self.entries.len()).map(|(_, moment)| moment);
                 if kill != Some(Moment::Before) {
-                    self.ended(id, Epoch::default(), OutcomeKind::Journaled(result));
+                    self.ended(id, OutcomeKind::Journaled(result));
                 }
                 self.crashed = kill.is_some();
             }
@@ -351,22 +367,22 @@ impl Rig {
                 }
                 self.later(2_000_000, Item::Survey);
             }
-            Item::Rehearsed(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Rehearsed(result)),
+            Item::Rehearsed(id, result) => self.ended(id, OutcomeKind::Rehearsed(result)),
             Item::HookEnds(id, end) => {
                 // One that was stopped does not end again by itself.
                 if self.running.remove(&id) {
                     let mut tail = Tail::default();
                     tail.push(&"the last line".into());
-                    self.ended(id, Epoch::default(), OutcomeKind::HookEnded { end, tail });
+                    self.ended(id, OutcomeKind::HookEnded { end, tail });
                 }
             }
             Item::Lands(setting) => self.balancer.land(&setting),
-            Item::Written(id, epoch, result) => self.ended(id, epoch, OutcomeKind::Written(result)),
-            Item::ReadBegins(id, epoch) => {
+            Item::Written(id, result) => self.ended(id, OutcomeKind::Written(result)),
+            Item::ReadBegins(id) => {
                 let kind = OutcomeKind::Read { started: self.now(), state: self.balancer.read() };
-                self.later(self.read_takes, Item::ReadEnds(id, epoch, kind));
+                self.later(self.read_takes, Item::ReadEnds(id, kind));
             }
-            Item::ReadEnds(id, epoch, kind) => self.ended(id, epoch, kind),
+            Item::ReadEnds(id, kind) => self.ended(id, kind),
             Item::Scrape(role) => {
                 self.later(1_000_000, Item::Scrape(role));
                 self.scrape(role);

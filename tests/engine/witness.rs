@@ -216,7 +216,7 @@ impl Witness {
                         self.breaks(Rule::Hook, format!("{id:?} is stopped and does not run"));
                     }
                 }
-                Effect::Rehearse { id, .. } | Effect::ReadSplit { id, .. } => self.once(*id),
+                Effect::Rehearse { id, .. } | Effect::ReadSplit { id } => self.once(*id),
                 Effect::Stop => {}
             }
         }

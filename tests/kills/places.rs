@@ -45,6 +45,10 @@ pub const KEEPER: &[(&str, u64)] = &[
 /// under way, and while it reads.
 pub const DIRECT: &[(&str, &[u64])] = &[
     ("direct event taken", &[1, 2, 3, 6]),
+    ("direct write due", &[1]),
+    ("direct write answered", &[1]),
+    ("direct read due", &[1, 3]),
+    ("direct read answered", &[1, 3]),
     ("tombstone due", &[1]),
     ("tombstone synced", &[1]),
     ("tombstone named", &[1]),
@@ -56,6 +60,9 @@ pub const HTTP: &[(&str, u64)] = &[("http due", 1), ("http answered", 1)];
 pub const COMMAND: &[(&str, u64)] =
     &[("command get due", 1), ("command get ended", 1), ("command set due", 1), ("command set ended", 1)];
 pub const ALB: &[(&str, u64)] = &[("alb asked", 1), ("alb due", 3), ("alb written", 3)];
+
+/// Those around one of the operator's own programs, and how often it has run by then.
+pub const HOOKS: &[(&str, usize)] = &[("hook due", 0), ("hook ended", 1)];
 
 /// That of a console, which `terminal` lets panic.
 const CONSOLE: &[&str] = &["console drew"];
@@ -81,7 +88,8 @@ fn in_the_source() -> Vec<String> {
 fn every_place_of_the_source_is_asked_for_once() {
     let direct = DIRECT.iter().map(|(place, _)| *place);
     let keepers = [KEEPER, HTTP, COMMAND, ALB].concat().into_iter().map(|(place, _)| place);
-    let mut asked: Vec<&str> = keepers.chain(direct).chain(CONSOLE.iter().copied()).collect();
+    let hooks = HOOKS.iter().map(|(place, _)| *place);
+    let mut asked: Vec<&str> = keepers.chain(direct).chain(hooks).chain(CONSOLE.iter().copied()).collect();
     asked.sort_unstable();
     assert_eq!(asked, in_the_source());
 }

@@ -3,6 +3,7 @@
 use crate::scene::{self, alice, bob};
 use crate::shots::{Shot, UNICODE, all, baked, shot};
 use crate::{WHOLE, row};
+use crossterm::event::KeyCode;
 use warroom::console::desk::Input;
 use warroom::domain::{Clean, CommandId, Mono, Rights};
 use warroom::engine::{Answer, Mode};
@@ -212,6 +213,8 @@ fn a_direct_rollback_that_was_read_back_is_in_the_whole_picture() {
             assert!(text.contains(words), "{words} at {width}x{height}\n{text}");
         }
         assert!(!text.contains('▒') && !text.contains("► 25%"), "the old split as if it were so\n{text}");
+        let text = shot.input(Input::Key(KeyCode::Esc.into())).keys("11").text(width, height, UNICODE);
+        assert!(text.contains("0% (direct) on candidate") && !text.contains("converged"), "{text}");
     }
 }
 

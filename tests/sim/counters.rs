@@ -1,6 +1,7 @@
 //! What a batch of lives reached.
 
 use super::fault::{COUNT, Fault};
+use std::collections::BTreeMap;
 use warroom::engine::{Ask, Phase};
 
 /// How a life ended.
@@ -37,6 +38,11 @@ pub struct Counters {
     pub forward: u64,
     pub back: u64,
     pub rehearsals: u64,
+    /// Lives with a balancer that is reachable one second in ten, and commands that were sent again under their id.
+    pub flickers: u64,
+    pub again: u64,
+    /// Lives by stage.
+    pub stages: BTreeMap<&'static str, u64>,
     /// Microseconds lived.
     pub lived: u64,
     pub struck: Vec<u64>,
@@ -66,6 +72,11 @@ impl Counters {
         self.forward += other.forward;
         self.back += other.back;
         self.rehearsals += other.rehearsals;
+        self.flickers += other.flickers;
+        self.again += other.again;
+        for (stage, lives) in &other.stages {
+            *self.stages.entry(stage).or_default() += lives;
+        }
         self.lived += other.lived;
         for (sum, more) in self.struck.iter_mut().zip(&other.struck) {
             *sum += more;
@@ -82,6 +93,22 @@ impl Counters {
         Fault::ALL.iter().copied().filter(|fault| self.struck[*fault as usize] == 0).collect()
     }
 
+    /// Of the stages, endings and other things that lives are to have.
+    pub fn never_had(&self, stages: impl Iterator<Item = &'static str>) -> Vec<String> {
+        let stages = stages.filter(|stage| !self.stages.contains_key(stage)).map(|stage| format!("a life on {stage}"));
+        let endings = ENDINGS.iter().zip(&self.endings).filter(|(_, count)| **count == 0);
+        let endings = endings.map(|(ending, _)| format!("an end as {ending:?}"));
+        let others = [
+            (self.forward, "a forward write"),
+            (self.back, "a write back"),
+            (self.rehearsals, "a rehearsal"),
+            (self.flickers, "a balancer that flickers"),
+            (self.again, "a command that is sent again"),
+        ];
+        let others = others.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| what.to_owned());
+        stages.chain(endings).chain(others).collect()
+    }
+
     pub fn pairs_never_seen(&self) -> Vec<(Phase, Ask)> {
         let pairs = Phase::ALL.into_iter().flat_map(|phase| Ask::ALL.into_iter().map(move |ask| (phase, ask)));
         pairs.zip(&self.pairs).filter(|(_, seen)| **seen == 0).map(|(pair, _)| pair).collect()
@@ -90,18 +117,24 @@ impl Counters {
     /// The table that is printed.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes, {} rehearsals\n",
+            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes, {} rehearsals, {} commands again, {} flickering\n",
             self.lives,
             self.lived as f64 / 1e6 / self.lives.max(1) as f64,
             self.events,
             self.effects,
             self.forward,
             self.back,
-            self.rehearsals
+            self.rehearsals,
+            self.again,
+            self.flickers
         );
         text += "endings:";
         for (ending, count) in ENDINGS.iter().zip(&self.endings) {
             text += &format!("  {ending:?} {count}");
+        }
+        text += "\nstages:";
+        for (stage, lives) in &self.stages {
+            text += &format!("  {stage} {lives}");
         }
         text += "\nfaults struck:\n";
         for chunk in Fault::ALL.chunks(6) {

@@ -46,6 +46,10 @@ impl Instance {
         if odd(hit, Fault::MetricsRefused, weather) {
             return Some(Err(Absence::Refused("nobody listens".into())));
         }
+        if odd(hit, Fault::MetricsUnread, weather) {
+            let absences = [Absence::Unreachable, Absence::Unreadable, Absence::WrongTime, Absence::Lost];
+            return Some(Err(chance.pick(&absences)("an hour ahead".into())));
+        }
         if odd(hit, Fault::MetricsSeveral, weather) {
             return Some(Err(Absence::SeveralSeries("http_requests_total".into())));
         }

@@ -20,7 +20,8 @@ faults! {
     // A later write lands before an earlier one: it follows from those that are late.
     OutOfOrder,
     // What the environments say of themselves.
-    MetricsSilent, NanRequests, NanErrors, NanBuckets, MetricsFrozen, MetricsSeveral, MetricsMissing, MetricsRefused, CounterReset,
+    MetricsSilent, NanRequests, NanErrors, NanBuckets, MetricsFrozen, MetricsSeveral, MetricsMissing, MetricsRefused,
+    MetricsUnread, CounterReset,
     Errors, StableFails, StableSilent, CheckFails, CheckSilent,
     // The machine.
     DiskRefuses, DiskSlow, DiskStalls, ClockJump, Suspend, WallJump, Crash, StopAtWrite,
@@ -59,6 +60,7 @@ pub const LET_CONFIRM: &[Fault] = &[
     Fault::MetricsSeveral,
     Fault::MetricsMissing,
     Fault::MetricsRefused,
+    Fault::MetricsUnread,
     Fault::CounterReset,
     Fault::Errors,
     Fault::Slow,

@@ -21,7 +21,7 @@ use item::{By, Due, Forward, Taken};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
-use warroom::domain::{EffectId, Epoch, Mono, PerRole, Role, Wall};
+use warroom::domain::{EffectId, Mono, PerRole, Role, Wall};
 use warroom::engine::{
     Answer, Ask, CLOCK_GAP, Command, Effect, Engine, Entry, Event, Mode, Outcome, OutcomeKind, Phase, RollbackState,
     Stamped, Tail,
@@ -49,7 +49,7 @@ pub struct Life<'s> {
     pub(super) witness: Witness<'s>,
     pub(super) weather: Weather,
     pub(super) people: People,
-    counters: &'s mut Counters,
+    pub(super) counters: &'s mut Counters,
     hands: Hands,
     trace: bool,
     mode: Mode,
@@ -77,12 +77,14 @@ pub struct Life<'s> {
     pending: usize,
     rehearsing: usize,
     meddled: u64,
+    /// When anything last landed, by whomever.
+    landed: u64,
     instances: PerRole<Vec<Instance>>,
     /// What is on the disk.
     entries: Vec<Entry>,
     disk_free_at: u64,
     has_tombstone: bool,
-    directs: Vec<Direct>,
+    directs: Vec<Direct<'s>>,
     /// The forward write, or the rehearsal, in the hands.
     forward: Option<(EffectId, By)>,
     aborted: Vec<EffectId>,
@@ -123,6 +125,7 @@ impl<'s> Life<'s> {
             *sum += more;
         }
         life.counters.lives += 1;
+        *life.counters.stages.entry(stage.name).or_default() += 1;
         life.counters.lived += lived;
         broken
     }
@@ -167,6 +170,7 @@ impl<'s> Life<'s> {
             pending: 0,
             rehearsing: 0,
             meddled: 0,
+            landed: 0,
             instances: PerRole::from_fn(|role| {
                 (0..stage.plan.environments[role].metrics.len()).map(|_| instance()).collect()
             }),
@@ -262,7 +266,7 @@ impl<'s> Life<'s> {
         }
         let Some((at, why)) = self.engine.next_wake() else { return u64::MAX };
         if at.micros() <= self.woke_at {
-            self.witness.breaks(Rule::Liveness, format!("the loop would spin: {why:?}"));
+            self.witness.breaks(Rule::Rests, format!("the loop would spin: {why:?}"));
         }
         at.micros().max(self.still_until)
     }
@@ -332,12 +336,12 @@ impl<'s> Life<'s> {
             return handled.answer;
         }
         let crashes = self.crash_after.is_some_and(|seq| self.seq >= seq);
-        // Killed either before anything that follows was begun, or after all of it was.
-        if !(crashes && self.chance.coin()) {
-            for effect in handled.effects {
-                self.counters.effects += 1;
-                self.carry_out(effect);
-            }
+        // Killed before anything that follows was begun, after all of it was, or in between.
+        let all = handled.effects.len();
+        let begun = if crashes { self.chance.below(all as u64 + 1) as usize } else { all };
+        for effect in handled.effects.into_iter().take(begun) {
+            self.counters.effects += 1;
+            self.carry_out(effect);
         }
         if crashes {
             self.crash();
@@ -352,6 +356,7 @@ impl<'s> Life<'s> {
             | Command::Resume { generation }
             | Command::Reassert { generation } = &request.command
             && *generation != picture
+            && !self.witness.has_answered(request)
             && matches!(answer, Some(Answer::Applied(_)))
         {
             self.witness.breaks(Rule::Answers, "done on an old picture");
@@ -392,6 +397,7 @@ impl<'s> Life<'s> {
                 if matches!(by, By::Direct | By::Other) {
                     self.meddled = self.clock;
                 }
+                self.landed = self.clock;
                 self.balancer.land(self.clock, &parts);
             }
             Item::Weather => self.weather_turns(),
@@ -407,24 +413,24 @@ impl<'s> Life<'s> {
                 self.later(after, Item::Journaled { id, result });
             }
             Item::Journaled { id, result } => {
-                self.outcome(id, Epoch::default(), OutcomeKind::Journaled(result));
+                self.outcome(id, OutcomeKind::Journaled(result));
             }
             Item::Look(forward) => self.look(forward),
             Item::Send(forward) => self.send(&forward),
-            Item::Answered { id, epoch, result, by } => self.write_answered(id, epoch, result, by),
-            Item::Cancelled { id, epoch, result } => self.outcome(id, epoch, *result),
+            Item::Answered { id, result, by } => self.write_answered(id, result, by),
+            Item::Cancelled { id, result } => self.outcome(id, *result),
             Item::HookPrints { id } => {
                 self.feed(Event::HookPrinted { id, tail: Tail::of(&["a line".into()], 7) });
             }
             Item::HookEnds { id, end } => self.hook_ends(id, end),
-            Item::ReadBegins { id, epoch } => {
+            Item::ReadBegins { id } => {
                 let seen = self.balancer.read(self.clock, self.stage, &mut self.weather, &mut self.chance);
                 let result = Box::new(OutcomeKind::Read { started: self.now(), state: seen.state });
-                self.later(seen.takes, Item::ReadEnds { id, epoch, result, is_true: seen.is_true });
+                self.later(seen.takes, Item::ReadEnds { id, result, is_true: seen.is_true });
             }
-            Item::ReadEnds { id, epoch, result, is_true } => {
+            Item::ReadEnds { id, result, is_true } => {
                 self.witness.next_read_is_true = is_true;
-                self.outcome(id, epoch, *result);
+                self.outcome(id, *result);
             }
             Item::Folder => {
                 self.later(2 * SECOND, Item::Folder);
@@ -457,8 +463,8 @@ impl<'s> Life<'s> {
         if by == By::Rehearsal { &mut self.rehearsing } else { &mut self.pending }
     }
 
-    fn outcome(&mut self, id: EffectId, epoch: Epoch, result: OutcomeKind) {
-        self.feed(Event::Ended(Outcome { id, epoch, result }));
+    fn outcome(&mut self, id: EffectId, result: OutcomeKind) {
+        self.feed(Event::Ended(Outcome { id, result }));
     }
 
     fn scrape(&mut self, role: Role, instance: usize) {

@@ -21,6 +21,22 @@ const BATCH: u64 = 64;
 /// Failures that are told in full.
 const TOLD_MAX: usize = 10;
 
+/// How flags begin that `cargo test` passes to every target, and that mean nothing here.
+const HARNESS: &[&str] = &[
+    "--nocapture",
+    "--no-capture",
+    "--show-output",
+    "--include-ignored",
+    "--test-threads",
+    "--exact",
+    "--quiet",
+    "-q",
+    "--color",
+    "--format",
+    "--skip",
+    "-Z",
+];
+
 struct Options {
     seed: Option<u64>,
     first: u64,
@@ -45,7 +61,8 @@ fn options() -> Result<Options, String> {
             "--trace" => options.trace = true,
             // What `cargo test` passes to every target: flags of the usual harness, and a filter.
             "--list" | "--ignored" => options.skip = true,
-            flag if flag.starts_with('-') => {}
+            flag if HARNESS.iter().any(|known| flag.starts_with(known)) => {}
+            flag if flag.starts_with('-') => return Err(format!("{flag} is no flag of the simulator")),
             filter => options.skip |= !"sim".contains(filter),
         }
     }
@@ -153,6 +170,7 @@ fn run(options: &Options) -> ExitCode {
     }
     let mut missed = Vec::new();
     missed.extend(counters.faults_never_struck().iter().map(|fault| format!("fault {fault:?} never struck")));
+    missed.extend(counters.never_had(Stages::load().names()));
     if options.cutovers >= ALL_PAIRS_FROM {
         let pairs = counters.pairs_never_seen();
         missed.extend(pairs.iter().map(|(phase, ask)| format!("{ask:?} was never asked in {phase:?}")));

@@ -19,6 +19,8 @@ pub struct People {
     commands: u64,
     consoles: u64,
     seats: [u64; 3],
+    /// What each asked last of this keeper's process.
+    last: [Option<Request>; 3],
     /// They press anything.
     pub meddles: bool,
     leaves: bool,
@@ -35,6 +37,7 @@ impl People {
             commands: 0,
             consoles: 0,
             seats: [0; 3],
+            last: [const { None }; 3],
             meddles: faults.has(Fault::Meddling),
             leaves: faults.has(Fault::Leaving),
             timid: *chance.pick(&[8, 30, 1000]),
@@ -64,7 +67,7 @@ impl Life<'_> {
     }
 
     pub(super) fn come_all(&mut self) {
-        self.people.here = [false; 3];
+        (self.people.here, self.people.last) = ([false; 3], [const { None }; 3]);
         for who in 0..NAMES.len() {
             self.comes(who);
         }
@@ -100,6 +103,9 @@ impl Life<'_> {
         if !self.people.here[who] && !self.people.leaves {
             self.comes(who);
         }
+        if self.chance.one_in(24) {
+            self.sends_again_under_its_id(who);
+        }
         let meddles = self.people.meddles && self.chance.one_in(3);
         if who == READ_ONLY {
             if self.people.meddles || self.chance.one_in(12) {
@@ -109,9 +115,10 @@ impl Life<'_> {
             return;
         }
         if meddles {
-            self.weather.has_struck(Fault::Meddling);
             let ask = *self.chance.pick(&Ask::ALL);
-            self.ask(who, ask);
+            if self.ask(who, ask).is_some() {
+                self.weather.has_struck(Fault::Meddling);
+            }
             // A bold hand ends a run: once it has, every key is tried on what is left.
             if self.engine.is_ended() {
                 for ask in Ask::ALL {
@@ -239,7 +246,18 @@ impl Life<'_> {
         self.people.commands += 1;
         let id = CommandId(self.people.commands);
         let request = Request { id, by: self.people.by[who].clone(), rights: rights(who), command };
+        self.people.last[who] = Some(request.clone());
         self.feed(Event::Commanded(request))
+    }
+
+    /// A console that had no answer sends the same under the same id.
+    fn sends_again_under_its_id(&mut self, who: usize) {
+        if self.is_awake()
+            && let Some(request) = self.people.last[who].clone()
+        {
+            self.counters.again += 1;
+            self.feed(Event::Commanded(request));
+        }
     }
 }
 

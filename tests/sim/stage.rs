@@ -67,12 +67,15 @@ const ROWS: &[Row] = &[
     ("http no return, two instances", "manual", HTTP, "2s", NO_RETURN, "roll_back", 2),
     ("http approved, hook before first", "manual", HTTP, "3s", APPROVED, "hold", 2),
     ("alb automatic", "automatic", ALB, "3s", HOLD, "roll_back", 1),
-    // Dear, because it is confirmed over two minutes: few lives have it.
     ("http two minutes late", "manual", HTTP, "120s", TWO, "hold", 1),
+    ("haproxy two minutes late", "automatic", HAPROXY, "120s", HOLD, "hold", 1),
+    ("alb two minutes late", "manual", ALB, "120s", NO_RETURN, "roll_back", 2),
 ];
 
-/// One life in so many is lived on the last stage.
-const DEAR: u64 = 64;
+/// The last stages are dear, because they are confirmed over two minutes.
+const DEAR: u64 = 3;
+/// One life in so many is lived on one of them.
+const DEAR_ONE_IN: u64 = 64;
 
 pub struct Stages(Vec<Stage>);
 
@@ -82,9 +85,14 @@ impl Stages {
     }
 
     pub fn of(&self, draw: u64) -> &Stage {
-        let usual = self.0.len() as u64 - 1;
-        let index = if draw.is_multiple_of(DEAR) { usual } else { draw / DEAR % usual };
+        let usual = self.0.len() as u64 - DEAR;
+        let (is_dear, draw) = (draw.is_multiple_of(DEAR_ONE_IN), draw / DEAR_ONE_IN);
+        let index = if is_dear { usual + draw % DEAR } else { draw % usual };
         &self.0[index as usize]
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|stage| stage.name)
     }
 }
 

@@ -281,7 +281,7 @@ impl Scene {
                     self.ended(id, OutcomeKind::Written(WriteResult::Accepted));
                 }
             }
-            Effect::ReadSplit { id, .. } => {
+            Effect::ReadSplit { id } => {
                 let slot = |name: &str, weight| SlotState {
                     name: name.to_owned(),
                     weight,
@@ -302,7 +302,7 @@ impl Scene {
     }
 
     fn ended(&mut self, id: EffectId, result: OutcomeKind) {
-        self.event(Event::Ended(Outcome { id, epoch: warroom::domain::Epoch(0), result }));
+        self.event(Event::Ended(Outcome { id, result }));
     }
 
     pub fn status(&self) -> Status {

@@ -103,6 +103,28 @@ async fn a_balancer_that_insists_on_a_tag_is_given_one_on_the_way_back() {
     }
 }
 
+/// The first is never answered, the second over a new connection is refused for want of a tag.
+#[tokio::test]
+async fn a_tag_is_asked_for_also_where_one_of_two_ways_back_is_unanswered() {
+    for tag in ["ETag: \"v7\"\r\n", ""] {
+        let fake = HttpFake::start(move |request| match (request.is_post(), request.header("If-Match").as_deref()) {
+            (false, _) => http(200, tag, ALL_BLUE),
+            (true, Some("\"v7\"")) => http(200, "", "{}"),
+            (true, _) if request.connection < 2 => Reply::Hang,
+            (true, _) => http(428, "", "tag!"),
+        });
+        let driver = driver(&fake);
+        for _ in 0..2 {
+            driver.read().await.setting().expect("a read that warms a connection");
+        }
+        let result = driver.write(back(), None).await;
+        // Without one nobody knows what the first came to.
+        let is_unknown = matches!(&result, WriteResult::Unknown(why) if why.as_str().contains("gives none"));
+        assert!(if tag.is_empty() { is_unknown } else { result == WriteResult::Accepted }, "{tag:?}: {result:?}");
+        assert_eq!(fake.posts().len(), if tag.is_empty() { 2 } else { 3 });
+    }
+}
+
 #[tokio::test]
 async fn a_tag_that_cannot_be_had_is_said() {
     let fake = HttpFake::start(|request| if request.is_post() { http(428, "", "tag!") } else { good(request) });

@@ -40,7 +40,7 @@ pub(super) fn check(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, n
         || "not asked yet".to_owned(),
         |at| {
             let age = view.age(at);
-            let wall = Wall::from_millis(view.wall.millis() - i64::try_from(age.as_millis()).unwrap_or(0));
+            let wall = view.wall.minus(age);
             format!("asked {}, {} ago", wall.clock(), age_words(age))
         },
     );

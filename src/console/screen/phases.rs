@@ -217,7 +217,7 @@ fn earliest(snapshot: &Snapshot) -> Vec<Option<Earliest>> {
                 waits.push(format!("the approval of {}", step.split));
             }
             let at = snapshot.wall.plus(wait);
-            let since_first = first.map(|first| (between(first, at), step.planned));
+            let since_first = first.map(|first| (at.since(first), step.planned));
             views.push(Some(Earliest { at, since_first, waits: waits.clone() }));
         }
         if from.is_none_or(|from| index >= from) {
@@ -231,10 +231,6 @@ fn earliest(snapshot: &Snapshot) -> Vec<Option<Earliest>> {
         }
     }
     views
-}
-
-fn between(from: Wall, to: Wall) -> Duration {
-    Duration::from_millis(u64::try_from(to.millis().saturating_sub(from.millis())).unwrap_or(0))
 }
 
 /// `not before 12:04:10Z`: bakes alone, whoever waits, waits on top.
@@ -326,7 +322,7 @@ fn step_line(
     let mut against = None;
     match (step.reached, earliest) {
         (Some(reached), _) => {
-            let at = first.map(|first| between(first, reached));
+            let at = first.map(|first| reached.since(first));
             let since = at.map_or_else(String::new, |at| format!(" {}", elapsed(at)));
             parts.push(Part::new(0, vec![piece(format!("reached {}{since}", reached.clock()), plain)]));
             against = at.map(|at| against_plan(at, step.planned));

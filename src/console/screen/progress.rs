@@ -5,7 +5,6 @@ use super::fit::{Part, fit};
 use super::look::Ink;
 use super::{View, piece};
 use crate::console::desk::direct::{Direct, Standing};
-use crate::domain::Wall;
 use crate::engine::{RollbackState, RollbackView, Snapshot};
 use ratatui::style::Style;
 use std::time::Duration;
@@ -89,7 +88,7 @@ fn stopped(critical: Style) -> Part {
 fn directly(canvas: &Canvas<'_>, view: &View<'_>, direct: &Direct, width: u16, rows: usize) -> Vec<Line> {
     let look = canvas.look;
     let since = view.now.since(direct.since);
-    let begun_at = Wall::from_millis(view.wall.millis() - i64::try_from(since.as_millis()).unwrap_or(0));
+    let begun_at = view.wall.minus(since);
     let bold = look.ink(Ink::Bold);
     let part = |rank: u8, words: String| Part::new(rank, vec![piece(words, bold)]);
     let standing = direct.standing(view.now);

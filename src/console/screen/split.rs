@@ -32,13 +32,14 @@ fn lines(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot, width: u16) 
         }
     };
     if snapshot.phase != Phase::Observing {
-        say("wanted", &format!("{} on candidate", snapshot.split.wanted), plain);
+        let (share, ink) = traffic::wanted(view, snapshot);
+        say("wanted", &format!("{share} on candidate"), look.ink(ink));
     }
     let (words, style) = configured(canvas, view, snapshot);
     say("configured", &words, style);
     let (words, style) = measured(canvas, view, snapshot);
     say("measured", &words, style);
-    if let Some(converged) = snapshot.split.converged.as_ref().filter(|_| !view.is_cut_off()) {
+    if let Some(converged) = traffic::converged(view, snapshot) {
         let ink = match converged.converged {
             Some(true) => Ink::Plain,
             Some(false) => Ink::Warn,

@@ -9,7 +9,8 @@ use crate::console::desk::Panel;
 use crate::console::fresh;
 use crate::domain::{Clean, Mono, Role, Wall};
 use crate::engine::{
-    ConfiguredView, DriftView, MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot, StepState,
+    ConfiguredView, ConvergedView, DriftView, MeasuredView, PROBES_MIN, PROBES_STALE, Phase, RollbackView, Snapshot,
+    StepState,
 };
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -184,14 +185,8 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
     let mut parts = Vec::new();
     // A keeper that only watches wants nothing.
     if snapshot.phase != Phase::Observing {
-        let (words, ink) = if view.direct(snapshot).is_some() {
-            ("wanted 0% (direct)".to_owned(), Ink::Plain)
-        } else if view.is_cut_off() {
-            (format!("wanted {}?", snapshot.split.wanted), Ink::Stale)
-        } else {
-            (format!("wanted {}", snapshot.split.wanted), Ink::Plain)
-        };
-        parts.push(Part::new(0, vec![piece(words, look.ink(ink))]));
+        let (share, ink) = wanted(view, snapshot);
+        parts.push(Part::new(0, vec![piece(format!("wanted {share}"), look.ink(ink))]));
     }
     parts.extend(configured_parts(canvas, view, snapshot));
     parts.extend(drift_parts(canvas, area.width, view, snapshot));
@@ -203,6 +198,17 @@ pub(super) fn numbers(canvas: &mut Canvas<'_>, area: Rect, y: u16, view: &View<'
     parts.extend(failed_parts(canvas, snapshot));
     let line = fit(look, &parts, "  ", area.width);
     canvas.pieces(area.x, y, area.width, &line);
+}
+
+/// What is wanted of the candidate: what the keeper wants, or a direct rollback beside it.
+pub(super) fn wanted(view: &View<'_>, snapshot: &Snapshot) -> (String, Ink) {
+    if view.direct(snapshot).is_some() {
+        ("0% (direct)".to_owned(), Ink::Plain)
+    } else if view.is_cut_off() {
+        (format!("{}?", snapshot.split.wanted), Ink::Stale)
+    } else {
+        (snapshot.split.wanted.to_string(), Ink::Plain)
+    }
 }
 
 /// A drift with how long it lasts. What was one before nobody could read the balancer has a mark and no critical ink.
@@ -296,14 +302,17 @@ pub(super) fn half_applied(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snap
     Some(part.or(vec![piece(format!("HALF APPLIED{mark}"), style)]))
 }
 
-/// Whether wanted, configured and measured agree, and what does not; a drift, a half-applied write and an answer of long
-/// ago say so already.
+/// Whether wanted, configured and measured agree. None of long ago, nor beside a direct rollback: what it left the keeper
+/// has not read.
+pub(super) fn converged<'s>(view: &View<'_>, snapshot: &'s Snapshot) -> Option<&'s ConvergedView> {
+    let is_of_now = !is_old(view, snapshot) && view.direct(snapshot).is_none();
+    snapshot.split.converged.as_ref().filter(|_| is_of_now)
+}
+
+/// The same in few words, where no drift and no half-applied write says so already.
 fn converged_part(canvas: &Canvas<'_>, view: &View<'_>, snapshot: &Snapshot) -> Option<Part> {
-    let converged = snapshot.split.converged.as_ref()?;
     let is_even = snapshot.split.configured.as_ref().is_some_and(|configured| configured.even);
-    if snapshot.drift.is_some() || !is_even || is_old(view, snapshot) || view.direct(snapshot).is_some() {
-        return None;
-    }
+    let converged = converged(view, snapshot).filter(|_| snapshot.drift.is_none() && is_even)?;
     let words = |words: String, ink| vec![piece(words, canvas.look.ink(ink))];
     Some(match converged.converged {
         Some(true) => Part::new(4, words("converged".to_owned(), Ink::Plain)),

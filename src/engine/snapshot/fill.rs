@@ -6,7 +6,6 @@ use super::{
 };
 use crate::domain::{Absence, Clean, Mono, PerRole, Role, Signal, Verdict};
 use crate::engine::forward::Shift;
-use crate::engine::window::Freshness;
 use crate::engine::{Engine, Health, Mode, Phase, share};
 use crate::plan::{Advance, CheckKind, Guardrail, Subject};
 use std::time::Duration;
@@ -106,7 +105,7 @@ impl Engine {
 
     fn environment_view(&self, role: Role) -> EnvironmentView {
         let plan = &self.plan.environments[role];
-        let limits = Freshness::of(self.plan.poll.health);
+        let limits = self.freshness_of(&Signal::UnhealthyFor);
         let health = self.health[role].last.as_ref().map(|(at, health)| {
             if self.now.since(*at) > limits.stale {
                 return (Verdict::Unknown, Clean::new("no answer lately"));

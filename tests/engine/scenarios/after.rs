@@ -243,9 +243,7 @@ fn just_complete() -> Rig {
 fn just_complete_of(sections: &Sections) -> Rig {
     let mut rig = Rig::ready(sections);
     rig.advance("alice");
-    while rig.engine.phase() != Phase::Complete {
-        rig.wait(100);
-    }
+    rig.wait_until(100, |rig| rig.engine.phase() == Phase::Complete);
     rig.wait(1_000);
     rig
 }

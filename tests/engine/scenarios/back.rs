@@ -6,7 +6,7 @@ use crate::engine::rig::{Disk, Rig, Turn};
 use crate::engine::script::Act::*;
 use crate::engine::script::{does, play, story};
 use std::collections::BTreeSet;
-use warroom::domain::{Epoch, Role};
+use warroom::domain::Role;
 use warroom::engine::{
     Answer, Command, Direction, Effect, Event, Fact, Health, Mode, Outcome, OutcomeKind, Phase, RollbackState,
 };
@@ -367,7 +367,7 @@ fn a_write_of_the_very_turn_of_a_rollback_stays_here() {
     rig.worlds[Role::Stable].health = Some(Health::Healthy);
     rig.wait(355);
     let result = OutcomeKind::Journaled(Ok(()));
-    rig.feed(Event::Ended(Outcome { id: intent.expect("an intent"), epoch: Epoch::default(), result }));
+    rig.feed(Event::Ended(Outcome { id: intent.expect("an intent"), result }));
     let effects = &rig.turns.last().unwrap().effects;
     let accepts = |effect: &Effect| matches!(effect, Effect::Journal { entry, .. } if matches!(entry.fact, Fact::RollbackAccepted { .. }));
     assert!(effects.iter().any(accepts), "{effects:?}\n{}", story(&rig));
@@ -553,9 +553,7 @@ fn a_read_from_before_does_not_call_a_repeat_off() {
     let mut rig = Rig::ready(&MANUAL);
     rig.next_fates(&[Fate::Late(300), Fate::NotSent]);
     rig.read_takes = 60_000;
-    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, Effect::ReadSplit { .. })) {
-        rig.wait(10);
-    }
+    rig.wait_for_read();
     // The read under way saw 0 % and ends after the first attempt has failed; then nothing can be read.
     rig.advance("alice");
     rig.wait(2);

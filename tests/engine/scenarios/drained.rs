@@ -56,9 +56,7 @@ fn the_candidate_is_empty_with_a_balancer_that_is_slow_to_tell() {
     rig.read_takes = 1_200_000;
     rig.come("alice");
     rig.wait(7_000);
-    while rig.engine.phase() != Phase::Ready {
-        rig.wait(100);
-    }
+    rig.wait_until(100, |rig| rig.engine.phase() == Phase::Ready);
     assert!(matches!(rig.advance("alice"), Answer::Applied(_)), "{:#?}", rig.engine.gates());
     rig.wait(10_000);
     rig.read_takes = 10_000;

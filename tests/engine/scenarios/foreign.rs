@@ -357,9 +357,7 @@ fn a_node_that_answers_tells_that_there_is_something_to_roll_back() {
     let mut half = split(&rig.balancer.layout, 500);
     half.0.retain(|slot, _| slot.node == 1);
     rig.balancer.land(&half);
-    while !rig.said("balancer cannot be read") {
-        rig.wait(100);
-    }
+    rig.wait_until(100, |rig| rig.said("balancer cannot be read"));
     rig.roll_back("alice", None);
     assert!(rig.engine.phase().is_back(), "{}", story(&rig));
     rig.wait(1_000);

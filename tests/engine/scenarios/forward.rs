@@ -488,9 +488,7 @@ fn a_write_answered_during_a_read_is_read_back_at_once() {
     let mut rig = Rig::ready(&MANUAL);
     rig.read_takes = 400_000;
     // Stop right after a read has begun, so that it spans the write.
-    while !rig.turns.last().unwrap().effects.iter().any(|e| matches!(e, Effect::ReadSplit { .. })) {
-        rig.wait(10);
-    }
+    rig.wait_for_read();
     rig.advance("alice");
     rig.wait(900);
     assert_eq!(rig.engine.phase(), Phase::Baking, "one read to end and one to begin: 800 ms\n{}", story(&rig));

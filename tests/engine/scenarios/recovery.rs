@@ -217,9 +217,7 @@ fn a_restart_neither_lengthens_nor_ends_a_suspension_and_begins_the_watch_anew()
 
     let complete = |fact: &Fact| matches!(fact, Fact::Completed);
     let mut rig = lived(&AUTOMATIC, &WHOLE[..WHOLE.len() - 3], None);
-    while rig.noted(complete) == 0 {
-        rig.wait(1_000);
-    }
+    rig.wait_until(1_000, |rig| rig.noted(complete) > 0);
     rig.wait(30_000);
     rig.crash();
     rig.wait(55_000);

@@ -225,10 +225,10 @@ fn a_hold_that_runs_towards_a_rollback_names_the_limit_that_rolls_back() {
     rig.worlds[CANDIDATE].errors = 0.04;
     rig.wait(9_000);
     rig.worlds[CANDIDATE].errors = 0.20;
-    while !band(&rig).contains("rolls back by itself in ") {
-        assert!(!rig.engine.phase().is_back(), "{}", band(&rig));
-        rig.wait(100);
-    }
+    rig.wait_until(100, |rig| {
+        assert!(!rig.engine.phase().is_back(), "{}", band(rig));
+        band(rig).contains("rolls back by itself in ")
+    });
     says(&rig, &["HOLDING (auto)  since ", "% > 5.00%", "rolls back by itself in "]);
     assert!(!band(&rig).contains("2.00%"), "{}", band(&rig));
 }

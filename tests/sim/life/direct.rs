@@ -1,9 +1,10 @@
 //! `warroom rollback --direct`: the same engine with hands of its own and without a keeper, as in `src/direct`.
 
 use super::{
-    By, Command, Effect, Engine, Event, Fault, Item, Life, Mode, Outcome, OutcomeKind, Phase, SECOND, Stamped, wall,
+    By, Command, Effect, Engine, Event, Fault, Item, Life, Mode, Outcome, OutcomeKind, Phase, Rule, SECOND, Stamped,
+    Truth, Witness, wall,
 };
-use warroom::domain::{CommandId, EffectId, Epoch, Person, Rights};
+use warroom::domain::{CommandId, Mono, Person, Rights};
 use warroom::engine::{Direction, Fact, Request};
 
 /// In one life: whoever comes second finds the tombstone of the first, and perhaps a keeper that has followed it.
@@ -12,9 +13,9 @@ const DIRECTS_MAX: usize = 2;
 const DISK_WAIT: u64 = 20_000;
 
 /// Somebody's rollback past the keeper. It goes on until it is confirmed.
-#[derive(Debug)]
-pub struct Direct {
+pub struct Direct<'s> {
     engine: Engine,
+    witness: Witness<'s>,
     seq: u64,
     /// Its tombstone is on the disk by then, or was waited for long enough: nothing is done before that.
     begins: u64,
@@ -37,11 +38,12 @@ enum Tombstone {
 pub enum Errand {
     Wakes,
     Does(Box<Effect>),
-    Hears(Box<Event>),
+    /// And whether what it hears of the balancer is so.
+    Hears(Box<Event>, bool),
     Dies,
 }
 
-impl Direct {
+impl Direct<'_> {
     fn is_under_way(&self) -> bool {
         !self.is_dead && self.engine.phase() == Phase::RollingBack
     }
@@ -73,8 +75,11 @@ impl Life<'_> {
         self.entries.sort_by_key(|entry| entry.number);
         let (plan, wall) = (self.stage.plan.clone(), wall(self.clock, self.wall_offset));
         let engine = Engine::recover(plan, &self.entries, self.now(), wall, self.chance.next());
+        let mut witness = Witness::new(self.stage, self.now(), false);
+        witness.restarted(self.now(), wall, &self.entries);
         let index = self.directs.len();
-        self.directs.push(Direct { engine, seq: 0, begins: self.clock, tombstone: Tombstone::Due, is_dead: false });
+        let (tombstone, begins) = (Tombstone::Due, self.clock);
+        self.directs.push(Direct { engine, witness, seq: 0, begins, tombstone, is_dead: false });
         let mut effects = self.asks_directly(index, Command::Rollback { reason: None, typed: Some("checkout".into()) });
         if !self.directs[index].is_under_way() {
             self.directs.pop();
@@ -116,10 +121,22 @@ impl Life<'_> {
 
     fn turns_directly(&mut self, index: usize, event: Event) -> Vec<Effect> {
         let (mono, wall) = (self.now(), wall(self.clock, self.wall_offset));
+        let truth = Truth {
+            // Of those the keeper that sends them takes care, which finds the tombstone.
+            pending: 0,
+            rehearsing: 0,
+            is_back: self.balancer.is_back(self.stage),
+            is_over: self.balancer.is_over(self.stage),
+            meddled: Mono::from_micros(self.landed),
+        };
         let direct = &mut self.directs[index];
         direct.seq += 1;
         let stamped = Stamped { seq: direct.seq, mono, wall, event };
         let handled = direct.engine.handle(&stamped);
+        direct.witness.turn(mono, &stamped.event, (&handled.effects, handled.answer.as_ref()), truth);
+        if let Some(broken) = direct.witness.broken.take() {
+            self.witness.breaks(broken.rule, format!("directly: {}", broken.what));
+        }
         if self.trace {
             let (phase, event) = (direct.engine.phase(), &stamped.event);
             println!("           directly {index}: {event:?} -> {phase:?}  {:?}", handled.effects);
@@ -151,9 +168,17 @@ impl Life<'_> {
             Errand::Does(effect) => return self.does_directly(index, *effect),
             Errand::Wakes if !is_due() => return,
             Errand::Wakes => Event::Woke,
-            Errand::Hears(event) => *event,
+            Errand::Hears(event, is_true) => {
+                self.directs[index].witness.next_read_is_true = is_true;
+                *event
+            }
         };
+        let woke = matches!(event, Event::Woke);
         let effects = self.turns_directly(index, event);
+        let wake = self.directs[index].engine.next_wake();
+        if let Some((_, why)) = wake.filter(|(at, _)| woke && *at <= self.now()) {
+            self.witness.breaks(Rule::Rests, format!("directly: the loop would spin: {why:?}"));
+        }
         self.goes_on_directly(index, effects);
     }
 
@@ -161,28 +186,29 @@ impl Life<'_> {
         match effect {
             // The journal is the keeper's.
             Effect::Journal { id, .. } => {
-                self.hears_directly(index, 0, (id, Epoch::default()), OutcomeKind::Journaled(Ok(())));
+                self.hears_directly(index, 0, Outcome { id, result: OutcomeKind::Journaled(Ok(())) }, true);
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+            Effect::WriteSplit { id, direction: Direction::Back, setting, .. } => {
                 let (after, result) = self.put(&setting, None, By::Direct);
-                self.hears_directly(index, after, (id, epoch), OutcomeKind::Written(result));
+                self.hears_directly(index, after, Outcome { id, result: OutcomeKind::Written(result) }, true);
             }
-            Effect::ReadSplit { id, epoch } => {
+            Effect::ReadSplit { id } => {
                 let seen = self.balancer.read(self.clock, self.stage, &mut self.weather, &mut self.chance);
-                let read = OutcomeKind::Read { started: self.now(), state: seen.state };
-                self.hears_directly(index, seen.takes, (id, epoch), read);
+                let result = OutcomeKind::Read { started: self.now(), state: seen.state };
+                self.hears_directly(index, seen.takes, Outcome { id, result }, seen.is_true);
             }
             Effect::WriteSplit { direction: Direction::Forward, .. }
             | Effect::Rehearse { .. }
-            | Effect::RunHook { .. }
-            | Effect::StopHook { .. }
-            | Effect::Stop => {}
+            | Effect::RunHook { .. } => {
+                self.witness.breaks(Rule::AfterBack, format!("directly: {effect:?}"));
+            }
+            Effect::StopHook { .. } | Effect::Stop => {}
         }
     }
 
-    fn hears_directly(&mut self, index: usize, after: u64, (id, epoch): (EffectId, Epoch), result: OutcomeKind) {
-        let event = Event::Ended(Outcome { id, epoch, result });
-        self.later(after, Item::Direct { index, errand: Errand::Hears(Box::new(event)) });
+    fn hears_directly(&mut self, index: usize, after: u64, outcome: Outcome, is_true: bool) {
+        let errand = Errand::Hears(Box::new(Event::Ended(outcome)), is_true);
+        self.later(after, Item::Direct { index, errand });
     }
 
     /// One that is not confirmed, and that does not wait for a person either.

@@ -82,6 +82,7 @@ impl Life<'_> {
     pub(super) fn ends_back(&mut self) -> Result<Ending, String> {
         self.people.rest();
         self.flickers = self.chance.coin();
+        self.counters.flickers += u64::from(self.flickers);
         if self.flickers && self.chance.coin() {
             let faults = Faults::draw(&mut self.chance).among(LET_CONFIRM);
             if self.trace {

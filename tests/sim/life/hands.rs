@@ -1,7 +1,7 @@
 //! The keeper's hands, as in `keeper/effects.rs`, and its disk.
 
 use super::{By, Fault, Forward, Item, Landing, Life, Mode, Rule, SECOND, Taken};
-use warroom::domain::{EffectId, Epoch, Setting};
+use warroom::domain::{EffectId, Setting};
 use warroom::engine::{Direction, Effect, Event, HookEnd, OutcomeKind, Tail, WriteResult};
 
 /// How long after it was decided a forward write may go out.
@@ -14,27 +14,27 @@ impl Life<'_> {
                 let (after, taken) = self.sync();
                 self.later(after, Item::Synced { id, entry, taken });
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Forward, setting, tag } => {
+            Effect::WriteSplit { id, direction: Direction::Forward, setting, tag, .. } => {
                 self.counters.forward += 1;
-                self.go_forward(Forward { id, epoch, setting, tag, turn: self.clock, by: By::Forward });
+                self.go_forward(Forward { id, setting, tag, turn: self.clock, by: By::Forward });
             }
-            Effect::Rehearse { id, epoch, setting, tag } => {
+            Effect::Rehearse { id, setting, tag } => {
                 self.counters.rehearsals += 1;
                 if self.weather.is(Fault::Crash) && self.chance.coin() {
                     self.crash_after = Some(self.seq + self.chance.below(4));
                 }
-                self.go_forward(Forward { id, epoch, setting, tag: Some(tag), turn: self.clock, by: By::Rehearsal });
+                self.go_forward(Forward { id, setting, tag: Some(tag), turn: self.clock, by: By::Rehearsal });
             }
-            Effect::WriteSplit { id, epoch, direction: Direction::Back, setting, .. } => {
+            Effect::WriteSplit { id, direction: Direction::Back, setting, .. } => {
                 self.counters.back += 1;
                 if let Some((forward, by)) = self.forward.take() {
                     self.aborted.push(forward);
                     let result = WriteResult::Unknown("cancelled".into());
-                    self.later(0, Item::Cancelled { id: forward, epoch, result: Box::new(by.outcome(result)) });
+                    self.later(0, Item::Cancelled { id: forward, result: Box::new(by.outcome(result)) });
                 }
-                self.write(id, epoch, &setting, None, By::Back);
+                self.write(id, &setting, None, By::Back);
             }
-            Effect::ReadSplit { id, epoch } => self.later(0, Item::ReadBegins { id, epoch }),
+            Effect::ReadSplit { id } => self.later(0, Item::ReadBegins { id }),
             Effect::RunHook { id, hook, .. } => self.run_hook(id, hook),
             Effect::StopHook { id } => {
                 let after = self.chance.between(1_000, SECOND);
@@ -91,7 +91,7 @@ impl Life<'_> {
         if let Some(place) = self.running.iter().position(|running| *running == id) {
             self.running.swap_remove(place);
             let tail = Tail::of(&["the last line".into()], 12);
-            self.outcome(id, Epoch::default(), OutcomeKind::HookEnded { end, tail });
+            self.outcome(id, OutcomeKind::HookEnded { end, tail });
         }
     }
 
@@ -103,7 +103,7 @@ impl Life<'_> {
         if self.has_tombstone && self.hands.look_before {
             self.find_tombstone();
             let why = WriteResult::NotSent("rolled back directly".into());
-            self.outcome(forward.id, forward.epoch, forward.by.outcome(why));
+            self.outcome(forward.id, forward.by.outcome(why));
             return;
         }
         if self.has_tombstone {
@@ -124,17 +124,17 @@ impl Life<'_> {
         if self.clock - forward.turn > SENT_WITHIN {
             if self.hands.look_at_clock {
                 let why = WriteResult::NotSent("the keeper stood still".into());
-                return self.outcome(forward.id, forward.epoch, forward.by.outcome(why));
+                return self.outcome(forward.id, forward.by.outcome(why));
             }
             self.witness
                 .breaks(Rule::Readings, "a forward write goes out on what was read before the keeper stood still");
         }
-        self.write(forward.id, forward.epoch, &forward.setting, forward.tag.as_deref(), forward.by);
+        self.write(forward.id, &forward.setting, forward.tag.as_deref(), forward.by);
     }
 
-    fn write(&mut self, id: EffectId, epoch: Epoch, setting: &Setting, tag: Option<&str>, by: By) {
+    fn write(&mut self, id: EffectId, setting: &Setting, tag: Option<&str>, by: By) {
         let (after, result) = self.put(setting, tag, by);
-        self.later(after, Item::Answered { id, epoch, result, by });
+        self.later(after, Item::Answered { id, result, by });
     }
 
     /// Sends a setting to the balancer, and gives when it is answered and how: it lands when it does.
@@ -157,7 +157,7 @@ impl Life<'_> {
     }
 
     /// After a forward write: was there a tombstone meanwhile?
-    pub(super) fn write_answered(&mut self, id: EffectId, epoch: Epoch, result: WriteResult, by: By) {
+    pub(super) fn write_answered(&mut self, id: EffectId, result: WriteResult, by: By) {
         if by.is_forward() {
             if self.aborted.contains(&id) {
                 return;
@@ -167,7 +167,7 @@ impl Life<'_> {
                 self.find_tombstone();
             }
         }
-        self.outcome(id, epoch, by.outcome(result));
+        self.outcome(id, by.outcome(result));
         if by.is_forward() && self.has_tombstone && !self.follows() {
             self.witness.breaks(Rule::Tombstone, "a forward write went out over a tombstone and the keeper goes on");
         }

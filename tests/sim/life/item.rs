@@ -1,7 +1,7 @@
 //! What is to come in a life, and when.
 
 use super::direct::Errand;
-use warroom::domain::{Clean, EffectId, Epoch, Role, Setting};
+use warroom::domain::{Clean, EffectId, Role, Setting};
 use warroom::engine::{Entry, HookEnd, OutcomeKind, WriteResult};
 
 /// Something that is to come.
@@ -18,12 +18,12 @@ pub enum Item {
     Journaled { id: EffectId, result: Result<(), Clean> },
     Look(Box<Forward>),
     Send(Box<Forward>),
-    Answered { id: EffectId, epoch: Epoch, result: WriteResult, by: By },
-    Cancelled { id: EffectId, epoch: Epoch, result: Box<OutcomeKind> },
+    Answered { id: EffectId, result: WriteResult, by: By },
+    Cancelled { id: EffectId, result: Box<OutcomeKind> },
     HookPrints { id: EffectId },
     HookEnds { id: EffectId, end: HookEnd },
-    ReadBegins { id: EffectId, epoch: Epoch },
-    ReadEnds { id: EffectId, epoch: Epoch, result: Box<OutcomeKind>, is_true: bool },
+    ReadBegins { id: EffectId },
+    ReadEnds { id: EffectId, result: Box<OutcomeKind>, is_true: bool },
     Folder,
     Scrape(Role, usize),
     Health(Role),
@@ -99,7 +99,6 @@ impl By {
 #[derive(Debug)]
 pub struct Forward {
     pub id: EffectId,
-    pub epoch: Epoch,
     pub setting: Setting,
     pub tag: Option<String>,
     /// When it was decided.

@@ -29,7 +29,8 @@ impl Life<'_> {
             self.take(Event::ClockJumped { by });
             true
         } else if fault == Fault::ServersDown {
-            (0..self.stage.layout.slots.len()).any(|slot| self.weather.is_down(slot))
+            // A surveyed balancer does not tell.
+            !self.stage.is_surveyed && (0..self.stage.layout.slots.len()).any(|slot| self.weather.is_down(slot))
         } else if fault == Fault::Suspend {
             self.stands_still(1, 40)
         } else if fault == Fault::WallJump {

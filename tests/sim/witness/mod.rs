@@ -18,7 +18,7 @@ use metrics::{Candidate, Feed};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use surveys::Surveyed;
-use warroom::domain::{EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
+use warroom::domain::{CommandId, EffectId, Mono, PerRole, Person, Rights, Setting, Split, Verdict, Wall};
 use warroom::engine::{Answer, Ask, Command, Direction, Effect, Entry, Event, Fact, Health, Override, Phase, Request};
 
 /// Which rule was broken. The numbers are those of `docs/architecture.md`.
@@ -62,6 +62,8 @@ pub enum Rule {
     Tombstone,
     /// The engine itself says that an invariant was violated.
     Invariant,
+    /// The keeper's loop rests until something is due.
+    Rests,
     /// Every run gets somewhere, or says why not.
     Liveness,
 }
@@ -138,6 +140,8 @@ pub struct Witness<'s> {
 
     /// The number of the newest line.
     newest_line: u64,
+    /// The same before this turn.
+    newest_before: u64,
     /// Records on their way to the disk, and those it refused.
     records: BTreeMap<EffectId, (u64, Fact)>,
     refused: Vec<u64>,
@@ -184,6 +188,8 @@ pub struct Witness<'s> {
     /// Whether a forward write of this run ever went out, in any process.
     pub ever_forward: bool,
     began: bool,
+    /// What this keeper's process has answered.
+    answers: Vec<(CommandId, Answer)>,
     /// Somebody asked in this turn to send over what is foreign.
     asked: bool,
     /// Somebody asked in this turn for a rollback, without the name.
@@ -217,6 +223,7 @@ impl<'s> Witness<'s> {
             candidate: Candidate::default(),
             breaches: [None; 2],
             newest_line: 0,
+            newest_before: 0,
             records: BTreeMap::new(),
             refused: Vec::new(),
             last_effect: None,
@@ -248,6 +255,7 @@ impl<'s> Witness<'s> {
             back: None,
             ever_forward: false,
             began: false,
+            answers: Vec::new(),
             asked: false,
             untyped: false,
             found_tombstone: false,
@@ -315,6 +323,7 @@ impl<'s> Witness<'s> {
     pub fn turn(&mut self, now: Mono, event: &Event, (effects, answer): (&[Effect], Option<&Answer>), truth: Truth) {
         self.now = now;
         (self.asked, self.untyped, self.found_tombstone, self.overrides) = (false, false, false, false);
+        self.newest_before = self.newest_line;
         let was_known = self.is_known();
         self.heard(event);
         self.rehearsals_settle();
@@ -344,11 +353,11 @@ impl<'s> Witness<'s> {
                     self.whole(setting);
                     self.rehearses(*id, setting);
                 }
-                Effect::ReadSplit { id, .. } => self.fresh(*id),
+                Effect::ReadSplit { id } => self.fresh(*id),
                 Effect::Stop => {}
             }
         }
-        self.answered(event, answer, truth);
+        self.answered(event, answer, effects, truth);
         self.drift_is_told();
         self.hooks_are_told();
         self.back_overdue();
@@ -383,8 +392,31 @@ impl<'s> Witness<'s> {
         }
     }
 
+    /// 9: what was asked again under its id is answered as it was, and nothing more is done.
+    fn answered_again(&mut self, request: &Request, answer: &Answer, before: &Answer, effects: &[Effect]) {
+        let is_done = |effect: &Effect| match effect {
+            Effect::Journal { entry, .. } => {
+                entry.number > self.newest_before && entry.by.as_ref() == Some(&request.by)
+            }
+            Effect::WriteSplit { .. }
+            | Effect::Rehearse { .. }
+            | Effect::ReadSplit { .. }
+            | Effect::RunHook { .. }
+            | Effect::StopHook { .. }
+            | Effect::Stop => false,
+        };
+        if answer != before || effects.iter().any(is_done) {
+            self.breaks(Rule::Answers, format!("asked again: {:?}: {before:?}, then {answer:?}", request.command));
+        }
+    }
+
+    /// Whether this is asked again.
+    pub fn has_answered(&self, request: &Request) -> bool {
+        self.answers.iter().any(|(id, _)| *id == request.id)
+    }
+
     /// 6, 7 and 9: who may ask what.
-    fn answered(&mut self, event: &Event, answer: Option<&Answer>, truth: Truth) {
+    fn answered(&mut self, event: &Event, answer: Option<&Answer>, effects: &[Effect], truth: Truth) {
         let Event::Commanded(request) = event else {
             if answer.is_some() {
                 self.breaks(Rule::Answers, "an answer that nobody asked for");
@@ -394,6 +426,10 @@ impl<'s> Witness<'s> {
         let Some(answer) = answer else {
             return self.breaks(Rule::Answers, format!("no answer to {:?}", request.command));
         };
+        if let Some((_, before)) = self.answers.iter().find(|(id, _)| *id == request.id) {
+            return self.answered_again(request, answer, &before.clone(), effects);
+        }
+        self.answers.push((request.id, answer.clone()));
         let applied = matches!(answer, Answer::Applied(_));
         if applied && request.rights == Rights::ReadOnly {
             self.breaks(Rule::People, format!("read-only {} did {:?}", request.by, request.command));
