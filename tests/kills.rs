@@ -27,7 +27,7 @@ mod told;
 mod wire;
 
 use rustix::process::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -118,6 +118,8 @@ struct Rig<'t> {
     /// A rollback that a person was told is accepted.
     acknowledged: Option<RunId>,
     wish: Wish,
+    /// The processes that answered in this life.
+    keepers: BTreeSet<u32>,
 }
 
 impl<'t> Rig<'t> {
@@ -148,6 +150,7 @@ impl<'t> Rig<'t> {
             ceiling: 0.0,
             acknowledged: None,
             wish: Wish::Either,
+            keepers: BTreeSet::new(),
         }
     }
 
@@ -202,14 +205,16 @@ impl<'t> Rig<'t> {
         processes_with(&format!("WARROOM_STATE_DIR={}", self.home.state().display()))
     }
 
-    fn end_all(&self) {
+    fn end_all(&mut self) {
         support::wait_until("all of it is gone", || {
             let left = self.processes();
             for pid in &left {
                 signal(*pid, Signal::KILL);
             }
-            left.is_empty()
+            // One that is dying has no environment any more to be found by.
+            left.is_empty() && !self.keepers.iter().any(|keeper| is_running(*keeper))
         });
+        self.keepers.clear();
     }
 
     fn ask(&self, command: Command) -> Option<Answer> {
@@ -250,6 +255,7 @@ impl<'t> Rig<'t> {
                 std::thread::sleep(Duration::from_millis(5));
                 continue;
             };
+            self.keepers.insert(status.keeper.pid);
             if first.is_none() && status.snapshot.split.configured.is_some() {
                 first = Some(status.snapshot.phase);
                 self.check_first(&before, &weights, &status);

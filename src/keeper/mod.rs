@@ -21,8 +21,8 @@ use crate::clock;
 use crate::domain::{Clean, Mono, RunId, Wall};
 use crate::engine::{Answer, CLOCK_GAP, Direction, Effect, Engine, Entry, Event, Fact, Mode, Phase, Severity, Stamped};
 use crate::failpoint;
-use crate::journal::{JournalError, PlaceError, Places, Reader, RunInfo, Writer};
-use crate::plan::{self, PlanErrors};
+use crate::journal::{JournalError, PlaceError, Places, Reader, Writer};
+use crate::plan::{self, Plan, PlanErrors};
 use crate::remote::SetupError;
 use crate::traffic;
 use crate::wire::{FromKeeper, KeeperInfo, Status, encode};
@@ -31,6 +31,7 @@ use effects::Hands;
 use hook_hand::HookHand;
 use lanes::{Lanes, Operator, Senders as Shared};
 use patience::{LOOK_WAIT, SOCKET, bounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -133,27 +134,9 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         Mode::Watch => None,
     };
     failpoint::pass("keeper locked");
-    let mut journal = Writer::open(&places.journal(run))?;
-    let old = Reader::open(&places.journal(run))?;
-    let original = old.info()?;
-    let mut entries = old.entries()?;
-    drop(old);
-    if original.as_ref().is_some_and(|info| info.plan_hash != plan.source.hash) {
-        return Err(KeeperError::Edited { path: places.plan(run).display().to_string(), run: run.clone() });
-    }
-    if let Some(words) = options.after {
-        entries.push(note(&mut journal, entries.last(), words));
-    }
+    let (journal, entries, plan_path) = open_journal(places, &plan, &options)?;
     // Whoever begins it has described it before: only entries say that a keeper was here.
     let goes_on = !entries.is_empty();
-    let info = original.unwrap_or_else(|| RunInfo {
-        title: plan.title().as_str().into(),
-        plan_path: plan.source.path.clone(),
-        plan_hash: plan.source.hash.clone(),
-        identity: plan.traffic.identity(),
-        started: clock::wall(),
-        watch_only: options.mode == Mode::Watch,
-    });
     let (mono, wall) = (clock::mono(), clock::wall());
     let engine = Engine::begin(plan.clone(), options.mode, &entries, mono, wall, mono.micros());
     failpoint::pass("engine made");
@@ -174,7 +157,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     let listener = server::listen(&socket, places.state(), plan.access.group.as_deref()).await?;
     failpoint::pass("socket bound");
     let plan_changed = Arc::new(AtomicBool::new(false));
-    sources::start(&plan, &info.plan_path, places.run(run), &senders, &plan_changed, goes_on)?;
+    sources::start(&plan, &plan_path, places.run(run), &senders, &plan_changed, goes_on)?;
     if plan.traffic.is_surveyed() {
         sources::start_survey(traffic, plan.survey_every(), &senders);
     }
@@ -183,7 +166,7 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
     if let Some(lock) = lock {
         tokio::spawn(lock.tell());
     }
-    tracing::info!(run = %run, plan = %info.plan_hash, resumed = goes_on, "keeper began");
+    tracing::info!(run = %run, plan = %plan.source.hash, resumed = goes_on, "keeper began");
     ready();
     failpoint::pass("keeper ready");
     let keeper = Loop {
@@ -196,6 +179,12 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         plan_changed,
         alone_at_most: options.alone_at_most,
         unanswered: Vec::new(),
+        seq: 0,
+        published: mono,
+        seen: None,
+        alone_since: mono,
+        final_since: None,
+        leaves_at: None,
     };
     let left = keeper.turn().await;
     bounded(&SOCKET, LOOK_WAIT, move || std::fs::remove_file(&socket)).await;
@@ -204,6 +193,26 @@ pub async fn keep(places: &Places, options: KeeperOptions, ready: impl FnOnce())
         Err(error) => tracing::error!(%error, "keeper ended"),
     }
     left
+}
+
+/// The run's journal, all that it says, and where its plan came from.
+fn open_journal(
+    places: &Places,
+    plan: &Plan,
+    options: &KeeperOptions,
+) -> Result<(Writer, Vec<Entry>, PathBuf), KeeperError> {
+    let run = &options.run;
+    let mut journal = Writer::open(&places.journal(run))?;
+    let old = Reader::open(&places.journal(run))?;
+    let (info, mut entries) = (old.info()?, old.entries()?);
+    if info.as_ref().is_some_and(|info| info.plan_hash != plan.source.hash) {
+        return Err(KeeperError::Edited { path: places.plan(run).display().to_string(), run: run.clone() });
+    }
+    if let Some(words) = options.after.clone() {
+        entries.push(note(&mut journal, entries.last(), words));
+    }
+    let path = info.map_or_else(|| plan.source.path.clone(), |info| info.plan_path);
+    Ok((journal, entries, path))
 }
 
 /// Writes down what befell the keeper before.
@@ -235,26 +244,50 @@ struct Loop {
     alone_at_most: Option<Duration>,
     /// Answers to a rollback that is neither on disk nor on its way yet.
     unanswered: Vec<(oneshot::Sender<Answer>, Answer)>,
+    /// The number of the newest event.
+    seq: u64,
+    /// When a snapshot was last published, and what it showed.
+    published: Mono,
+    seen: Option<(Phase, u64)>,
+    /// Since when nobody looks, and since when the run is in a final state.
+    alone_since: Mono,
+    final_since: Option<Mono>,
+    /// Told to end, and at that time at the latest: a rollback comes to its end first.
+    leaves_at: Option<Mono>,
+}
+
+/// What the loop saw of the clocks in its last turn.
+struct Clocks {
+    turned: Mono,
+    apart: i64,
+}
+
+impl Clocks {
+    fn new(now: Mono) -> Self {
+        Self { turned: now, apart: clocks_apart(now) }
+    }
+
+    /// How long the loop was away since its last turn beyond what it had asked for, and how far somebody has set the wall
+    /// clock, by which what came with a time of its own is of no known age; where it is more than [`CLOCK_GAP`].
+    fn jumps(&mut self, mono: Mono, pause: Duration) -> impl Iterator<Item = Duration> + use<> {
+        let apart = clocks_apart(mono);
+        let away = mono.since(std::mem::replace(&mut self.turned, mono)).saturating_sub(pause);
+        let set = Duration::from_millis(std::mem::replace(&mut self.apart, apart).abs_diff(apart));
+        if set > CLOCK_GAP {
+            tracing::warn!(millis = set.as_millis(), "the wall clock was set");
+        }
+        [away, set].into_iter().filter(|by| *by > CLOCK_GAP)
+    }
 }
 
 impl Loop {
     /// Until the run ends, or nobody needs the keeper any more, or it is told to end.
     async fn turn(mut self) -> Result<(), KeeperError> {
-        let mut seq = 0;
-        let mut turned = clock::mono();
-        let mut published = turned;
-        let mut seen = None;
-        let mut alone_since = turned;
-        let mut final_since = None;
-        let mut apart = clocks_apart(turned);
+        let mut clocks = Clocks::new(clock::mono());
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
-        // Told to end, and at that time at the latest: a rollback comes to its end first.
-        let mut leaves_at: Option<Mono> = None;
-        let mut left = Ok(());
-        while !self.engine.is_ended() {
-            let has_news = seen != Some(self.mark()) && self.unanswered.is_empty();
-            let publish_at = published + if has_news { PUBLISH_LEAST } else { PUBLISH_MOST };
-            let pause = self.pause(leaves_at.map_or(publish_at, |at| at.min(publish_at)));
+        let mut left = None;
+        while left.is_none() && !self.engine.is_ended() {
+            let pause = self.pause();
             let operator = tokio::select! {
                 biased;
                 Some(operator) = self.lanes.operator.recv() => operator,
@@ -262,68 +295,45 @@ impl Loop {
                 event = self.lanes.readings.take() => Operator::from(event),
                 () = tokio::time::sleep(pause) => Operator::from(Event::Woke),
                 // Once is enough: asked again it would leave the rollback no sooner. SIGKILL does.
-                () = stop(&mut terminate), if leaves_at.is_none() => {
+                () = stop(&mut terminate), if self.leaves_at.is_none() => {
                     if !self.owes_rollback() {
                         tracing::info!("SIGTERM: the run stays in the journal; `warroom run` goes on with it");
                         break;
                     }
-                    leaves_at = Some(clock::mono() + BACK_WAIT);
+                    self.leaves_at = Some(clock::mono() + BACK_WAIT);
                     Operator::from(Event::ToldToEnd { within: BACK_WAIT })
                 }
             };
             let mono = clock::mono();
-            let gap = mono.since(turned).saturating_sub(pause);
-            turned = mono;
-            if gap > CLOCK_GAP {
-                seq += 1;
-                self.handle(seq, Operator::from(Event::ClockJumped { by: gap }));
+            for by in clocks.jumps(mono, pause) {
+                self.handle(Operator::from(Event::ClockJumped { by }));
             }
-            // Somebody set the wall clock: what came with a time of its own is of no known age.
-            let set = clocks_apart(mono).abs_diff(apart);
-            apart = clocks_apart(mono);
-            if u128::from(set) > CLOCK_GAP.as_millis() {
-                tracing::warn!(millis = set, "the wall clock was set");
-                seq += 1;
-                self.handle(seq, Operator::from(Event::ClockJumped { by: Duration::from_millis(set) }));
-            }
-            seq += 1;
-            let went_back = self.handle(seq, operator);
-            let mark = self.mark();
-            let since = mono.since(published);
-            // A rollback that is not on its way yet is not kept waiting by a picture of it, nor is its request.
-            let is_free = self.unanswered.is_empty() && !went_back;
-            if is_free && (since >= PUBLISH_MOST || since >= PUBLISH_LEAST && seen != Some(mark)) {
-                seen = Some(mark);
-                published = mono;
-                self.publish.send_replace(self.status_frame());
-            }
-            let final_for = if self.engine.is_final() {
-                Some(mono.since(*final_since.get_or_insert(mono)))
-            } else {
-                final_since = None;
-                None
-            };
-            if self.engine.has_consoles() {
-                alone_since = mono;
-            } else if may_go(mono.since(alone_since), final_for, self.alone_at_most) {
-                tracing::info!("nobody looks any more");
-                break;
-            }
-            if let Some(at) = leaves_at {
-                if !self.owes_rollback() {
-                    break;
-                }
-                if mono >= at {
-                    left = Err(KeeperError::RollbackLeft { run: self.run.clone() });
-                    break;
-                }
-            }
+            let went_back = self.handle(operator);
+            self.show(mono, went_back);
+            left = self.leaves(mono);
         }
         self.publish.send_replace(self.status_frame());
         // Nobody takes anything from them any more, and nobody may wait for that.
         drop(self.lanes);
         self.hands.finish().await;
-        left
+        left.unwrap_or(Ok(()))
+    }
+
+    /// How the loop ends in this turn, if it does.
+    fn leaves(&mut self, mono: Mono) -> Option<Result<(), KeeperError>> {
+        self.final_since = self.engine.is_final().then(|| self.final_since.unwrap_or(mono));
+        let final_for = self.final_since.map(|since| mono.since(since));
+        if self.engine.has_consoles() {
+            self.alone_since = mono;
+        } else if may_go(mono.since(self.alone_since), final_for, self.alone_at_most) {
+            tracing::info!("nobody looks any more");
+            return Some(Ok(()));
+        }
+        let at = self.leaves_at?;
+        if !self.owes_rollback() {
+            return Some(Ok(()));
+        }
+        (mono >= at).then(|| Err(KeeperError::RollbackLeft { run: self.run.clone() }))
     }
 
     /// Whether somebody was told that all traffic goes back, and nobody knows yet that it has. Of the demo's keeper, which
@@ -337,15 +347,28 @@ impl Loop {
         (self.engine.phase(), self.engine.log_length())
     }
 
-    /// How long the loop may sleep: until the engine's own wake or the next snapshot.
-    fn pause(&self, publish_at: Mono) -> Duration {
-        let now = clock::mono();
-        let publish = publish_at.since(now);
-        self.engine.next_wake().map_or(publish, |(at, _)| at.since(now).min(publish))
+    /// How long the loop may sleep: until the engine's own wake, the next snapshot or its own end.
+    fn pause(&self) -> Duration {
+        let has_news = self.seen != Some(self.mark()) && self.unanswered.is_empty();
+        let publish_at = self.published + if has_news { PUBLISH_LEAST } else { PUBLISH_MOST };
+        let wake = self.engine.next_wake().map(|(at, _)| at);
+        let next = [wake, self.leaves_at].into_iter().flatten().fold(publish_at, Mono::min);
+        next.since(clock::mono())
+    }
+
+    /// Publishes a snapshot where one is due. A rollback that is not on its way yet is not kept waiting by a picture of it,
+    /// nor is its request.
+    fn show(&mut self, mono: Mono, went_back: bool) {
+        let is_free = self.unanswered.is_empty() && !went_back;
+        let (mark, since) = (Some(self.mark()), mono.since(self.published));
+        if is_free && (since >= PUBLISH_MOST || since >= PUBLISH_LEAST && self.seen != mark) {
+            (self.seen, self.published) = (mark, mono);
+            self.publish.send_replace(self.status_frame());
+        }
     }
 
     /// Hands one event to the engine and carries out what it asks for; whether a write of the way back is of it.
-    fn handle(&mut self, seq: u64, operator: Operator) -> bool {
+    fn handle(&mut self, operator: Operator) -> bool {
         let (event, reply) = match operator {
             Operator::Event { event, reply } => (event, reply),
             Operator::Status { reply } => {
@@ -354,7 +377,8 @@ impl Loop {
             }
         };
         failpoint::pass("event taken");
-        let stamped = Stamped { seq, mono: clock::mono(), wall: clock::wall(), event };
+        self.seq += 1;
+        let stamped = Stamped { seq: self.seq, mono: clock::mono(), wall: clock::wall(), event };
         // A disk that refused it is asked again, in the turn of whatever comes then.
         let was_back = self.engine.phase().is_back();
         let handled = self.engine.handle(&stamped);

@@ -120,9 +120,11 @@ pub fn signal(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-/// Whether a process runs; one that has ended and was not waited for does not.
+/// Whether a process runs; one that has ended and was not waited for does not. One that was killed does as long as a
+/// thread of it is still in the kernel, with its files and locks: a sync that has begun comes to its end.
 pub fn is_running(pid: u32) -> bool {
-    state_of(pid).is_some_and(|state| !['Z', 'X'].contains(&state))
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    threads > 1 || state_of(pid).is_some_and(|state| !['Z', 'X'].contains(&state))
 }
 
 /// Whether a process was stopped and not continued.
