@@ -194,6 +194,10 @@ impl Engine {
         }
     }
 
+    pub(super) fn rehearses(&self) -> bool {
+        matches!(self.access.rehearsal, Rehearsal::UnderWay { .. })
+    }
+
     /// The keeper before this one may have died over a rehearsal, of which nothing is written down.
     pub(super) fn recover_rehearsal(&mut self) {
         let at = self.now + self.settling();

@@ -143,6 +143,7 @@ impl Rollback {
     /// was confirmed before a restart waits for a read for as long as it takes.
     fn due(&self) -> Option<Mono> {
         let may_go = self.writing.is_none() && !(self.was_confirmed && self.look_until.is_some());
+        let may_go = may_go && !(planted(Bug::GivesUp) && self.attempts >= 3);
         self.retry_at.filter(|_| may_go).map(|at| self.look_until.map_or(at, |until| at.max(until)))
     }
 
@@ -471,7 +472,7 @@ impl Engine {
             self.say(Severity::Warn, None, text, Fact::Line, out);
         }
         let Some(rollback) = &mut self.rollback else { return };
-        if some_down || planted(Bug::GivesUp) && rollback.attempts >= 3 {
+        if some_down {
             return;
         }
         if rollback.due().is_none_or(|at| now < at) {

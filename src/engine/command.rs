@@ -21,10 +21,12 @@ pub(super) fn refuse<T>(why: impl AsRef<str>) -> Result<T, Vec<Clean>> {
 pub(super) const NO_REASON: &str = "no reason given yet";
 
 impl Engine {
-    /// Takes a command. Sent again under the same id it gets the same answer and does nothing more.
+    /// Takes a command. Sent again under the same id it gets the same answer and does nothing more. But a rollback is looked
+    /// at anew each time: that there was nothing to roll back says nothing of now, and asked for twice it is one.
     pub(super) fn command(&mut self, request: &Request, out: &mut Vec<Effect>) -> Answer {
+        let is_rollback = matches!(request.command, Command::Rollback { .. });
         let before = self.answers.iter().find(|((id, by), _)| *id == request.id && by.is(&request.by));
-        if let Some((_, answer)) = before.filter(|_| !planted(Bug::DoneAgain)) {
+        if let Some((_, answer)) = before.filter(|_| !is_rollback && !planted(Bug::DoneAgain)) {
             return answer.clone();
         }
         let answer = match self.generation_moved(&request.command) && !planted(Bug::OldPictureObeyed) {
@@ -223,12 +225,7 @@ impl Engine {
         if self.nothing_to_roll_back() {
             return Ok(format!("nothing to roll back: everything is on {stable}").as_str().into());
         }
-        let needs_name = match (self.stable_is_ready(), self.past_no_return()) {
-            (Some(false), _) => Some(format!("TARGET NOT READY: {stable} is not ready")),
-            (_, Some(breaks)) => Some(format!("past the point of no return: {breaks}")),
-            (Some(true) | None, None) => None,
-        };
-        if let Some(why) = needs_name {
+        if let Some(why) = self.needs_name() {
             match typed {
                 Some(typed) => self.typed_name(typed)?,
                 None => return refuse(format!("{why}; type {:?} to roll back all the same", self.plan.name.as_str())),
@@ -237,6 +234,15 @@ impl Engine {
         let reason = reason.filter(|r| !r.as_str().trim().is_empty()).unwrap_or_else(|| NO_REASON.into());
         self.accept_rollback(by, reason, false, self.others_on_screen(), out);
         Ok(format!("rolling back to {stable}").as_str().into())
+    }
+
+    /// Why a rollback needs the typed name, if it does.
+    pub(super) fn needs_name(&self) -> Option<String> {
+        match (self.stable_is_ready(), self.past_no_return()) {
+            (Some(false), _) => Some(format!("TARGET NOT READY: {} is not ready", self.environment(Role::Stable))),
+            (_, Some(breaks)) => Some(format!("past the point of no return: {breaks}")),
+            (Some(true) | None, None) => None,
+        }
     }
 
     fn take_control(&mut self, by: &Person, out: &mut Vec<Effect>) -> Answered {

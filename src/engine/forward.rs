@@ -127,16 +127,6 @@ impl Shift {
         }
     }
 
-    /// It goes out as this effect.
-    pub fn send(&mut self, write: EffectId, at: Mono) {
-        self.stage = ShiftStage::Sent { write, at };
-    }
-
-    /// Whether it goes out as this effect, and nothing is known of it yet.
-    pub fn is_sent_as(&self, id: EffectId) -> bool {
-        matches!(self.stage, ShiftStage::Sent { write, .. } if write == id)
-    }
-
     /// Whether it may already be on the balancer.
     pub fn was_sent(&self) -> bool {
         !matches!(self.stage, ShiftStage::Intended { .. } | ShiftStage::Looking { .. })
@@ -224,7 +214,7 @@ impl Engine {
         let write = self.new_effect();
         let tag = self.balancer.tag();
         let Some(shift) = &mut self.shift else { return };
-        shift.send(write, self.now);
+        shift.stage = ShiftStage::Sent { write, at: self.now };
         out.push(Effect::WriteSplit {
             id: write,
             epoch: self.epoch,

@@ -4,13 +4,13 @@
 //! under another keeper, and leaves rollback open. It never panics. The numbers are those of `docs/architecture.md`.
 
 use super::forward::{Goal, How};
-use super::{Answer, Command, Direction, Effect, Engine, Event, Fact, Mode, Severity, share};
-use crate::domain::{Clean, EffectId, Rights, Role, Setting};
+use super::{Answer, Command, Direction, Effect, Engine, Event, Fact, Mode, Severity, Shift, share};
+use crate::domain::{Clean, Rights, Role, Setting};
 
 impl Engine {
-    pub(super) fn check_invariants(&mut self, event: &Event, answer: Option<&Answer>, out: &mut Vec<Effect>) {
-        let found = || self.answer_violates(event, answer).or_else(|| self.violated(out));
-        let found = if self.violation.is_none() { found() } else { None };
+    /// What is wrong with the turn, beyond what its answer was found to be.
+    pub(super) fn check_invariants(&mut self, answer: Option<String>, out: &mut Vec<Effect>) {
+        let found = if self.violation.is_none() { answer.or_else(|| self.violated(out)) } else { None };
         if self.violation.is_none() && found.is_none() {
             return;
         }
@@ -30,18 +30,24 @@ impl Engine {
         self.say(Severity::Critical, None, text, Fact::Violated { why }, out);
     }
 
-    fn answer_violates(&self, event: &Event, answer: Option<&Answer>) -> Option<String> {
+    /// Whether a write that went out, a step's or a rehearsal's, may still land.
+    pub(super) fn has_open_write(&self) -> bool {
+        self.shift.as_ref().is_some_and(Shift::was_sent) || self.rehearses()
+    }
+
+    /// 6 and 9, before time passes: what a command was answered by.
+    pub(super) fn answer_violates(&self, event: &Event, answer: Option<&Answer>) -> Option<String> {
         let Event::Commanded(request) = event else { return None };
         let Some(answer) = answer else { return Some("9: a command without an answer".into()) };
         let Answer::Refused(reasons) = answer else { return None };
         if reasons.is_empty() {
             return Some("9: refused without a reason".into());
         }
-        // Without the name it may be asked for.
-        let is_named = matches!(&request.command, Command::Rollback { typed: Some(typed), .. }
-            if self.typed_name(typed).is_ok());
+        let Command::Rollback { typed, .. } = &request.command else { return None };
         let may = request.rights == Rights::Full && self.mode == Mode::Drive && !self.ended;
-        (is_named && may).then(|| "6: a rollback was refused".into())
+        let lacks_name =
+            self.needs_name().is_some() && typed.as_ref().is_none_or(|typed| self.typed_name(typed).is_err());
+        (may && !lacks_name).then(|| "6: a rollback was refused".into())
     }
 
     fn violated(&self, out: &[Effect]) -> Option<String> {
@@ -52,7 +58,7 @@ impl Engine {
             if let Some(why) = self.rehearsal_violates(effect) {
                 return Some(why);
             }
-            let Effect::WriteSplit { id, direction, setting, epoch, .. } = effect else { continue };
+            let Effect::WriteSplit { direction, setting, epoch, .. } = effect else { continue };
             if self.mode == Mode::Watch {
                 return Some("a watching keeper wrote".into());
             }
@@ -64,7 +70,7 @@ impl Engine {
             }
             match direction {
                 Direction::Forward => {
-                    if let Some(why) = self.forward_violates(*id) {
+                    if let Some(why) = self.forward_violates() {
                         return Some(why);
                     }
                 }
@@ -103,7 +109,7 @@ impl Engine {
         (!may).then(|| "4: a rehearsal that would change something".to_owned())
     }
 
-    fn forward_violates(&self, id: EffectId) -> Option<String> {
+    fn forward_violates(&self) -> Option<String> {
         if self.rollback.is_some() {
             return Some("5: a forward write after a rollback was accepted".into());
         }
@@ -111,7 +117,7 @@ impl Engine {
             return Some("3: a forward write without a durable intent".into());
         }
         let Some(shift) = &self.shift else { return Some("4: a forward write that belongs to no step".into()) };
-        if !shift.is_sent_as(id) {
+        if self.was_open {
             return Some("4: a forward write while an earlier one's place is unknown".into());
         }
         let step = match &shift.goal {
@@ -134,8 +140,8 @@ impl Engine {
 mod tests {
     use super::super::{Drift, Held, Shift, share};
     use super::*;
-    use crate::domain::{Clean, CommandId, Epoch, Mono, Person, Slot, Split, Wall};
-    use crate::engine::Request;
+    use crate::domain::{Clean, CommandId, EffectId, Epoch, Mono, Person, Slot, Split, Wall};
+    use crate::engine::{Health, Request};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -152,15 +158,8 @@ mod tests {
         let plan = crate::plan::load(std::path::Path::new("test.toml"), plan).expect("a sound plan");
         let now = Mono::from_micros(1);
         let mut engine = Engine::new(Arc::new(plan), Mode::Drive, now, Wall::from_millis(0), 1);
-        engine.shift = Some(sent(Goal::Step(0), all_stable(&engine), now));
+        engine.shift = Some(Shift::recovered(Goal::Step(0), all_stable(&engine), now, Duration::ZERO));
         engine
-    }
-
-    /// Under way, as [`check`] has it written.
-    fn sent(goal: Goal, setting: Setting, now: Mono) -> Shift {
-        let mut shift = Shift::recovered(goal, setting, now, Duration::ZERO);
-        shift.send(EffectId(1), now);
-        shift
     }
 
     fn rolling_back(plan: &str) -> Engine {
@@ -200,7 +199,7 @@ mod tests {
         engine.drift = Some(drift(engine, &over));
         engine.expected = Some(setting.clone());
         let goal = Goal::Again { over, from: Split::ALL_STABLE };
-        engine.shift = Some(sent(goal, setting, engine.now));
+        engine.shift = Some(Shift::recovered(goal, setting, engine.now, Duration::ZERO));
     }
 
     /// The other way round: everything on stable by another hand.
@@ -221,7 +220,7 @@ mod tests {
     /// What is found wrong with a write, and how many writes go out all the same.
     fn check(engine: &mut Engine, direction: Direction, epoch: Epoch, setting: Setting) -> (String, usize) {
         let mut out = vec![Effect::WriteSplit { id: EffectId(1), epoch, direction, setting, tag: None }];
-        engine.check_invariants(&Event::Woke, None, &mut out);
+        engine.check_invariants(None, &mut out);
         let writes = out.iter().filter(|effect| matches!(effect, Effect::WriteSplit { .. })).count();
         (engine.violation.as_ref().map_or_else(String::new, Clean::to_string), writes)
     }
@@ -253,9 +252,7 @@ mod tests {
             }),
             ("3: a forward write without", PERCENT, |engine, _| engine.journal_trouble = Some("disk full".into())),
             ("4: a forward write that belongs to no step", PERCENT, |engine, _| engine.shift = None),
-            ("4: a forward write while", PERCENT, |engine, _| {
-                engine.shift.as_mut().expect("a step under way").send(EffectId(2), Mono::from_micros(1));
-            }),
+            ("4: a forward write while", PERCENT, |engine, _| engine.was_open = true),
             ("2: a forward write of more than one step", PERCENT, |engine, _| {
                 engine.shift.as_mut().expect("a step under way").goal = Goal::Step(1);
             }),
@@ -331,15 +328,15 @@ mod tests {
             ("9: refused without a reason", full, Command::Hold, refused(&[])),
             ("6: a rollback was refused", full, back(Some(name)), refused(&["no"])),
             ("", full, back(Some(name)), Some(Answer::Applied("going".into()))),
-            // The name is asked for, or is another one; whoever may only look does nothing.
-            ("", full, back(None), refused(&["no"])),
-            ("", full, back(Some("another")), refused(&["no"])),
+            ("6: a rollback was refused", full, back(None), refused(&["no"])),
+            // Whoever may only look does nothing.
             ("", Rights::ReadOnly, back(Some(name)), refused(&["no"])),
         ];
         let found = |engine: &mut Engine, rights, command: &Command, answer: &Option<Answer>| {
             let (id, by, command) = (CommandId(1), Person::verified("alice"), command.clone());
             let event = Event::Commanded(Request { id, by, rights, command });
-            engine.check_invariants(&event, answer.as_ref(), &mut Vec::new());
+            let wrong = engine.answer_violates(&event, answer.as_ref());
+            engine.check_invariants(wrong, &mut Vec::new());
             engine.violation.as_ref().map_or_else(String::new, Clean::to_string)
         };
         for (words, rights, command, answer) in table {
@@ -355,8 +352,15 @@ mod tests {
                 assert_eq!(found(&mut engine, *rights, command, answer), "", "{command:?}");
             }
         }
-        let mut engine = stepping(PERCENT);
-        engine.check_invariants(&Event::Woke, None, &mut Vec::new());
-        assert_eq!(engine.violation, None, "nobody asked");
+        // To an environment that is down it goes by name, and by the right one.
+        for (typed, words) in [(None, ""), (Some("another"), ""), (Some(name), "6: a rollback was refused")] {
+            let mut engine = stepping(PERCENT);
+            for _ in 0..3 {
+                engine.health_seen(Role::Stable, &Health::Failing("503".into()), &mut Vec::new());
+            }
+            assert_eq!(found(&mut engine, full, &back(typed), &refused(&["no"])), words, "{typed:?}");
+        }
+        let engine = stepping(PERCENT);
+        assert_eq!(engine.answer_violates(&Event::Woke, None), None, "nobody asked");
     }
 }

@@ -220,6 +220,8 @@ pub struct Engine {
     journal_trouble: Option<Clean>,
     facts: Facts,
     violation: Option<Clean>,
+    /// At the beginning of this turn a write that had gone out could still land.
+    was_open: bool,
     log: VecDeque<Entry>,
     answers: VecDeque<((CommandId, Person), Answer)>,
     entry_number: u64,
@@ -285,6 +287,7 @@ impl Engine {
             journal_trouble: None,
             facts: Facts::default(),
             violation: None,
+            was_open: false,
             log: VecDeque::new(),
             answers: VecDeque::new(),
             entry_number: 0,
@@ -303,10 +306,12 @@ impl Engine {
     pub fn handle(&mut self, stamped: &Stamped) -> Handled {
         self.now = self.now.max(stamped.mono);
         self.wall = stamped.wall;
+        self.was_open = self.has_open_write();
         let mut out = Vec::new();
         let answer = self.take(&stamped.event, &mut out);
+        let wrong = self.answer_violates(&stamped.event, answer.as_ref());
         self.pass_time(&mut out);
-        self.check_invariants(&stamped.event, answer.as_ref(), &mut out);
+        self.check_invariants(wrong, &mut out);
         self.bump_generation();
         Handled { effects: out, answer }
     }

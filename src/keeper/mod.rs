@@ -283,7 +283,9 @@ impl Clocks {
 impl Loop {
     /// Until the run ends, or nobody needs the keeper any more, or it is told to end.
     async fn turn(mut self) -> Result<(), KeeperError> {
-        let mut clocks = Clocks::new(clock::mono());
+        let now = clock::mono();
+        let mut clocks = Clocks::new(now);
+        (self.published, self.alone_since) = (now, now);
         let mut terminate = signal(tokio::signal::unix::SignalKind::terminate());
         let mut left = None;
         while left.is_none() && !self.engine.is_ended() {

@@ -5,7 +5,7 @@ use crossterm::event::KeyModifiers;
 use warroom::console::desk::direct::Standing;
 use warroom::console::desk::{Act, Input};
 use warroom::domain::{Clean, Mono};
-use warroom::engine::Answer;
+use warroom::engine::{Answer, Command};
 
 /// The keeper is gone, and `R` `y` went from here.
 fn going() -> Sitting {
@@ -286,6 +286,32 @@ fn a_rollback_that_nobody_acknowledged_goes_directly_when_the_console_is_left() 
         assert_eq!(acts, [Act::RollBackDirectly { typed: typed.map(str::to_owned), sends_over: false }]);
         assert_eq!(sitting.desk.leave("left", sitting.now), [], "once");
     }
+}
+
+/// A keeper that wakes up refuses the first for want of the name; that is no answer to the one that has it.
+#[test]
+fn one_with_the_name_is_not_answered_by_what_befell_the_one_without() {
+    let mut sitting = Sitting::baking();
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('y');
+    let Some(Act::Send(first, _)) = sitting.acts.last().cloned() else { panic!("{:?}", sitting.acts) };
+    sitting.after(1_100);
+    assert_eq!(sitting.directs(), 1, "the keeper does not answer");
+    let refusal = "past the point of no return: old clients lose orders; type \"checkout\" to roll back all the same";
+    says(&mut sitting, &["refused:", &format!("  {refusal}"), "ended: exit status: 1"]);
+    sitting.press('R');
+    sitting.after(500);
+    sitting.press('\n');
+    sitting.type_text("checkout\n");
+    let Some(Act::Send(second, Command::Rollback { typed: Some(_), .. })) = sitting.acts.last().cloned() else {
+        panic!("{:?}", sitting.acts)
+    };
+    assert_ne!(first, second);
+    sitting.input(Input::Answered(first, Answer::Refused(vec![Clean::new(refusal)])));
+    assert!(sitting.desk.awaits_rollback());
+    sitting.input(Input::Answered(second, Answer::Applied(Clean::new("rolling back to BLUE v2.0.5"))));
+    assert!(!sitting.desk.awaits_rollback());
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Counters {
     /// Lives with a balancer that is reachable one second in ten, and commands that were sent again under their id.
     pub flickers: u64,
     pub again: u64,
+    /// Turns of which a crash left a part undone.
+    pub torn: u64,
     /// Lives by stage.
     pub stages: BTreeMap<&'static str, u64>,
     /// Microseconds lived.
@@ -74,6 +76,7 @@ impl Counters {
         self.rehearsals += other.rehearsals;
         self.flickers += other.flickers;
         self.again += other.again;
+        self.torn += other.torn;
         for (stage, lives) in &other.stages {
             *self.stages.entry(stage).or_default() += lives;
         }
@@ -104,6 +107,7 @@ impl Counters {
             (self.rehearsals, "a rehearsal"),
             (self.flickers, "a balancer that flickers"),
             (self.again, "a command that is sent again"),
+            (self.torn, "a turn of which a crash leaves a part undone"),
         ];
         let others = others.into_iter().filter(|(count, _)| *count == 0).map(|(_, what)| what.to_owned());
         stages.chain(endings).chain(others).collect()
@@ -117,7 +121,7 @@ impl Counters {
     /// The table that is printed.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes, {} rehearsals, {} commands again, {} flickering\n",
+            "{} lives of {:.0} s, {} events, {} effects, {} forward writes, {} rollback writes, {} rehearsals, {} commands again, {} flickering, {} torn turns\n",
             self.lives,
             self.lived as f64 / 1e6 / self.lives.max(1) as f64,
             self.events,
@@ -126,7 +130,8 @@ impl Counters {
             self.back,
             self.rehearsals,
             self.again,
-            self.flickers
+            self.flickers,
+            self.torn
         );
         text += "endings:";
         for (ending, count) in ENDINGS.iter().zip(&self.endings) {

@@ -313,7 +313,9 @@ impl<'s> Life<'s> {
         self.counters.events += 1;
         let stamped = Stamped { seq: self.seq, mono: self.now(), wall: wall(self.clock, self.wall_offset), event };
         let picture = self.engine.generation();
-        if let Event::Commanded(request) = &stamped.event {
+        if let Event::Commanded(request) = &stamped.event
+            && !self.witness.has_answered(request)
+        {
             self.counters.pair(self.engine.phase(), Ask::of(&request.command));
         }
         let handled = self.engine.handle(&stamped);
@@ -339,6 +341,7 @@ impl<'s> Life<'s> {
         // Killed before anything that follows was begun, after all of it was, or in between.
         let all = handled.effects.len();
         let begun = if crashes { self.chance.below(all as u64 + 1) as usize } else { all };
+        self.counters.torn += u64::from(begun > 0 && begun < all);
         for effect in handled.effects.into_iter().take(begun) {
             self.counters.effects += 1;
             self.carry_out(effect);

@@ -37,6 +37,9 @@ const HARNESS: &[&str] = &[
     "-Z",
 ];
 
+/// Those of them whose value is the next word, unless it stands behind `=`.
+const WITH_VALUE: &[&str] = &["--test-threads", "--color", "--format", "--skip", "-Z"];
+
 struct Options {
     seed: Option<u64>,
     first: u64,
@@ -61,6 +64,7 @@ fn options() -> Result<Options, String> {
             "--trace" => options.trace = true,
             // What `cargo test` passes to every target: flags of the usual harness, and a filter.
             "--list" | "--ignored" => options.skip = true,
+            flag if WITH_VALUE.contains(&flag) => drop(words.next()),
             flag if HARNESS.iter().any(|known| flag.starts_with(known)) => {}
             flag if flag.starts_with('-') => return Err(format!("{flag} is no flag of the simulator")),
             filter => options.skip |= !"sim".contains(filter),

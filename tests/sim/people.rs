@@ -250,11 +250,16 @@ impl Life<'_> {
         self.feed(Event::Commanded(request))
     }
 
-    /// A console that had no answer sends the same under the same id.
+    /// A console that had no answer sends the same under the same id; a rollback perhaps with the name that it lacked.
     fn sends_again_under_its_id(&mut self, who: usize) {
         if self.is_awake()
-            && let Some(request) = self.people.last[who].clone()
+            && let Some(mut request) = self.people.last[who].clone()
         {
+            if let Command::Rollback { typed, .. } = &mut request.command
+                && self.chance.coin()
+            {
+                *typed = Some("checkout".into());
+            }
             self.counters.again += 1;
             self.feed(Event::Commanded(request));
         }

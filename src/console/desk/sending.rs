@@ -52,12 +52,12 @@ impl Desk {
             self.direct_rollback("the keeper is not connected", typed, now, acts);
             return;
         }
-        let id = self.rollback_id.unwrap_or_else(|| self.new_command());
+        // Asked for again within the second it is the same, but for a name that was typed since. Whoever hammers at a keeper
+        // that hangs must not put off the moment at which it goes directly.
+        let before = self.rollback_sent.take();
+        let at = before.as_ref().map_or(now, |sent| sent.at);
+        let id = before.filter(|sent| sent.typed == typed).map_or_else(|| self.new_command(), |sent| sent.id);
         self.rollback_id = Some(id);
-        // Asked for again within the second it is the same: whoever hammers at a keeper that hangs must not put off
-        // the moment at which it goes directly.
-        let before = self.rollback_sent.as_ref().filter(|sent| sent.id == id);
-        let at = before.map_or(now, |sent| sent.at);
         self.rollback_sent = Some(Unacknowledged { id, at, typed });
         acts.push(Act::Send(id, command));
     }

@@ -6,8 +6,8 @@ use crate::engine::rig::Rig;
 use crate::engine::script::Act::*;
 use crate::engine::script::{play, refusal, story};
 use std::time::Duration;
-use warroom::domain::{Person, Rights};
-use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Event, Fact, Phase};
+use warroom::domain::{Person, Rights, Role};
+use warroom::engine::{ANSWERS_MAX, Answer, Command, Direction, Event, Fact, Health, Phase};
 
 /// The second step needs an approval.
 fn with_approval() -> Sections {
@@ -232,10 +232,30 @@ fn the_same_command_twice_is_once() {
     assert_eq!((rig.sent(Direction::Forward), rig.balancer.share()), (2, 500));
 
     let back = Command::Rollback { reason: None, typed: None };
-    let first = rig.request(501, &alice, Rights::Full, back.clone());
-    assert_eq!(rig.request(501, &alice, Rights::Full, back), first);
+    assert!(matches!(rig.request(501, &alice, Rights::Full, back.clone()), Answer::Applied(_)));
+    assert!(matches!(rig.request(501, &alice, Rights::Full, back), Answer::Applied(_)));
     rig.wait(8_000);
     assert_eq!(rig.sent(Direction::Back), 1);
+    assert_eq!(rig.noted(|fact| matches!(fact, Fact::RollbackAccepted { .. })), 1);
+}
+
+/// A console that lost the answer asks under the same number, perhaps much later, or with the name that was asked for.
+#[test]
+fn a_rollback_is_not_answered_by_what_was_so_before() {
+    let alice = Person::verified("alice");
+    let back = |typed: Option<&str>| Command::Rollback { reason: None, typed: typed.map(str::to_owned) };
+    let mut rig = Rig::ready(&MANUAL);
+    let nothing = rig.request(501, &alice, Rights::Full, back(None));
+    assert!(matches!(&nothing, Answer::Applied(words) if words.as_str().starts_with("nothing to roll back")));
+    rig.advance("alice");
+    rig.wait(7_000);
+    rig.worlds[Role::Stable].health = Some(Health::Failing("503".into()));
+    rig.wait(12_000);
+    assert!(matches!(rig.request(501, &alice, Rights::Full, back(None)), Answer::Refused(_)), "the name is asked for");
+    let going = rig.request(501, &alice, Rights::Full, back(Some("checkout")));
+    assert!(matches!(going, Answer::Applied(_)), "{going:?}");
+    assert_eq!(rig.engine.phase(), Phase::RollingBack);
+    assert_eq!(rig.engine.snapshot().violation, None);
 }
 
 /// Remembered for so many commands as the limit says, and no longer.

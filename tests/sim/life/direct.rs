@@ -77,6 +77,7 @@ impl Life<'_> {
         let engine = Engine::recover(plan, &self.entries, self.now(), wall, self.chance.next());
         let mut witness = Witness::new(self.stage, self.now(), false);
         witness.restarted(self.now(), wall, &self.entries);
+        witness.ever_forward = self.entries.iter().any(|entry| matches!(entry.fact, Fact::Intent { .. }));
         let index = self.directs.len();
         let (tombstone, begins) = (Tombstone::Due, self.clock);
         self.directs.push(Direct { engine, witness, seq: 0, begins, tombstone, is_dead: false });
@@ -122,9 +123,9 @@ impl Life<'_> {
     fn turns_directly(&mut self, index: usize, event: Event) -> Vec<Effect> {
         let (mono, wall) = (self.now(), wall(self.clock, self.wall_offset));
         let truth = Truth {
-            // Of those the keeper that sends them takes care, which finds the tombstone.
-            pending: 0,
-            rehearsing: 0,
+            // A keeper that lives takes care of its own: it finds the tombstone.
+            pending: if self.is_alive { 0 } else { self.pending },
+            rehearsing: if self.is_alive { 0 } else { self.rehearsing },
             is_back: self.balancer.is_back(self.stage),
             is_over: self.balancer.is_over(self.stage),
             meddled: Mono::from_micros(self.landed),

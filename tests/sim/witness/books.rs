@@ -195,7 +195,7 @@ impl Witness<'_> {
         }
         self.newest_line = entry.number;
         if entry.text.as_str().starts_with("INVARIANT VIOLATED") {
-            self.breaks(Rule::Invariant, entry.text.to_string());
+            self.violation.get_or_insert_with(|| entry.text.to_string());
         }
         if entry.text.as_str().starts_with("DRIFT:") {
             self.told_of_drift = self.read.as_ref().map(|read| read.row.clone());

@@ -190,6 +190,8 @@ pub struct Witness<'s> {
     began: bool,
     /// What this keeper's process has answered.
     answers: Vec<(CommandId, Answer)>,
+    /// The engine itself says so in this turn.
+    violation: Option<String>,
     /// Somebody asked in this turn to send over what is foreign.
     asked: bool,
     /// Somebody asked in this turn for a rollback, without the name.
@@ -256,6 +258,7 @@ impl<'s> Witness<'s> {
             ever_forward: false,
             began: false,
             answers: Vec::new(),
+            violation: None,
             asked: false,
             untyped: false,
             found_tombstone: false,
@@ -361,6 +364,10 @@ impl<'s> Witness<'s> {
         self.drift_is_told();
         self.hooks_are_told();
         self.back_overdue();
+        // Last: the witness finds what it can by itself.
+        if let Some(violation) = self.violation.take() {
+            self.breaks(Rule::Invariant, violation);
+        }
     }
 
     fn fresh(&mut self, id: EffectId) {
@@ -429,7 +436,10 @@ impl<'s> Witness<'s> {
         if let Some((_, before)) = self.answers.iter().find(|(id, _)| *id == request.id) {
             return self.answered_again(request, answer, &before.clone(), effects);
         }
-        self.answers.push((request.id, answer.clone()));
+        // A rollback is looked at anew each time.
+        if !matches!(request.command, Command::Rollback { .. }) {
+            self.answers.push((request.id, answer.clone()));
+        }
         let applied = matches!(answer, Answer::Applied(_));
         if applied && request.rights == Rights::ReadOnly {
             self.breaks(Rule::People, format!("read-only {} did {:?}", request.by, request.command));
