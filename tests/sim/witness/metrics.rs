@@ -106,7 +106,8 @@ impl Feed {
     fn push(&mut self, instance: usize, now: Mono, scrape: &Scrape) {
         let scrapes = &mut self.each[instance];
         scrapes.push_back((now, scrape.clone()));
-        while scrapes.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW * 3) && scrapes.len() > 1 {
+        // One that is older stays: what was counted from it to the next is of the window in which that one is.
+        while scrapes.get(1).is_some_and(|(at, ..)| now.since(*at) > WINDOW * 3) {
             scrapes.pop_front();
         }
     }

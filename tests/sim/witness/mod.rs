@@ -68,6 +68,9 @@ pub enum Rule {
     Liveness,
 }
 
+/// Answers that a keeper remembers for sure: its limit is 240, of all commands.
+const REMEMBERED: usize = 200;
+
 #[derive(Debug, Clone)]
 pub struct Broken {
     pub rule: Rule,
@@ -402,8 +405,10 @@ impl<'s> Witness<'s> {
     /// 9: what was asked again under its id is answered as it was, and nothing more is done.
     fn answered_again(&mut self, request: &Request, answer: &Answer, before: &Answer, effects: &[Effect]) {
         let is_done = |effect: &Effect| match effect {
+            // How a program ended is told when it is known, whoever had it run.
             Effect::Journal { entry, .. } => {
-                entry.number > self.newest_before && entry.by.as_ref() == Some(&request.by)
+                let is_new = entry.number > self.newest_before && !matches!(entry.fact, Fact::HookEnded { .. });
+                is_new && entry.by.as_ref() == Some(&request.by)
             }
             Effect::WriteSplit { .. }
             | Effect::Rehearse { .. }
@@ -419,7 +424,8 @@ impl<'s> Witness<'s> {
 
     /// Whether this is asked again.
     pub fn has_answered(&self, request: &Request) -> bool {
-        self.answers.iter().any(|(id, _)| *id == request.id)
+        let is_rollback = matches!(request.command, Command::Rollback { .. });
+        !is_rollback && self.answers.iter().any(|(id, _)| *id == request.id)
     }
 
     /// 6, 7 and 9: who may ask what.
@@ -433,12 +439,16 @@ impl<'s> Witness<'s> {
         let Some(answer) = answer else {
             return self.breaks(Rule::Answers, format!("no answer to {:?}", request.command));
         };
-        if let Some((_, before)) = self.answers.iter().find(|(id, _)| *id == request.id) {
-            return self.answered_again(request, answer, &before.clone(), effects);
-        }
-        // A rollback is looked at anew each time.
-        if !matches!(request.command, Command::Rollback { .. }) {
-            self.answers.push((request.id, answer.clone()));
+        let is_rollback = matches!(request.command, Command::Rollback { .. });
+        let before = self.answers.iter().rev().position(|(id, _)| *id == request.id);
+        let known =
+            before.filter(|_| !is_rollback).map(|ago| (ago, self.answers[self.answers.len() - 1 - ago].1.clone()));
+        match known {
+            Some((ago, before)) if ago < REMEMBERED => return self.answered_again(request, answer, &before, effects),
+            // So old that it may be forgotten, or is not.
+            Some(_) => return,
+            // A rollback is looked at anew each time.
+            None => self.answers.push((request.id, answer.clone())),
         }
         let applied = matches!(answer, Answer::Applied(_));
         if applied && request.rights == Rights::ReadOnly {
