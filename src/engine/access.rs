@@ -364,3 +364,26 @@ fn told(credentials: &Credentials) -> Credentials {
         Credentials::Lasting | Credentials::Missing(_) => credentials.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Mono, Setting};
+    use crate::engine::{Goal, Shift};
+    use std::sync::Arc;
+
+    /// What invariant 4 asks for: no forward write beside one that may still land.
+    #[test]
+    fn a_step_that_went_out_and_a_rehearsal_under_way_are_open_writes() {
+        let text = include_str!("../../config/progressive.toml");
+        let plan = Arc::new(crate::plan::load(std::path::Path::new("test.toml"), text).expect("a sound plan"));
+        let now = Mono::from_micros(1);
+        let mut engine = Engine::new(plan, Mode::Drive, now, Wall::from_millis(0), 1);
+        assert!(!engine.has_open_write());
+        engine.access.rehearsal = Rehearsal::UnderWay { id: EffectId(1), sent: now };
+        assert!(engine.has_open_write());
+        engine.access.rehearsal = Rehearsal::ToCome;
+        engine.shift = Some(Shift::recovered(Goal::Step(0), Setting::default(), now, Duration::ZERO));
+        assert!(engine.has_open_write());
+    }
+}
