@@ -42,7 +42,9 @@ impl Engine {
                 }
             },
         };
-        self.answers.push_back(((request.id, request.by.clone()), answer.clone()));
+        if !is_rollback {
+            self.answers.push_back(((request.id, request.by.clone()), answer.clone()));
+        }
         if self.answers.len() > ANSWERS_MAX {
             self.answers.pop_front();
         }

@@ -24,6 +24,7 @@ mod balancer;
 mod band;
 mod command;
 mod completion;
+mod consoles;
 mod converged;
 mod effect;
 mod event;
@@ -68,12 +69,13 @@ pub use snapshot::{
 pub use watching::verdict_word;
 
 use crate::domain::{
-    Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Rights, Role, Setting, Split, Wall,
+    Clean, CommandId, EffectId, Epoch, Layout, Mono, PerRole, Person, Reading, Role, Setting, Split, Wall,
 };
-use crate::plan::{Advance, Plan};
+use crate::plan::Plan;
 use access::Access;
 use back::Rollback;
 use balancer::{BalancerView, Drift};
+use consoles::Console;
 use facts::Facts;
 use forward::{Bake, Goal, How, Shift};
 use guardrail::Watch;
@@ -136,14 +138,6 @@ struct Held {
     why: Clean,
     wall: Wall,
     automatic: bool,
-}
-
-/// One console that is here.
-#[derive(Debug, Clone)]
-struct Console {
-    by: Person,
-    rights: Rights,
-    since: Wall,
 }
 
 /// Automatic rollback is off for a while.
@@ -522,39 +516,6 @@ impl Engine {
             self.facts.asked(id, &entry, true);
             out.push(Effect::Journal { id, entry: Box::new(entry) });
         }
-    }
-
-    fn console_came(&mut self, console: u64, by: &Person, rights: Rights, out: &mut Vec<Effect>) {
-        let word = match rights {
-            Rights::ReadOnly => " (read-only)",
-            Rights::Full => "",
-        };
-        self.consoles.insert(console, Console { by: by.clone(), rights, since: self.wall });
-        self.say(Severity::Info, Some(by), format!("{by} attached{word}"), Fact::Line, out);
-        if self.driver.is_none() && rights == Rights::Full && self.mode == Mode::Drive {
-            self.driver = Some(by.clone());
-            self.say(Severity::Info, Some(by), format!("{by} drives"), Fact::Driver, out);
-        }
-    }
-
-    fn console_went(&mut self, console: u64, out: &mut Vec<Effect>) {
-        let Some(gone) = self.consoles.remove(&console) else { return };
-        let drove = self.drives(&gone.by) && !self.driver_is_here();
-        let waits = self.plan.advance == Advance::Automatic && self.rollback.is_none() && self.next_step().is_some();
-        let text = if drove && waits {
-            format!("{} left; automatic advance waits for the driver", gone.by)
-        } else {
-            format!("{} left", gone.by)
-        };
-        self.say(Severity::Info, Some(&gone.by), text, Fact::Line, out);
-    }
-
-    fn driver_is_here(&self) -> bool {
-        self.consoles.values().any(|console| console.rights == Rights::Full && self.drives(&console.by))
-    }
-
-    fn drives(&self, by: &Person) -> bool {
-        self.driver.as_ref().is_some_and(|driver| driver.is(by))
     }
 
     fn clock_jumped(&mut self, by: Duration, out: &mut Vec<Effect>) {
